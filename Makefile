@@ -1,0 +1,54 @@
+# `make run` and `make test` need a Debian 12 with make and python3.11, and nothing else done first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+MAKEFLAGS += --no-print-directory
+
+NATIVE_SOURCES := $(wildcard native/c/*.c native/c/*.h native/mediasrv_native/*.pyx native/mediasrv_native/*.pxd) setup.py
+
+.PHONY: run test check bench nightly sanitize fuzz wheel format clean build system-run system-test help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+# ---- set-up: quick when it is all there already --------------------------------------------------------------
+.stamps/system-%: tools/setup/system.sh tools/setup/packages-%
+	@sh tools/setup/system.sh $*
+	@mkdir -p .stamps && touch $@
+
+.stamps/venv: pyproject.toml | .stamps/system-build
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "setuptools>=77,<85" "Cython>=3.1,<3.4"
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[local,test]'
+	@mkdir -p .stamps && touch $@ .stamps/native
+
+.stamps/native: $(NATIVE_SOURCES) | .stamps/venv
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+.stamps/check: pyproject.toml | .stamps/venv
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[local,test,check]'
+	@touch $@
+
+build: .stamps/venv .stamps/native  ## system packages, virtual environment, native modules
+
+run: build  ## the server, with embedded defaults, on loopback
+	$(BIN)/mediasrv serve $(ARGS)
+
+test: build .stamps/system-test  ## everything that must pass
+	$(BIN)/python -m pytest $(ARGS)
+
+check: build .stamps/check  ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .stamps/check  ## ruff, in place
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## everything that was made
+	rm -rf $(VENV) .stamps build dist wheelhouse *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f native/mediasrv_native/*.so native/mediasrv_native/*.c

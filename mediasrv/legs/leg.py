@@ -1,0 +1,55 @@
+"""A leg carries one party's audio into a call; how it came to us is the leg's own business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from mediasrv.ids import DEFAULT_TENANT, CallId, TenantId
+from mediasrv.media.face import StreamFace
+
+
+class Ending(Enum):
+    """Why a call ended."""
+
+    CALLER_HUNG_UP = "caller_hung_up"
+    CALLER_CANCELLED = "caller_cancelled"
+    AGENT_HUNG_UP = "agent_hung_up"
+    SILENCE = "silence"
+    MAX_LENGTH = "max_length"
+    MEDIA_TIMEOUT = "media_timeout"
+    NO_ACK = "no_ack"
+    DRAIN = "drain"
+    ADMIN = "admin"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """Who calls whom, over what."""
+
+    id: CallId
+    caller: str
+    called: str
+    trunk: str
+    tenant: TenantId = DEFAULT_TENANT
+    remote: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Leg(Protocol):
+    info: CallInfo
+
+    @property
+    def stream(self) -> StreamFace: ...
+
+    async def answer(self) -> None:
+        """Picks up; returns when the other side has acknowledged it, raises LegEnded when it went away first."""
+
+    async def wait_ended(self) -> Ending:
+        """Returns when the other side has hung up or is lost."""
+
+    async def hang_up(self, why: Ending) -> None:
+        """Says good-bye in the leg's protocol; idempotent, bounded."""

@@ -1,0 +1,73 @@
+"""The face of the media plane, as the rooms above see it. `Engine` and `Stream` (engine.py, stream.py) fulfil it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from mediasrv.audio import EarsChunk
+from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position
+from mediasrv.media.spec import Address, Cost, StreamSpec
+
+
+class StreamFace(Protocol):
+    """A handle into the preallocated pool; after `aclose` every method raises StreamClosed."""
+
+    @property
+    def local(self) -> Address:
+        """Where this stream receives: what the SDP says."""
+
+    @property
+    def rate_hz(self) -> int:
+        """The codec's clock, in which positions count."""
+
+    def begin(self) -> Generation:
+        """A new generation of audio, later than every other."""
+
+    async def play(self, pcm: bytes, rate_hz: int, generation: Generation, arming: Arming) -> int:
+        """Appends audio, waits for room; returns the source samples of the generation so far.
+
+        Audio of a flushed generation is thrown away without a sound or an error.
+        """
+
+    async def finish(self, generation: Generation) -> None:
+        """Says that nothing more comes in this generation: `Finished` follows when the last sample is sent."""
+
+    def mark(self, generation: Generation, source: int, name: str) -> None: ...
+    def hold(self, lease_ms: int) -> HoldId: ...
+    def release(self, hold: HoldId, source: int | None = None) -> None: ...
+    async def flush(self, generation: Generation) -> Position:
+        """Drops the generation and all older ones; returns the engine's acknowledged final position."""
+
+    async def read(self, min_ms: int) -> EarsChunk:
+        """At least `min_ms` of heard audio, pulled; what nobody reads loses its oldest, counted."""
+
+    async def next_event(self) -> MediaEvent: ...
+    def position(self) -> Position: ...
+    def set_remote(self, remote: Address) -> None: ...
+    def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
+    def statistics(self) -> dict[str, int | float]: ...
+    async def aclose(self) -> None:
+        """Returns the slot and the port after the engine has let go of both; shielded, bounded."""
+
+
+class ReservationFace(Protocol):
+    """Room that is kept for one call, until it is used or given back."""
+
+    def release(self) -> None: ...
+
+
+class EngineFace(Protocol):
+    def reserve(self, cost: Cost) -> ReservationFace:
+        """Keeps room for a call, or raises AtCapacity."""
+
+    async def add(self, reservation: ReservationFace, spec: StreamSpec, group: int) -> StreamFace: ...
+    async def tick(self, now_ns: int) -> None:
+        """Manual mode only: everything that was due up to `now_ns`."""
+
+    def streams(self) -> Sequence[StreamFace]: ...
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

@@ -1,0 +1,127 @@
+"""What the conversation asks of a provider: one small protocol per kind.
+
+Every adapter streams, may be cancelled at any await, leaves nothing behind when its context ends, and raises only
+`ProviderError`. Times inside results are milliseconds from the start of the stream they belong to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from mediasrv.audio import EarsChunk
+from mediasrv.errors import MediasrvError
+
+
+class ProviderError(MediasrvError):
+    """A provider failed: slow, gone or talking nonsense. `retryable`: the same request may succeed later."""
+
+    def __init__(self, provider: str, problem: str, *, retryable: bool) -> None:
+        self.provider, self.problem, self.retryable = provider, problem, retryable
+        super().__init__(f"{provider}: {problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a request used, for the bill."""
+
+    provider: str
+    model: str
+    units: Mapping[str, int] = field(default_factory=dict)  # "input_tokens", "characters", "audio_ms" ...
+    cost_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was heard: a partial may be revised by the next one; a final closes an utterance."""
+
+    text: str
+    final: bool
+    confidence: float
+    start_ms: float
+    end_ms: float
+    language: str = "en"
+
+
+class SttStream(Protocol):
+    async def push(self, chunk: EarsChunk) -> None:
+        """Hands audio over; waits while the provider is behind."""
+
+    async def next(self) -> Transcript: ...
+
+
+class SpeechToText(Protocol):
+    name: str
+
+    def open(self, language: str) -> AbstractAsyncContextManager[SttStream]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: str  # "system" | "user" | "assistant" | "tool"
+    text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    id: str
+    name: str
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    call: ToolCall
+
+
+LlmDelta = TextDelta | ToolRequest | Usage
+
+
+@dataclass(frozen=True, slots=True)
+class LlmRequest:
+    messages: Sequence[Message]
+    tools: Sequence[Mapping[str, object]] = ()  # JSON-schema function descriptions
+    max_tokens: int = 400
+    temperature: float = 0.7
+
+
+class LanguageModel(Protocol):
+    name: str
+
+    def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        """Text as it is written, tool calls when complete, usage last. Close it with `aclosing`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordTime:
+    """A word of the text and where its sound lies, in milliseconds from the start of the passage."""
+
+    text: str
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    pcm: bytes
+    rate_hz: int
+    words: tuple[WordTime, ...] = ()
+    usage: Usage | None = None
+
+
+class TextToSpeech(Protocol):
+    name: str
+
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        """One passage, as sound. Close it with `aclosing`."""

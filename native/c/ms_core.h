@@ -1,0 +1,180 @@
+/* One stream of sound, both ways, as pure state: no socket, no thread, no clock, no allocation.
+ *
+ * Two forks after decoding: *ears* run when a packet comes (decode once, conceal gaps, cancel echo, suppress
+ * noise, detect speech, 16 kHz for recognition); *playout* runs when a tick is due (take 20 ms of the agent's
+ * voice, encode, packetise, and remember what was sent as the echo reference).
+ *
+ * Who may call what: everything belongs to the engine thread, except the functions marked [producer] and
+ * [consumer], which one other thread may call at the same time (single-producer, single-consumer rings).
+ *
+ * Generations. Each turn's audio carries one; they only grow. After a flush nothing of that generation or an
+ * older one can be sent, however late it arrives in the ring.
+ * Holds. A hold pauses the voice; it has an id and a lease. A release that names an earlier hold does nothing;
+ * when the lease ends first, the engine releases (or stays) by itself, so a stalled Python cannot mute a call.
+ * At most one hold is in force: a newer one takes over, id and lease. A flush ends the hold.
+ *
+ * Positions. `source` counts samples at the stream's rate from the first sample played in this generation; a
+ * release to an earlier mark rewinds it. `wire` counts the samples of this generation that were sent; it only
+ * grows. `heard` is the part of `source` that has probably reached the caller's ear, +- `heard_error`. */
+#ifndef MS_CORE_H
+#define MS_CORE_H
+
+#include "ms_types.h"
+
+enum ms_codec { MS_PCMU = 0, MS_PCMA = 8 };
+
+typedef struct ms_config {
+    int32_t rate_hz;              /* 8000 for G.711 */
+    uint8_t codec;                /* enum ms_codec */
+    uint8_t payload_type;         /* what we send and accept for the codec, 0-127 */
+    uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
+    uint8_t aec, ns, vad;         /* 0 or 1 */
+    uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
+    uint8_t reserved;
+    uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
+    uint16_t reorder_ms;          /* longest wait for a missing packet, 0-40 */
+    uint16_t playout_ms;          /* room for audio not yet played, 200-2000 */
+    uint16_t rewind_ms;           /* audio already played that a release may go back to, 0-2000 */
+    uint16_t ears_ms;             /* room for audio not yet read, 100-2000 */
+    uint16_t far_delay_ms;        /* assumed delay from our socket to the caller's ear */
+    uint16_t far_delay_error_ms;  /* and how wrong that may be */
+    uint32_t media_timeout_ms;    /* no packet for this long: an event; 0 never */
+    uint32_t ssrc, first_timestamp;
+    uint16_t first_sequence;
+    uint16_t reserved2;
+    ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
+} ms_config;
+
+enum ms_on_onset { MS_ON_ONSET_IGNORE = 0, MS_ON_ONSET_HOLD = 1, MS_ON_ONSET_DUCK = 2 };
+enum ms_on_lease { MS_ON_LEASE_RELEASE = 0, MS_ON_LEASE_STAY = 1 };
+
+typedef struct ms_arming {  /* what the engine does by itself at speech onset while this passage plays */
+    uint16_t lease_ms;
+    uint8_t on_onset;       /* enum ms_on_onset */
+    uint8_t on_lease;       /* enum ms_on_lease */
+} ms_arming;
+
+enum ms_op {
+    MS_OP_HOLD = 1,     /* hold = id, arg = lease in ms (0: no lease), flag = enum ms_on_lease */
+    MS_OP_DUCK = 2,     /* the same, but the voice goes on 18 dB softer */
+    MS_OP_RELEASE = 3,  /* hold = id, arg = source sample to go on from, or -1: where it stopped */
+    MS_OP_FLUSH = 4,    /* generation; answered by MS_EVENT_FLUSHED */
+    MS_OP_MARK = 5,     /* generation, arg = source sample, name: answered by MS_EVENT_MARK when it is sent */
+    MS_OP_REMOTE = 6,   /* remote: send there from now on (re-INVITE); unlocks the source */
+    MS_OP_SENDING = 7,  /* arg = 0 stop sending packets (hold in SDP), 1 send again */
+    MS_OP_HEARING = 8   /* arg = 0 drop what arrives, 1 hear again */
+};
+
+typedef struct ms_command {
+    uint8_t op;           /* enum ms_op */
+    uint8_t flag;
+    uint16_t reserved;
+    uint32_t generation;
+    uint32_t hold;
+    uint32_t name;        /* of a mark */
+    int64_t arg;
+    ms_address remote;
+} ms_command;
+
+enum ms_event_kind {
+    MS_EVENT_ONSET = 1,        /* urgent: speech began; hold = what the engine took, or 0; at_ns, rtp_extended: of the onset */
+    MS_EVENT_OFFSET = 2,       /* urgent: speech ended (200 ms of quiet); at_ns: when the last speech arrived; rtp_extended */
+    MS_EVENT_HELD = 3,         /* hold is in force; position */
+    MS_EVENT_RELEASED = 4,     /* hold ended; reason = enum ms_release_reason; position it goes on from */
+    MS_EVENT_FLUSHED = 5,      /* urgent: acknowledges MS_OP_FLUSH; position at the end */
+    MS_EVENT_MARK = 6,         /* name; position */
+    MS_EVENT_FINISHED = 7,     /* urgent: the last sample of a generation that was finished (ms_finish) was sent */
+    MS_EVENT_STARVED = 8,      /* the voice ran dry in the middle of a generation; once per gap */
+    MS_EVENT_DTMF = 9,         /* urgent: code = 0-15, arg = duration in ms; once per key */
+    MS_EVENT_MEDIA_TIMEOUT = 10, /* urgent */
+    MS_EVENT_MEDIA_BACK = 11,
+    MS_EVENT_LOCKED = 12,      /* the source is now `remote` */
+    MS_EVENT_EARS = 13,        /* from the engine: as much audio is readable as was wanted */
+    MS_EVENT_ROOM = 14,        /* from the engine: as much room is free as was wanted */
+    MS_EVENT_ADDED = 15,       /* from the engine: the stream is live */
+    MS_EVENT_REMOVED = 16,     /* from the engine: nothing touches the slot any more */
+    MS_EVENT_FAULT = 17        /* from the engine: code = errno of a socket that failed for good */
+};
+
+enum ms_release_reason { MS_RELEASED_BY_COMMAND = 0, MS_RELEASED_BY_LEASE = 1, MS_RELEASED_BY_FLUSH = 2 };
+
+typedef struct ms_position {
+    uint32_t generation, hold;      /* hold 0: none in force */
+    int64_t wire, source, heard;    /* samples */
+    int64_t heard_error;            /* samples */
+    int64_t at_ns;                  /* of the tick this was true at */
+} ms_position;
+
+typedef struct ms_event {
+    uint8_t kind, reason;
+    uint16_t code;
+    uint32_t hold, name;
+    int64_t arg, at_ns, rtp_extended;
+    ms_position position;
+    ms_address remote;
+} ms_event;
+
+enum ms_span_flag { MS_SPAN_GAP = 1, MS_SPAN_MASKED = 2, MS_SPAN_SPEECH = 4, MS_SPAN_RESYNC = 8 };
+
+typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16 kHz */
+    int64_t rtp_extended;   /* of the first sample, in the codec's clock, unwrapped */
+    int64_t at_ns;          /* when it reached us */
+    uint32_t n;
+    uint32_t flags;         /* GAP: concealed. MASKED: DTMF cut out. SPEECH: the gate says so. RESYNC: time jumped before it */
+} ms_span;
+
+typedef struct ms_packet {  /* one datagram to send */
+    ms_address to;
+    uint16_t n;
+    uint8_t data[MS_MAX_PACKET];
+} ms_packet;
+
+typedef struct ms_core_statistics {
+    uint64_t packets_received, packets_sent, octets_received, octets_sent;
+    /* dropped, by reason */
+    uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing;
+    uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes;
+    uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost;
+    uint64_t ticks, ticks_skipped;
+    uint32_t jitter_us;           /* RFC 3550 6.4.1 */
+    float erle_db;                /* echo return loss enhancement, smoothed; 0 when the AEC is off */
+    float skew_ppm;               /* of the sender's clock against ours */
+    float noise_dbfs, speech_dbfs;
+} ms_core_statistics;
+
+typedef struct ms_core ms_core;
+
+size_t ms_size(const ms_config *config);                             /* bytes to provide, 0: config is wrong */
+int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* may allocate (echo, noise); MS_OK or error */
+void ms_release(ms_core *core);                                      /* gives back what ms_init allocated; the memory stays the caller's */
+size_t ms_library_bytes(const ms_config *config);                    /* what ms_init will allocate besides */
+
+/* a datagram came: validates, reorders, runs the ears. MS_OK, or MS_URGENT when an urgent event waits */
+int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address *from, int64_t received_ns);
+
+/* the 20 ms that were due at `due_ns` are to be sent: advances playout, leases, time-outs; writes 0 or 1 packets.
+ * A tick that is called more than 60 ms late is skipped (counted), not caught up in a burst.
+ * Returns the number of packets, or an error. Urgent events: ask ms_urgent. */
+int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity);
+
+int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns);
+int ms_next_event(ms_core *core, ms_event *event);                   /* 1 and the event, or 0 */
+bool ms_urgent(const ms_core *core);                                 /* an urgent event waits to be taken */
+int64_t ms_next_deadline(const ms_core *core);                       /* reorder, lease, time-out; INT64_MAX: none */
+int ms_handle_deadline(ms_core *core, int64_t now_ns);               /* as ms_receive */
+void ms_position_now(const ms_core *core, ms_position *out);
+void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out);
+
+/* [producer] appends samples at the stream's rate; returns how many had room (0..n), MS_E_STALE when the
+ * generation is dead already. Generations may only grow from call to call. */
+int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n);
+/* [producer] nothing more will come in this generation; MS_E_FULL: try again */
+int ms_finish(ms_core *core, uint32_t generation);
+/* [producer] samples that ms_play would take now */
+uint32_t ms_room(const ms_core *core);
+/* [consumer] takes up to `capacity` samples that lie in one span; 0: nothing there. `span` describes them. */
+int ms_read_ears(ms_core *core, int16_t *pcm, int capacity, ms_span *span);
+/* [consumer] samples readable now */
+uint32_t ms_ears_readable(const ms_core *core);
+
+#endif

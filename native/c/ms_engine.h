@@ -1,0 +1,102 @@
+/* The shell around many cores: a preallocated pool, one pinned thread, sockets, a slot schedule, and the border
+ * to Python.
+ *
+ * Time. Each stream sends every 20 ms, in the slot of its group (slots spread the streams over the 20 ms, so that
+ * neither CPU nor packets come in bursts). The thread wakes at every slot, drains the sockets that have
+ * something (ears run now), then ticks the streams whose slot it is, then looks at the command ring.
+ *
+ * Border. Python gives commands through one single-producer ring and audio through each core's own; the engine
+ * answers through one event ring and one eventfd. The eventfd is written at once for an urgent event, else at
+ * most once per 20 ms. A command that could not be queued is MS_E_FULL for the caller, never lost; events that
+ * found the ring full stay in their core until there is room.
+ *
+ * Slots and handles. A handle is index + generation. add: the caller's thread initialises a free slot and posts
+ * ADD; remove: posts REMOVE, and the slot is free again only after MS_EVENT_REMOVED was taken from the ring and
+ * ms_engine_reclaim was called. A stale handle is MS_E_STALE everywhere.
+ *
+ * Manual mode: no thread, no socket, no eventfd; the test pushes packets, calls ms_engine_step and takes packets.
+ * Everything else is the same code. */
+#ifndef MS_ENGINE_H
+#define MS_ENGINE_H
+
+#include "ms_core.h"
+
+enum ms_policy { MS_POLICY_NORMAL = 0, MS_POLICY_SLICE = 1, MS_POLICY_FIFO = 2, MS_POLICY_BEST = 3 };
+
+typedef struct ms_engine_config {
+    uint32_t capacity;        /* streams in the pool, 1-4096 */
+    uint32_t slots;           /* per 20 ms, 1-20; 10: a wake-up every 2 ms */
+    uint8_t manual;           /* 1: no thread */
+    uint8_t policy;           /* enum ms_policy wanted; BEST: FIFO, else SLICE, else NORMAL */
+    int16_t cpu;              /* to pin to, -1: not */
+    uint16_t priority;        /* of SCHED_FIFO, 1-90 */
+    uint16_t reserved;
+    uint32_t commands;        /* ring sizes, powers of two */
+    uint32_t events;
+    uint64_t seed;            /* of each core's comfort noise and dither */
+} ms_engine_config;
+
+typedef uint64_t ms_handle;   /* index in the low 32 bits, generation above; 0 is never valid */
+
+typedef struct ms_engine_event {
+    ms_handle stream;
+    ms_event event;
+} ms_engine_event;
+
+typedef struct ms_out {       /* manual mode: a datagram that would have been sent */
+    ms_handle stream;
+    int64_t at_ns;
+    ms_packet packet;
+} ms_out;
+
+#define MS_HISTOGRAM 64       /* bucket k: lateness in [2^(k/4), 2^((k+1)/4)) microseconds */
+
+typedef struct ms_engine_statistics {
+    uint64_t wakeups, ticks, late_ticks_skipped, overruns; /* overrun: a slot's work took longer than the slot */
+    uint64_t packets_received, packets_sent, send_errors, receive_errors;
+    uint64_t commands, events, events_deferred;
+    uint64_t cpu_ns;                         /* CPU time of the engine thread */
+    uint64_t lateness[MS_HISTOGRAM];         /* of wake-ups against their slot */
+    int64_t lateness_max_ns, slot_work_max_ns;
+    uint64_t machine_stalls;                 /* the idle witness was late too: not our doing */
+    int64_t machine_stall_max_ns;
+    uint32_t streams, capacity;
+    uint8_t policy;                          /* what was got: enum ms_policy */
+    int16_t cpu;
+} ms_engine_statistics;
+
+typedef struct ms_engine ms_engine;
+
+ms_engine *ms_engine_new(const ms_engine_config *config, int *status);
+int ms_engine_start(ms_engine *engine);                 /* threads begin; not in manual mode */
+void ms_engine_stop(ms_engine *engine);                 /* joins them; idempotent */
+void ms_engine_free(ms_engine *engine);                 /* stops, releases every core, closes the eventfd; sockets are the caller's */
+int ms_engine_eventfd(const ms_engine *engine);         /* -1 in manual mode */
+
+/* `socket_fd`: a bound, non-blocking UDP socket, owned by the caller until REMOVED; -1 in manual mode.
+ * `group`: streams of one call share one, hence a slot. */
+int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uint32_t group, ms_handle *out);
+int ms_engine_remove(ms_engine *engine, ms_handle stream);
+int ms_engine_reclaim(ms_engine *engine, ms_handle stream);
+int ms_engine_command(ms_engine *engine, ms_handle stream, const ms_command *command);
+int ms_engine_play(ms_engine *engine, ms_handle stream, uint32_t generation, const ms_arming *arming,
+                   const int16_t *pcm, uint32_t n);
+int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation);
+int ms_engine_want_room(ms_engine *engine, ms_handle stream, uint32_t samples);  /* MS_EVENT_ROOM once */
+int ms_engine_read_ears(ms_engine *engine, ms_handle stream, int16_t *pcm, int capacity, ms_span *span);
+int ms_engine_ears_readable(ms_engine *engine, ms_handle stream);
+int ms_engine_want_ears(ms_engine *engine, ms_handle stream, uint32_t samples);  /* MS_EVENT_EARS once */
+int ms_engine_next_event(ms_engine *engine, ms_engine_event *out);               /* 1 and the event, or 0 */
+int ms_engine_position(ms_engine *engine, ms_handle stream, ms_position *out);   /* published each tick (seqlock) */
+int ms_engine_stream_statistics(ms_engine *engine, ms_handle stream, ms_core_statistics *out);
+void ms_engine_get_statistics(const ms_engine *engine, ms_engine_statistics *out);
+size_t ms_engine_bytes_per_stream(const ms_config *config); /* core + libraries, playout ring apart */
+
+/* manual mode only */
+int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, size_t n, const ms_address *from,
+                   int64_t received_ns);
+int ms_engine_step(ms_engine *engine, int64_t now_ns);        /* every slot due up to now_ns, in order */
+int64_t ms_engine_next_step(const ms_engine *engine);         /* when the next slot is due, ns */
+int ms_engine_take_packet(ms_engine *engine, ms_out *out);    /* 1 and a packet, or 0 */
+
+#endif

@@ -1,0 +1,91 @@
+/* The kernels: small struct-over-memory filters, each `init / process`, each with a slow oracle in tests/reference.
+ * A struct is the caller's memory; `ms_echo` and `ms_noise` stand over speexdsp, which allocates once at set-up. */
+#ifndef MS_KERNELS_H
+#define MS_KERNELS_H
+
+#include "ms_types.h"
+
+/* ---- G.711 (ITU-T G.711; bit-exact with the recommendation's tables) ------------------------------------- */
+void ms_g711_decode_u(const uint8_t *in, int16_t *out, size_t n);
+void ms_g711_decode_a(const uint8_t *in, int16_t *out, size_t n);
+void ms_g711_encode_u(const int16_t *in, uint8_t *out, size_t n);
+void ms_g711_encode_a(const int16_t *in, uint8_t *out, size_t n);
+
+/* ---- Resampler: rational polyphase FIR between 8, 16, 22.05, 24, 32, 44.1 and 48 kHz ---------------------
+ * Linear phase, below 3 ms lag at every pair, chunking does not change the output. */
+#define MS_RESAMPLE_TAPS 48        /* per phase, at most */
+typedef struct ms_resampler {
+    int32_t in_hz, out_hz;
+    int32_t up, down;              /* reduced ratio: up/down = out/in */
+    int32_t taps, phase;           /* taps per phase; phase of the next output */
+    int32_t skip;                  /* inputs to take in before the next output */
+    int32_t filled;
+    const float *table;            /* up x taps coefficients, built once per ratio and shared, never freed */
+    float history[2 * MS_RESAMPLE_TAPS * 8];
+} ms_resampler;
+int ms_resampler_init(ms_resampler *r, int32_t in_hz, int32_t out_hz);
+size_t ms_resampler_output(const ms_resampler *r, size_t n_in);   /* most samples that n_in can give */
+size_t ms_resampler_process(ms_resampler *r, const int16_t *in, size_t n_in, int16_t *out); /* returns samples written */
+double ms_resampler_lag_ms(const ms_resampler *r);
+
+/* ---- Concealment of lost audio, `waveform` (pitch-synchronous, after ITU-T G.711 Appendix I) --------------
+ * Feed every good frame with `good`; ask `lost` for each missing one. The first good frame after a loss is
+ * merged smoothly (it is altered in place). Fades from 10 ms on, silent after 60-100 ms. */
+#define MS_CONCEAL_HISTORY_MS 49
+typedef struct ms_concealer ms_concealer;
+size_t ms_concealer_size(int32_t rate_hz);
+int ms_concealer_init(ms_concealer *c, int32_t rate_hz);
+void ms_concealer_good(ms_concealer *c, int16_t *pcm, size_t n);
+void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n);
+
+/* ---- Echo canceller: near end in the sender's clock, reference in ours ------------------------------------
+ * The reference is what we in fact sent, written with its due time, zeros while nothing was sent. The near end is
+ * placed by its extended RTP time stamp; the mapping from that clock to ours is a lower envelope of arrival times
+ * (least delay wins) with its slope (skew), moved by slewing so that the filter sees no jumps. */
+typedef struct ms_echo ms_echo;
+size_t ms_echo_size(int32_t rate_hz, int tail_ms);
+size_t ms_echo_library_bytes(int32_t rate_hz, int tail_ms);
+int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms);       /* MS_E_MEMORY possible */
+void ms_echo_release(ms_echo *e);
+void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns);
+void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /* once per packet: feeds the regression */
+void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */
+/* 20 ms of near end that begins at rtp_extended; in and out may be the same memory */
+void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended);
+float ms_echo_erle_db(const ms_echo *e);
+float ms_echo_skew_ppm(const ms_echo *e);
+/* dBFS that the echo could still have in the last frame: what the gate must not take for speech */
+float ms_echo_residual_dbfs(const ms_echo *e);
+
+/* ---- Noise suppressor and residual echo suppression (speexdsp's preprocessor) ------------------------------- */
+typedef struct ms_noise ms_noise;
+size_t ms_noise_size(int32_t rate_hz);
+size_t ms_noise_library_bytes(int32_t rate_hz);
+int ms_noise_init(ms_noise *s, int32_t rate_hz, ms_echo *echo /* or NULL */);
+void ms_noise_release(ms_noise *s);
+void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in place */
+
+/* ---- Speech gate -------------------------------------------------------------------------------------------
+ * Frames of 10 ms at 8 or 16 kHz. Onset within 60 ms of voiced speech; none on steady noise at 10 dB SNR, tones,
+ * clicks, or echo that the canceller left (its level is given with each frame). */
+typedef struct ms_gate {
+    int32_t rate_hz;
+    float state[64];
+} ms_gate;
+enum ms_gate_verdict { MS_GATE_QUIET = 0, MS_GATE_ONSET = 1, MS_GATE_SPEECH = 2, MS_GATE_OFFSET = 3 };
+int ms_gate_init(ms_gate *g, int32_t rate_hz);
+int ms_gate_process(ms_gate *g, const int16_t *pcm_10ms, float residual_dbfs); /* enum ms_gate_verdict */
+float ms_gate_noise_dbfs(const ms_gate *g);
+float ms_gate_speech_dbfs(const ms_gate *g);
+
+/* ---- RFC 4733 telephone events, receive side: one event per key, however its packets are lost or repeated ---- */
+typedef struct ms_dtmf_receiver {
+    int64_t last_rtp;          /* time stamp of the event in progress, -1: none */
+    uint8_t last_code, reported;
+    uint16_t duration;
+} ms_dtmf_receiver;
+void ms_dtmf_init(ms_dtmf_receiver *d);
+/* payload of one telephone-event packet; 1 and the key when a new key is recognised, 0 when not, MS_E_ARGUMENT malformed */
+int ms_dtmf_receive(ms_dtmf_receiver *d, const uint8_t *payload, size_t n, int64_t rtp_extended, uint8_t *key);
+
+#endif

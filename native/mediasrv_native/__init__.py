@@ -1,0 +1,1 @@
+"""The native media plane: C kernels and the engine, bound by Cython. Only mediasrv.media imports it."""

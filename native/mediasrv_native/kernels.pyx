@@ -1,0 +1,1 @@
+"""The kernels of native/c, one call each, for tests and benchmarks."""

@@ -1,0 +1,48 @@
+"""Builds the native media plane: each Cython module in native/mediasrv_native, linked with the C it names."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from glob import glob
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+
+def pkg_config(flag: str, *packages: str) -> list[str]:
+    return subprocess.check_output(["pkg-config", flag, *packages], text=True).split()
+
+
+LIBRARIES = ["speexdsp"]
+C_FLAGS = [
+    "-std=gnu11", "-O3", "-g1", "-ffast-math", "-fno-finite-math-only", "-fno-math-errno",
+    "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter", "-fvisibility=hidden",
+    *os.environ.get("MEDIASRV_CFLAGS", "").split(),
+]
+C_SOURCES = sorted(glob("native/c/*.c"))
+
+
+def extension(path: str) -> Extension:
+    name = "mediasrv_native." + os.path.splitext(os.path.basename(path))[0]
+    return Extension(
+        name,
+        [path, *C_SOURCES],
+        include_dirs=["native/c", *(f[2:] for f in pkg_config("--cflags-only-I", *LIBRARIES))],
+        extra_compile_args=C_FLAGS,
+        extra_link_args=pkg_config("--libs", *LIBRARIES) + ["-lm", "-lpthread"],
+        depends=sorted(glob("native/c/*.h") + glob("native/mediasrv_native/*.pxd")),
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(path) for path in sorted(glob("native/mediasrv_native/*.pyx"))],
+        include_path=["native"],
+        nthreads=os.cpu_count() or 1,
+        compiler_directives={
+            "language_level": 3, "boundscheck": False, "wraparound": False,
+            "cdivision": True, "embedsignature": True,
+        },
+    )
+)

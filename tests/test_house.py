@@ -1,0 +1,5 @@
+import mediasrv
+
+
+def test_the_package_knows_its_version() -> None:
+    assert mediasrv.__version__.count(".") == 2
