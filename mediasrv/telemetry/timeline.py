@@ -1,0 +1,52 @@
+"""What happened in a call, one JSON object a line: the timeline, and the records of its turns.
+
+Rooms write through a `Timeline`; where the lines go is a `RecordSink`, chosen by the composition root. Writing
+never waits and never fails a call: a sink that cannot keep up drops and counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from mediasrv.clock import NS_PER_MS, Clock
+from mediasrv.ids import CallId, TenantId
+
+Kind = Literal["timeline", "turn", "call"]
+
+
+class RecordSink(Protocol):
+    def write(self, call: CallId, kind: Kind, record: Mapping[str, object]) -> None:
+        """Takes one record, which is JSON-ready; never waits."""
+
+
+class MemorySink:
+    """Keeps everything, in order: for tests and the simulation."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[CallId, Kind, Mapping[str, object]]] = []
+
+    def write(self, call: CallId, kind: Kind, record: Mapping[str, object]) -> None:
+        self.records.append((call, kind, record))
+
+    def of(self, call: CallId, kind: Kind) -> list[Mapping[str, object]]:
+        return [record for owner, k, record in self.records if owner == call and k == kind]
+
+
+class Timeline:
+    """One call's timeline: each entry carries milliseconds since the call began, and whose call it is."""
+
+    def __init__(self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId) -> None:
+        self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
+        self._began_ns = clock.now_ns()
+
+    def ms(self, at_ns: int | None = None) -> float:
+        """Milliseconds from the call's beginning to `at_ns` (now, if none)."""
+        return round(((self._clock.now_ns() if at_ns is None else at_ns) - self._began_ns) / NS_PER_MS, 3)
+
+    def note(self, event: str, *, at_ns: int | None = None, **fields: object) -> None:
+        entry = {"ms": self.ms(at_ns), "event": event, "call": self._call, "tenant": self._tenant, **fields}
+        self._sink.write(self._call, "timeline", entry)
+
+    def record(self, kind: Literal["turn", "call"], record: Mapping[str, object]) -> None:
+        self._sink.write(self._call, kind, {"call": self._call, "tenant": self._tenant, **record})
