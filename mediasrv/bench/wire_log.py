@@ -1,0 +1,139 @@
+"""What the wire saw, as Python reads it: packets sent and heard, gaps, and where a voice stopped.
+
+A packet is *audible* when its mean power lies above -50 dBFS (0 dBFS: a full-scale square wave). The agent's voice
+is near -21 dBFS, a 5 ms fade-out of it in an otherwise silent packet near -30, comfort noise below -60.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from mediasrv.clock import NS_PER_MS
+from mediasrv_native.wire import FRAME_NS, HEARD_FORMAT, SENT_FORMAT
+
+AUDIBLE_DBFS = -50.0
+_SENT, _HEARD = struct.Struct(SENT_FORMAT), struct.Struct(HEARD_FORMAT)
+
+Stall = tuple[int, int]
+
+
+class Sent(NamedTuple):
+    at_ns: int
+    due_ns: int
+    stream: int
+    timestamp: int
+    utterance: int  # 0: the bed
+    offset: int  # of the packet's first sample in the utterance
+    sequence: int
+
+
+class Heard(NamedTuple):
+    at_ns: int
+    stream: int
+    timestamp: int
+    ssrc: int
+    capture: int
+    sequence: int
+    octets: int
+    level_dbfs: float
+    payload_type: int
+    marker: bool
+
+    @property
+    def audible(self) -> bool:
+        return self.level_dbfs > AUDIBLE_DBFS
+
+
+def sent_records(log: bytes) -> Iterator[Sent]:
+    return (Sent(*fields[:7]) for fields in _SENT.iter_unpack(log))
+
+
+def heard_records(log: bytes) -> Iterator[Heard]:
+    for fields in _HEARD.iter_unpack(log):
+        yield Heard(*fields[:7], fields[7] / 100, fields[8], bool(fields[9]))
+
+
+def by_stream(records: Iterable[Heard]) -> dict[int, list[Heard]]:
+    streams: dict[int, list[Heard]] = defaultdict(list)
+    for record in records:
+        streams[record.stream].append(record)
+    return dict(streams)
+
+
+def away_ns(stalls: Sequence[Stall], start_ns: int, end_ns: int) -> int:
+    """How much of an interval the machine was away: overlapping stalls of several processors count once."""
+    total, covered = 0, start_ns
+    for stalled, woke in sorted(stalls):
+        begin, end = max(stalled, covered), min(woke, end_ns)
+        if end > begin:
+            total, covered = total + end - begin, end
+    return total
+
+
+class Gaps(NamedTuple):
+    """The longest time between two packets of one stream."""
+
+    max_ms: float  # less the time the machine was away
+    max_raw_ms: float  # as it was
+    over_40_ms: int  # how many exceeded two frames, machine's time taken off
+
+
+def gaps(streams: Iterable[Sequence[Heard]], stalls: Sequence[Stall]) -> Gaps:
+    longest = longest_raw = over = 0
+    for packets in streams:
+        for before, after in pairwise(packets):
+            raw = after.at_ns - before.at_ns
+            if raw <= FRAME_NS * 3 // 2:  # nearly all are: ask nobody
+                longest, longest_raw = max(longest, raw), max(longest_raw, raw)
+                continue
+            own = raw - away_ns(stalls, before.at_ns, after.at_ns)
+            longest, longest_raw = max(longest, own), max(longest_raw, raw)
+            over += own > 2 * FRAME_NS
+    return Gaps(round(longest / NS_PER_MS, 3), round(longest_raw / NS_PER_MS, 3), over)
+
+
+def lost(packets: Sequence[Heard]) -> int:
+    """Sequence numbers of one stream that never came, counted across wraps."""
+    missing = 0
+    for before, after in pairwise(packets):
+        step = (after.sequence - before.sequence) & 0xFFFF
+        missing += step - 1 if 1 < step < 0x8000 else 0
+    return missing
+
+
+class Stop(NamedTuple):
+    last_audible_ns: int
+    quiet_ms: float  # how long it was seen to be quiet afterwards
+
+
+def first_stop(packets: Sequence[Heard], from_ns: int, quiet_ms: float) -> Stop | None:
+    """The last audible packet before the first silence of `quiet_ms`, at or after the last packet before `from_ns`.
+
+    None: the voice was not heard to stop, or the log ends before it was quiet that long.
+    """
+    last: Heard | None = None
+    for packet in packets:
+        if last is not None and packet.at_ns > from_ns:
+            quiet = (packet.at_ns - last.at_ns) / NS_PER_MS
+            if quiet >= quiet_ms:
+                return Stop(last.at_ns, quiet)
+        if packet.audible:
+            last = packet
+    return None
+
+
+def first_audible(packets: Iterable[Heard], from_ns: int) -> Heard | None:
+    return next((packet for packet in packets if packet.at_ns >= from_ns and packet.audible), None)
+
+
+def onset_ns(sent: Iterable[Sent], utterance: int, sample: int) -> tuple[int, int] | None:
+    """When a labelled sample of an utterance was on the wire: its packet's send time plus its place in the packet,
+    and the packet's send time alone."""
+    for packet in sent:
+        if packet.utterance == utterance and packet.offset <= sample < packet.offset + 160:
+            return packet.at_ns + (sample - packet.offset) * 125_000, packet.at_ns
+    return None
