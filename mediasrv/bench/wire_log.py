@@ -53,8 +53,21 @@ def sent_records(log: bytes) -> Iterator[Sent]:
 
 
 def heard_records(log: bytes) -> Iterator[Heard]:
-    for fields in _HEARD.iter_unpack(log):
-        yield Heard(*fields[:7], fields[7] / 100, fields[8], bool(fields[9]))
+    for (
+        at_ns,
+        stream,
+        timestamp,
+        ssrc,
+        capture,
+        sequence,
+        octets,
+        centidb,
+        kind,
+        marker,
+    ) in _HEARD.iter_unpack(log):
+        yield Heard(
+            at_ns, stream, timestamp, ssrc, capture, sequence, octets, centidb / 100, kind, bool(marker)
+        )
 
 
 def by_stream(records: Iterable[Heard]) -> dict[int, list[Heard]]:
