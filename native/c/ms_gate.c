@@ -27,7 +27,7 @@ static const float TWO_LINES = 0.93f;
 static const float HIGH_PASS = 0.92f;         /* one pole at about 100 Hz: hum and rumble have no vote */
 static const float FLOOR_BIAS_DB = 1.5f;      /* a minimum of a fluctuating power lies below its mean */
 
-typedef struct gate_state {
+typedef struct __attribute__((may_alias)) gate_state {
     int16_t history[HISTORY];     /* at 8 kHz, newest last */
     float high_pass_in, high_pass_out, decimator;
     float smooth_db, floor_db, speech_db;
