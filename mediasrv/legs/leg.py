@@ -28,11 +28,11 @@ class Ending(Enum):
 
 
 class LegEnded(RemoteError):
-    """The other side was gone before we had what we wanted of it."""
+    """The other side went away; `why` says how."""
 
     def __init__(self, why: Ending) -> None:
         self.why = why
-        super().__init__(f"the leg has ended: {why.value}")
+        super().__init__(why.value)
 
 
 @dataclass(frozen=True, slots=True)
