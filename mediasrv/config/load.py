@@ -53,7 +53,7 @@ def load(
     for name, text in sorted((environment or {}).items()):
         if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_FILE_VARIABLE:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-            if len(path) < 2:
+            if path[0] not in Settings.__struct_fields__ and len(path) < 2:
                 raise ConfigError(
                     name,
                     f"write {ENVIRONMENT_PREFIX}SECTION__KEY, with two underscores",

@@ -94,7 +94,13 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_length_s: Annotated[
         float, Meta(description="A call that lasts longer is ended.", gt=0, le=86_400)
     ] = 3_600.0
-    hold_ms: Annotated[
+    language: Annotated[str, Meta(description="Language that callers speak, as in `en`.", min_length=2)] = (
+        "en"
+    )
+    interruptible: Annotated[
+        bool, Meta(description="Whether a caller may interrupt the agent by speaking.")
+    ] = True
+    unbroken_ms: Annotated[
         int,
         Meta(
             description="Unbroken speech over the agent that counts as an interruption, words or not.",
@@ -102,31 +108,36 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             le=5_000,
         ),
     ] = 450
-    hold_limit_ms: Annotated[
+    undecided_ms: Annotated[
         int,
         Meta(description="The longest that the agent's voice is held without a decision.", ge=100, le=5_000),
     ] = 700
-    end_of_turn_min_ms: Annotated[
-        int,
-        Meta(description="Silence that ends the caller's turn after a complete sentence.", ge=50, le=5_000),
+    shortest_pause_ms: Annotated[
+        int, Meta(description="Silence that ends the caller's turn after a whole sentence.", ge=50, le=5_000)
     ] = 200
-    end_of_turn_max_ms: Annotated[
+    ordinary_pause_ms: Annotated[
+        int,
+        Meta(description="Silence that ends the caller's turn when the words do not tell.", ge=50, le=10_000),
+    ] = 500
+    longest_pause_ms: Annotated[
         int, Meta(description="Silence that ends the caller's turn whatever was said.", ge=100, le=20_000)
     ] = 1_200
-    silence_prompt_s: Annotated[
-        float,
+    prompt_ms: Annotated[
+        int,
         Meta(
-            description="Silence of the caller after which the agent asks whether they are there.",
-            gt=0,
-            le=3_600,
+            description="Silence after which the agent asks whether the caller is there.",
+            ge=1_000,
+            le=3_600_000,
         ),
-    ] = 8.0
+    ] = 8_000
 
     def __post_init__(self) -> None:
-        if self.end_of_turn_max_ms < self.end_of_turn_min_ms:
-            raise ValueError("end_of_turn_max_ms must not be less than end_of_turn_min_ms")
-        if self.hold_limit_ms < self.hold_ms:
-            raise ValueError("hold_limit_ms must not be less than hold_ms")
+        if not self.shortest_pause_ms <= self.ordinary_pause_ms <= self.longest_pause_ms:
+            raise ValueError(
+                "shortest_pause_ms, ordinary_pause_ms and longest_pause_ms must rise, in this order"
+            )
+        if self.undecided_ms < self.unbroken_ms:
+            raise ValueError("undecided_ms must not be less than unbroken_ms")
 
 
 class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,6 +154,9 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = field(default_factory=dict)
     script: Annotated[
         str, Meta(description="TOML file of the `scripted` agent; empty: the demonstration that is built in.")
+    ] = ""
+    voice: Annotated[
+        str, Meta(description="Voice of the `scripted` agent; empty: the one that its script names.")
     ] = ""
 
     def agent_for(self, number: str) -> str | None:

@@ -83,7 +83,8 @@ WRONG_FILES = [
     ('[media]\nrtp_ports = "9-8"', "the ports must rise"),
     ("[media]\naec = 1", "media.aec = 1: must be true or false"),
     ("[server]\ndrain_s = -1", "server.drain_s = -1: must be a number from 0 to 86400"),
-    ("[calls]\nhold_ms = 800", "calls: hold_limit_ms must not be less than hold_ms"),
+    ("[calls]\nunbroken_ms = 800", "calls: undecided_ms must not be less than unbroken_ms"),
+    ("[calls]\nshortest_pause_ms = 800", "calls: shortest_pause_ms, ordinary_pause_ms"),
     ("[agents.numbers]\n1 = 3", "agents.numbers.1 = 3: must be text"),
     ("[agents]\nnumbers = 3", "agents.numbers = 3: must be a table"),
     ("trunks = 3", "trunks = 3: must be a table"),
@@ -158,7 +159,7 @@ def test_whatever_stands_in_the_environment_only_config_errors_come_out(value) -
         "MEDIASRV_TRUNKS",
         "MEDIASRV_AGENTS__NUMBERS",
         "MEDIASRV_TRUNKS__A__SOURCES",
-        "MEDIASRV_CALLS__HOLD_MS",
+        "MEDIASRV_CALLS__UNBROKEN_MS",
     ):
         try:
             load(environment={name: str(value)})
