@@ -72,11 +72,13 @@ async def _ready(process: trio.Process, log: Path) -> tuple[str, int]:
     try:
         host, _, port = json.loads(line)["sip"].rpartition(":")
     except (ValueError, KeyError) as error:
-        tail = log.read_text(errors="replace")[-STDERR_TAIL:]
-        raise ServerFailed(
-            f"the server did not say that it is ready, but {line!r}; its log ends:\n{tail}"
-        ) from error
+        problem = f"the server did not say that it is ready, but {line!r}; its log ends:\n{tail(log)}"
+        raise ServerFailed(problem) from error
     return host, int(port)
+
+
+def tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-STDERR_TAIL:]
 
 
 async def _end(process: trio.Process) -> None:

@@ -7,9 +7,7 @@ is near -21 dBFS, a 5 ms fade-out of it in an otherwise silent packet near -30, 
 from __future__ import annotations
 
 import struct
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from mediasrv.clock import NS_PER_MS
@@ -70,13 +68,6 @@ def heard_records(log: bytes) -> Iterator[Heard]:
         )
 
 
-def by_stream(records: Iterable[Heard]) -> dict[int, list[Heard]]:
-    streams: dict[int, list[Heard]] = defaultdict(list)
-    for record in records:
-        streams[record.stream].append(record)
-    return dict(streams)
-
-
 def away_ns(stalls: Sequence[Stall], start_ns: int, end_ns: int) -> int:
     """How much of an interval the machine was away: overlapping stalls of several processors count once."""
     total, covered = 0, start_ns
@@ -95,27 +86,38 @@ class Gaps(NamedTuple):
     over_40_ms: int  # how many exceeded two frames, machine's time taken off
 
 
-def gaps(streams: Iterable[Sequence[Heard]], stalls: Sequence[Stall]) -> Gaps:
-    longest = longest_raw = over = 0
-    for packets in streams:
-        for before, after in pairwise(packets):
-            raw = after.at_ns - before.at_ns
-            if raw <= FRAME_NS * 3 // 2:  # nearly all are: ask nobody
-                longest, longest_raw = max(longest, raw), max(longest_raw, raw)
-                continue
-            own = raw - away_ns(stalls, before.at_ns, after.at_ns)
-            longest, longest_raw = max(longest, own), max(longest_raw, raw)
-            over += own > 2 * FRAME_NS
-    return Gaps(round(longest / NS_PER_MS, 3), round(longest_raw / NS_PER_MS, 3), over)
+class Cadence:
+    """How evenly packets came, over many streams, packet by packet: nothing is kept but what was uneven."""
 
+    def __init__(self) -> None:
+        self.packets = 0
+        self.lost = 0  # sequence numbers that never came, counted across wraps
+        self._last: dict[int, Heard] = {}
+        self._longest_even_ns = 0
+        self._uneven: list[tuple[int, int]] = []
 
-def lost(packets: Sequence[Heard]) -> int:
-    """Sequence numbers of one stream that never came, counted across wraps."""
-    missing = 0
-    for before, after in pairwise(packets):
-        step = (after.sequence - before.sequence) & 0xFFFF
-        missing += step - 1 if 1 < step < 0x8000 else 0
-    return missing
+    def add(self, packet: Heard) -> None:
+        self.packets += 1
+        before = self._last.get(packet.stream)
+        self._last[packet.stream] = packet
+        if before is None:
+            return
+        step = (packet.sequence - before.sequence) & 0xFFFF
+        self.lost += step - 1 if 1 < step < 0x8000 else 0
+        gap_ns = packet.at_ns - before.at_ns
+        if gap_ns > FRAME_NS * 3 // 2:
+            self._uneven.append((before.at_ns, packet.at_ns))
+        else:
+            self._longest_even_ns = max(self._longest_even_ns, gap_ns)
+
+    def gaps(self, stalls: Sequence[Stall]) -> Gaps:
+        raw = [end - start for start, end in self._uneven]
+        own = [end - start - away_ns(stalls, start, end) for start, end in self._uneven]
+        return Gaps(
+            round(max([self._longest_even_ns, *own]) / NS_PER_MS, 3),
+            round(max([self._longest_even_ns, *raw]) / NS_PER_MS, 3),
+            sum(gap > 2 * FRAME_NS for gap in own),
+        )
 
 
 class Stop(NamedTuple):

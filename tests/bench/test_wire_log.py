@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mediasrv.bench.wire_log import Heard, Sent, away_ns, first_audible, first_stop, gaps, lost, onset_ns
+from mediasrv.bench.wire_log import Cadence, Heard, Sent, away_ns, first_audible, first_stop, onset_ns
 
 MS = 1_000_000
 
@@ -18,17 +18,29 @@ def test_overlapping_stalls_of_two_processors_count_once() -> None:
     assert away_ns([(10, 40), (15, 20)], 0, 100) == 30
 
 
+def cadence(*streams: list[Heard]) -> Cadence:
+    seen = Cadence()
+    for packet in (packet for stream in streams for packet in stream):
+        seen.add(packet)
+    return seen
+
+
 def test_a_gap_is_ours_only_for_the_time_the_machine_was_there() -> None:
-    stream = [*packets([-20.0] * 3), *packets([-20.0] * 3, start_ms=120)]
-    assert gaps([stream], []) == (80.0, 80.0, 1)
-    assert gaps([stream], [(50 * MS, 100 * MS)]) == (30.0, 80.0, 0)
+    seen = cadence([*packets([-20.0] * 3), *packets([-20.0] * 3, start_ms=120)])
+    assert seen.gaps([]) == (80.0, 80.0, 1)
+    assert seen.gaps([(50 * MS, 100 * MS)]) == (30.0, 80.0, 0)
+
+
+def test_gaps_are_within_a_stream_never_between_two() -> None:
+    other = [packet._replace(stream=1) for packet in packets([-20.0] * 3, start_ms=500)]
+    assert cadence(packets([-20.0] * 3), other).gaps([]) == (20.0, 20.0, 0)
 
 
 def test_lost_packets_are_counted_across_the_wrap_and_reordering_is_no_loss() -> None:
     stream = packets([-20.0] * 6, sequence=65_533)
-    assert lost(stream) == 0
-    assert lost([stream[0], stream[1], *stream[4:]]) == 2
-    assert lost([stream[1], stream[0]]) == 0
+    assert cadence(stream).lost == 0
+    assert cadence([stream[0], stream[1], *stream[4:]]).lost == 2
+    assert cadence([stream[1], stream[0]]).lost == 0
 
 
 def test_a_voice_stops_at_its_last_audible_packet_before_a_long_silence() -> None:
