@@ -42,7 +42,6 @@ int ms_noise_init(ms_noise *s, int32_t rate_hz, ms_echo *echo) {
     int on = 1, off = 0;
     speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_DENOISE, &on);
     speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_AGC, &off);
-    speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_VAD, &off);
     speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_DEREVERB, &off);
     return MS_OK;
 }
