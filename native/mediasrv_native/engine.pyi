@@ -106,7 +106,13 @@ class NativeEngine:
     def set_sending(self, stream: int, on: bool) -> None: ...
     def set_hearing(self, stream: int, on: bool) -> None: ...
     def play(
-        self, stream: int, generation: int, pcm: bytes | memoryview, lease_ms: int, on_onset: int, on_lease: int
+        self,
+        stream: int,
+        generation: int,
+        pcm: bytes | memoryview,
+        lease_ms: int,
+        on_onset: int,
+        on_lease: int,
     ) -> int:
         """Appends PCM at the stream's rate; returns how many samples had room."""
     def finish(self, stream: int, generation: int) -> None: ...
