@@ -23,7 +23,10 @@ static const float SILENCE_DBFS = -100, AUDIBLE_DBFS = -60;
 static const float UNKNOWN_FLOOR_DBFS = -50;  /* at most, until the floor has been seen for a while */
 static const float OVER_FLOOR_DB = 5, OVER_RESIDUAL_DB = 6, HOLD_OVER_FLOOR_DB = 4;
 static const float PERIODIC = 0.62f;
-static const float TWO_LINES = 0.93f;
+static const float TWO_LINES = 0.93f;          /* share of the whole */
+static const float WEAKER_LINE = 0.02f;        /* share of the stronger: less is a tone's own skirt */
+static const float PITCH_BIN_MIN = 4.5f, PITCH_BIN_MAX = 13;  /* lower voices never have only two lines */
+static const float OFF_HARMONIC = 0.12f;
 static const float HIGH_PASS = 0.92f;         /* one pole at about 100 Hz: hum and rumble have no vote */
 static const float FLOOR_BIAS_DB = 1.5f;      /* a minimum of a fluctuating power lies below its mean */
 
@@ -95,7 +98,10 @@ static void track_floor(gate_state *s, float power_db) {
 /* The best normalised correlation of the last 12 ms with what came a pitch period earlier. */
 static float periodicity(const int16_t *history) {
     float slow[SLOW], best = 0;
-    for (int i = 0; i < SLOW; i++) slow[i] = 0.5f * ((float)history[2 * i] + (float)history[2 * i + 1]);
+    for (int i = 0; i < SLOW; i++) {  /* [1 3 3 1]: high formants would fall between the lags of 4 kHz */
+        const int16_t *at = history + 2 * i;
+        slow[i] = i ? (float)(at[-2] + 3 * at[-1] + 3 * at[0] + at[1]) : 0;
+    }
     const float *now = slow + SLOW - MATCHED;
     float energy_now = 0;
     for (int i = 0; i < MATCHED; i++) energy_now += now[i] * now[i];
@@ -112,32 +118,47 @@ static float periodicity(const int16_t *history) {
     return best;
 }
 
-static int loudest(const float *power) {
+typedef struct line {
+    float at;     /* bins, interpolated */
+    float power;  /* with its skirts */
+} line;
+
+/* Takes the strongest line out of the spectrum. */
+static line take_line(float *power) {
     int peak = BAND_FIRST;
     for (int k = BAND_FIRST; k <= BAND_LAST; k++)
         if (power[k] > power[peak]) peak = k;
-    return peak;
+    float below = logf(power[peak - 1] + 1), top = logf(power[peak] + 1), above = logf(power[peak + 1] + 1);
+    float bend = below - 2 * top + above;
+    line taken = {.at = (float)peak + (bend < -1e-3f ? 0.5f * (below - above) / bend : 0)};
+    for (int k = peak - LINE_REACH; k <= peak + LINE_REACH; k++) {
+        if (k >= BAND_FIRST && k <= BAND_LAST) taken.power += power[k];
+        power[k] = 0;
+    }
+    return taken;
 }
 
-/* The share of the two strongest spectral lines in the whole. */
-static float tonality(const int16_t *history) {
-    float power[MS_SPECTRUM_BINS], whole = 1, lines = 0;
+/* Neighbouring harmonics of one pitch. A high voice on "oo", "oh" or "ee" can have little else; no signalling
+ * tone is made so: dial, ringing and busy tones stand in no such ratio, DTMF stands too far apart. */
+static bool are_harmonics(line strong, line weak) {
+    float low = fminf(strong.at, weak.at), pitch = fabsf(strong.at - weak.at);
+    if (pitch < PITCH_BIN_MIN || pitch > PITCH_BIN_MAX || weak.power < WEAKER_LINE * strong.power) return false;
+    float order = low / pitch;
+    return fabsf(order - roundf(order)) < OFF_HARMONIC;
+}
+
+static bool is_tone(const int16_t *history) {
+    float power[MS_SPECTRUM_BINS], whole = 1;
     ms_spectrum(history, power);
     for (int k = BAND_FIRST; k <= BAND_LAST; k++) whole += power[k];
-    for (int line = 0; line < 2; line++) {
-        int peak = loudest(power);
-        for (int k = peak - LINE_REACH; k <= peak + LINE_REACH; k++) {
-            if (k >= BAND_FIRST && k <= BAND_LAST) lines += power[k];
-            power[k] = 0;
-        }
-    }
-    return lines / whole;
+    line first = take_line(power), second = take_line(power);
+    return first.power + second.power > TWO_LINES * whole && !are_harmonics(first, second);
 }
 
 static bool votes_for_speech(const gate_state *s, float power_db, float residual_dbfs) {
     if (power_db < AUDIBLE_DBFS || power_db < s->floor_db + OVER_FLOOR_DB) return false;
     if (power_db < residual_dbfs + OVER_RESIDUAL_DB) return false;
-    return periodicity(s->history) > PERIODIC && tonality(s->history) < TWO_LINES;
+    return periodicity(s->history) > PERIODIC && !is_tone(s->history);
 }
 
 static int verdict(gate_state *s, bool held) {
