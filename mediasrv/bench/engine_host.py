@@ -14,9 +14,10 @@ import math
 import sys
 import threading
 from array import array
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
+from typing import Any
 
 import click
 import trio
@@ -41,7 +42,7 @@ def spin() -> None:
         sum(math.sqrt(number) for number in numbers)
 
 
-async def lines(stdin: trio.abc.ReceiveStream) -> AsyncIterator[dict[str, object]]:
+async def lines(stdin: trio.abc.ReceiveStream) -> AsyncGenerator[dict[str, Any], None]:
     waiting = b""
     async for chunk in stdin:
         waiting += chunk
@@ -89,7 +90,7 @@ async def host(*, plain: bool) -> None:
                 tell(snapshot(engine.statistics()))
                 continue
             streams = []
-            for group, (name, port) in enumerate(line["remotes"]):  # type: ignore[arg-type, var-annotated]
+            for group, (name, port) in enumerate(line["remotes"]):
                 reservation = engine.reserve(Cost())
                 streams.append(await engine.add(reservation, spec((name, port), plain=plain), group))
                 nursery.start_soon(speak_on, streams[-1], pcm)
