@@ -3,12 +3,15 @@
 from collections import namedtuple
 from ipaddress import ip_address
 
-from libc.stdlib cimport aligned_alloc, free
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from mediasrv_native.errors import raise_status
 
 from mediasrv_native.ms_core cimport *
+
+cdef extern from "stdlib.h" nogil:
+    void *aligned_alloc(size_t alignment, size_t size)
 
 CorePosition = namedtuple("CorePosition", "generation hold wire source heard heard_error at_ns")
 CoreEvent = namedtuple("CoreEvent", "kind reason code hold name arg at_ns rtp_extended position remote")
