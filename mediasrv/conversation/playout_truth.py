@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from mediasrv.providers.protocols import WordTime
 
+CHARACTERS_PER_S = 15  # of speech, while a passage without word times is not whole
+
 
 @dataclass(frozen=True, slots=True)
 class PlacedWord:
@@ -26,11 +28,14 @@ class _Passage:
     text: str
     start: int
     end: int
-    interruptible: bool = True
+    whole: bool = False  # all its sound was handed over
     timed: list[PlacedWord] = field(default_factory=list)
 
-    def words(self) -> list[PlacedWord]:
-        return self.timed or _spread(self.text, self.start, self.end)
+    def words(self, rate_hz: int) -> list[PlacedWord]:
+        if self.timed:
+            return self.timed
+        guessed = self.start + len(self.text) * rate_hz // CHARACTERS_PER_S
+        return _spread(self.text, self.start, self.end if self.whole else max(self.end, guessed))
 
 
 class PlayoutTruth:
@@ -60,6 +65,10 @@ class PlayoutTruth:
         passage.timed.extend(placed)
         return placed
 
+    def close(self) -> None:
+        """The last passage has all its sound."""
+        self._passages[-1].whole = True
+
     def said(self) -> str:
         return " ".join(passage.text for passage in self._passages)
 
@@ -67,10 +76,10 @@ class PlayoutTruth:
         """The text up to the word that was sounding at `sample`, as it was written."""
         parts = []
         for passage in self._passages:
-            if sample >= passage.end and passage.end > passage.start:
-                parts.append(passage.text)
+            if passage.whole and sample >= passage.end:
+                parts.extend([passage.text] if passage.end > passage.start else [])
                 continue
-            count = sum(1 for word in passage.words() if sample > (word.start + word.end) / 2)
+            count = sum(1 for word in passage.words(self._rate_hz) if sample > (word.start + word.end) / 2)
             if count:
                 parts.append(_first_words(passage.text, count))
             break
