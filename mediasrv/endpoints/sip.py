@@ -41,6 +41,7 @@ class SipEndpoint:
         self._calls: dict[SipCallId, SipCall] = {}
         self._outbox: deque[tuple[bytes, Address]] = deque()
         self._patience = trio.CancelScope()
+        self._left = trio.Event()
         self._faults_in_a_row = 0
         # Full: the caller is told 503 at once. Nobody waits for a server that does not even look.
         self._arrivals, self._incoming = trio.open_memory_channel[SipCall](WAITING_CALLS_MAX)
@@ -116,8 +117,9 @@ class SipEndpoint:
         await self._follow_up()
 
     def forget(self, call: SipCallId) -> None:
-        """We rejected it: the core has no more to say about this call."""
+        """The core has no more to say about this call."""
         self._calls.pop(call, None)
+        self._left.set()
 
     async def _step(self) -> None:
         """One wait, and everything that follows from it."""
@@ -169,7 +171,7 @@ class SipEndpoint:
             self.counters.count("sip_event_without_call", type(event).__name__)
             return
         if isinstance(event, Cancelled | Rejected | Ended):
-            del self._calls[event.call]
+            self.forget(event.call)
         call.deliver(event)
 
     def _arrive(self, event: IncomingCall) -> None:

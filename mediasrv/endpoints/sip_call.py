@@ -60,6 +60,7 @@ class SipCall:
     ) -> None:
         self.id, self.remote, self.request = call_id, remote, request
         self.progress: Progress | None = None
+        self.answered = False
         self.end: CallEnd | None = None
         self._signalling = signalling
         self._over = trio.Event()
@@ -124,6 +125,7 @@ class SipCall:
     async def wait_answered(self) -> bytes:
         """Our call was taken: the other side's session description. Raises CallGone when it was not."""
         await self._settle()
+        self.answered = True
         return self._body
 
     async def acknowledge(self, body: bytes) -> None:
@@ -146,6 +148,7 @@ class SipCall:
     async def _accept(self, body: bytes) -> bytes:
         self._settled = trio.Event()
         await self._respond(200, body=body)
+        self.answered = True
         await self._settle()
         return self._body
 

@@ -37,13 +37,16 @@ class Refusal:
 UNKNOWN_SOURCE = Refusal(403, "unknown_source")
 DRAINING = Refusal(503, "draining", DRAIN_RETRY_AFTER_S)
 UNKNOWN_NUMBER = Refusal(404, "unknown_number")
-NO_COMMON_MEDIA = Refusal(488, "no_common_media")
-BAD_OFFER = Refusal(400, "bad_offer")
 FAULT = Refusal(500, "fault")
 
 
 def at_capacity(retry_after_s: int) -> Refusal:
     return Refusal(503, "at_capacity", retry_after_s)
+
+
+def unacceptable(status: int) -> Refusal:
+    """An offer that is malformed (400), or that we have nothing in common with (488)."""
+    return Refusal(status, "bad_offer" if status == 400 else "no_common_media")
 
 
 def admit(source: str, number: str, settings: Settings, *, draining: bool) -> Admission | Refusal:

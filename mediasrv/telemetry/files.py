@@ -62,8 +62,7 @@ class FileSink:
             self._missing.pop(file, None)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Writes until cancelled, then what is still queued, for a bounded while."""
-        await trio.to_thread.run_sync(lambda: self.directory.mkdir(parents=True, exist_ok=True))
+        """Writes until cancelled, then what is still queued, for a bounded while. `directory` must be there."""
         task_status.started()
         try:
             while True:

@@ -17,6 +17,7 @@ def lines(file: Path) -> list[dict[str, object]]:
 
 async def written(sink: FileSink) -> None:
     """Runs the sink and cancels it: what was queued must be on disk then."""
+    sink.directory.mkdir()
     async with trio.open_nursery() as nursery:
         await nursery.start(sink.run)
         nursery.cancel_scope.cancel()
@@ -36,6 +37,7 @@ async def test_each_kind_of_record_has_its_file(tmp_path: Path) -> None:
 
 async def test_order_is_kept_within_a_call(tmp_path: Path) -> None:
     sink = FileSink(tmp_path, Counters())
+    sink.directory.mkdir()
     async with trio.open_nursery() as nursery:
         await nursery.start(sink.run)
         for n in range(100):
@@ -51,6 +53,7 @@ async def test_full_drops_counts_and_leaves_a_line_that_says_so(tmp_path: Path) 
     for n in range(5):
         sink.write(CALL, "timeline", {"n": n})
     assert counters.of("records_dropped", "full") == 3
+    sink.directory.mkdir()
     async with trio.open_nursery() as nursery:
         await nursery.start(sink.run)
         await trio.testing.wait_all_tasks_blocked()
@@ -73,6 +76,7 @@ async def test_a_record_that_is_not_json_is_counted_and_harms_nobody(tmp_path: P
 async def test_a_disk_that_fails_is_counted_and_the_next_record_is_tried_again(tmp_path: Path) -> None:
     counters = Counters()
     sink = FileSink(tmp_path, counters)
+    sink.directory.mkdir()
     async with trio.open_nursery() as nursery:
         await nursery.start(sink.run)
         blocker = tmp_path / "calls" / "c1.timeline.jsonl"
