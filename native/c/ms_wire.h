@@ -26,6 +26,7 @@
 #define MS_WIRE_MAX_STREAMS 4096
 #define MS_WIRE_STALLS 4096            /* stalls of the machine that are remembered */
 #define MS_WIRE_STALL_NS (5 * MS_NS_PER_MS)
+#define MS_WIRE_WITNESS_PRIORITY 95    /* above the engine and its own witness, or our own work would pass for a stall */
 #define MS_WIRE_NONE UINT32_MAX
 #define MS_WIRE_FLOOR_CENTIDB (-9600)  /* level of digital silence, and of what is not mu-law */
 
@@ -35,7 +36,7 @@ typedef struct ms_wire_config {
     uint32_t sent_records;
     uint32_t capture_octets;  /* payloads heard are kept one after the other until this is full; 0: none */
     int16_t cpu;              /* to pin the wire thread to, -1: not */
-    uint16_t priority;        /* of SCHED_FIFO, where permitted, 1-89; witnesses have one more */
+    uint16_t priority;        /* of SCHED_FIFO, where permitted, 1-89 */
 } ms_wire_config;
 
 typedef struct ms_wire_stream_config {

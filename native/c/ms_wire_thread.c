@@ -280,7 +280,7 @@ void *ms_wire_witness_run(void *argument) {
     wire_witness *witness = argument;
     ms_wire *w = witness->wire;
     pin(witness->cpu);
-    if (!become_fifo(w->config.priority + 1)) atomic_fetch_add(&w->witnesses_without_fifo, 1);
+    if (!become_fifo(MS_WIRE_WITNESS_PRIORITY)) atomic_fetch_add(&w->witnesses_without_fifo, 1);
     while (atomic_load_explicit(&w->running, memory_order_relaxed)) {
         int64_t due_ns = ms_wire_now_ns() + SLOT_NS;
         sleep_until(due_ns);
