@@ -1,15 +1,12 @@
-"""`mediasrv bench`: each benchmark as a command. docs/bench.md says what the figures mean."""
+"""`mediasrv bench`: status 0 when a benchmark ran, whatever its figures; docs/bench.md explains them."""
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable, Mapping
 
 import click
 import trio
 
-from mediasrv.bench import media
+from mediasrv.bench import barge_in, media
 from mediasrv.bench.report import show
-from mediasrv.errors import MediasrvError
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
 
@@ -17,24 +14,6 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="One line 
 @click.group()
 def bench() -> None:
     """Measures this build on this machine; docs/bench.md explains every figure."""
-
-
-def carry_out(run: Callable[[], Awaitable[Mapping[str, object]]], *, as_json: bool) -> None:
-    """Exit status 0 when it ran, whatever the figures; 1 when it could not."""
-    problems: list[str] = []
-    try:
-        show(trio.run(run), as_json=as_json)
-    except* MediasrvError as failed:
-        problems = [str(error) for error in leaves(failed)]
-    if problems:
-        raise click.ClickException("; ".join(problems))
-
-
-def leaves(group: BaseExceptionGroup[MediasrvError]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
 
 
 @bench.command("media")
@@ -51,4 +30,22 @@ def leaves(group: BaseExceptionGroup[MediasrvError]) -> list[BaseException]:
 def bench_media(*, calls: int, seconds: float, busy: bool, as_json: bool) -> None:
     """What a stream costs, and how evenly it sends."""
     load = media.Load(calls, seconds, busy)
-    carry_out(lambda: media.run(load), as_json=as_json)
+    show(trio.run(media.run, load), as_json=as_json)
+
+
+@bench.command("barge-in")
+@click.option(
+    "--trials", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Interruptions."
+)
+@click.option(
+    "--calls-in-background", default=0, show_default=True, type=click.IntRange(0, 1_000), help="Who talk too."
+)
+@click.option(
+    "--callers", default=4, show_default=True, type=click.IntRange(1, 100), help="Who interrupt, at once."
+)
+@click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
+@as_json_option
+def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed: int, as_json: bool) -> None:
+    """How long the agent goes on talking when the caller begins to."""
+    plan = barge_in.Plan(trials, calls_in_background, min(callers, trials), seed)
+    show(trio.run(barge_in.run, plan), as_json=as_json)

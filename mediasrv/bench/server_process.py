@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -34,7 +35,7 @@ class ServerProcess:
     def usage(self) -> Usage:
         return measure(self.pid)
 
-    def records(self, suffix: str) -> dict[str, list[dict[str, object]]]:
+    def records(self, suffix: str) -> dict[str, list[dict[str, Any]]]:
         """Every call's lines of one kind: `records("timeline")`, `records("turns")`; the key is the call."""
         found = {}
         for file in sorted((self.data_dir / "calls").glob(f"*.{suffix}.jsonl")):
@@ -58,6 +59,13 @@ async def serving(data_dir: Path, arguments: Sequence[str]) -> AsyncIterator[Ser
         yield ServerProcess(process.pid, (host, port), data_dir, log)
     finally:
         await _end(process)
+
+
+def settings_file(directory: Path, script: Path) -> Path:
+    """Settings that make the scripted agent follow `script`."""
+    file = directory / "bench.toml"
+    file.write_text(f"[agents]\nscript = {json.dumps(str(script))}\n")
+    return file
 
 
 async def _ready(process: trio.Process, log: Path) -> tuple[str, int]:
