@@ -1,9 +1,9 @@
 """The user agent: SIP over datagrams as pure state.
 
-A datagram goes down through parse.py and screening.py to the transaction it repeats, the dialog it belongs to, or
-a call that it opens; responses go through their transaction to whoever asked. What is to be sent and what is to
-be told waits in queues until the shell fetches it. Refusals of strangers are answered without keeping any state
-(RFC 3261 section 8.2.7): one datagram out for one datagram in, to the host it came from.
+A datagram goes down through parse.py and screening.py to the transaction it repeats, the dialog it belongs
+to, or a call that it opens; responses go through their transaction to whoever asked. What is to be sent and
+what is to be told waits in queues until the shell fetches it. Refusals of strangers are answered without
+keeping any state (RFC 3261 section 8.2.7): one datagram out for one datagram in, to the host it came from.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class UserAgent:
         self._session(call).reinvite(body, now)
 
     def bye(self, call: SipCallId, now: float, *, reason: str = "") -> None:
-        """Ends the call in whatever state it is; does nothing when it is over. `reason` is for people to read."""
+        """Ends the call in whatever state it is, or does nothing. `reason`: a Reason header (RFC 3326)."""
         if call in self._core.calls:
             self._core.calls[call].bye(now, reason)
 
@@ -222,7 +222,7 @@ class UserAgent:
         transaction.apply(Event.ACK, now)
 
     def _receive_cancel(self, request: Request, source: Address, now: float) -> None:
-        """Section 9.2. Answered without state: the same CANCEL again finds the same INVITE and the same answer."""
+        """Section 9.2. Answered without state: the same CANCEL finds the same INVITE and the same answer."""
         core = self._core
         transaction = core.transactions.server_of(request, "INVITE")
         if transaction is None:
@@ -248,7 +248,7 @@ class UserAgent:
     # ---- responses
 
     def _receive_response(self, response: Response, source: Address, now: float) -> None:
-        """Section 18.1.2: one that names another sender, several of them, or no request of ours is dropped."""
+        """Section 18.1.2: one that names another sender, several, or no request of ours is dropped."""
         ours = self._core.is_ours(response.via) and len(response.headers.values("Via")) == 1
         if not ours or not self._core.transactions.receive(response, source, now):
             self._drop("response")

@@ -1,8 +1,8 @@
 """A call of ours until somebody has answered it: progress, refusal, giving up, and forks.
 
-One INVITE can be answered by several phones, when a proxy on the way rings them all. The first 2xx wins the call;
-every other one opens a dialog that is acknowledged and hung up at once (RFC 3261 section 13.2.2.4). The same goes
-for a 2xx that crosses our CANCEL (9.1). A 2xx that comes again only gets its ACK again.
+One INVITE can be answered by several phones, when a proxy on the way rings them all. The first 2xx wins the
+call; every other one opens a dialog that is acknowledged and hung up at once (RFC 3261 section 13.2.2.4).
+The same goes for a 2xx that crosses our CANCEL (9.1). A 2xx that comes again only gets its ACK again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mediasrv.sip.transaction import Transaction
 from mediasrv.sip.uri import Uri
 
 _STATUS_OF_FAILURE = {EndCause.TIMEOUT: 408, EndCause.TRANSPORT: 503}  # section 8.1.3.1
+DISMISS_REASON = 'SIP;cause=200;text="call completed elsewhere"'  # RFC 3326 section 3.1
 
 
 class Clock(Enum):
@@ -162,11 +163,11 @@ class Invitation:
         self._core.emit(Answered(self.id, body))
 
     def _decline(self, dialog: Dialog, now: float) -> None:
-        """Nobody wants this one: it is acknowledged and hung up, and the call it belongs to hears nothing of it."""
+        """Nobody wants this one: acknowledged and hung up; the call it belongs to hears nothing of it."""
         session = Session(self._core, self._core.next_call(), dialog)
         session.established = True
         self._acknowledge(session, b"")
-        session.dismiss(now, "answered elsewhere or cancelled")
+        session.dismiss(now, DISMISS_REASON)
         if not self._decided:
             self._refused(487, phrase(487), Headers())
 
@@ -193,7 +194,7 @@ class Invitation:
         self._core.inviting.pop((self._invite.call_id, self._invite.from_.tag), None)
 
     def _send_cancel(self, now: float) -> None:
-        """Section 9.1: the INVITE's own branch and number; without a final response in 64*T1 we stop waiting."""
+        """Section 9.1: the INVITE's own branch and number; with no final response in 64*T1 we stop waiting."""
         invite = self._invite
         parties = invite.from_, invite.to, invite.call_id
         cancel = self._core.request(

@@ -1,8 +1,8 @@
 """One call's dialog, from either side: answering INVITE and re-INVITE, waiting for ACK, hanging up.
 
-Two things are awaited at most: our decision about an INVITE of the peer's (`_pending`), and the peer's ACK to
-a 2xx of ours (`_answer`). The 2xx is repeated here and not by the transaction, because its ACK travels end to end
-(RFC 3261 section 13.3.1.4); without one the call is hung up after 64*T1.
+Two things are awaited at most: our decision about an INVITE of the peer's (`_pending`), and the peer's ACK
+to a 2xx of ours (`_answer`). The 2xx is repeated here and not by the transaction, because its ACK travels
+end to end (RFC 3261 section 13.3.1.4); without one the call is hung up after 64*T1.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.limits import Address
 from mediasrv.sip.message import Request, Response
-from mediasrv.sip.syntax import quote
 from mediasrv.sip.transaction import Transaction
 
+NO_ACK_REASON = 'SIP;cause=408;text="no ACK"'  # RFC 3326
+LOST_REASON = 'SIP;cause=481;text="dialog lost"'
 REASON_CHARACTERS = 200  # of a Reason header: it goes into records
 RETRY_AFTER_SPREAD_BITS = 3  # section 14.2: a random wait below 10 s
 
@@ -224,7 +225,7 @@ class Session:
         )
 
     def _on_update(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
-        """RFC 3311: it may move the other end, but offers are taken in a re-INVITE only (so it is not in Allow)."""
+        """RFC 3311: it may move the other end; offers are for re-INVITEs only, so it is not in Allow."""
         if request.body:
             self._reply(request, transaction, source, now, 488)
             return
@@ -245,14 +246,14 @@ class Session:
             self._core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
         else:
             self._stop_answering()
-            self._hang_up(now, "no ACK", EndCause.NO_ACK)
+            self._hang_up(now, NO_ACK_REASON, EndCause.NO_ACK)
 
     # ---- ends
 
     def lost(self, cause: EndCause, now: float) -> None:
         """The peer does not know the dialog any more, or does not answer in it (12.2.1.2)."""
         if not self._closing:
-            self._hang_up(now, "dialog lost", cause)
+            self._hang_up(now, LOST_REASON, cause)
 
     def reoffered(self, event: ReinviteDone | None) -> None:
         """Our re-INVITE is decided; None when the call goes down with it."""
@@ -274,7 +275,7 @@ class Session:
         self._closing = True
         if self._pending is not None:
             self.respond(487, now)
-        headers = (("Reason", f"SIP;cause=200;text={quote(reason)}"),) if reason else ()
+        headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
         self._core.transactions.request(request, self.dialog.next_hop(), Farewell(self), now)
 
@@ -304,7 +305,7 @@ class Session:
         return self._pending is not None or self._answer is not None or self._reoffer is not None
 
     def acknowledge(self, invite: Request, body: bytes) -> bytes:
-        """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own. Returns it for repeating."""
+        """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own; returns it."""
         ack = self._request("ACK", (), body, cseq=invite.cseq.number).build()
         self._core.send(ack, self.dialog.next_hop())
         return ack
