@@ -26,7 +26,7 @@ import pjsua2 as pj
 POLL_MS = 10
 HANG_UP_S = 3.0
 DIGIT_GAP_S = 0.3
-CODECS = ("PCMU", "PCMA")
+CODECS = {"PCMU": 255, "PCMA": 254}  # first choice first; the others are not offered
 
 
 @dataclass(slots=True)
@@ -161,7 +161,7 @@ class Softphone:
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
-            self._endpoint.codecSetPriority(codec.codecId, 255 if codec.codecId.startswith(CODECS) else 0)
+            self._endpoint.codecSetPriority(codec.codecId, CODECS.get(codec.codecId.partition("/")[0], 0))
         identity = pj.AccountConfig()
         identity.idUri = "sip:softphone@127.0.0.1"
         identity.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
