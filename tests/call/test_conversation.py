@@ -18,7 +18,7 @@ text = "{LONG}"
 async def test_a_question_is_answered_and_recorded(autojump_clock: object) -> None:
     call = await converse(HELLO, [(4.0, 5.2)], hang_up_at=40)
     greeting, reply, *_ = call.turns
-    assert greeting["kind"], greeting["heard"] == ("greeting", "Good day to you.")
+    assert (greeting["kind"], greeting["heard"]) == ("greeting", "Good day to you.")
     assert greeting["ending"] == "completed"
     assert reply["asked"] == "What do you do all day?"
     assert reply["heard"].split() == LONG.split()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -73,9 +74,12 @@ class FakeStream:
     rate_hz = RATE_HZ
 
     def __init__(
-        self, speech: list[tuple[float, float]] | None = None, *, events: list[tuple[float, MediaEvent]] = []
-    ) -> None:  # noqa: B006
-        self.speech = list(speech or [])
+        self,
+        speech: Sequence[tuple[float, float]] = (),
+        *,
+        events: Sequence[tuple[float, MediaEvent]] = (),
+    ) -> None:
+        self.speech = list(speech)
         self._planned = sorted(events, key=lambda item: item[0])
         self.sent: list[Sent] = []
         self.flushed: dict[int, float] = {}
@@ -113,11 +117,8 @@ class FakeStream:
 
     def _gate(self) -> None:
         t = trio.current_time() - self._began
-        sounding = any(a <= t < b for a, b in self.speech)
         heard = any(a + GATE_MS / 1000 <= t < b + HANGOVER_MS / 1000 for a, b in self.speech)
-        self._ears.append(
-            Span(round(t * RATE_HZ), now_ns(), EARS_RATE_HZ * PTIME_MS // 1000, speech=sounding)
-        )
+        self._ears.append(Span(round(t * RATE_HZ), now_ns(), EARS_RATE_HZ * PTIME_MS // 1000, speech=heard))
         if heard and self._speaking_since is None:
             self._speaking_since = t
             self._tell(Onset(now_ns(), round(t * RATE_HZ), self._hold_at_onset()))
