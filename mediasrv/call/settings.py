@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 BACKCHANNELS = (
     "ah", "aha", "alright", "hm", "hmm", "mhm", "mm", "mm-hm", "mmhm", "mm-hmm", "oh", "ok", "okay", "right", "sure",
-    "uh", "uh-huh", "uhuh", "um", "yeah", "yep", "yes",
+    "uh", "uh-huh", "huh", "um", "yeah", "yep", "yes", "hm-hm",
 )  # fmt: skip
 KEYWORDS = ("stop", "wait", "no", "hold on", "excuse me", "one moment", "operator", "agent", "cancel")
 
