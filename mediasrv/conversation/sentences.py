@@ -60,6 +60,8 @@ class SentenceAssembler:
         text = self._text
         lead = len(text) - len(text.lstrip())
         for k in range(lead, min(len(text), lead + self._longest)):
+            if text[k] == "\n":
+                return k + 1  # a line is a piece, however short
             if text[k] not in _ENDS:
                 continue
             end = k + 1

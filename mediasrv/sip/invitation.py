@@ -194,7 +194,7 @@ class Invitation:
         self._core.inviting.pop((self._invite.call_id, self._invite.from_.tag), None)
 
     def _send_cancel(self, now: float) -> None:
-        """Section 9.1: the INVITE's own branch and number; with no final response in 64*T1 we stop waiting."""
+        """Section 9.1: the INVITE's own branch and number; after 64*T1 we stop waiting."""
         invite = self._invite
         parties = invite.from_, invite.to, invite.call_id
         cancel = self._core.request(
