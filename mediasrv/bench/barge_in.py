@@ -168,7 +168,7 @@ def decision_to_silence_ms(trials: Sequence[Trial], of_calls: Mapping[str, Timel
         timeline = of_calls.get(trial.number)
         if timeline is None or trial.stop_ms is None:
             continue
-        hold_ns = timeline.next_ns("hold", trial.onset_ns - NO_VOICE_MS * NS_PER_MS)
+        hold_ns = timeline.next_hold_ns(trial.onset_ns - NO_VOICE_MS * NS_PER_MS)
         if hold_ns is not None and hold_ns - trial.onset_ns < WITHIN_MS * NS_PER_MS:
             found.append(max(0.0, (trial.last_audible_ns - hold_ns) / NS_PER_MS))
     return found

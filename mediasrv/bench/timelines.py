@@ -24,10 +24,10 @@ class Timeline:
     def at_ns(self, line: Line) -> int:
         return self.began_ns + int(line["ms"] * NS_PER_MS)
 
-    def next_ns(self, event: str, from_ns: int) -> int | None:
-        """When `event` first happened at or after an instant."""
-        times = (self.at_ns(line) for line in self.lines if line["event"] == event)
-        return next((at_ns for at_ns in times if at_ns >= from_ns), None)
+    def next_hold_ns(self, from_ns: int) -> int | None:
+        """When the engine next took the voice, at or after an instant: it heard speech and held in the same step."""
+        holds = (self.at_ns(line) for line in self.lines if line["event"] == "speech_began" and line["hold"])
+        return next((at_ns for at_ns in holds if at_ns >= from_ns), None)
 
 
 def timelines(server: ServerProcess) -> dict[str, Timeline]:
