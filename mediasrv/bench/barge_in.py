@@ -21,6 +21,7 @@ from mediasrv.bench.speech import interruption, talk_bed
 from mediasrv.bench.timelines import Timeline, timelines
 from mediasrv.bench.wire_log import AUDIBLE_DBFS, first_stop, onset_ns
 from mediasrv.clock import NS_PER_MS, SystemClock
+from mediasrv_native.wire import SLOTS
 
 SCRIPT = Path(__file__).with_name("barge_in.toml")
 WITHIN_MS = 1_000  # a voice that goes on longer has not been stopped
@@ -32,6 +33,7 @@ TALKS_MS = (700, 2_700)  # of the agent's voice before it is interrupted
 SPEAKS_WITHIN_S = 8.0
 AHEAD_NS = 40 * NS_PER_MS
 LOOK_EVERY_S = 0.05
+TRIALS_A_CALL = 5  # then a new call, whose packets lie elsewhere between the engine's
 FAILURES_IN_A_ROW_MAX = 10  # nothing works: say so rather than go on for an hour
 
 
@@ -115,13 +117,15 @@ async def one_caller(callers: Callers, number: str, trials: Trials, chance: rand
     calls = 0
     while trials.begun < trials.plan.trials:
         calls += 1
-        caller = await callers.call(f"{number}-{calls}")
+        caller = await callers.call(f"{number}-{calls}", slot=chance.randrange(SLOTS))
         try:
-            while trials.begin():
+            for _ in range(TRIALS_A_CALL):
+                if not trials.begin():
+                    break
                 trial = await one_trial(callers, caller, f"{number}-{calls}", chance)
                 trials.end(trial)
                 if trial.failure:
-                    break  # a call of which we do not know where it stands
+                    break  # nobody knows where this call stands
         finally:
             await callers.hang_up(caller)
 

@@ -22,7 +22,7 @@ from mediasrv.errors import MediasrvError
 from mediasrv.ids import SystemTokens
 from mediasrv.sip.agent import UserAgent
 from mediasrv.sip.uri import Uri
-from mediasrv_native.wire import Wire, WireStatistics
+from mediasrv_native.wire import SLOTS, Wire, WireStatistics
 
 HOST = "127.0.0.1"
 ANSWER_WITHIN_S = 10.0
@@ -85,8 +85,16 @@ class Callers:
         self._listeners: dict[int, Caller] = {}
         self._calls: dict[int, Caller] = {}
 
-    async def call(self, number: str, *, bed: bytes = b"", bed_start: int = 0, listen: bool = True) -> Caller:
-        """Calls and is answered; from then on a packet goes out every 20 ms."""
+    async def call(
+        self,
+        number: str,
+        *,
+        slot: int | None = None,
+        bed: bytes = b"",
+        bed_start: int = 0,
+        listen: bool = True,
+    ) -> Caller:
+        """Calls and is answered; from then on a packet goes out every 20 ms, in that tenth of them."""
         media = open_media_socket()
         try:
             dialog, answer = await self._dial(number, media.getsockname()[1])
@@ -96,7 +104,7 @@ class Callers:
         stream = self._wire.add(
             socket_fd=media.fileno(), remote=media_address(answer), ssrc=self._tokens.number(32),
             first_sequence=self._tokens.number(16), first_timestamp=self._tokens.number(32),
-            bed=bed, bed_start=bed_start,
+            slot=slot, bed=bed, bed_start=bed_start,
         )  # fmt: skip
         caller = Caller(stream, dialog, media, SystemClock().now_ns())
         self._calls[stream] = caller
@@ -163,7 +171,7 @@ async def calling(server: Address, *, capacity: int) -> AsyncIterator[Callers]:
     endpoint = SipEndpoint(
         signalling, UserAgent(signalling.local, SystemTokens(), software="mediasrv-bench"), clock
     )
-    with Wire(capacity=capacity, cpu=wire_cpu()) as wire:
+    with Wire(capacity=capacity * SLOTS, cpu=wire_cpu()) as wire:
         async with trio.open_nursery() as nursery:
             await nursery.start(endpoint.run)
             callers = Callers(endpoint, wire, server)

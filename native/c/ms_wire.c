@@ -88,8 +88,9 @@ static int stamp_arrivals(int socket_fd) {
     return setsockopt(socket_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) ? MS_E_SYSTEM : MS_OK;
 }
 
-static wire_stream *take_free(ms_wire *w, uint32_t *index) {
-    for (uint32_t i = 0; i < w->config.capacity; i++)
+static wire_stream *take_free(ms_wire *w, uint32_t slot, uint32_t *index) {
+    uint32_t step = slot == MS_WIRE_ANY_SLOT ? 1 : MS_WIRE_SLOTS;
+    for (uint32_t i = slot == MS_WIRE_ANY_SLOT ? 0 : slot; i < w->config.capacity; i += step)
         if (atomic_load_explicit(&w->streams[i].state, memory_order_acquire) == WIRE_FREE) {
             *index = i;
             return &w->streams[i];
@@ -100,7 +101,8 @@ static wire_stream *take_free(ms_wire *w, uint32_t *index) {
 int ms_wire_add(ms_wire *w, const ms_wire_stream_config *config, uint32_t *index) {
     if (config->remote.family != 4 || !config->remote.port || config->socket_fd < 0) return MS_E_ARGUMENT;
     if (config->bed && !config->bed_octets) return MS_E_ARGUMENT;
-    wire_stream *s = take_free(w, index);
+    if (config->slot >= MS_WIRE_SLOTS && config->slot != MS_WIRE_ANY_SLOT) return MS_E_ARGUMENT;
+    wire_stream *s = take_free(w, config->slot, index);
     if (!s) return MS_E_FULL;
     if (stamp_arrivals(config->socket_fd)) return MS_E_SYSTEM;
     s->config = *config;

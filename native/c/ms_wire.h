@@ -21,6 +21,7 @@
 #include "ms_types.h"
 
 #define MS_WIRE_SLOTS 10               /* per 20 ms: a wake-up every 2 ms, stream i sends in slot i % 10 */
+#define MS_WIRE_ANY_SLOT 0xffff
 #define MS_WIRE_PAYLOAD 160            /* octets in 20 ms of G.711 */
 #define MS_WIRE_UTTERANCES 16          /* pending per stream */
 #define MS_WIRE_MAX_STREAMS 4096
@@ -43,7 +44,7 @@ typedef struct ms_wire_stream_config {
     int32_t socket_fd;        /* bound, non-blocking, IPv4; the caller's, until ms_wire_remove returned */
     uint32_t ssrc, first_timestamp;
     uint16_t first_sequence;
-    uint16_t reserved;
+    uint16_t slot;            /* of the 20 ms to send in, 0-9, or MS_WIRE_ANY_SLOT; a tenth of the pool each */
     ms_address remote;
     const uint8_t *bed;       /* mu-law loop, outlives the stream; NULL: silence */
     uint32_t bed_octets, bed_start;

@@ -13,6 +13,8 @@ cdef extern from "ms_types.h" nogil:
 cdef extern from "ms_wire.h" nogil:
     enum:
         MS_WIRE_PAYLOAD
+        MS_WIRE_SLOTS
+        MS_WIRE_ANY_SLOT
         MS_WIRE_STALLS
         MS_FRAME_NS
 
@@ -27,7 +29,7 @@ cdef extern from "ms_wire.h" nogil:
     ctypedef struct ms_wire_stream_config:
         int32_t socket_fd
         uint32_t ssrc, first_timestamp
-        uint16_t first_sequence
+        uint16_t first_sequence, slot
         ms_address remote
         const uint8_t *bed
         uint32_t bed_octets, bed_start

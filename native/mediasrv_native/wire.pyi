@@ -8,6 +8,7 @@ HEARD_FORMAT: Final[str]
 NOT_CAPTURED: Final[int]
 FRAME_NS: Final[int]
 PAYLOAD_OCTETS: Final[int]
+SLOTS: Final[int]  # of the 20 ms; streams are spread over them
 
 Address = tuple[str, int]
 
@@ -61,6 +62,7 @@ class Wire:
         ssrc: int,
         first_sequence: int = 0,
         first_timestamp: int = 0,
+        slot: int | None = None,
         bed: bytes = b"",
         bed_start: int = 0,
     ) -> int:

@@ -8,7 +8,7 @@ import socket
 from typing import NamedTuple
 
 from mediasrv_native.ms_wire cimport (
-    MS_FRAME_NS, MS_WIRE_PAYLOAD, MS_WIRE_STALLS, ms_wire, ms_wire_add, ms_wire_captured, ms_wire_config,
+    MS_FRAME_NS, MS_WIRE_ANY_SLOT, MS_WIRE_PAYLOAD, MS_WIRE_SLOTS, MS_WIRE_STALLS, ms_wire, ms_wire_add, ms_wire_captured, ms_wire_config,
     ms_wire_free, ms_wire_get_statistics, ms_wire_heard, ms_wire_heard_readable, ms_wire_new, ms_wire_remove,
     ms_wire_said, ms_wire_say, ms_wire_sent, ms_wire_sent_readable, ms_wire_stall, ms_wire_stalls, ms_wire_start,
     ms_wire_statistics, ms_wire_stop, ms_wire_stream_config, ms_wire_take_heard, ms_wire_take_sent,
@@ -19,6 +19,7 @@ HEARD_FORMAT = "=qIIIIHHhBB"
 NOT_CAPTURED = 0xFFFFFFFF
 FRAME_NS = MS_FRAME_NS
 PAYLOAD_OCTETS = MS_WIRE_PAYLOAD
+SLOTS = MS_WIRE_SLOTS
 
 REFUSALS = {
     -1: "an argument is out of range",
@@ -108,13 +109,14 @@ cdef class Wire:
         self.close()
 
     def add(self, *, int socket_fd, remote, uint32_t ssrc, uint16_t first_sequence=0, uint32_t first_timestamp=0,
-            bytes bed=b"", uint32_t bed_start=0):
+            slot=None, bytes bed=b"", uint32_t bed_start=0):
         cdef ms_wire_stream_config config
         cdef uint32_t stream = 0
         cdef bytes ip = socket.inet_pton(socket.AF_INET, remote[0])
         memset(&config, 0, sizeof(config))
         config.socket_fd, config.ssrc = socket_fd, ssrc
         config.first_sequence, config.first_timestamp = first_sequence, first_timestamp
+        config.slot = MS_WIRE_ANY_SLOT if slot is None else slot
         memcpy(config.remote.ip, PyBytes_AS_STRING(ip), 4)
         config.remote.port, config.remote.family = remote[1], 4
         if bed:

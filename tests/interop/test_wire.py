@@ -168,6 +168,19 @@ def test_a_removed_stream_gives_its_place_and_its_socket_back(
         assert receive(peer, 1)[0][0] == 0
 
 
+def test_a_stream_is_sent_in_the_slot_it_asks_for(sockets: tuple[socket.socket, socket.socket]) -> None:
+    ours, peer = sockets
+    due_ns: dict[int, int] = {}
+    with Wire(capacity=30) as wire:
+        assert wire.add(socket_fd=ours.fileno(), remote=peer.getsockname(), ssrc=5, slot=7) == 7
+        assert wire.add(socket_fd=peer.fileno(), remote=ours.getsockname(), ssrc=6, slot=3) == 3
+        while len(due_ns) < 2:
+            due_ns |= {record.stream: record.due_ns for record in sent_records(wire.take_sent())}
+        with pytest.raises(WireError, match="out of range"):
+            wire.add(socket_fd=ours.fileno(), remote=peer.getsockname(), ssrc=5, slot=10)
+    assert (due_ns[7] - due_ns[3]) % 20_000_000 == 8_000_000
+
+
 @pytest.mark.parametrize(
     "wrong", [{"capacity": 0}, {"capacity": 5_000}, {"heard_records": 3}, {"priority": 0}]
 )

@@ -233,7 +233,9 @@ def test_a_new_remote_is_sent_to_and_the_old_source_cannot_slip_back(line: Line)
     assert [e.remote for e in line.of_kind(LOCKED)] == [CALLER, STRANGER]
 
 
-def test_a_peer_behind_a_nat_is_found_again_after_it_announced_an_address_it_does_not_send_from(line: Line) -> None:
+def test_a_peer_behind_a_nat_is_found_again_after_it_announced_an_address_it_does_not_send_from(
+    line: Line,
+) -> None:
     line.say(noise(FRAME))
     line.core.set_remote(("10.0.0.9", 4_000), line.now_ns)
     line.say(noise(15 * FRAME))
