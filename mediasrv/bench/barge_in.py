@@ -66,11 +66,9 @@ class Trials:
     begun: int = 0
     failures_in_a_row: int = 0
 
-    def begin(self) -> bool:
-        if self.begun >= self.plan.trials or self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX:
-            return False
-        self.begun += 1
-        return True
+    @property
+    def all_begun(self) -> bool:
+        return self.begun >= self.plan.trials or self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX
 
     def end(self, trial: Trial) -> None:
         self.done.append(trial)
@@ -96,7 +94,6 @@ async def interrupt(callers: Callers, plan: Plan) -> Trials:
             f"background-{number}", bed=bed, bed_start=chance.randrange(len(bed)), listen=False
         )
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep_collecting, callers, nursery.cancel_scope, trials)
         for number in range(plan.callers):
             nursery.start_soon(
                 one_caller, callers, f"trials-{number}", trials, random.Random(chance.random())
@@ -104,24 +101,17 @@ async def interrupt(callers: Callers, plan: Plan) -> Trials:
     return trials
 
 
-async def keep_collecting(callers: Callers, everything: trio.CancelScope, trials: Trials) -> None:
-    while len(trials.done) < trials.begun or trials.begun < trials.plan.trials:
-        callers.collect()
-        await trio.sleep(LOOK_EVERY_S / 2)
-        if trials.failures_in_a_row >= FAILURES_IN_A_ROW_MAX:
-            everything.cancel()
-
-
 async def one_caller(callers: Callers, number: str, trials: Trials, chance: random.Random) -> None:
     """One call after the other, interrupting as long as there is a voice to interrupt."""
     calls = 0
-    while trials.begun < trials.plan.trials:
+    while not trials.all_begun:
         calls += 1
         caller = await callers.call(f"{number}-{calls}", slot=chance.randrange(SLOTS))
         try:
             for _ in range(TRIALS_A_CALL):
-                if not trials.begin():
+                if trials.all_begun:
                     break
+                trials.begun += 1
                 trial = await one_trial(callers, caller, f"{number}-{calls}", chance)
                 trials.end(trial)
                 if trial.failure:
@@ -132,7 +122,6 @@ async def one_caller(callers: Callers, number: str, trials: Trials, chance: rand
 
 async def one_trial(callers: Callers, caller: Caller, number: str, chance: random.Random) -> Trial:
     caller.heard.clear()
-    caller.said.clear()
     if not await hear_voice(caller, chance.uniform(*TALKS_MS)):
         return Trial(number, failure="no voice to interrupt")
     speech = interruption(chance)

@@ -27,6 +27,7 @@ from mediasrv_native.wire import SLOTS, Wire, WireStatistics
 HOST = "127.0.0.1"
 ANSWER_WITHIN_S = 10.0
 HANG_UP_WITHIN_S = 5.0
+COLLECT_EVERY_S = 0.02
 _CONNECTION = re.compile(rb"^c=IN IP4 (\S+)", re.M)
 _AUDIO = re.compile(rb"^m=audio (\d+) ", re.M)
 
@@ -155,6 +156,11 @@ class Callers:
         for caller in list(self._calls.values()):
             await self.hang_up(caller)
 
+    async def keep_collecting(self) -> None:
+        while True:
+            self.collect()
+            await trio.sleep(COLLECT_EVERY_S)
+
     def stalls(self) -> list[Stall]:
         """When the machine was away; empty where the witnesses could not tell (no SCHED_FIFO)."""
         return self._wire.stalls() if self._wire.statistics().witness_fifo else []
@@ -175,6 +181,7 @@ async def calling(server: Address, *, capacity: int) -> AsyncIterator[Callers]:
         async with trio.open_nursery() as nursery:
             await nursery.start(endpoint.run)
             callers = Callers(endpoint, wire, server)
+            nursery.start_soon(callers.keep_collecting)
             try:
                 yield callers
             finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import trio
 
-from mediasrv.bench import barge_in, media
+from mediasrv.bench import barge_in, media, turn
 from mediasrv.bench.report import show
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
@@ -49,3 +49,13 @@ def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed:
     """How long the agent goes on talking when the caller begins to."""
     plan = barge_in.Plan(trials, calls_in_background, min(callers, trials), seed)
     show(trio.run(barge_in.run, plan), as_json=as_json)
+
+
+@bench.command("turn")
+@click.option("--calls", default=10, show_default=True, type=click.IntRange(1, 500), help="Calls at once.")
+@click.option("--turns", default=8, show_default=True, type=click.IntRange(1, 1_000), help="Turns a call.")
+@click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
+@as_json_option
+def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
+    """What the server adds to a turn, beside the silence it waits for and its providers' time."""
+    show(trio.run(turn.run, turn.Plan(calls, turns, seed)), as_json=as_json)
