@@ -23,6 +23,7 @@ static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far en
 static const float FULL_SCALE_POWER = 32768.0f * 32768.0f;
 static const float NOTHING_DBFS = -120.0f;
 static const float COUPLING_UNKNOWN_DB = -6;  /* what a bad echo path gives back, until it was measured */
+static const float COUPLING_FALL = 0.03f, COUPLING_RISE_DB = 0.3f;  /* each 20 ms */
 
 struct ms_echo {
     SpeexEchoState *speex;
@@ -212,21 +213,19 @@ static float dbfs(float power) {
     return power < 1e-3f ? NOTHING_DBFS : 10 * log10f(power / FULL_SCALE_POWER);
 }
 
-/* Learns how much of the far end still comes through. The ratio falls at once and rises slowly, because the
- * near speaker makes it look worse than it is and never better. */
+/* Learns how much of the far end still comes through: about the upper third of what the ratio has been lately.
+ * It falls over half a second, so that one lucky frame is not taken for a filter that has learnt, and rises
+ * by a fixed pace, so slow that a near speaker is noticed long before he has moved it. */
 static void measure(ms_echo *e, float far, float near, float out) {
     float forget = expf(-(float)e->frame / (float)(e->tail > e->frame ? e->tail : e->frame));
     e->far_recent = fmaxf(far, e->far_recent * forget);
-    if (e->far_recent < QUIET_POWER) {
-        e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
-        return;
+    if (e->far_recent >= QUIET_POWER) {
+        e->near_power += 0.02f * (near - e->near_power);
+        e->out_power += 0.02f * (out - e->out_power);
+        float toward = dbfs(out) - dbfs(e->far_recent) - e->coupling_db;
+        e->coupling_db += toward < 0 ? COUPLING_FALL * toward : fminf(toward, COUPLING_RISE_DB);
+        e->coupling_db = fminf(e->coupling_db, 0);
     }
-    e->near_power += 0.02f * (near - e->near_power);
-    e->out_power += 0.02f * (out - e->out_power);
-    float ratio_db = dbfs(out) - dbfs(e->far_recent);
-    float toward = ratio_db - e->coupling_db;
-    e->coupling_db += toward < 0 ? 0.2f * toward : fminf(toward, 0.12f);
-    if (e->coupling_db > 0) e->coupling_db = 0;
     e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
 }
 
