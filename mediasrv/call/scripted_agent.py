@@ -42,6 +42,7 @@ class ScriptedTool:
 
 
 def scripted_agent(script: Script, voice: str = "") -> ConversationAgent:
+    scripted(script)  # what cannot be built is told now, and not by the first call
     persona = Persona(
         name="scripted", system=script.system, notice=script.uninterruptible, greeting=script.greeting,
         voice=voice or script.voice.name,
