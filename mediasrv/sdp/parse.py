@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, cast
 
 from mediasrv.sdp.description import Attribute, Connection, Line, MediaDescription, Origin, SessionDescription
@@ -31,10 +32,10 @@ def parse(data: bytes) -> SessionDescription:
     starts = [at for at, (letter, _) in enumerate(lines) if letter == "m"]
     if len(starts) > MEDIA:
         raise MalformedDescription("too many media")
-    ends = [*starts[1:], len(lines)]
-    name, rest = _take_name(lines[2 : starts[0] if starts else len(lines)])
+    bounds = [*starts, len(lines)]
+    name, rest = _take_name(lines[2 : bounds[0]])
     connection, attributes, others = _parse_section(rest)
-    media = tuple(_parse_media(lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    media = tuple(_parse_media(lines[start:end]) for start, end in pairwise(bounds))
     return SessionDescription(origin, name, connection, attributes, others, media)
 
 

@@ -94,6 +94,7 @@ class Server:
                         self._reception = Reception(self._house(self._engine, sink, endpoint))
                         await self._take_calls(endpoint, self._reception, task_status)
         finally:
+            _log.info("stopped", extra={"counts": self.counters.snapshot()})
             self._stopped.set()
 
     def drain(self) -> None:

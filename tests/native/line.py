@@ -9,7 +9,6 @@ from array import array
 
 from mediasrv_native import kernels
 from mediasrv_native.core import Core, CoreEvent, CoreSpan
-
 from tests.reference import rtp
 from tests.reference.rtp import RtpPacket
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, WrongArgument, WrongState
 
+from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, WrongArgument, WrongState
 from tests.native.line import (
     FINISHED,
     FLUSHED,
