@@ -292,7 +292,7 @@ def test_our_own_sound_coming_back_is_neither_heard_nor_taken_for_speech() -> No
         on_the_way = on_the_way[FRAME:]
         heard = samples_of(line.ears()[0])
     assert power(heard) < power([s // 4 for s in samples_of(agent)[-FRAME:]]) / 1_000
-    assert line.core.statistics()["erle_db"] > 25
+    assert line.core.statistics()["erle_db"] > 20
     assert ONSET not in line.kinds()
 
 
