@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import random
-import struct
 from array import array
 
 from mediasrv_native import kernels
 from mediasrv_native.core import Core, CoreEvent, CoreSpan
-
 from tests.reference import rtp
 from tests.reference.rtp import RtpPacket
 
@@ -49,7 +47,9 @@ def noise(n: int, seed: int = 1, level: int = 8000) -> bytes:
 def voice(n: int, pitch_hz: float = 125, level: float = 6000, rate_hz: int = 8000, first: int = 0) -> bytes:
     """A vowel: harmonics under two formants, with the tremble of a larynx."""
     weights = [
-        math.exp(-(((k * pitch_hz - 700) / 300) ** 2)) + 0.6 * math.exp(-(((k * pitch_hz - 1200) / 400) ** 2)) + 0.15
+        math.exp(-(((k * pitch_hz - 700) / 300) ** 2))
+        + 0.6 * math.exp(-(((k * pitch_hz - 1200) / 400) ** 2))
+        + 0.15
         for k in range(1, 25)
     ]
     scale = level / sum(weights) * 2
@@ -101,13 +101,9 @@ class Line:
         return heard
 
     # ---- the caller's side ----------------------------------------------------------------------------------
-    def packet(self, pcm: bytes, **fields: int) -> RtpPacket:
+    def packet(self, pcm: bytes) -> RtpPacket:
         """The next packet of the caller's stream; the stream moves on."""
-        made = RtpPacket(
-            payload=kernels.g711_encode_u(pcm), sequence=self.sequence, timestamp=self.timestamp, ssrc=self.ssrc
-        )
-        for name, value in fields.items():
-            object.__setattr__(made, name, value)
+        made = RtpPacket(kernels.g711_encode_u(pcm), self.sequence, self.timestamp, self.ssrc)
         self.sequence += 1
         self.timestamp += len(pcm) // 2
         return made
@@ -133,7 +129,11 @@ class Line:
         """One telephone-event packet; it takes a place in the sequence and no time."""
         self.give(
             RtpPacket(
-                rtp.telephone_event(code, duration, end=end), self.sequence, start, self.ssrc, payload_type=101
+                rtp.telephone_event(code, duration, end=end),
+                self.sequence,
+                start,
+                self.ssrc,
+                payload_type=101,
             )
         )
         self.sequence += 1
@@ -145,7 +145,3 @@ class Line:
             pcm += piece[0]
             spans.append(piece[1])
         return pcm, spans
-
-
-def header(sequence: int, timestamp: int) -> bytes:
-    return struct.pack("!BBHII", 0x80, 0, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, 0x5EED)
