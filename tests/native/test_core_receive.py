@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -403,7 +404,8 @@ def test_csrcs_extension_and_padding_are_taken_off(line: Line) -> None:
     plain, dressed = Line(), line
     for k, frame in enumerate(frames(4)):
         plain.say(frame)
-        dressed.give(dressed.packet(frame, csrcs=tuple(range(k)), extension=bytes(4 * k), padding=k * 3))
+        packet = dressed.packet(frame)
+        dressed.give(replace(packet, csrcs=tuple(range(k)), extension=bytes(4 * k), padding=3 * k))
     assert dressed.ears()[0] == plain.ears()[0]
 
 
