@@ -22,6 +22,7 @@ from mediasrv_native.errors import QueueFull, StaleHandle, WrongState
 from mediasrv_native.kernels import Resampler
 
 NEWEST_GENERATION = 2**32 - 1
+LONGEST_LEASE_MS = 60_000
 ON_ONSET = {"ignore": 0, "hold": 1, "duck": 2}
 ON_LEASE = {"release": 0, "stay": 1}
 
@@ -69,6 +70,8 @@ class Voice:
     async def play(self, pcm: bytes, rate_hz: int, generation: Generation, arming: Arming) -> int:
         if len(pcm) % BYTES_PER_SAMPLE:
             raise ValueError("16-bit PCM has an even number of bytes")
+        if not 0 <= arming.lease_ms <= LONGEST_LEASE_MS:
+            raise ValueError(f"a lease lasts at most {LONGEST_LEASE_MS} ms, not {arming.lease_ms}")
         passage = self._passage(generation)
         await trio.lowlevel.checkpoint()
         if not self._is_dead(generation):

@@ -300,6 +300,8 @@ async def test_arguments_out_of_range_are_refused_by_name(bench: Bench) -> None:
         await stream.flush(Generation(9))
     with pytest.raises(ValueError, match="lease"):
         stream.hold(0)
+    with pytest.raises(ValueError, match="lease"):
+        await stream.play(b"", 8_000, generation, Arming(lease_ms=100_000))
     with pytest.raises(ValueError, match="beginning"):
         stream.mark(generation, -1, "before")
     with pytest.raises(ValueError, match="beginning"):
