@@ -74,6 +74,7 @@ class EngineStatistics:
     send_errors: int
     receive_errors: int
     commands: int
+    commands_refused: int  # for want of room, or of sense; not those that came too late
     events: int
     events_deferred: int
     cpu_ns: int
@@ -98,6 +99,7 @@ class EngineStatistics:
             send_errors=counted["send_errors"],
             receive_errors=counted["receive_errors"],
             commands=counted["commands"],
+            commands_refused=counted["commands_refused"],
             events=counted["events"],
             events_deferred=counted["events_deferred"],
             cpu_ns=counted["cpu_ns"],
