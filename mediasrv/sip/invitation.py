@@ -143,8 +143,10 @@ class Invitation:
             return
         try:
             dialog = Dialog.of_client(self._invite, response, source)
-        except Malformed:
+        except Malformed:  # nobody could be acknowledged there, so there is no call either
             self._core.counts["dropped.malformed"] += 1
+            if not self._decided:
+                self._refused(502, phrase(502), response.headers)
             return
         if self._decided or self._cancel_wanted:
             self._decline(dialog, now)

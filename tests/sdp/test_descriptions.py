@@ -10,6 +10,7 @@ from mediasrv.errors import RemoteError
 from mediasrv.sdp import (
     Connection, MalformedDescription, MediaDescription, Origin, SessionDescription, parse,
 )  # fmt: skip
+from mediasrv.sdp.description import place_of
 from mediasrv.sdp.parse import FORMATS, LINES, MEDIA
 
 SOUND = b"""v=0
@@ -44,7 +45,7 @@ KNOWN_ORDER = "iuepbtrzk"
 def lines(letters: str) -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
     """Lines in the order in which they are printed."""
     unordered = st.lists(st.tuples(st.sampled_from(letters), TEXT), max_size=4)
-    return unordered.map(lambda pairs: tuple(sorted(pairs, key=lambda pair: pair[0] not in "iuep")))
+    return unordered.map(lambda pairs: tuple(sorted(pairs, key=place_of)))
 
 
 MEDIA_DESCRIPTIONS = st.builds(
