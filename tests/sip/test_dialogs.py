@@ -12,8 +12,8 @@ from mediasrv.sip import (
     Ended,
     IncomingCall,
     Limits,
-    Rejected,
     Reinvite,
+    Rejected,
     Uri,
     UserAgent,
 )
@@ -48,7 +48,7 @@ class Caller:
         lines = [
             f"{method} sip:us@192.0.2.2 SIP/2.0",
             *(f"Via: {via}" for via in (f"SIP/2.0/UDP 192.0.2.1;branch={branch}", *self.vias)),
-            f"From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
+            "From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
             f"CSeq: {cseq} {method}", f"Contact: {self.contact}",
             *([f"Record-Route: {self.routes}"] if self.routes else []),
             *(f"{name.replace('_', '-')}: {value}" for name, value in more.items()),
