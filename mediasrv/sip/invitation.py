@@ -128,7 +128,7 @@ class Invitation:
             if self._cancel_wanted:
                 self._send_cancel(now)
         if response.status > 100 and not self._cancel_wanted:
-            self._core.emit(Progress(self.id, response.status, response.body))
+            self._core.emit(Progress(self.id, response.status, response.sdp))
 
     def _accepted(self, response: Response, source: Address, now: float) -> None:
         tag = response.to.tag
@@ -151,7 +151,7 @@ class Invitation:
         if self._decided or self._cancel_wanted:
             self._decline(dialog, now)
         else:
-            self._win(dialog, response.body, now)
+            self._win(dialog, response.sdp, now)
 
     def _win(self, dialog: Dialog, body: bytes, now: float) -> None:
         self._leave()

@@ -59,7 +59,7 @@ class Reoffer:
         if self._ack:  # the 2xx again: its ACK was lost
             self._core.send(self._ack, self._session.dialog.next_hop())
             return
-        done = ReinviteDone(self._session.id, response.status, response.body)
+        done = ReinviteDone(self._session.id, response.status, response.sdp)
         if response.kind == "success":
             self._accept(response)
             self._session.reoffered(done)

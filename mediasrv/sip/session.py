@@ -185,7 +185,7 @@ class Session:
         if self._answer is None or self._answer.cseq != ack.cseq.number:
             return False
         self._stop_answering()
-        self._core.emit(Acknowledged(self.id, ack.body))
+        self._core.emit(Acknowledged(self.id, ack.sdp))
         if self._bye_reason is not None:
             self._hang_up(now, self._bye_reason, EndCause.LOCAL)
         return True
