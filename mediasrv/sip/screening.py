@@ -1,8 +1,7 @@
 """What a request must get past before anybody looks at what it wants (RFC 3261 section 8.2).
 
 Each check answers with a Refusal, or with None. They stand in the order of the RFC: method, headers,
-content. (Max-Forwards 0 passes: it forbids to forward, and this is where the request ends; RFC 4475 section
-3.1.2.? zeromf.)
+content. (Max-Forwards 0 passes: it forbids to forward, and this is where the request ends; RFC 4475 section 3.3.11.)
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from mediasrv.sip.core import ACCEPT, ALLOW, HeaderLines
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.fields import CONTACT, RECORD_ROUTE, REQUIRE
 from mediasrv.sip.limits import Limits
-from mediasrv.sip.message import Request
+from mediasrv.sip.message import SDP, Request
 
 # The methods of all RFCs: one that is known but not spoken here gets 405, an unheard-of one 501 (21.5.2).
 KNOWN_METHODS = frozenset(
@@ -87,12 +86,12 @@ def _contact(request: Request, limits: Limits) -> Refusal | None:
 
 def _content(request: Request, limits: Limits) -> Refusal | None:
     """Section 8.2.3."""
-    if request.method not in ("INVITE", "UPDATE", "ACK") or not request.body:
+    if request.method not in ("INVITE", "UPDATE") or not request.body:
         return None
     encoding = request.headers.text("Content-Encoding")
     if encoding and encoding.strip().lower() != "identity":
         return Refusal(415, (("Accept-Encoding", "identity"),))
-    if request.content_type == "application/sdp":
+    if request.content_type == SDP:
         return None
     return Refusal(415, (ACCEPT,)) if request.content_type else Refusal(400)
 
