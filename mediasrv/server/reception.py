@@ -45,12 +45,12 @@ class House:
 class Reception:
     """Takes calls from the endpoint, and knows which are live."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, *, draining: bool = False) -> None:
         self._house = house
+        self.draining = draining
         self._live: dict[CallId, SipCall] = {}
         self._left = trio.Event()
         self._groups = 0
-        self.draining = False
 
     @property
     def live_calls(self) -> int:
