@@ -12,8 +12,8 @@ from mediasrv.sip import (
     Ended,
     IncomingCall,
     Limits,
-    Rejected,
     Reinvite,
+    Rejected,
     Uri,
     UserAgent,
 )
@@ -48,7 +48,7 @@ class Caller:
         lines = [
             f"{method} sip:us@192.0.2.2 SIP/2.0",
             *(f"Via: {via}" for via in (f"SIP/2.0/UDP 192.0.2.1;branch={branch}", *self.vias)),
-            f"From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
+            "From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
             f"CSeq: {cseq} {method}", f"Contact: {self.contact}",
             *([f"Record-Route: {self.routes}"] if self.routes else []),
             *(f"{name.replace('_', '-')}: {value}" for name, value in more.items()),
@@ -294,10 +294,29 @@ def test_a_response_with_our_branch_but_of_another_sender_is_dropped() -> None:
 
 
 def test_an_answer_with_a_broken_contact_is_no_answer() -> None:
-    agent, _, invite = outgoing()
+    agent, call, invite = outgoing()
     agent.receive(answer_to(invite, 200, "one", contact="<nothing"), THERE, 1.0)
-    assert agent.next_event() is None
-    assert agent.statistics().dialogs == 0
+    refused = agent.next_event()
+    assert isinstance(refused, Rejected)
+    assert (refused.call, refused.status) == (call, 502)
+    assert (agent.statistics().dialogs, agent.statistics().calls) == (0, 0)
+
+
+def test_a_re_invite_that_only_ever_rings_ends_the_call_and_leaves_nothing() -> None:
+    agent, call, invite = outgoing()
+    agent.receive(answer_to(invite, 200, "one"), THERE, 1.0)
+    agent.reinvite(call, b"hold", 2.0)
+    again = next(
+        message
+        for data, _ in agent.datagrams_to_send(2.0)
+        if (message := parse(data, Limits())).method == "INVITE"
+    )
+    agent.receive(answer_to(again, 180, "one").replace(b";tag=one;tag=one", b";tag=one"), THERE, 3.0)
+    while (at := agent.next_deadline()) is not None:
+        agent.handle_deadline(at)
+    assert [type(agent.next_event()) for _ in range(2)] == [Answered, Ended]
+    left = agent.statistics()
+    assert (left.transactions, left.dialogs, left.calls, left.deadlines) == (0, 0, 0, 0)
 
 
 def test_redirects_are_handed_up_with_their_contacts() -> None:
