@@ -2,17 +2,17 @@
 
 A link is a chain, in the order in which a real path does it to a packet:
 
-    lost?  ->  bottleneck queue  ->  path delay (route, skew, spikes)  ->  jitter  ->  ahead of its turn?  ->  twice?
+    lost?  ->  bottleneck queue  ->  path (route, skew, spikes)  ->  jitter  ->  out of order?  ->  twice?
 
 Each impairment draws from a random stream of its own, derived from the seed. So the same seed gives the same
 run, and making a link lossier does not change the jitter of the packets that survive.
 
-Two kinds of lateness are kept apart, because receivers must tell them apart too. *Jitter* here is queueing: a
-late packet holds up those behind it, and order is kept. *Reordering* is another path: a packet leaves the queue's
-order altogether. Only `reorder` ever lets one packet overtake another.
+Two kinds of lateness are kept apart, because receivers must tell them apart too. *Jitter* here is queueing:
+a late packet holds up those behind it, and order is kept. *Reordering* is another path: a packet leaves the
+order of the queue altogether. Only `reorder` ever lets one packet overtake another.
 
-Left out on purpose: fragmentation, corruption (UDP drops what is corrupt), and congestion that answers to what
-we send beyond the bottleneck queue itself.
+Left out on purpose: fragmentation, corruption (UDP drops what is corrupt), and congestion that answers to
+what we send, beyond the bottleneck queue itself.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class LinkStatistics:
 
 
 class Schedule:
-    """Moments of a Poisson process: `due(now)` says whether at least one has passed since the last question."""
+    """Moments of a Poisson process: `due(now)` says whether one has passed since the last question."""
 
     def __init__(self, every_s: float, source: random.Random) -> None:
         self._every_s, self._source = every_s, source
