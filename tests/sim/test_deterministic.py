@@ -46,12 +46,14 @@ def test_an_hour_passes_at_once() -> None:
 def test_actions_happen_at_their_time_in_order_of_entry() -> None:
     async def main(agenda: Agenda) -> list[tuple[int, str]]:
         seen: list[tuple[int, str]] = []
+
+        def see(name: str) -> None:
+            seen.append((agenda.clock.now_ns() - BEGINNING_NS, name))
+
         for delay_ms, name in [(30, "c"), (10, "a"), (10, "b")]:
-            agenda.after(
-                delay_ms, lambda name=name: seen.append((agenda.clock.now_ns() - BEGINNING_NS, name))
-            )
+            agenda.after(delay_ms, partial(see, name))
         await trio.sleep(0.02)
-        seen.append((agenda.clock.now_ns() - BEGINNING_NS, "task"))
+        see("task")
         await trio.sleep(0.02)
         return seen
 
