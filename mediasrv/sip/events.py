@@ -1,0 +1,105 @@
+"""What the user agent tells the rooms above: one small frozen fact an event, in the order things happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NewType
+
+from mediasrv.sip.headers import Headers
+from mediasrv.sip.limits import Address
+from mediasrv.sip.message import Request
+
+SipCallId = NewType("SipCallId", int)
+"""Names one call inside one UserAgent; never used twice. (Not the Call-ID header: forks share that one.)"""
+
+
+class EndCause(Enum):
+    BYE = "bye"  # the other side hung up
+    NO_ACK = "no_ack"  # we answered, nobody acknowledged within 64*T1; we have sent BYE
+    TIMEOUT = "timeout"  # a request of ours was never answered
+    TRANSPORT = "transport"  # the way to the other side is gone
+    LOCAL = "local"  # we hung up
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """A new INVITE; 100 has been sent. Its offer is `request.body`, empty when the offer is to come from us."""
+
+    call: SipCallId
+    request: Request
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Our 2xx (to the INVITE or to a re-INVITE) has been acknowledged; `body` is the answer to a late offer."""
+
+    call: SipCallId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The caller gave up before we answered. 487 has been sent; the call is over."""
+
+    call: SipCallId
+
+
+@dataclass(frozen=True, slots=True)
+class Reinvite:
+    """A re-INVITE waits for `respond`; an empty body asks us for the offer."""
+
+    call: SipCallId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A provisional response other than 100 to our INVITE."""
+
+    call: SipCallId
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Our INVITE was accepted. The ACK has been sent, unless our INVITE had no offer: then `acknowledge` is due."""
+
+    call: SipCallId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Our INVITE was refused (or timed out: 408); the call is over."""
+
+    call: SipCallId
+    status: int
+    reason: str
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class ReinviteDone:
+    """Our own re-INVITE got its final response; the call goes on as it was when that is not a 2xx."""
+
+    call: SipCallId
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An established call is over."""
+
+    call: SipCallId
+    cause: EndCause
+    reason_text: str = ""
+
+
+SipEvent = (
+    IncomingCall | Acknowledged | Cancelled | Reinvite
+    | Progress | Answered | Rejected | ReinviteDone | Ended
+)  # fmt: skip

@@ -1,0 +1,136 @@
+"""Datagrams to messages (RFC 3261 sections 7 and 18.3, RFC 4475).
+
+Strict where two readings would differ (numbers, duplicated single headers, the start line), tolerant where a
+message can mean only one thing (bare LF, odd spacing around colons, folding, lower-case names). What fails is
+`Malformed`; when enough of a broken *request* can be read to answer it, the exception is `MalformedRequest` and
+carries the headers that the answer has to copy.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mediasrv.sip.errors import Malformed
+from mediasrv.sip.fields import CALL_ID, CONTENT_LENGTH, CONTENT_TYPE, CSEQ, FROM, MAX_FORWARDS, TO, VIA
+from mediasrv.sip.headers import Headers
+from mediasrv.sip.limits import Limits
+from mediasrv.sip.message import VERSION, Message, Request, Response
+from mediasrv.sip.syntax import is_token
+from mediasrv.sip.uri import Uri
+
+_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
+_LINE_END = re.compile(r"\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+_STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
+
+
+class MalformedRequest(Malformed):
+    """A request that is wrong, but can be answered."""
+
+    def __init__(self, cause: Malformed, method: str, headers: Headers) -> None:
+        self.method, self.headers = method, headers
+        super().__init__(cause.problem, cause.status)
+
+
+def parse(data: bytes, limits: Limits) -> Message:
+    """Reads one datagram, leading line ends allowed (section 7.5); raises Malformed, nothing else."""
+    data = data.lstrip(b"\r\n")
+    head, body, complete = _split_head(data, limits)
+    text, valid = _decode(head)
+    start_line, *lines = _LINE_END.split(_FOLD.sub(" ", text))
+    headers, wrong = _parse_lines(lines, limits)
+    status = _STATUS.fullmatch(start_line)
+    if status:
+        if wrong or not valid or not complete:
+            raise wrong or Malformed("truncated or not UTF-8")
+        return _parse_response(status, headers, body, limits)
+    method = start_line.partition(" ")[0]
+    if not is_token(method):
+        raise Malformed("neither a request nor a response")
+    try:
+        if len(data) > limits.message_bytes:
+            raise Malformed("message too large", 513)
+        if wrong or not valid or not complete:
+            raise wrong or Malformed("truncated, or not clean UTF-8")
+        return _parse_request(start_line, headers, body, limits)
+    except Malformed as error:
+        raise MalformedRequest(error, method, headers) from None
+
+
+def _split_head(data: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
+    blank = _BLANK_LINE.search(data, 0, limits.message_bytes)
+    if blank:
+        return data[: blank.start()], data[blank.end() :], True
+    return data[: limits.message_bytes], b"", False
+
+
+def _decode(head: bytes) -> tuple[str, bool]:
+    """The text, and whether it is what it should be; what is not can still be echoed byte by byte."""
+    try:
+        text, valid = head.decode(), True
+    except UnicodeDecodeError:
+        text, valid = head.decode("utf-8", "surrogateescape"), False
+    return text, valid and _CONTROL.search(text) is None
+
+
+def _parse_lines(lines: list[str], limits: Limits) -> tuple[Headers, Malformed | None]:
+    """The headers that can be read, and what is wrong with the first that cannot."""
+    wrong = Malformed("too many headers") if len(lines) > limits.headers else None
+    pairs = []
+    for line in lines[: limits.headers]:
+        name, colon, value = line.partition(":")
+        name = name.rstrip(" \t")
+        if not colon or not is_token(name):
+            wrong = wrong or Malformed("a line that is no header")
+        elif len(line) > limits.line_bytes:
+            wrong = wrong or Malformed("header too long")
+        else:
+            pairs.append((name, value.strip(" \t")))
+    return Headers(pairs), wrong
+
+
+def _parse_request(start_line: str, headers: Headers, body: bytes, limits: Limits) -> Request:
+    parts = start_line.split(" ")
+    if _VERSION.fullmatch(parts[-1]) and parts[-1].upper() != VERSION:
+        raise Malformed("version not supported", 505)
+    if len(parts) != 3 or parts[2].upper() != VERSION:
+        raise Malformed("bad request line")
+    method, uri, _ = parts
+    if len(uri) > limits.uri_bytes:
+        raise Malformed("Request-URI too long", 414)
+    _check_essentials(headers, limits)
+    headers.get(MAX_FORWARDS)
+    if headers.require(CSEQ).method != method:
+        raise Malformed("CSeq names another method")
+    return Request(method, Uri.parse(uri), headers, _body(headers, body))
+
+
+def _parse_response(status: re.Match[str], headers: Headers, body: bytes, limits: Limits) -> Response:
+    version, code, reason = status.groups()
+    if version.upper() != VERSION:
+        raise Malformed("version not supported", 505)
+    _check_essentials(headers, limits)
+    return Response(int(code), reason or "", headers, _body(headers, body))
+
+
+def _check_essentials(headers: Headers, limits: Limits) -> None:
+    """Section 8.1.1: what every message must carry, once and readable."""
+    if headers.first(VIA) is None:
+        raise Malformed("no Via")
+    if len(headers.values("Via")) > limits.vias:
+        raise Malformed("too many Vias")
+    for field in (FROM, TO, CALL_ID, CSEQ):
+        headers.require(field)
+    headers.get(CONTENT_TYPE)
+
+
+def _body(headers: Headers, rest: bytes) -> bytes:
+    """Section 18.3: over UDP a missing length means all that is left; what goes beyond the length is dropped."""
+    length = headers.get(CONTENT_LENGTH)
+    if length is None:
+        return rest
+    if length > len(rest):
+        raise Malformed("body shorter than Content-Length")
+    return rest[:length]
