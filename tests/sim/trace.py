@@ -1,0 +1,93 @@
+"""What is left of a run when it is over: everything that was sent, said, recorded, and left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mediasrv.clock import NS_PER_S
+from mediasrv.telemetry import Kind
+from tests.sim import g711
+from tests.sim.caller import Heard, Spoken
+from tests.sim.deterministic import BEGINNING_NS
+from tests.sim.network import Address, Wired
+
+Record = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSide:
+    """One caller's own account of the call."""
+
+    host: str
+    ending: str
+    answered_ns: int | None
+    over_ns: int
+    heard: Sequence[Heard]
+    spoken: Sequence[Spoken]
+    leftovers: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Sums up one run of one scenario; two runs of the same seed have the same `digest`."""
+
+    scenario: str
+    seed: int
+    server_host: str
+    wire: Sequence[Wired]
+    records: Sequence[tuple[str, Kind, Record]]
+    callers: Sequence[CallerSide]
+    leftovers: Mapping[str, Sequence[str]]  # kind of thing -> those that outlived the calls
+    logs: Sequence[str]  # what the server logged as an error
+    ended_ns: int
+    turn_steps: int = 0  # checkpoints that tasks inside a turn came by
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def simulated_s(self) -> float:
+        return (self.ended_ns - BEGINNING_NS) / NS_PER_S
+
+    def of(self, kind: Kind) -> list[tuple[str, Record]]:
+        return [(call, record) for call, of_kind, record in self.records if of_kind == kind]
+
+    def timeline(self, call: str) -> list[Record]:
+        return [record for owner, record in self.of("timeline") if owner == call]
+
+    def calls(self) -> list[str]:
+        return list(dict.fromkeys(call for call, _, _ in self.records))
+
+    def server_rtp(self) -> dict[tuple[Address, Address], list[Wired]]:
+        """The packets each of the server's streams sent, in order: RTP by its port not being the signalling's."""
+        flows: dict[tuple[Address, Address], list[Wired]] = {}
+        for wired in self.wire:
+            if wired.source[0] == self.server_host and is_rtp(wired.data):
+                flows.setdefault((wired.source, wired.to), []).append(wired)
+        return flows
+
+    def digest(self) -> str:
+        """SHA-256 of all of it, byte for byte."""
+        total = hashlib.sha256()
+        for wired in self.wire:
+            ends = f"{wired.source}>{wired.to}@{wired.sent_ns}{wired.arrives_ns}".encode()
+            total.update(struct.pack("!II", len(ends), len(wired.data)) + ends + wired.data)
+        account = [
+            self.records,
+            [[c.ending, c.answered_ns, c.over_ns] for c in self.callers],
+            self.leftovers,
+            self.logs,
+        ]
+        total.update(json.dumps(account, sort_keys=True, default=str).encode())
+        return total.hexdigest()
+
+
+def is_rtp(data: bytes) -> bool:
+    """RFC 7983's ranges: RTP begins with 128-191, SIP with a letter."""
+    return len(data) >= 12 and 128 <= data[0] <= 191
+
+
+def audible(wired: Wired) -> bool:
+    return g711.audible(wired.data[12:])
