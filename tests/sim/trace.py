@@ -61,7 +61,7 @@ class Trace:
         return list(dict.fromkeys(call for call, _, _ in self.records))
 
     def server_rtp(self) -> dict[tuple[Address, Address], list[Wired]]:
-        """The packets each of the server's streams sent, in order: RTP by its port not being the signalling's."""
+        """The packets that each of the server's streams sent, in order."""
         flows: dict[tuple[Address, Address], list[Wired]] = {}
         for wired in self.wire:
             if wired.source[0] == self.server_host and is_rtp(wired.data):
