@@ -1,15 +1,43 @@
-"""The user agent: SIP over datagrams as pure state."""
+"""The user agent: SIP over datagrams as pure state.
+
+A datagram goes down through parse.py and screening.py to the transaction it repeats, the dialog it belongs to, or
+a call that it opens; responses go through their transaction to whoever asked. What is to be sent and what is to
+be told waits in queues until the shell fetches it. Refusals of strangers are answered without keeping any state
+(RFC 3261 section 8.2.7): one datagram out for one datagram in, to the host it came from.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mediasrv.ids import TokenSource
-from mediasrv.sip.events import SipCallId, SipEvent
+from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, Core, HeaderLines, reply_address
+from mediasrv.sip.dialog import Dialog
+from mediasrv.sip.errors import Malformed, WrongState
+from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
+from mediasrv.sip.fields import VIA
+from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.message import Request, Response
+from mediasrv.sip.parse import MalformedRequest, parse
+from mediasrv.sip.screening import screen
+from mediasrv.sip.session import Session
+from mediasrv.sip.tables import Event
 from mediasrv.sip.uri import Uri
 
-HeaderLines = Sequence[tuple[str, str]]
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class SipStatistics:
+    """What lives now, and what was counted since the beginning, by reason."""
+
+    transactions: int
+    dialogs: int
+    calls: int
+    deadlines: int
+    counts: Mapping[str, int]
 
 
 class UserAgent:
@@ -23,19 +51,41 @@ class UserAgent:
         software: str = "mediasrv",
         limits: Limits | None = None,
         timers: Timers | None = None,
-    ) -> None: ...
+    ) -> None:
+        self._core = Core(local, tokens, software, limits or Limits(), timers or Timers())
+
+    # ---- the five verbs of a protocol core
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Takes one datagram. Never raises for what a peer sent: it is dropped and counted, or answered."""
+        try:
+            message = parse(data, self._core.limits)
+        except MalformedRequest as error:
+            self._refuse_malformed(error, source)
+        except Malformed:
+            self._drop("malformed" if data.strip(b"\r\n") else "keep_alive")
+        else:
+            if isinstance(message, Request):
+                self._receive_request(message, source, now)
+            else:
+                self._receive_response(message, source, now)
 
-    def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]: ...
+    def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]:
+        """All that is to be sent, in order; it is taken out of the queue."""
+        outbox, self._core.outbox = self._core.outbox, []
+        return outbox
 
-    def next_event(self) -> SipEvent | None: ...
+    def next_event(self) -> SipEvent | None:
+        return self._core.events.popleft() if self._core.events else None
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` wants to be called next, in the time line of `now`."""
+        return self._core.schedule.next()
 
-    def handle_deadline(self, now: float) -> None: ...
+    def handle_deadline(self, now: float) -> None:
+        self._core.schedule.fire_due(now)
+
+    # ---- calls that come in
 
     def respond(
         self,
@@ -49,6 +99,11 @@ class UserAgent:
         content_type: str = "application/sdp",
     ) -> None:
         """Answers the INVITE or re-INVITE in progress; raises WrongState when there is none (any more)."""
+        self._session(call).respond(
+            status, now, reason=reason, headers=headers, body=body, content_type=content_type
+        )
+
+    # ---- calls that go out
 
     def invite(
         self,
@@ -61,15 +116,148 @@ class UserAgent:
         headers: HeaderLines = (),
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer."""
+        invitation = Invitation(self._core)
+        invitation.begin(target, destination, from_uri, body, headers, now)
+        return invitation.id
 
     def acknowledge(self, call: SipCallId, now: float, *, body: bytes = b"") -> None:
         """Sends the ACK that `Answered` waits for when our INVITE had no offer."""
-
-    def reinvite(self, call: SipCallId, body: bytes, now: float) -> None:
-        """Offers a change of the session; ends with `ReinviteDone`. Raises WrongState when one is under way."""
+        self._session(call).answer_late(body)
 
     def cancel(self, call: SipCallId, now: float) -> None:
         """Gives up a call of ours that was not answered yet; does nothing when that is over."""
+        if call in self._core.calls:
+            self._core.calls[call].cancel(now)
+
+    # ---- both
+
+    def reinvite(self, call: SipCallId, body: bytes, now: float) -> None:
+        """Offers a change; ends with `ReinviteDone`. Raises WrongState while another INVITE is under way."""
+        self._session(call).reinvite(body, now)
 
     def bye(self, call: SipCallId, now: float, *, reason: str = "") -> None:
-        """Ends the call in whatever state it is; does nothing when it is over. `reason` is a Reason header."""
+        """Ends the call in whatever state it is; does nothing when it is over. `reason` is for people to read."""
+        if call in self._core.calls:
+            self._core.calls[call].bye(now, reason)
+
+    def transport_failed(self, destination: Address, now: float) -> None:
+        """Nothing can be sent there any more: what waits for it need not wait for its timeout."""
+        self._core.transactions.transport_failed(destination, now)
+
+    def statistics(self) -> SipStatistics:
+        core = self._core
+        return SipStatistics(
+            len(core.transactions), len(core.dialogs), len(core.calls), len(core.schedule), dict(core.counts)
+        )
+
+    # ---- requests
+
+    def _receive_request(self, request: Request, source: Address, now: float) -> None:
+        if request.method == "ACK":
+            self._receive_ack(request, source, now)
+            return
+        if request.method == "CANCEL":
+            self._receive_cancel(request, source, now)
+            return
+        repeated = self._core.transactions.server_of(request)
+        if repeated is not None:
+            self._core.counts["absorbed.request"] += 1
+            repeated.apply(Event.REQUEST, now)
+            return
+        refusal = screen(request, self._core.limits)
+        if refusal is not None:
+            self._core.reply(request.headers, refusal.status, source, headers=refusal.headers)
+        elif request.to.tag:
+            self._receive_in_dialog(request, source, now)
+        elif request.method == "OPTIONS":  # section 11.2
+            self._core.reply(request.headers, 200, source, headers=(ALLOW, ACCEPT, SUPPORTED))
+        elif request.method == "INVITE":
+            self._receive_invite(request, source, now)
+        else:  # BYE, INFO, UPDATE without a dialog (12.2.2)
+            self._core.reply(request.headers, 481, source)
+
+    def _receive_in_dialog(self, request: Request, source: Address, now: float) -> None:
+        core = self._core
+        call_id, ours, _ = request.dialog_key
+        owner = core.dialogs.get(request.dialog_key) or core.inviting.get((call_id, ours))
+        if owner is None:
+            core.reply(request.headers, 481, source)
+        elif (
+            core.transactions.full and request.method != "BYE"
+        ):  # a hang-up is always heard: there is one a call
+            core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
+        else:
+            core.prove(source[0])
+            owner.receive(request, source, now)
+
+    def _receive_invite(self, request: Request, source: Address, now: float) -> None:
+        core = self._core
+        if core.transactions.merges(request):  # section 8.2.2.2
+            core.reply(request.headers, 482, source)
+            return
+        if len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
+            core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
+            return
+        transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
+        transaction.resends_left = core.resends_towards(source[0])
+        session = Session(core, core.next_call(), Dialog.of_server(request, core.tokens.token(), source))
+        session.open(request, transaction, source)
+        # Section 17.2.1 allows 200 ms for the 100; at once is kinder, and costs nothing.
+        core.transactions.respond(transaction, core.response(request.headers, 100, source), now)
+        core.emit(IncomingCall(session.id, request, source))
+
+    def _receive_ack(self, request: Request, source: Address, now: float) -> None:
+        """An ACK is never answered: it ends the repeating of a 2xx (in its dialog) or of a refusal."""
+        core = self._core
+        session = core.dialogs.get(request.dialog_key)
+        if session is not None and session.acknowledged(request, now):
+            core.prove(source[0])
+            return
+        transaction = core.transactions.server_of(request, "INVITE")
+        if transaction is None:
+            self._drop("ack")
+            return
+        if transaction.tag == request.to.tag:
+            core.prove(source[0])
+        transaction.apply(Event.ACK, now)
+
+    def _receive_cancel(self, request: Request, source: Address, now: float) -> None:
+        """Section 9.2. Answered without state: the same CANCEL again finds the same INVITE and the same answer."""
+        core = self._core
+        transaction = core.transactions.server_of(request, "INVITE")
+        if transaction is None:
+            core.reply(request.headers, 481, source)
+            return
+        core.reply(request.headers, 200, source, tag=transaction.tag)
+        owner = core.dialogs.get((request.call_id, transaction.tag, request.from_.tag))
+        if isinstance(owner, Session):
+            owner.cancelled(now)
+
+    def _refuse_malformed(self, error: MalformedRequest, source: Address) -> None:
+        """Section 8.2.7 and RFC 4475: answered when there is a way back, and never when it is an ACK."""
+        try:
+            answerable = error.method != "ACK" and error.headers.first(VIA) is not None
+        except Malformed:
+            answerable = False
+        if answerable:
+            self._core.counts["malformed.request"] += 1
+            self._core.reply(error.headers, error.status, source)
+        else:
+            self._drop("malformed")
+
+    # ---- responses
+
+    def _receive_response(self, response: Response, source: Address, now: float) -> None:
+        """Section 18.1.2: one that names another sender, several of them, or no request of ours is dropped."""
+        ours = self._core.is_ours(response.via) and len(response.headers.values("Via")) == 1
+        if not ours or not self._core.transactions.receive(response, source, now):
+            self._drop("response")
+
+    def _drop(self, reason: str) -> None:
+        self._core.counts[f"dropped.{reason}"] += 1
+
+    def _session(self, call: SipCallId) -> Session:
+        session = self._core.calls.get(call)
+        if not isinstance(session, Session):
+            raise WrongState("no such call, or it is over")
+        return session

@@ -121,8 +121,10 @@ def _check_essentials(headers: Headers, limits: Limits) -> None:
         raise Malformed("no Via")
     if len(headers.values("Via")) > limits.vias:
         raise Malformed("too many Vias")
-    for field in (FROM, TO, CALL_ID, CSEQ):
-        headers.require(field)
+    headers.require(FROM)
+    headers.require(TO)
+    headers.require(CALL_ID)
+    headers.require(CSEQ)
     headers.get(CONTENT_TYPE)
 
 

@@ -1,0 +1,200 @@
+"""What all parts of one user agent share: who we are, what is under way, and what is to be sent and told."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from hashlib import blake2s
+from typing import Protocol
+
+from mediasrv.ids import TokenSource
+from mediasrv.sip.errors import WrongState
+from mediasrv.sip.events import Progress, SipCallId, SipEvent
+from mediasrv.sip.fields import MAGIC_COOKIE, VIA, NameAddr, Via
+from mediasrv.sip.headers import Headers
+from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.message import DialogKey, Request, Response, phrase
+from mediasrv.sip.schedule import Schedule
+from mediasrv.sip.transaction import Transactions
+from mediasrv.sip.uri import Uri
+
+HeaderLines = Sequence[tuple[str, str]]
+ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO")
+ACCEPT = ("Accept", "application/sdp")
+SUPPORTED = ("Supported", "")  # we speak no option tag yet; section 20.37 allows the empty list
+COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
+
+
+class Call(Protocol):
+    """What can be done to a call from above, whatever state it is in. `session.py` and `invitation.py` are such."""
+
+    def cancel(self, now: float) -> None: ...
+    def bye(self, now: float, reason: str) -> None: ...
+
+
+class InDialog(Protocol):
+    """What takes the requests of one dialog."""
+
+    def receive(self, request: Request, source: Address, now: float) -> None: ...
+    def acknowledged(self, ack: Request, now: float) -> bool: ...
+
+
+class Core:
+    """Registers, queues and the two message factories."""
+
+    def __init__(
+        self, local: Address, tokens: TokenSource, software: str, limits: Limits, timers: Timers
+    ) -> None:
+        self.local, self.tokens, self.software, self.limits, self.timers = (
+            local,
+            tokens,
+            software,
+            limits,
+            timers,
+        )
+        self.schedule = Schedule()
+        self.transactions = Transactions(self.schedule, limits, timers, self.send)
+        self.calls: dict[SipCallId, Call] = {}
+        self.dialogs: dict[DialogKey, InDialog] = {}
+        self.inviting: dict[tuple[str, str], InDialog] = {}  # Call-ID and our tag, while a call of ours rings
+        self.outbox: list[tuple[bytes, Address]] = []
+        self.events: deque[SipEvent] = deque()
+        self.counts: Counter[str] = Counter()
+        self._proven: dict[str, None] = {}
+        self._secret = tokens.token(16).encode()
+        self._last_call = 0
+        host = f"[{local[0]}]" if ":" in local[0] else local[0]
+        self._sent_by = host, local[1]
+        self.contact = ("Contact", f"<sip:{host}:{local[1]}>")
+
+    # ---- queues
+
+    def send(self, data: bytes, to: Address) -> None:
+        if len(self.outbox) >= self.limits.queued_datagrams:
+            self.counts["dropped.outbox_full"] += 1
+            return
+        self.outbox.append((data, to))
+
+    def emit(self, event: SipEvent) -> None:
+        if isinstance(event, Progress) and self.crowded:
+            self.counts["dropped.progress"] += (
+                1  # news that can be missed, and that a peer can repeat at will
+            )
+            return
+        self.events.append(event)
+
+    @property
+    def crowded(self) -> bool:
+        """Nobody reads the events, or too slowly: no new calls, so that those that live can be told their end."""
+        return len(self.events) >= self.limits.queued_events // 2
+
+    # ---- names
+
+    def next_call(self) -> SipCallId:
+        self._last_call += 1
+        return SipCallId(self._last_call)
+
+    def branch(self) -> str:
+        return MAGIC_COOKIE + self.tokens.token()
+
+    def is_ours(self, via: Via) -> bool:
+        return via.sent_by == self._sent_by
+
+    def stateless_tag(self, headers: Headers) -> str:
+        """Section 8.2.7: the same request gets the same tag, without our remembering it."""
+        named = "\0".join(headers.text(name) or "" for name in ("Via", "Call-ID", "CSeq", "From"))
+        return blake2s(named.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=8).hexdigest()
+
+    # ---- who is there
+
+    def prove(self, host: str) -> None:
+        """Somebody at that address has shown a tag that only our response could have told it."""
+        self._proven.pop(host, None)
+        self._proven[host] = None
+        if len(self._proven) > self.limits.calls:
+            del self._proven[next(iter(self._proven))]
+
+    def resends_towards(self, host: str) -> int | None:
+        return None if host in self._proven else self.limits.unproven_resends
+
+    # ---- messages
+
+    def request(
+        self,
+        method: str,
+        uri: Uri,
+        cseq: int,
+        parties: tuple[NameAddr, NameAddr, str],
+        *,
+        routes: Sequence[NameAddr] = (),
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        branch: str = "",
+    ) -> Request:
+        """`parties` are From, To and the Call-ID."""
+        host, port = self._sent_by
+        local, remote, call_id = parties
+        via = Via("UDP", host, port, (("rport", None), ("branch", branch or self.branch())))
+        content = (("Content-Type", "application/sdp"),) if body else ()
+        lines = (
+            ("Via", str(via)),
+            ("Max-Forwards", "70"),
+            *(("Route", str(route)) for route in routes),
+            ("From", str(local)),
+            ("To", str(remote)),
+            ("Call-ID", call_id),
+            ("CSeq", f"{cseq} {method}"),
+            *headers,
+            ("User-Agent", self.software),
+            *content,
+        )
+        return Request(method, uri, Headers(lines), body)
+
+    def response(
+        self,
+        to: Headers,
+        status: int,
+        source: Address,
+        *,
+        tag: str = "",
+        reason: str | None = None,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Response:
+        """A response to the request with these headers, which came from `source` (8.2.6)."""
+        vias = to.values("Via")
+        vias[0] = str(Via.parse(vias[0]).seen_from(*source))
+        lines = [("Via", via) for via in vias]
+        for name in COPIED:
+            text = to.text(name)
+            if text is not None:
+                missing = (
+                    name == "To" and tag and ";tag=" not in text.rpartition(">")[2].replace(" ", "").lower()
+                )
+                lines.append((name, f"{text};tag={tag}" if missing else text))
+        lines += headers
+        lines.append(("Server", self.software))
+        if body:
+            lines.append(("Content-Type", content_type))
+        return Response(status, phrase(status) if reason is None else reason, Headers(lines), body)
+
+    def reply(
+        self, to: Headers, status: int, source: Address, *, headers: HeaderLines = (), tag: str = ""
+    ) -> None:
+        """Answers without keeping state: one datagram for one datagram, however often it comes (8.2.7)."""
+        self.counts[f"answered.{status}"] += 1
+        response = self.response(to, status, source, tag=tag or self.stateless_tag(to), headers=headers)
+        self.send(response.build(), reply_address(to, source))
+
+
+def reply_address(headers: Headers, source: Address) -> Address:
+    """Always the host that the request came from: `maddr` and `received` of strangers are not believed."""
+    via = headers.first(VIA)
+    port = source[1] if via is None else via.reply_port(source[1])
+    return source[0], port or source[1]
+
+
+def check_status(status: int, lowest: int) -> None:
+    if not lowest <= status <= 699:
+        raise WrongState(f"{status} is not a status that can be sent here")

@@ -1,0 +1,107 @@
+"""A dialog: the peer-to-peer relation that outlives its transactions (RFC 3261 section 12).
+
+Which datagram address a request inside a dialog goes to is decided here, too. The RFC says: to the first route,
+else to the remote target. But a Contact is only a claim: behind a NAT it names an address nobody can reach, and
+a liar may put a stranger's address there and have us send to it. So a peer that reached us directly is answered
+where it really is. Only when other hops stood between us (more Vias, or a recorded route) is the address believed
+as it is written, and only when it is an address: names are for the shell to resolve, once there is more than UDP.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, replace
+
+from mediasrv.sip.fields import CONTACT, RECORD_ROUTE, NameAddr
+from mediasrv.sip.headers import Headers
+from mediasrv.sip.limits import Address
+from mediasrv.sip.message import DialogKey, Request, Response
+from mediasrv.sip.uri import DEFAULT_PORT, Uri
+
+
+@dataclass(slots=True)
+class Dialog:
+    """`local` and `remote` carry their tags; `peer` is where the other side was really seen."""
+
+    call_id: str
+    local: NameAddr
+    remote: NameAddr
+    target: Uri
+    peer: Address
+    routes: tuple[NameAddr, ...] = ()
+    direct: bool = True
+    local_cseq: int = 0
+    remote_cseq: int | None = None
+
+    @classmethod
+    def of_server(cls, invite: Request, local_tag: str, source: Address) -> Dialog:
+        """Section 12.1.1; `invite` has been screened: it has a Contact."""
+        contact = invite.headers.first(CONTACT)
+        routes = invite.headers.all(RECORD_ROUTE)
+        return cls(
+            invite.call_id,
+            invite.to.tagged(local_tag),
+            invite.from_,
+            contact.uri if contact else invite.from_.uri,
+            source,
+            routes,
+            direct=not routes and len(invite.headers.values("Via")) == 1,
+            remote_cseq=invite.cseq.number,
+        )
+
+    @classmethod
+    def of_client(cls, invite: Request, response: Response, source: Address) -> Dialog:
+        """Section 12.1.2: the route set is the recorded one, reversed."""
+        contact = response.headers.first(CONTACT)
+        routes = tuple(reversed(response.headers.all(RECORD_ROUTE)))
+        return cls(
+            invite.call_id,
+            invite.from_,
+            response.to,
+            contact.uri if contact else invite.uri,
+            source,
+            routes,
+            direct=not routes,
+            local_cseq=invite.cseq.number,
+        )
+
+    @property
+    def key(self) -> DialogKey:
+        return self.call_id, self.local.tag, self.remote.tag
+
+    def next_cseq(self) -> int:
+        self.local_cseq += 1
+        return self.local_cseq
+
+    def refresh_target(self, headers: Headers) -> None:
+        """Section 12.2: a re-INVITE or its 2xx may move the other end."""
+        contact = headers.first(CONTACT)
+        if contact is not None:
+            self.target = contact.uri
+
+    def request_line(self) -> tuple[Uri, tuple[NameAddr, ...]]:
+        """Request-URI and Route headers of the next request (12.2.1.1), strict routers of RFC 2543 included."""
+        if not self.routes or self.routes[0].uri.parameter("lr") is not None:
+            return self.target, self.routes
+        strict = replace(self.routes[0].uri, headers="")
+        return strict, (*self.routes[1:], NameAddr(self.target))
+
+    def next_hop(self) -> Address:
+        first = self.routes[0].uri if self.routes else self.target
+        named = _address_of(first)
+        if named is None or (self.direct and named[0] != self.peer[0]):
+            return self.peer
+        return named
+
+
+def _address_of(uri: Uri) -> Address | None:
+    """The address that a URI names, when it is one that a single peer can have."""
+    host = uri.host.strip("[]")
+    port = uri.port or DEFAULT_PORT
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if address.is_multicast or address.is_unspecified or host == "255.255.255.255":
+        return None
+    return host, port

@@ -1,0 +1,237 @@
+"""Transactions: the tables of tables.py at work, and the two registers in which messages find theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Protocol, cast
+
+from mediasrv.sip.errors import WrongState
+from mediasrv.sip.events import EndCause
+from mediasrv.sip.fields import MAGIC_COOKIE
+from mediasrv.sip.headers import Headers
+from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.message import Request, Response
+from mediasrv.sip.schedule import Schedule
+from mediasrv.sip.tables import (
+    FIRST_S,
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    NON_INVITE_CLIENT,
+    NON_INVITE_SERVER,
+    Action,
+    Event,
+    Machine,
+    State,
+    next_interval_s,
+)
+
+Send = Callable[[bytes, Address], None]
+RECEIVED = {"provisional": Event.PROVISIONAL, "success": Event.SUCCESS, "failure": Event.FAILURE}
+SENT = {"provisional": Event.SEND_PROVISIONAL, "success": Event.SEND_SUCCESS, "failure": Event.SEND_FAILURE}
+
+
+class TransactionUser(Protocol):
+    """Who sent the request of a client transaction."""
+
+    def responded(self, response: Response, source: Address, now: float) -> None: ...
+    def failed(self, cause: EndCause, now: float) -> None:
+        """TIMEOUT or TRANSPORT: no final response will come."""
+
+
+class Transaction:
+    """One row of state; `kept` is what it would send again."""
+
+    __slots__ = (
+        "_intervals_s", "_layer", "destination", "kept", "key", "machine", "request", "resends_left", "state",
+        "tag", "twin_key", "user",
+    )  # fmt: skip
+
+    def __init__(
+        self, layer: Transactions, machine: Machine, key: Hashable, destination: Address, now: float
+    ) -> None:
+        self._layer, self.machine, self.key, self.destination = layer, machine, key, destination
+        self.state = machine.first
+        self.kept = b""
+        self.request: Request | None = None  # a client's INVITE, from which an ACK or CANCEL is made
+        self.user: TransactionUser | None = None
+        self.tag = ""  # ours in the responses of a server
+        self.twin_key: Hashable = None  # what a copy that came another way would share (8.2.2.2)
+        self.resends_left: int | None = None  # None: as many as the RFC wants
+        self._intervals_s: dict[Event, float] = {}
+        self._run_clocks(now)
+
+    def apply(
+        self,
+        event: Event,
+        now: float,
+        *,
+        wire: bytes = b"",
+        response: Response | None = None,
+        source: Address | None = None,
+    ) -> None:
+        step = self.machine.steps[self.state].get(event)
+        if step is None:
+            raise WrongState(f"{self.machine.name}: {event.name} in {self.state.name}")
+        if step.next is not self.state:
+            self.state = step.next
+            self._run_clocks(now)
+        for action in step.actions:
+            self._act(action, wire, response, source, now)
+        if self.state is State.TERMINATED:
+            self._layer.forget(self)
+
+    def fire(self, name: Hashable, now: float) -> None:
+        timer = cast("Event", name)
+        if timer is Event.TIMER_G and self.resends_left is not None:
+            if self.resends_left == 0:
+                return
+            self.resends_left -= 1
+        state = self.state
+        again = next_interval_s(timer, state, self._intervals_s.pop(timer), self._layer.timers)
+        if again is not None:
+            self._start(timer, again, now)
+        self.apply(timer, now)
+
+    def _act(
+        self, action: Action, wire: bytes, response: Response | None, source: Address | None, now: float
+    ) -> None:
+        if action is Action.SEND:
+            self.kept = wire
+            self._layer.send(wire, self.destination)
+        elif action is Action.RESEND:
+            if self.kept:
+                self._layer.send(self.kept, self.destination)
+        elif action is Action.ACKNOWLEDGE and self.request and response:
+            self.kept = acknowledge_failure(self.request, response).build()
+            self._layer.send(self.kept, self.destination)
+        elif self.user is not None:
+            self._tell(self.user, action, response, source, now)
+
+    def _tell(
+        self,
+        user: TransactionUser,
+        action: Action,
+        response: Response | None,
+        source: Address | None,
+        now: float,
+    ) -> None:
+        if action is Action.DELIVER and response and source:
+            user.responded(response, source, now)
+        elif action is Action.TELL_TIMEOUT:
+            user.failed(EndCause.TIMEOUT, now)
+        elif action is Action.TELL_TRANSPORT:
+            user.failed(EndCause.TRANSPORT, now)
+
+    def _run_clocks(self, now: float) -> None:
+        wanted = self.machine.clocks.get(self.state, ())
+        for timer in [timer for timer in self._intervals_s if timer not in wanted]:
+            del self._intervals_s[timer]
+            self._layer.schedule.clear(self, timer)
+        for timer in wanted:
+            if timer not in self._intervals_s:
+                self._start(timer, FIRST_S[timer](self._layer.timers), now)
+
+    def _start(self, timer: Event, interval_s: float, now: float) -> None:
+        self._intervals_s[timer] = interval_s
+        self._layer.schedule.set(self, timer, now + interval_s)
+
+
+class Transactions:
+    """All of one user agent's transactions."""
+
+    def __init__(self, schedule: Schedule, limits: Limits, timers: Timers, send: Send) -> None:
+        self.schedule, self.limits, self.timers, self.send = schedule, limits, timers, send
+        self._clients: dict[Hashable, Transaction] = {}
+        self._servers: dict[Hashable, Transaction] = {}
+        self._twins: dict[Hashable, Transaction] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._servers)
+
+    @property
+    def full(self) -> bool:
+        return len(self) >= self.limits.transactions
+
+    def request(
+        self, request: Request, destination: Address, user: TransactionUser | None, now: float
+    ) -> Transaction:
+        """Sends a request, and again until it is heard of."""
+        machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
+        key = request.via.branch, request.method
+        transaction = self._clients[key] = Transaction(self, machine, key, destination, now)
+        transaction.user = user
+        transaction.request = request if request.method == "INVITE" else None
+        transaction.kept = request.build()
+        self.send(transaction.kept, destination)
+        return transaction
+
+    def serve(self, request: Request, destination: Address, now: float) -> Transaction:
+        """Opens the server side of a request that is not a repetition."""
+        machine = INVITE_SERVER if request.method == "INVITE" else NON_INVITE_SERVER
+        key = server_key(request)
+        transaction = self._servers[key] = Transaction(self, machine, key, destination, now)
+        transaction.tag = request.to.tag
+        if not transaction.tag:
+            transaction.twin_key = _twin_key(request)
+            self._twins[transaction.twin_key] = transaction
+        return transaction
+
+    def merges(self, request: Request) -> bool:
+        """Section 8.2.2.2: the same request is being served already, by another way through the network."""
+        return not request.to.tag and _twin_key(request) in self._twins
+
+    def respond(self, transaction: Transaction, response: Response, now: float) -> bytes:
+        wire = response.build()
+        transaction.apply(SENT[response.kind], now, wire=wire)
+        return wire
+
+    def server_of(self, request: Request, method: str | None = None) -> Transaction | None:
+        """The transaction that a request belongs to; for ACK and CANCEL, the INVITE's (17.2.3, 9.2)."""
+        return self._servers.get(server_key(request, method))
+
+    def receive(self, response: Response, source: Address, now: float) -> bool:
+        """Hands a response to its transaction (17.1.3); False when there is none."""
+        transaction = self._clients.get((response.via.branch, response.cseq.method))
+        if transaction is None:
+            return False
+        transaction.apply(RECEIVED[response.kind], now, response=response, source=source)
+        return True
+
+    def transport_failed(self, destination: Address, now: float) -> None:
+        for register in (self._clients, self._servers):
+            for transaction in [each for each in register.values() if each.destination == destination]:
+                transaction.apply(Event.TRANSPORT_FAILED, now)
+
+    def forget(self, transaction: Transaction) -> None:
+        for register in (self._clients, self._servers):
+            if register.get(transaction.key) is transaction:
+                del register[transaction.key]
+        if self._twins.get(transaction.twin_key) is transaction:
+            del self._twins[transaction.twin_key]
+
+
+def server_key(request: Request, method: str | None = None) -> Hashable:
+    """Section 17.2.3; without the magic cookie (RFC 2543) everything that names the request makes the key."""
+    via = request.via
+    method = method or request.method
+    if via.branch.startswith(MAGIC_COOKIE) and len(via.branch) > len(MAGIC_COOKIE):
+        return via.branch, via.sent_by, method
+    return str(via), request.call_id, request.from_.tag, request.cseq.number, method
+
+
+def _twin_key(request: Request) -> Hashable:
+    return request.from_.tag, request.call_id, request.cseq
+
+
+def acknowledge_failure(invite: Request, response: Response) -> Request:
+    """The ACK that belongs to the transaction itself (17.1.1.3): the INVITE's branch, the response's To."""
+    lines = [
+        ("Via", str(invite.via)),
+        ("Max-Forwards", "70"),
+        *(("Route", route) for route in invite.headers.values("Route")),
+        ("From", str(invite.from_)),
+        ("To", str(response.to)),
+        ("Call-ID", invite.call_id),
+        ("CSeq", f"{invite.cseq.number} ACK"),
+    ]
+    return Request("ACK", invite.uri, Headers(lines))
