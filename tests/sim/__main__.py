@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = summary(outcomes, wall_s)
     if options.twice:
         again = list(run_all(seeds, options.processes, progress=not options.json))
-        report["differing_seeds"] = [a.seed for a, b in zip(outcomes, again, strict=True) if a.digest != b.digest]
+        report["differing_seeds"] = [
+            a.seed for a, b in zip(outcomes, again, strict=True) if a.digest != b.digest
+        ]
     print(json.dumps(report) if options.json else readable(report, outcomes))
     return 1 if report["violations"] or report.get("differing_seeds") else 0
 
@@ -33,7 +35,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, metavar="N", help="how many (20)")
     parser.add_argument("--from", type=int, default=0, metavar="SEED", dest="first", help="the first one (0)")
-    parser.add_argument("--twice", action="store_true", help="run all again, in other processes; hashes must be equal")
+    parser.add_argument(
+        "--twice", action="store_true", help="run all again, in other processes; hashes must be equal"
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)

@@ -123,6 +123,12 @@ class Caller:
     def send_sip(self, data: bytes) -> None:
         self.network.send(data, self.sip_address, self._server)
 
+    def leftovers(self) -> dict[str, int]:
+        """What the user agent still keeps: nothing, once the call is over and its timers have run out."""
+        statistics = self.user_agent.statistics()
+        living = {"dialogs": statistics.dialogs, "transactions": statistics.transactions}
+        return {kind: count for kind, count in living.items() if count}
+
     # ---- signalling ----
     def _on_sip(self, data: bytes, source: Address, to: Address) -> None:
         self.user_agent.receive(data, source, self.agenda.clock.now())

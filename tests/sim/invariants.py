@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from tests.sim.deterministic import BEGINNING_NS
 from tests.sim.network import Wired
-from tests.sim.trace import Record, Trace, audible
+from tests.sim.trace import Trace
 
 MS = 1_000_000
 PTIME_NS = 20 * MS
@@ -89,7 +90,7 @@ def words(text: object) -> list[str]:
 
 
 def ms(trace: Trace, at_ns: int) -> str:
-    return f"{(at_ns - trace.began_ns) / MS:.3f} ms"
+    return f"{(at_ns - BEGINNING_NS) / MS:.3f} ms"
 
 
 def _u16(wired: Wired, at: int) -> int:

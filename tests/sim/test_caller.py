@@ -45,7 +45,9 @@ class AnsweringMachine:
         while (event := self.user_agent.next_event()) is not None:
             if isinstance(event, sip.IncomingCall) and self.answers:
                 self.calls.append(event.call)
-                self.user_agent.respond(event.call, 200, self.network.agenda.clock.now(), body=ANSWER.encode())
+                self.user_agent.respond(
+                    event.call, 200, self.network.agenda.clock.now(), body=ANSWER.encode()
+                )
         self.pump()
 
     def pump(self) -> None:
@@ -86,7 +88,9 @@ async def telephone(
     return caller, machine
 
 
-async def play_noise(agenda: Agenda, network: Network, caller: Caller, after_s: float, seconds: float) -> None:
+async def play_noise(
+    agenda: Agenda, network: Network, caller: Caller, after_s: float, seconds: float
+) -> None:
     loud, faint = g711.encode(struct.pack("<h", 5_000) * 160), b"\xff" * 160
     for number in range(round((after_s + seconds + 1.5) * 50)):
         speaks = after_s <= number * 0.02 < after_s + seconds

@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mediasrv.clock import NS_PER_S
 from mediasrv.telemetry import Kind
@@ -14,6 +14,7 @@ from tests.sim import g711
 from tests.sim.caller import Heard, Spoken
 from tests.sim.deterministic import BEGINNING_NS
 from tests.sim.network import Address, Wired
+from tests.sim.witness import Witnessed
 
 Record = Mapping[str, object]
 
@@ -39,26 +40,25 @@ class Trace:
     seed: int
     server_host: str
     wire: Sequence[Wired]
-    records: Sequence[tuple[str, Kind, Record]]
+    records: Sequence[Witnessed]
     callers: Sequence[CallerSide]
     leftovers: Mapping[str, Sequence[str]]  # kind of thing -> those that outlived the calls
     logs: Sequence[str]  # what the server logged as an error
     ended_ns: int
     turn_steps: int = 0  # checkpoints that tasks inside a turn came by
-    extra: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def simulated_s(self) -> float:
         return (self.ended_ns - BEGINNING_NS) / NS_PER_S
 
     def of(self, kind: Kind) -> list[tuple[str, Record]]:
-        return [(call, record) for call, of_kind, record in self.records if of_kind == kind]
+        return [(witnessed.call, witnessed.record) for witnessed in self.records if witnessed.kind == kind]
 
     def timeline(self, call: str) -> list[Record]:
         return [record for owner, record in self.of("timeline") if owner == call]
 
     def calls(self) -> list[str]:
-        return list(dict.fromkeys(call for call, _, _ in self.records))
+        return list(dict.fromkeys(witnessed.call for witnessed in self.records))
 
     def server_rtp(self) -> dict[tuple[Address, Address], list[Wired]]:
         """The packets that each of the server's streams sent, in order."""
