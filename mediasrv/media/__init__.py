@@ -5,6 +5,7 @@ engine's threads keep the time. `manual=True` runs the same code without threads
 """
 
 from mediasrv.audio import EarsChunk, Span
+from mediasrv.media.engine import Engine, EngineSettings, SentPacket
 from mediasrv.media.events import (
     Arming,
     Dtmf,
@@ -26,7 +27,11 @@ from mediasrv.media.events import (
     Starved,
 )
 from mediasrv.media.face import EngineFace, ReservationFace, StreamFace
+from mediasrv.media.ports import PortRange, PortsExhausted
+from mediasrv.media.scheduling import Policy, available_policy, spare_cpu
 from mediasrv.media.spec import Address, Cost, StreamSpec
+from mediasrv.media.statistics import EngineStatistics, Lateness
+from mediasrv.media.stream import Stream
 
 __all__ = [
     "Address",
@@ -34,11 +39,15 @@ __all__ = [
     "Cost",
     "Dtmf",
     "EarsChunk",
+    "Engine",
     "EngineFace",
+    "EngineSettings",
+    "EngineStatistics",
     "Finished",
     "Generation",
     "Held",
     "HoldId",
+    "Lateness",
     "MarkReached",
     "MediaBack",
     "MediaEvent",
@@ -46,13 +55,20 @@ __all__ = [
     "MediaTimeout",
     "Offset",
     "Onset",
+    "Policy",
+    "PortRange",
+    "PortsExhausted",
     "Position",
     "ReleaseReason",
     "Released",
     "ReservationFace",
+    "SentPacket",
     "SourceLocked",
     "Span",
     "Starved",
+    "Stream",
     "StreamFace",
     "StreamSpec",
+    "available_policy",
+    "spare_cpu",
 ]

@@ -55,7 +55,9 @@ def speak(text: str, rate_hz: int = 8_000, voice: str = "mid") -> Utterance:
     voiced_at: list[int] = []
     for token in text.split():
         start = len(samples)
-        voiced = _word(samples, re.sub(r"[^a-z0-9]", "", token.lower()), rate_hz, VOICES.get(voice, VOICES["mid"]))
+        voiced = _word(
+            samples, re.sub(r"[^a-z0-9]", "", token.lower()), rate_hz, VOICES.get(voice, VOICES["mid"])
+        )
         if voiced is not None:
             voiced_at.append(voiced)
             words.append(WordTime(token, start * 1000 / rate_hz, len(samples) * 1000 / rate_hz))

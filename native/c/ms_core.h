@@ -144,6 +144,8 @@ typedef struct ms_core_statistics {
 
 typedef struct ms_core ms_core;
 
+#define MS_CORE_ALIGNMENT 64 /* of the memory that ms_init is given, in bytes */
+
 size_t ms_size(const ms_config *config);                             /* bytes to provide, 0: config is wrong */
 int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* may allocate (echo, noise); MS_OK or error */
 void ms_release(ms_core *core);                                      /* gives back what ms_init allocated; the memory stays the caller's */

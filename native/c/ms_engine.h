@@ -2,8 +2,8 @@
  * to Python.
  *
  * Time. Each stream sends every 20 ms, in the slot of its group (slots spread the streams over the 20 ms, so that
- * neither CPU nor packets come in bursts). The thread wakes at every slot, drains the sockets that have
- * something (ears run now), then ticks the streams whose slot it is, then looks at the command ring.
+ * neither CPU nor packets come in bursts). The thread wakes at every slot, obeys the command ring, drains the
+ * sockets that have something (ears run now), then ticks the streams whose slot it is.
  *
  * Border. Python gives commands through one single-producer ring and audio through each core's own; the engine
  * answers through one event ring and one eventfd. The eventfd is written at once for an urgent event, else at
@@ -25,13 +25,13 @@ enum ms_policy { MS_POLICY_NORMAL = 0, MS_POLICY_SLICE = 1, MS_POLICY_FIFO = 2, 
 
 typedef struct ms_engine_config {
     uint32_t capacity;        /* streams in the pool, 1-4096 */
-    uint32_t slots;           /* per 20 ms, 1-20; 10: a wake-up every 2 ms */
+    uint32_t slots;           /* per 20 ms, a divisor of 20; 10: a wake-up every 2 ms */
     uint8_t manual;           /* 1: no thread */
     uint8_t policy;           /* enum ms_policy wanted; BEST: FIFO, else SLICE, else NORMAL */
     int16_t cpu;              /* to pin to, -1: not */
     uint16_t priority;        /* of SCHED_FIFO, 1-90 */
     uint16_t reserved;
-    uint32_t commands;        /* ring sizes, powers of two */
+    uint32_t commands;        /* room in the rings, 0: 4096 */
     uint32_t events;
     uint64_t seed;            /* of each core's comfort noise and dither */
 } ms_engine_config;
@@ -68,8 +68,9 @@ typedef struct ms_engine_statistics {
 typedef struct ms_engine ms_engine;
 
 ms_engine *ms_engine_new(const ms_engine_config *config, int *status);
-int ms_engine_start(ms_engine *engine);                 /* threads begin; not in manual mode */
-void ms_engine_stop(ms_engine *engine);                 /* joins them; idempotent */
+int ms_engine_start(ms_engine *engine);                 /* threads begin; once, and not in manual mode */
+void ms_engine_stop(ms_engine *engine);                 /* joins them, for good; idempotent */
+int ms_engine_try_policy(int wanted, int priority);     /* what a thread that wants this policy would get */
 void ms_engine_free(ms_engine *engine);                 /* stops, releases every core, closes the eventfd; sockets are the caller's */
 int ms_engine_eventfd(const ms_engine *engine);         /* -1 in manual mode */
 

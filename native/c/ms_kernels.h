@@ -52,6 +52,8 @@ void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /*
 void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */
 /* 20 ms of near end that begins at rtp_extended; in and out may be the same memory */
 void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended);
+/* moves the filter's window later, for an echo that a trunk returns after more than the tail; 0 at first */
+void ms_echo_set_delay(ms_echo *e, int32_t delay_samples);
 float ms_echo_erle_db(const ms_echo *e);
 float ms_echo_skew_ppm(const ms_echo *e);
 /* dBFS that the echo could still have in the last frame: what the gate must not take for speech */
@@ -70,7 +72,7 @@ void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in p
  * clicks, or echo that the canceller left (its level is given with each frame). */
 typedef struct ms_gate {
     int32_t rate_hz;
-    float state[64];
+    float state[192];
 } ms_gate;
 enum ms_gate_verdict { MS_GATE_QUIET = 0, MS_GATE_ONSET = 1, MS_GATE_SPEECH = 2, MS_GATE_OFFSET = 3 };
 int ms_gate_init(ms_gate *g, int32_t rate_hz);

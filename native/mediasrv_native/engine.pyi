@@ -1,19 +1,37 @@
 """The engine (native/c/ms_engine.h) for Python: a pool of streams, one thread, one eventfd."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 POLICY_NORMAL: Final[int]
 POLICY_SLICE: Final[int]
 POLICY_FIFO: Final[int]
 POLICY_BEST: Final[int]
 
-class NativeError(Exception):
-    """A status code of the native core, with its name; `status` is the number."""
+PCMU: Final[int]
+PCMA: Final[int]
 
-    status: int
+EVENT_ONSET: Final[int]
+EVENT_OFFSET: Final[int]
+EVENT_HELD: Final[int]
+EVENT_RELEASED: Final[int]
+EVENT_FLUSHED: Final[int]
+EVENT_MARK: Final[int]
+EVENT_FINISHED: Final[int]
+EVENT_STARVED: Final[int]
+EVENT_DTMF: Final[int]
+EVENT_MEDIA_TIMEOUT: Final[int]
+EVENT_MEDIA_BACK: Final[int]
+EVENT_LOCKED: Final[int]
+EVENT_EARS: Final[int]
+EVENT_ROOM: Final[int]
+EVENT_ADDED: Final[int]
+EVENT_REMOVED: Final[int]
+EVENT_FAULT: Final[int]
 
-class StaleHandle(NativeError): ...
-class QueueFull(NativeError): ...
+SPAN_GAP: Final[int]
+SPAN_MASKED: Final[int]
+SPAN_SPEECH: Final[int]
+SPAN_RESYNC: Final[int]
 
 Address = tuple[str, int]
 
@@ -28,7 +46,7 @@ class NativePosition(NamedTuple):
 
 class NativeEvent(NamedTuple):
     stream: int
-    kind: int  # MS_EVENT_*
+    kind: int  # EVENT_*
     reason: int
     code: int
     hold: int
@@ -43,7 +61,7 @@ class NativeSpan(NamedTuple):
     rtp_extended: int
     at_ns: int
     samples: int
-    flags: int
+    flags: int  # SPAN_*
 
 class OutPacket(NamedTuple):
     stream: int
@@ -51,8 +69,31 @@ class OutPacket(NamedTuple):
     to: Address
     data: bytes
 
+class NativeStatistics(TypedDict):
+    wakeups: int
+    ticks: int
+    late_ticks_skipped: int
+    overruns: int
+    packets_received: int
+    packets_sent: int
+    send_errors: int
+    receive_errors: int
+    commands: int
+    events: int
+    events_deferred: int
+    cpu_ns: int
+    lateness: list[int]
+    lateness_max_ns: int
+    slot_work_max_ns: int
+    machine_stalls: int
+    machine_stall_max_ns: int
+    streams: int
+    capacity: int
+    policy: int
+    cpu: int
+
 class NativeEngine:
-    """Every method belongs to the thread that made it; a stale handle raises StaleHandle."""
+    """Every method belongs to the thread that made it; status codes come as the exceptions of `errors`."""
 
     def __init__(
         self,
@@ -63,6 +104,8 @@ class NativeEngine:
         policy: int = ...,
         cpu: int = -1,
         priority: int = 40,
+        commands: int = 0,
+        events: int = 0,
         seed: int = 0,
     ) -> None: ...
     @property
@@ -106,7 +149,13 @@ class NativeEngine:
     def set_sending(self, stream: int, on: bool) -> None: ...
     def set_hearing(self, stream: int, on: bool) -> None: ...
     def play(
-        self, stream: int, generation: int, pcm: bytes | memoryview, lease_ms: int, on_onset: int, on_lease: int
+        self,
+        stream: int,
+        generation: int,
+        pcm: bytes | memoryview,
+        lease_ms: int,
+        on_onset: int,
+        on_lease: int,
     ) -> int:
         """Appends PCM at the stream's rate; returns how many samples had room."""
     def finish(self, stream: int, generation: int) -> None: ...
@@ -117,11 +166,12 @@ class NativeEngine:
     def events(self, limit: int = 256) -> list[NativeEvent]: ...
     def position(self, stream: int) -> NativePosition: ...
     def stream_statistics(self, stream: int) -> dict[str, int | float]: ...
-    def statistics(self) -> dict[str, int | list[int]]: ...
+    def statistics(self) -> NativeStatistics: ...
     # manual mode
     def push(self, stream: int, packet: bytes, source: Address, received_ns: int) -> None: ...
     def step(self, now_ns: int) -> None: ...
     def next_step(self) -> int: ...
     def packets(self) -> list[OutPacket]: ...
 
+def try_policy(wanted: int, priority: int = 40) -> int: ...
 def bytes_per_stream(*, aec: bool, ns: bool, rate_hz: int = 8000, aec_tail_ms: int = 128) -> int: ...

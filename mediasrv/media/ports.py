@@ -1,0 +1,147 @@
+"""UDP ports for RTP: even ones, out of a configured range, beginning somewhere that nobody can guess.
+
+RFC 3550 section 11: RTP takes an even port, its RTCP the odd one above. A port that another program holds is
+passed over; when the whole range is taken there is no room for another call, and that is a 503, not a fault.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from mediasrv.errors import AtCapacity, ConfigError
+from mediasrv.ids import TokenSource
+
+FIRST_USER_PORT = 1024
+LAST_PORT = 65_535
+
+
+class PortsExhausted(AtCapacity):
+    """Every port of the range is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """From `first` to `last`, both included."""
+
+    first: int = 16_384
+    last: int = 32_767
+
+    def __post_init__(self) -> None:
+        if not FIRST_USER_PORT <= self.first <= self.last <= LAST_PORT:
+            problem = f"must lie within {FIRST_USER_PORT}-{LAST_PORT}, the first not above the last"
+            raise ConfigError("rtp_ports", problem, value=f"{self.first}-{self.last}")
+        if len(self.even()) == 0:
+            raise ConfigError("rtp_ports", "must hold an even port", value=f"{self.first}-{self.last}")
+
+    def even(self) -> range:
+        return range(self.first + self.first % 2, self.last + 1, 2)
+
+
+class Port(Protocol):
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def fd(self) -> int:
+        """The socket's descriptor; -1 when there is none behind the number."""
+
+    def close(self) -> None:
+        """Gives the port back; idempotent."""
+
+
+class PortAllocator(Protocol):
+    def open(self) -> Port:
+        """A port nobody else has, or PortsExhausted."""
+
+
+class _Numbers:
+    """Which even ports we hold; the walk over the free ones begins at random."""
+
+    def __init__(self, ports: PortRange, tokens: TokenSource) -> None:
+        self._even = ports.even()
+        self._tokens = tokens
+        self.held: set[int] = set()
+
+    def free(self) -> Iterator[int]:
+        start = self._tokens.number(32) % len(self._even)
+        for step in range(len(self._even)):
+            number = self._even[(start + step) % len(self._even)]
+            if number not in self.held:
+                yield number
+
+    def exhausted(self) -> PortsExhausted:
+        return PortsExhausted(f"RTP ports {self._even[0]}-{self._even[-1]} are all taken")
+
+
+class _BoundPort:
+    def __init__(self, number: int, bound: socket.socket, held: set[int]) -> None:
+        self.number = number
+        self._socket = bound
+        self._held = held
+
+    @property
+    def fd(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._socket.close()
+            self._held.discard(self.number)
+
+
+class UdpPorts:
+    """Ports with a bound, non-blocking socket each."""
+
+    def __init__(self, host: str, ports: PortRange, tokens: TokenSource) -> None:
+        self._host = host
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._numbers = _Numbers(ports, tokens)
+
+    def open(self) -> _BoundPort:
+        for number in self._numbers.free():
+            bound = self._bind(number)
+            if bound is not None:
+                self._numbers.held.add(number)
+                return _BoundPort(number, bound, self._numbers.held)
+        raise self._numbers.exhausted()
+
+    def _bind(self, number: int) -> socket.socket | None:
+        """None when another program holds the port."""
+        bound = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            bound.bind((self._host, number))
+        except OSError as error:
+            bound.close()
+            if error.errno == errno.EADDRINUSE:
+                return None
+            raise
+        return bound
+
+
+class _VirtualPort:
+    fd = -1
+
+    def __init__(self, number: int, held: set[int]) -> None:
+        self.number = number
+        self._held = held
+        held.add(number)
+
+    def close(self) -> None:
+        if self.number in self._held:
+            self._held.discard(self.number)
+
+
+class VirtualPorts:
+    """Numbers alone, for the network that is not there."""
+
+    def __init__(self, ports: PortRange, tokens: TokenSource) -> None:
+        self._numbers = _Numbers(ports, tokens)
+
+    def open(self) -> _VirtualPort:
+        for number in self._numbers.free():
+            return _VirtualPort(number, self._numbers.held)
+        raise self._numbers.exhausted()

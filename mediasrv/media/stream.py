@@ -1,0 +1,162 @@
+"""One stream as trio sees it: a handle into the engine's pool, and whoever waits for something there.
+
+The stream is told by its engine what happened (`take`), and tells whoever waits. It gives its place back in two
+steps: `aclose` asks, the engine's REMOVED answers, and only then do the socket and the slot go to somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from mediasrv.audio import EarsChunk
+from mediasrv.errors import StreamClosed
+from mediasrv.media.admission import Share
+from mediasrv.media.ears import Ears
+from mediasrv.media.event_queue import EventQueue
+from mediasrv.media.events import Arming, Finished, Generation, HoldId, MediaEvent, Position
+from mediasrv.media.ports import Port
+from mediasrv.media.spec import Address, StreamSpec
+from mediasrv.media.translate import media_event, position
+from mediasrv.media.voice import Voice
+from mediasrv_native import engine as native
+from mediasrv_native.engine import NativeEngine, NativeEvent
+
+CLOSE_WITHIN_S = 1.0
+NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
+LONGEST_LEASE_MS = 60_000
+
+
+class Stream:
+    def __init__(
+        self, engine: NativeEngine, handle: int, spec: StreamSpec, host: str, port: Port, share: Share
+    ) -> None:
+        self._engine, self.handle = engine, handle
+        self._host, self._port, self._share = host, port, share
+        self._rate_hz = spec.rate_hz
+        self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
+        self._ears = Ears(engine, handle, spec.ears_ms)
+        self._events = EventQueue()
+        self._holds = 0
+        self._closed = False
+        self._gone = trio.Event()
+        self._between_us: dict[int, Callable[[NativeEvent], None]] = {
+            native.EVENT_ROOM: lambda _: self._voice.room(),
+            native.EVENT_EARS: lambda _: self._ears.readable(),
+            native.EVENT_FLUSHED: lambda e: self._voice.flushed(e.arg, position(e.position)),
+        }
+
+    @property
+    def local(self) -> Address:
+        return self._host, self._port.number
+
+    @property
+    def rate_hz(self) -> int:
+        return self._rate_hz
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamClosed("the stream was closed")
+
+    # ---- voice
+    def begin(self) -> Generation:
+        self._check_open()
+        return self._voice.begin()
+
+    async def play(self, pcm: bytes, rate_hz: int, generation: Generation, arming: Arming) -> int:
+        self._check_open()
+        return await self._voice.play(pcm, rate_hz, generation, arming)
+
+    async def finish(self, generation: Generation) -> None:
+        self._check_open()
+        await self._voice.finish(generation)
+
+    def mark(self, generation: Generation, source: int, name: str) -> None:
+        self._check_open()
+        self._voice.mark(generation, source, name)
+
+    def hold(self, lease_ms: int) -> HoldId:
+        self._check_open()
+        if not 0 < lease_ms <= LONGEST_LEASE_MS:
+            raise ValueError(f"a lease lasts 1-{LONGEST_LEASE_MS} ms, not {lease_ms}")
+        self._holds = self._holds % NEWEST_HOLD + 1
+        self._engine.hold(self.handle, self._holds, lease_ms, 0)
+        return HoldId(self._holds)
+
+    def release(self, hold: HoldId, source: int | None = None) -> None:
+        self._check_open()
+        if source is not None and source < 0:
+            raise ValueError(f"there is nothing to go back to before the beginning: {source}")
+        self._engine.release(self.handle, hold, -1 if source is None else source)
+
+    async def flush(self, generation: Generation) -> Position:
+        self._check_open()
+        return await self._voice.flush(generation)
+
+    def position(self) -> Position:
+        self._check_open()
+        return position(self._engine.position(self.handle))
+
+    # ---- ears and events
+    async def read(self, min_ms: int) -> EarsChunk:
+        self._check_open()
+        return await self._ears.read(min_ms)
+
+    async def next_event(self) -> MediaEvent:
+        self._check_open()
+        return await self._events.get()
+
+    # ---- signalling's wishes
+    def set_remote(self, remote: Address) -> None:
+        self._check_open()
+        self._engine.set_remote(self.handle, remote)
+
+    def set_direction(self, *, sending: bool, hearing: bool) -> None:
+        self._check_open()
+        self._engine.set_sending(self.handle, sending)
+        self._engine.set_hearing(self.handle, hearing)
+
+    def statistics(self) -> dict[str, int | float]:
+        self._check_open()
+        return {**self._engine.stream_statistics(self.handle), "events_dropped": self._events.dropped}
+
+    # ---- the engine's word
+    def take(self, event: NativeEvent) -> None:
+        """Called by the engine for each event of this stream, in order."""
+        if self._closed:
+            return
+        between_us = self._between_us.get(event.kind)
+        if between_us is not None:
+            between_us(event)
+            return
+        told = media_event(event, self._voice.mark_name)
+        if told is not None:
+            self._events.put(told)
+        if isinstance(told, Finished):
+            self._voice.finished(told.at.generation)
+
+    def gone(self) -> None:
+        """Nothing touches the slot or the socket any more: both go back, with what admission had promised."""
+        self._close_waits()
+        self._port.close()
+        self._share.release()
+        self._gone.set()
+
+    def _close_waits(self) -> None:
+        self._closed = True
+        self._voice.close()
+        self._ears.close()
+        self._events.close()
+
+    async def aclose(self) -> None:
+        """Idempotent. After a second the engine is not waited for; it still gives everything back when it can."""
+        if not self._closed:
+            self._close_waits()
+            self._engine.remove(self.handle)
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN_S):
+            await self._gone.wait()

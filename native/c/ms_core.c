@@ -1,0 +1,206 @@
+/* A stream as a whole: its memory, its commands, what it tells. */
+#include "ms_core_state.h"
+
+#include <string.h>
+
+#define LEFT_NS (200 * MS_NS_PER_MS) /* packets of a source we were told to leave may still be on the way */
+#define ALIGNMENT MS_CORE_ALIGNMENT
+
+/* ---- memory: the core, then its parts, each on its own cache line ----------------------------------------------- */
+
+static bool within(uint32_t value, uint32_t low, uint32_t high) { return value >= low && value <= high; }
+
+static bool is_valid(const ms_config *c) {
+    return (c->rate_hz == 8000 || c->rate_hz == 16000) && (c->codec == MS_PCMU || c->codec == MS_PCMA) &&
+           c->payload_type < 128 && c->telephone_event_type < 128 &&
+           (c->telephone_event_type == 0 || c->telephone_event_type != c->payload_type) &&
+           (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && c->reorder_ms <= 40 &&
+           within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
+           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS;
+}
+
+/* Fills in what zero stands for. */
+static ms_config completed(const ms_config *config) {
+    ms_config c = *config;
+    if (c.aec_tail_ms == 0) c.aec_tail_ms = 128;
+    return c;
+}
+
+typedef struct layout {
+    size_t concealer, echo, noise, blocks, playout, total;
+} layout;
+
+static size_t carve(size_t *total, size_t n) {
+    size_t at = *total;
+    *total += (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return at;
+}
+
+static layout lay_out(const ms_config *c) {
+    layout l = {.total = 0};
+    carve(&l.total, sizeof(ms_core));
+    l.concealer = carve(&l.total, ms_concealer_size(c->rate_hz));
+    l.echo = carve(&l.total, c->aec ? ms_echo_size(c->rate_hz, c->aec_tail_ms) : 0);
+    l.noise = carve(&l.total, c->ns ? ms_noise_size(c->rate_hz) : 0);
+    l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
+    l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
+    return l;
+}
+
+size_t ms_size(const ms_config *config) {
+    if (!is_valid(config)) return 0;
+    ms_config c = completed(config);
+    return lay_out(&c).total;
+}
+
+size_t ms_library_bytes(const ms_config *config) {
+    if (!is_valid(config)) return 0;
+    ms_config c = completed(config);
+    return (c.aec ? ms_echo_library_bytes(c.rate_hz, c.aec_tail_ms) : 0) +
+           (c.ns ? ms_noise_library_bytes(c.rate_hz) : 0);
+}
+
+static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
+    const ms_config *c = &core->config;
+    ms_ears_parts parts = {
+        .concealer = (ms_concealer *)(base + l->concealer),
+        .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
+        .noise = c->ns ? (ms_noise *)(base + l->noise) : NULL,
+        .blocks = (ms_ears_block *)(base + l->blocks),
+        .block_count = ms_ears_ring_blocks(c->ears_ms),
+        .events = &core->events,
+        .playout = &core->playout,
+    };
+    return ms_ears_init(&core->ears, c, &parts);
+}
+
+int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
+    (void)seed; /* nothing here is random yet */
+    size_t needed = ms_size(config);
+    if (needed == 0 || n < needed || (uintptr_t)memory % ALIGNMENT != 0) return MS_E_ARGUMENT;
+    memset(memory, 0, needed);
+    ms_core *core = memory;
+    core->config = completed(config);
+    core->remote = config->remote;
+    core->hearing = core->sending = true;
+    core->sequence = config->first_sequence;
+    core->timestamp = config->first_timestamp;
+    layout l = lay_out(&core->config);
+    ms_playout_init(&core->playout, &core->config, (int16_t *)((uint8_t *)memory + l.playout), &core->events);
+    ms_reorder_init(&core->reorder, config->reorder_ms * MS_NS_PER_MS);
+    ms_dtmf_init(&core->dtmf);
+    int status = init_ears(core, memory, &l);
+    if (status != MS_OK) ms_release(core);
+    return status;
+}
+
+void ms_release(ms_core *core) { ms_ears_release(&core->ears); }
+
+/* ---- commands --------------------------------------------------------------------------------------------------- */
+
+static int set_remote(ms_core *core, const ms_address *remote) {
+    if ((remote->family != 4 && remote->family != 6) || remote->port == 0) return MS_E_ARGUMENT;
+    if (core->locked && !ms_address_equal(remote, &core->heard_from)) {
+        core->left = core->heard_from;
+        core->left_until_ns = core->playout.now_ns + LEFT_NS;
+    }
+    core->remote = *remote;
+    ms_core_forget_source(core);
+    return MS_OK;
+}
+
+static int set_sending(ms_core *core, bool on) {
+    core->sending = on;
+    if (!on) ms_playout_pause(&core->playout);
+    return MS_OK;
+}
+
+static int set_hearing(ms_core *core, bool on) {
+    if (core->hearing == on) return MS_OK;
+    core->hearing = on;
+    core->last_packet_ns = core->playout.now_ns;
+    ms_rtp_source_init(&core->source);
+    ms_reorder_restart(&core->reorder, 0);
+    ms_ears_restart(&core->ears);
+    return MS_OK;
+}
+
+int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
+    ms_playout *playout = &core->playout;
+    ms_core_enter(core, now_ns);
+    switch (command->op) {
+    case MS_OP_HOLD: return ms_playout_hold(playout, MS_MODE_HOLD, command);
+    case MS_OP_DUCK: return ms_playout_hold(playout, MS_MODE_DUCK, command);
+    case MS_OP_RELEASE: return ms_playout_release(playout, command->hold, command->arg);
+    case MS_OP_FLUSH: return ms_playout_flush(playout, command->generation);
+    case MS_OP_MARK: return ms_playout_mark(playout, command);
+    case MS_OP_REMOTE: return set_remote(core, &command->remote);
+    case MS_OP_SENDING: return set_sending(core, command->arg != 0);
+    case MS_OP_HEARING: return set_hearing(core, command->arg != 0);
+    default: return MS_E_ARGUMENT;
+    }
+}
+
+/* ---- time -------------------------------------------------------------------------------------------------------- */
+
+void ms_core_enter(ms_core *core, int64_t now_ns) {
+    core->playout.now_ns = now_ns;
+    if (core->started) return;
+    core->started = true;
+    core->last_packet_ns = now_ns; /* the peer has the whole time-out for its first packet */
+}
+
+int ms_handle_deadline(ms_core *core, int64_t now_ns) {
+    ms_core_enter(core, now_ns);
+    ms_core_run_deadlines(core);
+    return ms_urgent(core) ? MS_URGENT : MS_OK;
+}
+
+/* ---- what is told ------------------------------------------------------------------------------------------------ */
+
+int ms_next_event(ms_core *core, ms_event *event) { return ms_events_take(&core->events, event); }
+
+bool ms_urgent(const ms_core *core) { return core->events.urgent > 0; }
+
+void ms_position_now(const ms_core *core, ms_position *out) { ms_playout_position(&core->playout, out); }
+
+static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
+    out->concealed_samples = ears->concealed_samples;
+    out->resyncs = ears->resyncs;
+    out->onsets = ears->onsets;
+    out->ears_overruns = atomic_load_explicit(&ears->ring.overruns, memory_order_relaxed);
+    if (ears->echo) {
+        out->erle_db = ms_echo_erle_db(ears->echo);
+        out->skew_ppm = ms_echo_skew_ppm(ears->echo);
+    }
+    if (ears->has_gate) {
+        out->noise_dbfs = ms_gate_noise_dbfs(&ears->gate);
+        out->speech_dbfs = ms_gate_speech_dbfs(&ears->gate);
+    }
+}
+
+void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
+    *out = core->statistics;
+    add_ears_statistics(&core->ears, out);
+    out->holds = core->playout.holds;
+    out->leases_expired = core->playout.leases_expired;
+    out->starved = core->playout.starved;
+    out->events_lost = core->events.lost;
+    out->jitter_us = ms_rtp_source_jitter_us(&core->source, core->config.rate_hz);
+}
+
+/* ---- the other thread's side --------------------------------------------------------------------------------------- */
+
+int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n) {
+    return ms_voice_play(&core->playout.voice, generation, arming, pcm, n);
+}
+
+int ms_finish(ms_core *core, uint32_t generation) { return ms_voice_finish(&core->playout.voice, generation); }
+
+uint32_t ms_room(const ms_core *core) { return ms_voice_room(&core->playout.voice); }
+
+int ms_read_ears(ms_core *core, int16_t *pcm, int capacity, ms_span *span) {
+    return ms_ears_ring_read(&core->ears.ring, pcm, capacity, span);
+}
+
+uint32_t ms_ears_readable(const ms_core *core) { return ms_ears_ring_readable(&core->ears.ring); }

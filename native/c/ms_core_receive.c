@@ -1,0 +1,193 @@
+/* Packets in: is it RTP, is it from whom we listen to, whose turn is it, what is it. */
+#include "ms_core_state.h"
+
+#include <string.h>
+
+#define COMFORT_NOISE 13          /* RFC 3389 */
+#define KEY_MARGIN_MS 40          /* a key is taken to sound on while its next report may be on the way */
+#define TELEPHONE_EVENT_OCTETS 4  /* RFC 4733 2.3 */
+#define END_BIT 0x80
+
+enum kind { KIND_UNKNOWN, KIND_CODEC, KIND_KEY, KIND_COMFORT };
+
+bool ms_address_equal(const ms_address *a, const ms_address *b) {
+    return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
+static enum kind kind_of(const ms_core *core, uint8_t payload_type) {
+    if (payload_type == core->config.payload_type) return KIND_CODEC;
+    if (payload_type == core->config.telephone_event_type && payload_type != 0) return KIND_KEY;
+    return payload_type == COMFORT_NOISE ? KIND_COMFORT : KIND_UNKNOWN;
+}
+
+static bool payload_fits(const ms_core *core, enum kind kind, uint16_t n) {
+    if (kind == KIND_KEY) return n >= TELEPHONE_EVENT_OCTETS;
+    return kind != KIND_CODEC || (n > 0 && n <= core->config.rate_hz / 1000 * MS_MAX_PTIME_MS);
+}
+
+void ms_core_forget_source(ms_core *core) {
+    core->locked = false;
+    ms_rtp_source_init(&core->source);
+    ms_reorder_restart(&core->reorder, 0);
+    ms_dtmf_init(&core->dtmf);
+    ms_ears_restart(&core->ears);
+}
+
+/* Symmetric RTP (RFC 4961): the first that sends valid media is the peer, and is answered there. */
+static void lock(ms_core *core, const ms_address *from) {
+    core->locked = true;
+    core->heard_from = *from;
+    core->remote = *from;
+    ms_event event = {.kind = MS_EVENT_LOCKED, .at_ns = core->playout.now_ns, .remote = *from};
+    ms_playout_position(&core->playout, &event.position);
+    ms_events_push(&core->events, &event);
+}
+
+/* Whether the packet comes from where we listen; takes the first source there is. */
+static bool is_from_peer(ms_core *core, const ms_address *from, enum kind kind) {
+    if (core->locked) return ms_address_equal(from, &core->heard_from);
+    if (core->playout.now_ns < core->left_until_ns && ms_address_equal(from, &core->left)) return false;
+    if (core->config.lock_source && kind != KIND_UNKNOWN) lock(core, from);
+    if (core->remote.family == 0 && kind != KIND_UNKNOWN) core->remote = *from;
+    return true;
+}
+
+static void media_came(ms_core *core) {
+    core->last_packet_ns = core->playout.now_ns;
+    if (!core->timed_out) return;
+    core->timed_out = false;
+    ms_event event = {.kind = MS_EVENT_MEDIA_BACK, .at_ns = core->playout.now_ns};
+    ms_playout_position(&core->playout, &event.position);
+    ms_events_push(&core->events, &event);
+}
+
+/* Keys are heard on arrival, whatever is missing before them: RFC 4733 repeats itself. */
+static void hear_key(ms_core *core, const ms_rtp_packet *packet) {
+    int64_t began = ms_ears_extend(&core->ears, packet->timestamp);
+    uint8_t key = 0;
+    int status = ms_dtmf_receive(&core->dtmf, packet->payload, packet->n, began, &key);
+    if (status < 0) {
+        core->statistics.malformed++;
+        return;
+    }
+    int32_t per_ms = core->config.rate_hz / 1000;
+    uint32_t duration = (uint32_t)packet->payload[2] << 8 | packet->payload[3];
+    uint32_t margin = packet->payload[1] & END_BIT ? 0 : (uint32_t)(KEY_MARGIN_MS * per_ms);
+    ms_ears_mask(&core->ears, began, began + duration + margin);
+    if (status == 0) return;
+    ms_event event = {
+        .kind = MS_EVENT_DTMF, .code = key, .arg = duration / (uint32_t)per_ms,
+        .at_ns = core->playout.now_ns, .rtp_extended = began,
+    };
+    ms_playout_position(&core->playout, &event.position);
+    ms_events_push(&core->events, &event);
+}
+
+/* Whatever is not of the codec only holds its place in the sequence. */
+static void deliver_ready(ms_core *core, uint32_t lost_before) {
+    const ms_reorder_packet *packet;
+    uint32_t lost;
+    while ((packet = ms_reorder_take(&core->reorder, core->playout.now_ns, &lost))) {
+        core->statistics.lost += lost;
+        lost_before += lost;
+        if (packet->payload_type != core->config.payload_type) continue;
+        ms_ears_hear(&core->ears, packet, lost_before);
+        lost_before = 0;
+    }
+}
+
+static void enqueue(ms_core *core, const ms_rtp_packet *packet, enum kind kind, int64_t sequence) {
+    ms_reorder_packet header = {
+        .sequence = sequence, .received_ns = core->playout.now_ns, .timestamp = packet->timestamp,
+        .n = kind == KIND_CODEC ? packet->n : 0, .payload_type = packet->payload_type,
+    };
+    enum ms_reorder_verdict verdict;
+    while ((verdict = ms_reorder_put(&core->reorder, &header, packet->payload)) == MS_REORDER_FAR) {
+        uint32_t lost = ms_reorder_skip(&core->reorder, sequence);
+        core->statistics.lost += lost;
+        deliver_ready(core, lost);
+    }
+    core->statistics.duplicate += verdict == MS_REORDER_DUPLICATE;
+    core->statistics.late += verdict == MS_REORDER_LATE;
+    core->statistics.reordered += verdict == MS_REORDER_TAKEN && sequence < core->source.highest;
+    if (verdict == MS_REORDER_TAKEN && kind == KIND_KEY) hear_key(core, packet);
+    deliver_ready(core, 0);
+}
+
+/* Places the packet in its source's sequence; false: drop it. */
+static bool place(ms_core *core, const ms_rtp_packet *packet, int64_t *sequence) {
+    bool known = core->source.known;
+    uint32_t ssrc = core->source.ssrc;
+    switch (ms_rtp_source_accept(&core->source, packet, sequence)) {
+    case MS_RTP_ACCEPTED: return true;
+    case MS_RTP_RESTARTED:
+        core->statistics.ssrc_changes += known && ssrc != packet->ssrc;
+        ms_reorder_restart(&core->reorder, *sequence);
+        ms_dtmf_init(&core->dtmf);
+        ms_ears_restart(&core->ears);
+        return true;
+    case MS_RTP_STRANGER: core->statistics.foreign++; return false;
+    default: core->statistics.late++; return false;
+    }
+}
+
+static void take_in(ms_core *core, const ms_rtp_packet *packet, enum kind kind) {
+    int64_t sequence;
+    if (!place(core, packet, &sequence)) return;
+    media_came(core);
+    if (kind == KIND_UNKNOWN) core->statistics.unknown_type++;
+    if (kind == KIND_CODEC)
+        ms_rtp_source_timing(&core->source, packet->timestamp, core->playout.now_ns, core->config.rate_hz);
+    enqueue(core, packet, kind, sequence);
+}
+
+int ms_receive(ms_core *core, const uint8_t *data, size_t n, const ms_address *from, int64_t received_ns) {
+    ms_core_statistics *statistics = &core->statistics;
+    ms_rtp_packet packet;
+    ms_core_enter(core, received_ns);
+    statistics->packets_received++;
+    statistics->octets_received += n;
+    if (n > MS_MAX_PACKET) {
+        statistics->oversize++;
+    } else if (ms_rtp_parse(data, n, &packet) != MS_OK) {
+        statistics->malformed++;
+    } else {
+        enum kind kind = kind_of(core, packet.payload_type);
+        if (!payload_fits(core, kind, packet.n)) statistics->malformed++;
+        else if (!is_from_peer(core, from, kind)) statistics->foreign++;
+        else if (!core->hearing) statistics->not_hearing++;
+        else if (kind == KIND_UNKNOWN && !core->source.known) statistics->unknown_type++;
+        else take_in(core, &packet, kind);
+    }
+    return ms_urgent(core) ? MS_URGENT : MS_OK;
+}
+
+/* ---- deadlines ------------------------------------------------------------------------------------------------- */
+
+static int64_t media_deadline(const ms_core *core) {
+    bool waits = core->config.media_timeout_ms > 0 && core->started && core->hearing && !core->timed_out;
+    return waits ? core->last_packet_ns + core->config.media_timeout_ms * MS_NS_PER_MS : INT64_MAX;
+}
+
+int64_t ms_next_deadline(const ms_core *core) {
+    int64_t deadlines[] = {
+        ms_reorder_deadline(&core->reorder), ms_ears_deadline(&core->ears), core->playout.lease_ends_ns,
+        media_deadline(core),
+    };
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < sizeof deadlines / sizeof *deadlines; i++)
+        if (deadlines[i] < next) next = deadlines[i];
+    return next;
+}
+
+void ms_core_run_deadlines(ms_core *core) {
+    int64_t now_ns = core->playout.now_ns;
+    deliver_ready(core, 0);
+    ms_ears_handle_deadline(&core->ears, now_ns);
+    ms_playout_lease(&core->playout);
+    if (now_ns < media_deadline(core)) return;
+    core->timed_out = true;
+    ms_event event = {.kind = MS_EVENT_MEDIA_TIMEOUT, .at_ns = now_ns};
+    ms_playout_position(&core->playout, &event.position);
+    ms_events_push(&core->events, &event);
+}

@@ -1,0 +1,43 @@
+/* The inside of a stream, shared by the three files that make it up: ms_core.c (set-up, commands, what is told),
+ * ms_core_receive.c (packets in) and ms_core_send.c (the tick). */
+#ifndef MS_CORE_STATE_H
+#define MS_CORE_STATE_H
+
+#include "ms_ears.h"
+#include "ms_rtp.h"
+
+struct ms_core {
+    ms_config config;
+    ms_core_statistics statistics;
+    ms_events events;
+
+    /* who speaks to us */
+    ms_rtp_source source;
+    ms_reorder reorder;
+    ms_dtmf_receiver dtmf;
+    ms_ears ears;
+    ms_address remote;         /* where packets go */
+    ms_address heard_from;     /* the locked source */
+    ms_address left;           /* where we were told to leave; not believed again before `left_until_ns` */
+    int64_t left_until_ns;
+    int64_t last_packet_ns;
+    bool locked, hearing, timed_out;
+    bool started;              /* last_packet_ns is set: the first call told us the time */
+
+    /* what we say */
+    ms_playout playout;
+    bool sending, talking;     /* talking: the last packet held voice */
+    uint16_t sequence;
+    uint32_t timestamp;
+};
+
+/* Every entry that knows the time begins with this. */
+void ms_core_enter(ms_core *core, int64_t now_ns);
+/* Reorder, lease, quiet, time-out: whatever is due at the time of ms_core_enter. */
+void ms_core_run_deadlines(ms_core *core);
+/* Leaves the source: the next valid one is taken. */
+void ms_core_forget_source(ms_core *core);
+bool ms_address_equal(const ms_address *a, const ms_address *b);
+uint32_t ms_core_frame(const ms_core *core); /* samples in a tick */
+
+#endif

@@ -1,0 +1,218 @@
+#include "ms_ears.h"
+
+#include <string.h>
+
+#define NO_RESIDUAL_DBFS (-100.0f) /* what the gate is told when there is no echo canceller */
+#define NEVER INT64_MIN
+
+static uint32_t samples_in(const ms_ears *e, uint32_t ms) { return (uint32_t)e->rate_hz / 1000 * ms; }
+
+int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts) {
+    memset(e, 0, sizeof *e);
+    e->codec = config->codec;
+    e->rate_hz = config->rate_hz;
+    e->has_gate = config->vad;
+    e->concealer = parts->concealer;
+    e->events = parts->events;
+    e->playout = parts->playout;
+    e->mask_from = e->mask_to = NEVER;
+    ms_ears_ring_init(&e->ring, parts->blocks, parts->block_count, config->rate_hz);
+    int status = ms_concealer_init(e->concealer, config->rate_hz);
+    if (status == MS_OK && config->vad) status = ms_gate_init(&e->gate, config->rate_hz);
+    if (status == MS_OK && config->rate_hz != MS_EARS_RATE_HZ)
+        status = ms_resampler_init(&e->resampler, config->rate_hz, MS_EARS_RATE_HZ);
+    if (status == MS_OK && parts->echo) {
+        status = ms_echo_init(parts->echo, config->rate_hz, config->aec_tail_ms);
+        if (status == MS_OK) e->echo = parts->echo;
+    }
+    if (status == MS_OK && parts->noise) {
+        status = ms_noise_init(parts->noise, config->rate_hz, e->echo);
+        if (status == MS_OK) e->noise = parts->noise;
+    }
+    return status;
+}
+
+void ms_ears_release(ms_ears *e) {
+    if (e->noise) ms_noise_release(e->noise);
+    if (e->echo) ms_echo_release(e->echo);
+    e->noise = NULL;
+    e->echo = NULL;
+}
+
+void ms_ears_restart(ms_ears *e) { e->restart = true; }
+
+int64_t ms_ears_extend(const ms_ears *e, uint32_t timestamp) {
+    if (!e->begun) return timestamp;
+    return e->expected + (int32_t)(timestamp - (uint32_t)e->expected);
+}
+
+void ms_ears_mask(ms_ears *e, int64_t from, int64_t to) {
+    bool apart = e->mask_to == NEVER || from > e->mask_to || to < e->mask_from;
+    if (apart || from < e->mask_from) e->mask_from = from;
+    if (apart || to > e->mask_to) e->mask_to = to;
+}
+
+/* ---- speech ---------------------------------------------------------------------------------------------------- */
+
+static void tell_offset(ms_ears *e, int64_t at_ns, int64_t rtp_extended) {
+    e->speaking = false;
+    ms_event event = {.kind = MS_EVENT_OFFSET, .at_ns = at_ns, .rtp_extended = rtp_extended};
+    ms_playout_position(e->playout, &event.position);
+    ms_events_push(e->events, &event);
+}
+
+/* Edges are made of the gate's level and of what was told, not of its own edges: an end that we had to tell because
+ * packets stopped may be followed by speech that the gate never saw interrupted. */
+static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended) {
+    float residual_dbfs = e->echo ? ms_echo_residual_dbfs(e->echo) : NO_RESIDUAL_DBFS;
+    int verdict = ms_gate_process(&e->gate, half, residual_dbfs);
+    e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
+    if (e->gate_open && !e->speaking) {
+        e->speaking = true;
+        e->onsets++;
+        ms_playout_onset(e->playout, rtp_extended);
+    } else if (!e->gate_open && e->speaking) {
+        uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
+        tell_offset(e, e->arrivals[spoke % MS_EARS_ARRIVALS], rtp_extended - samples_in(e, MS_EARS_HANGOVER_MS));
+    }
+}
+
+/* After a jump nothing may be taken for the rest of what was said before it. */
+static void close_gate(ms_ears *e) {
+    static const int16_t silence[MS_EARS_MAX_CODEC_FRAME / 2];
+    if (e->speaking) tell_offset(e, e->last_audio_ns, e->expected);
+    for (int ms = 0; e->gate_open && ms < 2 * MS_EARS_HANGOVER_MS; ms += MS_FRAME_MS / 2) {
+        int verdict = ms_gate_process(&e->gate, silence, NO_RESIDUAL_DBFS);
+        e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
+    }
+}
+
+int64_t ms_ears_deadline(const ms_ears *e) {
+    return e->speaking ? e->last_audio_ns + MS_EARS_QUIET_MS * MS_NS_PER_MS : INT64_MAX;
+}
+
+void ms_ears_handle_deadline(ms_ears *e, int64_t now_ns) {
+    if (now_ns >= ms_ears_deadline(e)) tell_offset(e, e->last_audio_ns, e->expected);
+}
+
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
+
+static void deliver(ms_ears *e, const int16_t *half, uint32_t n, ms_span *span) {
+    if (e->rate_hz == MS_EARS_RATE_HZ) {
+        ms_ears_ring_put(&e->ring, half, span);
+        return;
+    }
+    e->block_n += (uint32_t)ms_resampler_process(&e->resampler, half, n, e->block + e->block_n);
+    if (e->block_n < MS_EARS_BLOCK) return;
+    ms_ears_ring_put(&e->ring, e->block, span);
+    e->block_n -= MS_EARS_BLOCK;
+    memmove(e->block, e->block + MS_EARS_BLOCK, e->block_n * sizeof *e->block);
+}
+
+static void run_half(ms_ears *e, const int16_t *half, uint32_t n, uint32_t flags, int64_t rtp_extended) {
+    e->arrivals[e->halves++ % MS_EARS_ARRIVALS] = e->last_audio_ns;
+    if (e->has_gate) watch(e, half, rtp_extended);
+    if (e->speaking) flags |= MS_SPAN_SPEECH;
+    if (e->jumped) flags |= MS_SPAN_RESYNC;
+    e->jumped = false;
+    ms_span span = {
+        .rtp_extended = rtp_extended, .at_ns = e->last_audio_ns, .n = MS_EARS_BLOCK, .flags = flags,
+    };
+    deliver(e, half, n, &span);
+}
+
+static void run_frame(ms_ears *e) {
+    uint32_t frame = samples_in(e, MS_FRAME_MS), half = frame / 2;
+    int64_t began = e->expected - frame;
+    if (e->frame_silent < frame) {
+        if (e->echo) ms_echo_process(e->echo, e->frame, e->frame, frame, began);
+        if (e->noise) ms_noise_process(e->noise, e->frame, frame);
+    }
+    run_half(e, e->frame, half, e->half_flags[0], began);
+    run_half(e, e->frame + half, half, e->half_flags[1], began + half);
+    e->frame_n = e->frame_silent = 0;
+    e->half_flags[0] = e->half_flags[1] = 0;
+}
+
+/* Takes n samples that stand at `expected` into the frame in progress, and runs each frame that is full. */
+static void gather(ms_ears *e, const int16_t *pcm, uint32_t n, uint32_t flags, bool silent) {
+    uint32_t frame = samples_in(e, MS_FRAME_MS), half = frame / 2;
+    while (n > 0) {
+        uint32_t rest_of_half = half - e->frame_n % half;
+        uint32_t piece = n < rest_of_half ? n : rest_of_half;
+        memcpy(e->frame + e->frame_n, pcm, piece * sizeof *pcm);
+        e->half_flags[e->frame_n / half] |= flags;
+        e->frame_silent += silent ? piece : 0;
+        e->frame_n += piece;
+        e->expected += piece;
+        pcm += piece;
+        n -= piece;
+        if (e->frame_n == frame) run_frame(e);
+    }
+}
+
+static bool is_masked(const ms_ears *e, int64_t at, uint32_t n) {
+    return e->mask_to != NEVER && at < e->mask_to && at + n > e->mask_from;
+}
+
+/* ---- gaps ------------------------------------------------------------------------------------------------------ */
+
+static void fill_piece(ms_ears *e, uint32_t n, bool conceal) {
+    int16_t pcm[MS_EARS_MAX_CODEC_FRAME] = {0};
+    bool masked = is_masked(e, e->expected, n);
+    if (conceal) {
+        ms_concealer_lost(e->concealer, pcm, n);
+        e->concealed_samples += n;
+    }
+    if (masked) memset(pcm, 0, sizeof pcm);
+    gather(e, pcm, n, masked ? MS_SPAN_MASKED : MS_SPAN_GAP, masked || !conceal);
+}
+
+static void fill_gap(ms_ears *e, uint32_t gap, bool was_lost) {
+    uint32_t piece = samples_in(e, MS_FRAME_MS / 2), concealable = was_lost ? samples_in(e, MS_EARS_CONCEAL_MS) : 0;
+    for (uint32_t done = 0; done < gap; done += piece) {
+        uint32_t n = gap - done < piece ? gap - done : piece;
+        fill_piece(e, n, done < concealable);
+    }
+}
+
+/* Whoever listens gets what was gathered before the jump: the last word is not cut. */
+static void jump(ms_ears *e, uint32_t timestamp) {
+    static const int16_t silence[MS_EARS_MAX_CODEC_FRAME];
+    if (e->begun) {
+        if (e->frame_n > 0) gather(e, silence, samples_in(e, MS_FRAME_MS) - e->frame_n, MS_SPAN_GAP, true);
+        close_gate(e);
+        e->jumped = true;
+        e->resyncs++;
+        if (e->echo) ms_echo_resync(e->echo);
+        e->expected += (uint32_t)(timestamp - (uint32_t)e->expected);
+    } else {
+        e->expected = timestamp;
+    }
+    e->mask_from = e->mask_to = NEVER;
+    e->begun = true;
+    e->restart = false;
+}
+
+/* ---- packets --------------------------------------------------------------------------------------------------- */
+
+/* Makes the packet's time stamp the one that is expected. */
+static void arrive_at(ms_ears *e, const ms_reorder_packet *packet, bool lost) {
+    int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
+    bool follows = e->begun && !e->restart && ahead >= 0 && ahead <= samples_in(e, MS_EARS_MAX_GAP_MS);
+    if (!follows) jump(e, packet->timestamp);
+    e->last_audio_ns = packet->received_ns;
+    if (follows) fill_gap(e, (uint32_t)ahead, lost);
+}
+
+void ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost) {
+    int16_t pcm[MS_REORDER_OCTETS];
+    arrive_at(e, packet, lost > 0);
+    if (e->echo) ms_echo_arrival(e->echo, e->expected, packet->received_ns);
+    (e->codec == MS_PCMA ? ms_g711_decode_a : ms_g711_decode_u)(packet->payload, pcm, packet->n);
+    bool masked = is_masked(e, e->expected, packet->n);
+    if (masked) memset(pcm, 0, packet->n * sizeof *pcm); /* whole packets: a key's edges may lie within them */
+    ms_concealer_good(e->concealer, pcm, packet->n);
+    if (masked) memset(pcm, 0, packet->n * sizeof *pcm); /* and no echo of what was before it is merged in */
+    gather(e, pcm, packet->n, masked ? MS_SPAN_MASKED : 0, masked);
+}

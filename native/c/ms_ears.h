@@ -1,0 +1,83 @@
+/* What the caller says, on its way to recognition: decoded once, gaps filled and labelled, echo and noise taken off,
+ * speech noticed, 16 kHz. Runs when a packet comes.
+ *
+ * Time is the sender's: `expected` is the extended time stamp of the next sample. A packet that stands later leaves a
+ * gap. What was lost is concealed for a while, then silent; what was never sent (the sequence has no hole: the
+ * sender was silent on purpose) is silent; a gap of more than a second, or a step back, is a jump of the clock and is
+ * not filled at all. Extended time stamps only grow: after a jump they go on in the next cycle of 2^32 if need be.
+ *
+ * Frames that are wholly filled with silence pass by the echo canceller: nothing came through the room, so there is
+ * nothing to learn from it. */
+#ifndef MS_EARS_H
+#define MS_EARS_H
+
+#include "ms_ears_ring.h"
+#include "ms_kernels.h"
+#include "ms_playout.h"
+#include "ms_reorder.h"
+
+#define MS_EARS_CONCEAL_MS 200     /* lost audio that is made up for */
+#define MS_EARS_MAX_GAP_MS 1000    /* a longer one is a jump */
+#define MS_EARS_QUIET_MS 100       /* without audio: whoever spoke is taken to have stopped */
+#define MS_EARS_HANGOVER_MS 200    /* quiet that the gate waits for before it says that speech ended */
+#define MS_EARS_HANGOVER_HALVES (MS_EARS_HANGOVER_MS / MS_EARS_BLOCK_MS)
+#define MS_EARS_ARRIVALS 32        /* 10 ms each: longer than the hangover */
+#define MS_EARS_MAX_CODEC_FRAME (16 * MS_FRAME_MS)
+
+typedef struct ms_ears {
+    ms_concealer *concealer;
+    ms_echo *echo;                 /* NULL: off */
+    ms_noise *noise;
+    bool has_gate;
+    uint8_t codec;
+    int32_t rate_hz;
+    ms_gate gate;
+    ms_resampler resampler;        /* unused when the codec's rate is the ears' */
+    ms_ears_ring ring;
+    ms_events *events;
+    ms_playout *playout;           /* speech onset acts on it */
+
+    bool begun, restart;           /* restart: the next packet begins a new time line */
+    bool gate_open, speaking;      /* what the gate said last; what was told */
+    bool jumped;                   /* the next span stands after a jump */
+    int64_t expected;
+    int64_t mask_from, mask_to;    /* time stamps in which a key sounds */
+    int64_t last_audio_ns;
+    uint64_t halves;               /* 10 ms pieces so far, and when each of the last ones came */
+    int64_t arrivals[MS_EARS_ARRIVALS];
+
+    uint32_t frame_n, frame_silent;         /* samples gathered, and how many of them are silence we filled in */
+    uint32_t half_flags[2];
+    int16_t frame[MS_EARS_MAX_CODEC_FRAME];
+    uint32_t block_n;
+    int16_t block[2 * MS_EARS_BLOCK];       /* resampled, not yet 10 ms of it */
+
+    uint64_t concealed_samples, resyncs, onsets;
+} ms_ears;
+
+/* Places of the parts that have their own memory; NULL where the configuration has them off. */
+typedef struct ms_ears_parts {
+    ms_concealer *concealer;
+    ms_echo *echo;
+    ms_noise *noise;
+    ms_ears_block *blocks;
+    size_t block_count;
+    ms_events *events;
+    ms_playout *playout;
+} ms_ears_parts;
+
+int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts);
+void ms_ears_release(ms_ears *e);
+/* The source began anew: its next packet has nothing to do with what was heard before. */
+void ms_ears_restart(ms_ears *e);
+/* A packet of the codec, in its order; `lost` packets before it are missing. */
+void ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost);
+/* Unwraps a time stamp next to what is expected. */
+int64_t ms_ears_extend(const ms_ears *e, uint32_t timestamp);
+/* A key sounds from `from` to `to`; what was masked before stays so. */
+void ms_ears_mask(ms_ears *e, int64_t from, int64_t to);
+/* When speech must be taken to have ended because nothing comes any more; INT64_MAX: nobody speaks. */
+int64_t ms_ears_deadline(const ms_ears *e);
+void ms_ears_handle_deadline(ms_ears *e, int64_t now_ns);
+
+#endif

@@ -1,0 +1,264 @@
+/* The echo canceller: speexdsp's adaptive filter, given a reference that stands still.
+ *
+ * The filter learns a delay; every time near end and reference move against each other it learns anew. Here both
+ * are placed on our monotonic clock: the reference by when it was due on the wire, the near end by its time stamps
+ * through ms_clockmap. Jitter, bursts and loss on the way move neither.
+ *
+ * `lead`. A caller's echo always comes later than what caused it, and the filter covers only what is later, so
+ * the reference is read as early as can be had: at the very instant the packet came. What was not yet sent by then
+ * cannot have been echoed but is also not there to be read; when the reading runs ahead of the ring, `lead` holds
+ * it back. In the first second it grows as needed, afterwards at most once, to a whole packet, which always
+ * suffices. `delay` moves the window later for echoes that a trunk returns after more than the tail. */
+#include "ms_clockmap.h"
+#include "ms_echo_state.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { PHASES = 32, TAPS = 16, BLOCK = 16 };
+enum { LEAD_MARGIN_MS = 2, LEAD_ROOM_MS = 5, IDLE_MS = 100 };
+enum { RING_MS = 1000, INAUDIBLE = 16 };  /* peak that counts as nothing sent; A-law's zero is 8 */
+static const double SETTLING_S = 1.0;
+static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far end says nothing about its echo */
+static const float FULL_SCALE_POWER = 32768.0f * 32768.0f;
+static const float NOTHING_DBFS = -120.0f;
+
+struct ms_echo {
+    SpeexEchoState *speex;
+    ms_clockmap clock;
+    int32_t rate_hz, frame, tail, ring_size;
+    int32_t lead, packet;          /* samples */
+    int32_t delay;                 /* samples; ms_echo_set_delay */
+    bool reference_begun, resting;
+    int64_t ring_zero_ns;          /* of index 0 */
+    int64_t ring_end, loud_end;    /* indices after the newest sample, and after the newest audible frame */
+    int64_t newest_rtp;
+    float far_recent, near_power, out_power;  /* smoothed powers while the far end is heard */
+    float coupling_db, residual_dbfs;
+    int16_t ring[];
+};
+
+static float interpolator[PHASES + 1][TAPS];
+
+__attribute__((constructor)) static void build_interpolator(void) {
+    for (int phase = 0; phase <= PHASES; phase++) {
+        double sum = 0, row[TAPS];
+        for (int k = 0; k < TAPS; k++) {
+            double at = k - (TAPS / 2 - 1) - (double)phase / PHASES;
+            double edge = at / (TAPS / 2.0);
+            double window = fabs(edge) < 1 ? 0.42 + 0.5 * cos(M_PI * edge) + 0.08 * cos(2 * M_PI * edge) : 0;
+            row[k] = (fabs(at) < 1e-9 ? 1 : sin(M_PI * at) / (M_PI * at)) * window;
+            sum += row[k];
+        }
+        for (int k = 0; k < TAPS; k++) interpolator[phase][k] = (float)(row[k] / sum);
+    }
+}
+
+static int32_t ring_size_for(int32_t rate_hz) {
+    int32_t size = 1024;
+    while (size < rate_hz / 1000 * RING_MS) size *= 2;
+    return size;
+}
+
+static bool usable(int32_t rate_hz, int tail_ms) {
+    return rate_hz >= 8000 && rate_hz <= MS_MAX_RATE_HZ && rate_hz % 1000 == 0 && tail_ms >= 20 && tail_ms <= 500;
+}
+
+size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
+    if (!usable(rate_hz, tail_ms)) return 0;
+    return sizeof(ms_echo) + (size_t)ring_size_for(rate_hz) * sizeof(int16_t);
+}
+
+/* speexdsp does not tell; counted from speex_echo_state_init of 1.2.1: three windows for each block of the tail
+ * (input, and two filters) and about twenty of working room. */
+size_t ms_echo_library_bytes(int32_t rate_hz, int tail_ms) {
+    if (!usable(rate_hz, tail_ms)) return 0;
+    size_t window = 2 * (size_t)(rate_hz / 1000 * MS_FRAME_MS);
+    size_t blocks = ((size_t)tail_ms + MS_FRAME_MS - 1) / MS_FRAME_MS;
+    return 2048 + window * (3 * blocks + 20) * sizeof(float);
+}
+
+int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
+    if (!usable(rate_hz, tail_ms)) return MS_E_ARGUMENT;
+    memset(e, 0, ms_echo_size(rate_hz, tail_ms));
+    e->rate_hz = rate_hz;
+    e->frame = rate_hz / 1000 * MS_FRAME_MS;
+    e->tail = rate_hz / 1000 * tail_ms;
+    e->ring_size = ring_size_for(rate_hz);
+    e->packet = e->frame;
+    e->coupling_db = -6;
+    e->residual_dbfs = NOTHING_DBFS;
+    e->resting = true;
+    ms_clockmap_init(&e->clock, rate_hz);
+    e->speex = speex_echo_state_init(e->frame, e->tail);
+    if (!e->speex) return MS_E_MEMORY;
+    int rate = rate_hz;
+    speex_echo_ctl(e->speex, SPEEX_ECHO_SET_SAMPLING_RATE, &rate);
+    return MS_OK;
+}
+
+void ms_echo_release(ms_echo *e) {
+    if (e->speex) speex_echo_state_destroy(e->speex);
+    e->speex = NULL;
+}
+
+SpeexEchoState *ms_echo_speex(ms_echo *e) { return e->speex; }
+bool ms_echo_resting(const ms_echo *e) { return e->resting; }
+void ms_echo_set_delay(ms_echo *e, int32_t delay_samples) { e->delay = delay_samples; }
+
+static int peak_of(const int16_t *pcm, size_t n) {
+    int peak = 0;
+    for (size_t i = 0; i < n; i++) {
+        int level = pcm[i] < 0 ? -pcm[i] : pcm[i];
+        peak = level > peak ? level : peak;
+    }
+    return peak;
+}
+
+static void clear_ring(ms_echo *e, int64_t from, int64_t to) {
+    if (to - from >= e->ring_size) {
+        memset(e->ring, 0, (size_t)e->ring_size * sizeof *e->ring);
+        return;
+    }
+    for (int64_t i = from; i < to; i++) e->ring[i & (e->ring_size - 1)] = 0;
+}
+
+static double index_of_ns(const ms_echo *e, int64_t ns) {
+    return (double)(int64_t)((uint64_t)ns - (uint64_t)e->ring_zero_ns) * e->rate_hz / 1e9;
+}
+
+void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns) {
+    if (n == 0 || n > (size_t)e->ring_size) return;
+    if (!e->reference_begun) {
+        e->reference_begun = true;
+        e->ring_zero_ns = due_ns;
+    }
+    int64_t start = llround(index_of_ns(e, due_ns)), end = start + (int64_t)n;
+    if (end <= e->ring_end - e->ring_size) return;  /* older than anything the ring still holds */
+    if (start > e->ring_end) clear_ring(e, e->ring_end, start);
+    for (size_t i = 0; i < n; i++) e->ring[(start + (int64_t)i) & (e->ring_size - 1)] = sent[i];
+    if (end > e->ring_end) e->ring_end = end;
+    if (peak_of(sent, n) > INAUDIBLE && end > e->loud_end) e->loud_end = end;
+}
+
+void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns) {
+    if (!e->clock.started || rtp_extended > e->newest_rtp) e->newest_rtp = rtp_extended;
+    ms_clockmap_arrival(&e->clock, rtp_extended, received_ns);
+}
+
+void ms_echo_resync(ms_echo *e) {
+    ms_clockmap_init(&e->clock, e->rate_hz);
+    e->lead = 0;
+    e->packet = e->frame;
+}
+
+/* Holds the reading back when it would run ahead of what was sent. */
+static double keep_behind(ms_echo *e, double index, int64_t frame_end_rtp) {
+    int64_t packet = frame_end_rtp - e->newest_rtp;
+    if (packet > e->packet && packet <= e->rate_hz / 1000 * MS_MAX_PTIME_MS) e->packet = (int32_t)packet;
+    int32_t per_ms = e->rate_hz / 1000, most = e->packet + LEAD_ROOM_MS * per_ms;
+    double ahead = index - e->lead + e->frame + TAPS / 2 - (double)e->ring_end;
+    if (ahead <= 0 || ahead > IDLE_MS * per_ms || e->lead == most) return index - e->lead;
+    if (e->clock.offset_at_s < SETTLING_S)
+        e->lead += (int32_t)ahead + LEAD_MARGIN_MS * per_ms;
+    if (e->clock.offset_at_s >= SETTLING_S || e->lead > most) e->lead = most;
+    return index - e->lead;
+}
+
+static void copy_from_ring(const ms_echo *e, int64_t from, int32_t n, float *out) {
+    int64_t oldest = e->ring_end - e->ring_size;
+    for (int32_t i = 0; i < n; i++) {
+        int64_t index = from + i;
+        out[i] = index >= oldest && index < e->ring_end ? e->ring[index & (e->ring_size - 1)] : 0;
+    }
+}
+
+static void interpolate(const float *window, float fraction, int32_t n, int16_t *out) {
+    float taps[TAPS], at = fraction * PHASES;
+    int32_t phase = (int32_t)at < PHASES ? (int32_t)at : PHASES - 1;
+    float rest = at - (float)phase, sums[BLOCK] = {0};
+    for (int32_t k = 0; k < TAPS; k++)
+        taps[k] = interpolator[phase][k] * (1 - rest) + interpolator[phase + 1][k] * rest;
+    for (int32_t k = 0; k < TAPS; k++)
+        for (int32_t i = 0; i < BLOCK; i++) sums[i] += taps[k] * window[i + k];
+    for (int32_t i = 0; i < n; i++) {
+        float value = sums[i];
+        out[i] = (int16_t)lrintf(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
+    }
+}
+
+/* The reference from ring position `index` on, `step` apart: within a block the fraction stays that of its
+ * middle, which at 300 ppm is wrong by a four-hundredth of a sample. */
+static void read_reference(const ms_echo *e, double index, double step, int16_t *far) {
+    float window[BLOCK + TAPS];
+    for (int32_t done = 0; done < e->frame; done += BLOCK) {
+        double middle = index + step * (done + BLOCK / 2);
+        int64_t whole = (int64_t)floor(middle);
+        int32_t n = e->frame - done < BLOCK ? e->frame - done : BLOCK;
+        copy_from_ring(e, whole - BLOCK / 2 - (TAPS / 2 - 1), BLOCK + TAPS, window);
+        interpolate(window, (float)(middle - (double)whole), n, far + done);
+    }
+}
+
+static float power_of(const int16_t *pcm, int32_t n) {
+    float sum = 0;
+    for (int32_t i = 0; i < n; i++) sum += (float)pcm[i] * (float)pcm[i];
+    return sum / (float)n;
+}
+
+static float dbfs(float power) {
+    return power < 1e-3f ? NOTHING_DBFS : 10 * log10f(power / FULL_SCALE_POWER);
+}
+
+/* Learns how much of the far end still comes through. The ratio falls at once and rises slowly, because the
+ * near speaker makes it look worse than it is and never better. */
+static void measure(ms_echo *e, float far, float near, float out) {
+    float forget = expf(-(float)e->frame / (float)(e->tail > e->frame ? e->tail : e->frame));
+    e->far_recent = fmaxf(far, e->far_recent * forget);
+    if (e->far_recent < QUIET_POWER) {
+        e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
+        return;
+    }
+    e->near_power += 0.02f * (near - e->near_power);
+    e->out_power += 0.02f * (out - e->out_power);
+    float ratio_db = dbfs(out) - dbfs(e->far_recent);
+    float toward = ratio_db - e->coupling_db;
+    e->coupling_db += toward < 0 ? 0.2f * toward : fminf(toward, 0.12f);
+    if (e->coupling_db > 0) e->coupling_db = 0;
+    e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
+}
+
+static void rest(ms_echo *e, const int16_t *near, int16_t *out, size_t n) {
+    if (out != near) memmove(out, near, n * sizeof *out);
+    e->resting = true;
+    e->far_recent = 0;
+    e->residual_dbfs = NOTHING_DBFS;
+}
+
+void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended) {
+    int16_t far[MS_MAX_FRAME], cleaned[MS_MAX_FRAME];
+    if (n != (size_t)e->frame || !e->clock.started || !e->reference_begun) {
+        rest(e, near, out, n);
+        return;
+    }
+    double ns_per_sample;
+    double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_sample);
+    double index = since_origin_ns * e->rate_hz / 1e9 + index_of_ns(e, e->clock.origin_ns);
+    index = keep_behind(e, index, rtp_extended + e->frame) - e->delay;
+    if (index - TAPS > (double)(e->loud_end + e->tail) || index + e->frame < (double)(e->ring_end - e->ring_size)) {
+        rest(e, near, out, n);
+        return;
+    }
+    read_reference(e, index, ns_per_sample * e->rate_hz / 1e9, far);
+    speex_echo_cancellation(e->speex, near, far, cleaned);
+    e->resting = false;
+    measure(e, power_of(far, e->frame), power_of(near, e->frame), power_of(cleaned, e->frame));
+    memcpy(out, cleaned, n * sizeof *out);
+}
+
+float ms_echo_erle_db(const ms_echo *e) {
+    return e->out_power > 0.1f && e->near_power > 0.1f ? 10 * log10f(e->near_power / e->out_power) : 0;
+}
+
+float ms_echo_skew_ppm(const ms_echo *e) { return (float)-ms_clockmap_skew_ppm(&e->clock); }
+float ms_echo_residual_dbfs(const ms_echo *e) { return e->residual_dbfs; }

@@ -1,0 +1,356 @@
+/* The border's side of the engine: the pool and its handles, orders in, events out. See ms_engine.h.
+ *
+ * Room for the orders that matter most is set aside: a pool of N streams can have at most N ADDs and N REMOVEs on
+ * their way, and commands leave that much of the ring alone. So a stream can always be added and removed, however
+ * many commands are queued. */
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ms_engine_state.h"
+
+int64_t ms_monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * MS_NS_PER_S + now.tv_nsec;
+}
+
+/* ---- life of the engine ---------------------------------------------------------------------------------- */
+
+static bool config_is_right(const ms_engine_config *config)
+{
+    return config->capacity >= 1 && config->capacity <= MS_MAX_CAPACITY && config->slots >= 1 &&
+           config->slots <= MS_MAX_SLOTS && MS_FRAME_MS % config->slots == 0 && config->manual <= 1 &&
+           config->policy <= MS_POLICY_BEST && config->priority >= 1 && config->priority <= 90 &&
+           config->commands <= 1u << 20 && config->events <= 1u << 20;
+}
+
+static int allocate(ms_engine *engine)
+{
+    uint32_t capacity = engine->config.capacity;
+    engine->pool = calloc(capacity, sizeof *engine->pool);
+    engine->deadline_ns = malloc(capacity * sizeof *engine->deadline_ns);
+    if (engine->pool == NULL || engine->deadline_ns == NULL)
+        return MS_E_MEMORY;
+    for (uint32_t i = 0; i < capacity; i++) {
+        engine->pool[i].generation = 1;
+        engine->pool[i].socket_fd = -1;
+        engine->deadline_ns[i] = INT64_MAX;
+    }
+    for (uint32_t slot = 0; slot < engine->config.slots; slot++) {
+        engine->members[slot].index = calloc(capacity, sizeof *engine->members[slot].index);
+        if (engine->members[slot].index == NULL)
+            return MS_E_MEMORY;
+    }
+    int status = ms_ring_init(&engine->orders, engine->ordinary_orders + 2 * capacity, sizeof(ms_order));
+    if (status == MS_OK)
+        status = ms_ring_init(&engine->events, engine->config.events, sizeof(ms_engine_event));
+    if (status == MS_OK && engine->config.manual)
+        status = ms_ring_init(&engine->inbox, 256 + 4 * capacity, sizeof(ms_pushed));
+    if (status == MS_OK && engine->config.manual)
+        status = ms_ring_init(&engine->outbox, 256 + 16 * capacity, sizeof(ms_out));
+    return status;
+}
+
+static int open_descriptors(ms_engine *engine)
+{
+    if (engine->config.manual)
+        return MS_OK;
+    engine->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return engine->event_fd < 0 ? MS_E_SYSTEM : ms_net_open(engine);
+}
+
+ms_engine *ms_engine_new(const ms_engine_config *config, int *status)
+{
+    *status = MS_E_ARGUMENT;
+    if (!config_is_right(config))
+        return NULL;
+    *status = MS_E_MEMORY;
+    ms_engine *engine = aligned_alloc(MS_CACHE_LINE, sizeof *engine);
+    if (engine == NULL)
+        return NULL;
+    memset(engine, 0, sizeof *engine);
+    engine->config = *config;
+    if (engine->config.events == 0)
+        engine->config.events = MS_DEFAULT_EVENTS;
+    engine->ordinary_orders = config->commands != 0 ? config->commands : MS_DEFAULT_ORDERS;
+    engine->slot_ns = MS_FRAME_NS / config->slots;
+    engine->due_ns = -1;
+    engine->event_fd = engine->epoll_fd = -1;
+    atomic_init(&engine->policy, MS_POLICY_NORMAL);
+    sem_init(&engine->begun, 0, 0);
+    *status = allocate(engine);
+    if (*status == MS_OK)
+        *status = open_descriptors(engine);
+    if (*status != MS_OK) {
+        int error = errno;
+        ms_engine_free(engine);
+        errno = error;
+        return NULL;
+    }
+    return engine;
+}
+
+void ms_engine_free(ms_engine *engine)
+{
+    if (engine == NULL)
+        return;
+    ms_engine_stop(engine);
+    for (uint32_t i = 0; engine->pool != NULL && i < engine->config.capacity; i++) {
+        if (engine->pool[i].life != MS_LIFE_FREE)
+            ms_release(engine->pool[i].core);
+        free(engine->pool[i].core);
+    }
+    ms_net_close(engine);
+    if (engine->event_fd >= 0)
+        close(engine->event_fd);
+    for (uint32_t slot = 0; slot < MS_MAX_SLOTS; slot++)
+        free(engine->members[slot].index);
+    ms_ring_release(&engine->orders);
+    ms_ring_release(&engine->events);
+    ms_ring_release(&engine->inbox);
+    ms_ring_release(&engine->outbox);
+    sem_destroy(&engine->begun);
+    free(engine->deadline_ns);
+    free(engine->pool);
+    free(engine);
+}
+
+int ms_engine_eventfd(const ms_engine *engine) { return engine->event_fd; }
+
+/* ---- the pool -------------------------------------------------------------------------------------------- */
+
+static ms_stream *live_stream(ms_engine *engine, ms_handle handle)
+{
+    uint32_t index = (uint32_t)handle;
+    if (index >= engine->config.capacity)
+        return NULL;
+    ms_stream *stream = &engine->pool[index];
+    return stream->generation == (uint32_t)(handle >> 32) && stream->life == MS_LIFE_LIVE ? stream : NULL;
+}
+
+static ms_stream *free_stream(ms_engine *engine)
+{
+    for (uint32_t i = 0; i < engine->config.capacity; i++)
+        if (engine->pool[i].life == MS_LIFE_FREE)
+            return &engine->pool[i];
+    return NULL;
+}
+
+/* Streams of one call meet in one slot, so that what passes between them waits for nobody. */
+static uint32_t slot_for(const ms_engine *engine, uint32_t group)
+{
+    for (uint32_t i = 0; i < engine->config.capacity; i++)
+        if (engine->pool[i].life != MS_LIFE_FREE && engine->pool[i].group == group)
+            return engine->pool[i].slot;
+    uint32_t least = 0;
+    for (uint32_t slot = 1; slot < engine->config.slots; slot++)
+        if (engine->slot_load[slot] < engine->slot_load[least])
+            least = slot;
+    return least;
+}
+
+/* splitmix64: neighbouring streams get seeds that have nothing in common */
+static uint64_t seed_of(const ms_engine *engine, ms_handle handle)
+{
+    uint64_t z = engine->config.seed + handle * 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+/* The memory of an earlier stream in this place serves again when it is large enough. */
+static int make_core(const ms_engine *engine, ms_stream *stream, const ms_config *config)
+{
+    size_t bytes = ms_size(config);
+    if (bytes == 0)
+        return MS_E_ARGUMENT;
+    if (bytes > stream->memory_bytes) {
+        size_t rounded = (bytes + MS_CACHE_LINE - 1) / MS_CACHE_LINE * MS_CACHE_LINE;
+        free(stream->core);
+        stream->core = aligned_alloc(MS_CACHE_LINE, rounded);
+        stream->memory_bytes = stream->core == NULL ? 0 : rounded;
+        if (stream->core == NULL)
+            return MS_E_MEMORY;
+    }
+    memset(stream->core, 0, stream->memory_bytes);
+    return ms_init(stream->core, stream->memory_bytes, config, seed_of(engine, stream->handle));
+}
+
+static void reset_published(ms_stream *stream)
+{
+    ms_position position;
+    ms_core_statistics statistics;
+    ms_position_now(stream->core, &position);
+    ms_core_get_statistics(stream->core, &statistics);
+    ms_publish(&stream->position_sequence, stream->position_words, &position, sizeof position);
+    ms_publish(&stream->statistics_sequence, stream->statistics_words, &statistics, sizeof statistics);
+}
+
+int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uint32_t group, ms_handle *out)
+{
+    if (engine->config.manual != (socket_fd < 0))
+        return MS_E_ARGUMENT;
+    ms_stream *stream = free_stream(engine);
+    if (stream == NULL)
+        return MS_E_FULL;
+    if (!engine->config.manual && ms_net_prepare(socket_fd) != MS_OK)
+        return MS_E_SYSTEM;
+    stream->handle = (ms_handle)stream->generation << 32 | (uint32_t)(stream - engine->pool);
+    int status = make_core(engine, stream, config);
+    if (status != MS_OK)
+        return status;
+    stream->slot = slot_for(engine, group);
+    stream->group = group;
+    stream->socket_fd = socket_fd;
+    stream->owed = 0;
+    stream->leaving = false;
+    stream->fault_errno = 0;
+    atomic_store_explicit(&stream->wanted_room, 0, memory_order_relaxed);
+    atomic_store_explicit(&stream->wanted_ears, 0, memory_order_relaxed);
+    reset_published(stream);
+    ms_order order = {.stream = stream->handle, .kind = MS_ORDER_ADD};
+    ms_ring_push(&engine->orders, &order);
+    stream->life = MS_LIFE_LIVE;
+    engine->streams++;
+    engine->slot_load[stream->slot]++;
+    *out = stream->handle;
+    return MS_OK;
+}
+
+int ms_engine_remove(ms_engine *engine, ms_handle handle)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    ms_order order = {.stream = handle, .kind = MS_ORDER_REMOVE};
+    ms_ring_push(&engine->orders, &order);
+    stream->life = MS_LIFE_REMOVING;
+    return MS_OK;
+}
+
+int ms_engine_reclaim(ms_engine *engine, ms_handle handle)
+{
+    uint32_t index = (uint32_t)handle;
+    if (index >= engine->config.capacity || engine->pool[index].generation != (uint32_t)(handle >> 32) ||
+        engine->pool[index].life == MS_LIFE_FREE)
+        return MS_E_STALE;
+    ms_stream *stream = &engine->pool[index];
+    if (stream->life != MS_LIFE_REMOVED)
+        return MS_E_STATE;
+    ms_release(stream->core);
+    stream->life = MS_LIFE_FREE;
+    stream->generation = stream->generation == UINT32_MAX ? 1 : stream->generation + 1;
+    engine->streams--;
+    engine->slot_load[stream->slot]--;
+    return MS_OK;
+}
+
+/* ---- orders in ------------------------------------------------------------------------------------------- */
+
+int ms_engine_command(ms_engine *engine, ms_handle handle, const ms_command *command)
+{
+    if (live_stream(engine, handle) == NULL)
+        return MS_E_STALE;
+    uint32_t reserved = engine->orders.capacity - engine->ordinary_orders;
+    if (ms_ring_room(&engine->orders) <= reserved)
+        return MS_E_FULL;
+    ms_order order = {.stream = handle, .kind = MS_ORDER_COMMAND, .command = *command};
+    return ms_ring_push(&engine->orders, &order) ? MS_OK : MS_E_FULL;
+}
+
+int ms_engine_play(ms_engine *engine, ms_handle handle, uint32_t generation, const ms_arming *arming,
+                   const int16_t *pcm, uint32_t n)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    return stream == NULL ? MS_E_STALE : ms_play(stream->core, generation, arming, pcm, n);
+}
+
+int ms_engine_finish(ms_engine *engine, ms_handle handle, uint32_t generation)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    return stream == NULL ? MS_E_STALE : ms_finish(stream->core, generation);
+}
+
+int ms_engine_want_room(ms_engine *engine, ms_handle handle, uint32_t samples)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    atomic_store_explicit(&stream->wanted_room, samples, memory_order_relaxed);
+    return MS_OK;
+}
+
+/* ---- answers out ----------------------------------------------------------------------------------------- */
+
+int ms_engine_read_ears(ms_engine *engine, ms_handle handle, int16_t *pcm, int capacity, ms_span *span)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    return stream == NULL ? MS_E_STALE : ms_read_ears(stream->core, pcm, capacity, span);
+}
+
+int ms_engine_ears_readable(ms_engine *engine, ms_handle handle)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    return stream == NULL ? MS_E_STALE : (int)ms_ears_readable(stream->core);
+}
+
+int ms_engine_want_ears(ms_engine *engine, ms_handle handle, uint32_t samples)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    atomic_store_explicit(&stream->wanted_ears, samples, memory_order_relaxed);
+    return MS_OK;
+}
+
+int ms_engine_next_event(ms_engine *engine, ms_engine_event *out)
+{
+    if (!ms_ring_pop(&engine->events, out))
+        return 0;
+    if (out->event.kind == MS_EVENT_REMOVED)
+        engine->pool[(uint32_t)out->stream].life = MS_LIFE_REMOVED;
+    return 1;
+}
+
+int ms_engine_position(ms_engine *engine, ms_handle handle, ms_position *out)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    ms_read_published(&stream->position_sequence, stream->position_words, out, sizeof *out);
+    return MS_OK;
+}
+
+int ms_engine_stream_statistics(ms_engine *engine, ms_handle handle, ms_core_statistics *out)
+{
+    ms_stream *stream = live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    ms_read_published(&stream->statistics_sequence, stream->statistics_words, out, sizeof *out);
+    return MS_OK;
+}
+
+void ms_engine_get_statistics(const ms_engine *engine, ms_engine_statistics *out)
+{
+    ms_engine *shared = (ms_engine *)engine; /* reading a seqlock writes nothing, but C's atomic loads want it so */
+    ms_read_published(&shared->tally_sequence, shared->tally_words, out, sizeof *out);
+    out->machine_stalls = atomic_load_explicit(&shared->witness.stalls, memory_order_relaxed);
+    out->machine_stall_max_ns = atomic_load_explicit(&shared->witness.stall_max_ns, memory_order_relaxed);
+    out->streams = engine->streams;
+    out->capacity = engine->config.capacity;
+    out->policy = (uint8_t)atomic_load_explicit(&shared->policy, memory_order_relaxed);
+    out->cpu = engine->config.cpu;
+}
+
+size_t ms_engine_bytes_per_stream(const ms_config *config)
+{
+    size_t core = ms_size(config);
+    size_t playout = (size_t)config->rate_hz / 1000 * config->playout_ms * sizeof(int16_t);
+    if (core == 0)
+        return 0;
+    return sizeof(ms_stream) + core + ms_library_bytes(config) - (playout < core ? playout : 0);
+}

@@ -1,0 +1,258 @@
+/* One slot of the engine: what happens every 2 ms, on the engine thread or, in manual mode, on the caller's.
+ *
+ * The order is: orders, then packets, then deadlines, then the ticks of the streams whose slot it is. So a flush
+ * that was queued before the slot silences the packet of this very slot, and a caller whose first syllable came in
+ * is heard before the agent's next 20 ms are sent.
+ *
+ * Events move from a core to the ring after anything that may have made one. When the ring is full they stay where
+ * they are, and the stream's next tick tries again. */
+#include <math.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "ms_engine_state.h"
+
+/* ---- events out ------------------------------------------------------------------------------------------ */
+
+/* The eventfd is written at once for what is urgent, else when the last time is 20 ms ago. */
+static void notify(ms_engine *engine, int64_t now_ns, bool urgent)
+{
+    if (!engine->to_notify || (!urgent && now_ns - engine->notified_ns < MS_FRAME_NS))
+        return;
+    engine->to_notify = false;
+    engine->notified_ns = now_ns;
+    if (engine->event_fd >= 0)
+        eventfd_write(engine->event_fd, 1);
+}
+
+static bool post(ms_engine *engine, const ms_stream *stream, const ms_event *event)
+{
+    ms_engine_event out = {.stream = stream->handle, .event = *event};
+    engine->to_notify = true; /* even when the ring is full: then Python has reason to look */
+    if (!ms_ring_push(&engine->events, &out)) {
+        engine->tally.events_deferred++;
+        return false;
+    }
+    engine->tally.events++;
+    return true;
+}
+
+static bool post_own(ms_engine *engine, const ms_stream *stream, uint8_t kind, int64_t arg, int64_t now_ns)
+{
+    ms_event event = {.kind = kind, .arg = arg, .at_ns = now_ns};
+    if (kind == MS_EVENT_FAULT)
+        event.code = (uint16_t)stream->fault_errno;
+    return post(engine, stream, &event);
+}
+
+static void pay_owed(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    static const struct { uint8_t owed, kind; } order[] = {
+        {MS_OWED_ADDED, MS_EVENT_ADDED}, {MS_OWED_FAULT, MS_EVENT_FAULT}};
+    for (size_t i = 0; i < sizeof order / sizeof *order && stream->owed != 0; i++)
+        if ((stream->owed & order[i].owed) && post_own(engine, stream, order[i].kind, 0, now_ns))
+            stream->owed &= (uint8_t)~order[i].owed;
+}
+
+static void move_events(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    bool urgent = ms_urgent(stream->core) || (stream->owed & MS_OWED_FAULT);
+    if (stream->owed != 0)
+        pay_owed(engine, stream, now_ns);
+    ms_engine_event out = {.stream = stream->handle};
+    while (ms_ring_room(&engine->events) > 0 && ms_next_event(stream->core, &out.event))
+        post(engine, stream, &out.event);
+    if (urgent)
+        notify(engine, now_ns, true);
+}
+
+/* A wish is granted once; one that finds the ring full stays. */
+static void grant(ms_engine *engine, ms_stream *stream, _Atomic uint32_t *wanted, uint32_t have, uint8_t kind,
+                  int64_t now_ns)
+{
+    uint32_t samples = atomic_load_explicit(wanted, memory_order_relaxed);
+    if (samples != 0 && have >= samples && post_own(engine, stream, kind, have, now_ns))
+        atomic_compare_exchange_strong(wanted, &samples, 0); /* a newer wish stays */
+}
+
+static void grant_wishes(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    if (atomic_load_explicit(&stream->wanted_ears, memory_order_relaxed) != 0)
+        grant(engine, stream, &stream->wanted_ears, ms_ears_readable(stream->core), MS_EVENT_EARS, now_ns);
+    if (atomic_load_explicit(&stream->wanted_room, memory_order_relaxed) != 0)
+        grant(engine, stream, &stream->wanted_room, ms_room(stream->core), MS_EVENT_ROOM, now_ns);
+}
+
+static void publish(ms_stream *stream)
+{
+    ms_position position;
+    ms_core_statistics statistics;
+    ms_position_now(stream->core, &position);
+    ms_publish(&stream->position_sequence, stream->position_words, &position, sizeof position);
+    ms_core_get_statistics(stream->core, &statistics);
+    ms_publish(&stream->statistics_sequence, stream->statistics_words, &statistics, sizeof statistics);
+}
+
+static void note_deadline(ms_engine *engine, const ms_stream *stream)
+{
+    engine->deadline_ns[(uint32_t)stream->handle] = ms_next_deadline(stream->core);
+}
+
+/* ---- orders in ------------------------------------------------------------------------------------------- */
+
+static void welcome(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    uint32_t index = (uint32_t)stream->handle;
+    ms_members *members = &engine->members[stream->slot];
+    members->index[members->count++] = index;
+    if (engine->deadlines <= index)
+        engine->deadlines = index + 1;
+    stream->owed |= MS_OWED_ADDED;
+    if (!engine->config.manual)
+        ms_net_watch(engine, stream);
+    note_deadline(engine, stream);
+    move_events(engine, stream, now_ns);
+}
+
+/* Nothing touches the core or the socket after this; REMOVED is posted where the stream leaves its slot. */
+static void dismiss(ms_engine *engine, ms_stream *stream)
+{
+    if (!engine->config.manual)
+        ms_net_forget(engine, stream);
+    engine->deadline_ns[(uint32_t)stream->handle] = INT64_MAX;
+    stream->leaving = true;
+}
+
+static void obey(ms_engine *engine, ms_stream *stream, const ms_command *command, int64_t now_ns)
+{
+    engine->tally.commands++;
+    ms_apply(stream->core, command, now_ns);
+    publish(stream);
+    note_deadline(engine, stream);
+    move_events(engine, stream, now_ns);
+}
+
+static void take_orders(ms_engine *engine, int64_t now_ns)
+{
+    const ms_order *order;
+    while ((order = ms_ring_peek(&engine->orders)) != NULL) {
+        ms_stream *stream = &engine->pool[(uint32_t)order->stream];
+        if (order->kind == MS_ORDER_ADD)
+            welcome(engine, stream, now_ns);
+        else if (order->kind == MS_ORDER_REMOVE)
+            dismiss(engine, stream);
+        else
+            obey(engine, stream, &order->command, now_ns);
+        ms_ring_drop(&engine->orders);
+    }
+}
+
+/* ---- sound in and out ------------------------------------------------------------------------------------ */
+
+void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
+                     int64_t received_ns)
+{
+    engine->tally.packets_received++;
+    int status = ms_receive(stream->core, packet, n, from, received_ns);
+    note_deadline(engine, stream);
+    if (status == MS_URGENT)
+        move_events(engine, stream, received_ns);
+    if (atomic_load_explicit(&stream->wanted_ears, memory_order_relaxed) != 0)
+        grant(engine, stream, &stream->wanted_ears, ms_ears_readable(stream->core), MS_EVENT_EARS, received_ns);
+}
+
+void ms_run_fault(ms_stream *stream, int32_t error)
+{
+    if (stream->fault_errno != 0)
+        return;
+    stream->fault_errno = error;
+    stream->owed |= MS_OWED_FAULT;
+}
+
+static void meet_deadlines(ms_engine *engine, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < engine->deadlines; i++) {
+        if (engine->deadline_ns[i] > now_ns)
+            continue;
+        ms_stream *stream = &engine->pool[i];
+        int status = ms_handle_deadline(stream->core, now_ns);
+        note_deadline(engine, stream);
+        if (status == MS_URGENT)
+            move_events(engine, stream, now_ns);
+    }
+}
+
+static void send(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    if (engine->config.manual)
+        ms_manual_send(engine, stream, &engine->packet, now_ns);
+    else if (stream->fault_errno == 0)
+        ms_net_send(engine, stream, &engine->packet);
+}
+
+static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t now_ns)
+{
+    engine->tally.ticks++;
+    if (now_ns - due_ns > MS_MAX_LATE_NS)
+        engine->tally.late_ticks_skipped++;
+    if (ms_tick(stream->core, due_ns, now_ns, &engine->packet, 1) == 1)
+        send(engine, stream, now_ns);
+    grant_wishes(engine, stream, now_ns);
+    publish(stream);
+    note_deadline(engine, stream);
+    move_events(engine, stream, now_ns);
+}
+
+/* A stream that leaves is not looked at again once REMOVED is in the ring: its place may be another's by then. */
+static void tick_members(ms_engine *engine, uint32_t slot, int64_t due_ns, int64_t now_ns)
+{
+    ms_members *members = &engine->members[slot];
+    uint32_t stay = 0;
+    for (uint32_t i = 0; i < members->count; i++) {
+        ms_stream *stream = &engine->pool[members->index[i]];
+        if (!stream->leaving)
+            tick(engine, stream, due_ns, now_ns);
+        else if (post_own(engine, stream, MS_EVENT_REMOVED, 0, now_ns))
+            continue;
+        members->index[stay++] = members->index[i];
+    }
+    members->count = stay;
+}
+
+/* ---- the slot -------------------------------------------------------------------------------------------- */
+
+static void note_lateness(ms_engine_statistics *tally, int64_t late_ns)
+{
+    double us = (double)late_ns / 1000;
+    int bucket = us > 1 ? (int)(4 * log2(us)) : 0;
+    tally->lateness[bucket < MS_HISTOGRAM ? bucket : MS_HISTOGRAM - 1]++;
+    if (late_ns > tally->lateness_max_ns)
+        tally->lateness_max_ns = late_ns;
+}
+
+void ms_run_publish_tally(ms_engine *engine)
+{
+    struct timespec used;
+    if (!engine->config.manual && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0)
+        engine->tally.cpu_ns = (uint64_t)used.tv_sec * MS_NS_PER_S + (uint64_t)used.tv_nsec;
+    ms_publish(&engine->tally_sequence, engine->tally_words, &engine->tally, sizeof engine->tally);
+}
+
+/* The slot at engine->due_ns, which is not in the future; moves due_ns on to the next. */
+void ms_run_slot(ms_engine *engine, int64_t now_ns)
+{
+    int64_t due_ns = engine->due_ns;
+    uint32_t slot = (uint32_t)(due_ns / engine->slot_ns % engine->config.slots);
+    note_lateness(&engine->tally, now_ns - due_ns);
+    take_orders(engine, now_ns);
+    if (engine->config.manual)
+        ms_manual_receive(engine, now_ns);
+    else
+        ms_net_receive(engine);
+    meet_deadlines(engine, now_ns);
+    tick_members(engine, slot, due_ns, now_ns);
+    notify(engine, now_ns, false);
+    if (slot == 0)
+        ms_run_publish_tally(engine);
+    engine->due_ns = due_ns + engine->slot_ns;
+}

@@ -1,0 +1,143 @@
+/* The inside of the engine: what its files share, and which thread may touch what.
+ *
+ *   the border's thread   trio's; every function of ms_engine.h
+ *   the engine thread     ms_engine_run.c, ms_engine_net.c; in manual mode the caller of ms_engine_step
+ *   the witness           a few words of ms_witness
+ *
+ * A field belongs to one of them, or is atomic, or is written before its stream's ADD is posted and never after. */
+#ifndef MS_ENGINE_STATE_H
+#define MS_ENGINE_STATE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "ms_engine.h"
+#include "ms_ring.h"
+#include "ms_seqlock.h"
+
+#define MS_MAX_CAPACITY 4096
+#define MS_MAX_SLOTS 20
+#define MS_MAX_LATE_NS (60 * MS_NS_PER_MS) /* a tick later than this is skipped by the core */
+#define MS_DEFAULT_ORDERS 4096
+#define MS_DEFAULT_EVENTS 4096
+
+enum ms_life { MS_LIFE_FREE = 0, MS_LIFE_LIVE, MS_LIFE_REMOVING, MS_LIFE_REMOVED };
+
+/* Events that the engine itself owes about a stream; they stay owed while the event ring is full. */
+enum ms_owed { MS_OWED_ADDED = 1, MS_OWED_FAULT = 2 };
+
+typedef struct ms_stream {
+    /* the border's */
+    uint32_t generation, group;
+    uint8_t life; /* enum ms_life */
+    size_t memory_bytes;
+    /* fixed from ADD to REMOVED */
+    ms_handle handle;
+    ms_core *core;
+    int socket_fd;
+    uint32_t slot;
+    /* the engine thread's */
+    uint8_t owed; /* enum ms_owed */
+    bool leaving; /* only REMOVED is still to be said */
+    int32_t fault_errno; /* the socket is not touched any more when not 0 */
+    /* both */
+    _Atomic uint32_t wanted_room, wanted_ears; /* samples, 0: nothing */
+    _Atomic uint32_t position_sequence, statistics_sequence;
+    _Atomic uint64_t position_words[MS_WORDS(ms_position)];
+    _Atomic uint64_t statistics_words[MS_WORDS(ms_core_statistics)];
+} ms_stream;
+
+enum ms_order_kind { MS_ORDER_ADD = 1, MS_ORDER_REMOVE, MS_ORDER_COMMAND };
+
+typedef struct ms_order { /* what crosses from the border to the engine thread */
+    ms_handle stream;
+    uint8_t kind; /* enum ms_order_kind */
+    ms_command command;
+} ms_order;
+
+typedef struct ms_pushed { /* manual mode: a datagram on its way in */
+    ms_handle stream;
+    int64_t received_ns;
+    ms_address from;
+    uint16_t n;
+    uint8_t data[MS_MAX_PACKET + 1]; /* one more than allowed: the core shall see that it is too long */
+} ms_pushed;
+
+typedef struct ms_members { /* the streams of one slot, in the order they came */
+    uint32_t count;
+    uint32_t *index; /* room for the whole pool */
+} ms_members;
+
+typedef struct ms_witness {
+    pthread_t thread;
+    bool running;
+    _Atomic int64_t engine_late_from_ns, engine_late_until_ns; /* the engine's last lateness of note */
+    _Atomic uint64_t stalls;
+    _Atomic int64_t stall_max_ns;
+} ms_witness;
+
+struct ms_engine {
+    ms_engine_config config;
+    ms_stream *pool;
+    ms_ring orders, events; /* ms_order in, ms_engine_event out */
+    int64_t slot_ns;
+
+    /* the border's */
+    uint32_t streams;                    /* not FREE */
+    uint32_t slot_load[MS_MAX_SLOTS];
+    uint32_t ordinary_orders;            /* ring room that ADD and REMOVE leave to commands */
+    bool started;
+    pthread_t thread;
+
+    /* the engine thread's */
+    ms_members members[MS_MAX_SLOTS];
+    int64_t *deadline_ns;                /* by pool index, INT64_MAX: none; dense, for it is scanned at each slot */
+    uint32_t deadlines;                  /* one above the highest index ever live */
+    int64_t due_ns;                      /* of the next slot; -1: the schedule has not begun */
+    int64_t notified_ns;                 /* when the eventfd was last written */
+    bool to_notify;
+    ms_packet packet;                    /* the one being sent */
+    ms_engine_statistics tally;
+    int epoll_fd;
+    struct ms_net *net;
+
+    /* manual mode */
+    ms_ring inbox, outbox; /* ms_pushed, ms_out */
+
+    /* across */
+    int event_fd;
+    _Atomic bool stopping;
+    _Atomic int32_t policy;              /* what was got: enum ms_policy */
+    sem_t begun;
+    _Atomic uint32_t tally_sequence;
+    _Atomic uint64_t tally_words[MS_WORDS(ms_engine_statistics)];
+    ms_witness witness;
+};
+
+/* ms_engine_run.c: one slot, the same with and without a thread */
+void ms_run_slot(ms_engine *engine, int64_t now_ns);
+void ms_run_publish_tally(ms_engine *engine);
+void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
+                     int64_t received_ns);
+void ms_run_fault(ms_stream *stream, int32_t error);
+
+/* ms_engine_net.c: sockets */
+int ms_net_open(ms_engine *engine);
+void ms_net_close(ms_engine *engine);
+int ms_net_prepare(int socket_fd);                       /* the border's, before ADD */
+void ms_net_watch(ms_engine *engine, ms_stream *stream);
+void ms_net_forget(ms_engine *engine, ms_stream *stream);
+void ms_net_receive(ms_engine *engine);
+void ms_net_send(ms_engine *engine, ms_stream *stream, const ms_packet *packet);
+
+/* ms_engine_manual.c: the same, without sockets */
+void ms_manual_receive(ms_engine *engine, int64_t now_ns);
+void ms_manual_send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, int64_t now_ns);
+
+/* ms_engine_policy.c: how the calling thread is scheduled */
+void ms_policy_pin(int cpu);
+int ms_policy_apply(int wanted, int priority);           /* returns the enum ms_policy that was got */
+
+int64_t ms_monotonic_ns(void);
+
+#endif

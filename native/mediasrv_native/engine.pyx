@@ -1,0 +1,351 @@
+"""The engine (native/c/ms_engine.h) for Python. It translates, and decides nothing."""
+
+from collections import namedtuple
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.errno cimport errno
+from libc.string cimport memset
+
+from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, raise_status
+
+from mediasrv_native.ms_core cimport *
+from mediasrv_native.ms_engine cimport *
+
+cdef extern from "arpa/inet.h" nogil:
+    enum: AF_INET
+    enum: AF_INET6
+    int inet_pton(int family, const char *text, void *address)
+    const char *inet_ntop(int family, const void *address, char *text, unsigned int size)
+
+POLICY_NORMAL = MS_POLICY_NORMAL
+POLICY_SLICE = MS_POLICY_SLICE
+POLICY_FIFO = MS_POLICY_FIFO
+POLICY_BEST = MS_POLICY_BEST
+
+PCMU = MS_PCMU
+PCMA = MS_PCMA
+
+EVENT_ONSET = MS_EVENT_ONSET
+EVENT_OFFSET = MS_EVENT_OFFSET
+EVENT_HELD = MS_EVENT_HELD
+EVENT_RELEASED = MS_EVENT_RELEASED
+EVENT_FLUSHED = MS_EVENT_FLUSHED
+EVENT_MARK = MS_EVENT_MARK
+EVENT_FINISHED = MS_EVENT_FINISHED
+EVENT_STARVED = MS_EVENT_STARVED
+EVENT_DTMF = MS_EVENT_DTMF
+EVENT_MEDIA_TIMEOUT = MS_EVENT_MEDIA_TIMEOUT
+EVENT_MEDIA_BACK = MS_EVENT_MEDIA_BACK
+EVENT_LOCKED = MS_EVENT_LOCKED
+EVENT_EARS = MS_EVENT_EARS
+EVENT_ROOM = MS_EVENT_ROOM
+EVENT_ADDED = MS_EVENT_ADDED
+EVENT_REMOVED = MS_EVENT_REMOVED
+EVENT_FAULT = MS_EVENT_FAULT
+
+SPAN_GAP = MS_SPAN_GAP
+SPAN_MASKED = MS_SPAN_MASKED
+SPAN_SPEECH = MS_SPAN_SPEECH
+SPAN_RESYNC = MS_SPAN_RESYNC
+
+NativePosition = namedtuple("NativePosition", "generation hold wire source heard heard_error at_ns")
+NativeEvent = namedtuple(
+    "NativeEvent", "stream kind reason code hold name arg at_ns rtp_extended position remote"
+)
+NativeSpan = namedtuple("NativeSpan", "rtp_extended at_ns samples flags")
+OutPacket = namedtuple("OutPacket", "stream at_ns to data")
+
+
+# ---- translations ---------------------------------------------------------------------------------------------
+cdef int to_address(object pair, ms_address *out) except -1:
+    memset(out, 0, sizeof(ms_address))
+    if pair is None:
+        return 0
+    host, port = pair
+    text = host.encode("ascii", "replace")
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port {port} is not within 0-65535")
+    if inet_pton(AF_INET, text, out.ip) == 1:
+        out.family = 4
+    elif inet_pton(AF_INET6, text, out.ip) == 1:
+        out.family = 6
+    else:
+        raise ValueError(f"{host!r} is not an IP address")
+    out.port = port
+    return 0
+
+
+cdef object from_address(const ms_address *address):
+    cdef char text[64]
+    if address.family == 0:
+        return None
+    inet_ntop(AF_INET if address.family == 4 else AF_INET6, address.ip, text, sizeof(text))
+    return ((<bytes>text).decode("ascii"), address.port)
+
+
+cdef object from_position(const ms_position *p):
+    return NativePosition(p.generation, p.hold, p.wire, p.source, p.heard, p.heard_error, p.at_ns)
+
+
+cdef object from_event(const ms_engine_event *out):
+    cdef const ms_event *e = &out.event
+    return NativeEvent(
+        out.stream, e.kind, e.reason, e.code, e.hold, e.name, e.arg, e.at_ns, e.rtp_extended,
+        from_position(&e.position), from_address(&e.remote),
+    )
+
+
+cdef inline int check(int status, str doing) except -1:
+    if status < 0:
+        raise_status(status, doing, errno)
+    return status
+
+
+# ---- the engine -----------------------------------------------------------------------------------------------
+cdef class NativeEngine:
+    """Every method belongs to the thread that made it; a stale handle raises StaleHandle."""
+
+    cdef ms_engine *engine
+
+    def __cinit__(self, *, capacity=256, slots=10, manual=False, policy=MS_POLICY_BEST, cpu=-1, priority=40,
+                  commands=0, events=0, seed=0):
+        cdef ms_engine_config config
+        cdef int status = 0
+        memset(&config, 0, sizeof(config))
+        config.capacity, config.slots, config.manual, config.policy = capacity, slots, manual, policy
+        config.cpu, config.priority, config.seed = cpu, priority, seed
+        config.commands, config.events = commands, events
+        self.engine = ms_engine_new(&config, &status)
+        if self.engine == NULL:
+            raise_status(status, "opening the engine", errno)
+
+    def __dealloc__(self):
+        with nogil:
+            ms_engine_free(self.engine)
+
+    cdef ms_engine *open(self) except NULL:
+        if self.engine == NULL:
+            raise_status(-6, "the engine is closed")
+        return self.engine
+
+    @property
+    def eventfd(self):
+        return ms_engine_eventfd(self.open())
+
+    def start(self):
+        cdef ms_engine *engine = self.open()
+        cdef int status
+        with nogil:
+            status = ms_engine_start(engine)
+        check(status, "starting the engine")
+
+    def stop(self):
+        cdef ms_engine *engine = self.open()
+        with nogil:
+            ms_engine_stop(engine)
+
+    def close(self):
+        cdef ms_engine *engine = self.engine
+        self.engine = NULL
+        with nogil:
+            ms_engine_free(engine)
+
+    # ---- the pool
+    def add(self, *, socket_fd, group, remote, **fields):
+        cdef ms_engine *engine = self.open()
+        cdef ms_config config = config_of(fields)
+        cdef ms_handle handle = 0
+        cdef int status, fd = socket_fd
+        cdef uint32_t group_id = group
+        to_address(remote, &config.remote)
+        with nogil:
+            status = ms_engine_add(engine, &config, fd, group_id, &handle)
+        check(status, "adding a stream")
+        return handle
+
+    def remove(self, ms_handle stream):
+        check(ms_engine_remove(self.open(), stream), "removing a stream")
+
+    def reclaim(self, ms_handle stream):
+        check(ms_engine_reclaim(self.open(), stream), "reclaiming a stream")
+
+    # ---- orders
+    cdef int command(self, ms_handle stream, ms_command *command, str doing) except -1:
+        return check(ms_engine_command(self.open(), stream, command), doing)
+
+    def hold(self, ms_handle stream, uint32_t hold, int64_t lease_ms, uint8_t on_lease):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.hold, c.arg, c.flag = MS_OP_HOLD, hold, lease_ms, on_lease
+        self.command(stream, &c, "hold")
+
+    def duck(self, ms_handle stream, uint32_t hold, int64_t lease_ms, uint8_t on_lease):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.hold, c.arg, c.flag = MS_OP_DUCK, hold, lease_ms, on_lease
+        self.command(stream, &c, "duck")
+
+    def release(self, ms_handle stream, uint32_t hold, int64_t source):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.hold, c.arg = MS_OP_RELEASE, hold, source
+        self.command(stream, &c, "release")
+
+    def flush(self, ms_handle stream, uint32_t generation):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.generation = MS_OP_FLUSH, generation
+        self.command(stream, &c, "flush")
+
+    def mark(self, ms_handle stream, uint32_t generation, int64_t source, uint32_t name):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.generation, c.arg, c.name = MS_OP_MARK, generation, source, name
+        self.command(stream, &c, "mark")
+
+    def set_remote(self, ms_handle stream, remote):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op = MS_OP_REMOTE
+        to_address(remote, &c.remote)
+        self.command(stream, &c, "set_remote")
+
+    def set_sending(self, ms_handle stream, bint on):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.arg = MS_OP_SENDING, on
+        self.command(stream, &c, "set_sending")
+
+    def set_hearing(self, ms_handle stream, bint on):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.arg = MS_OP_HEARING, on
+        self.command(stream, &c, "set_hearing")
+
+    # ---- sound
+    def play(self, ms_handle stream, uint32_t generation, const uint8_t[::1] pcm, uint16_t lease_ms, uint8_t on_onset,
+             uint8_t on_lease):
+        cdef ms_arming arming
+        if pcm.shape[0] % 2:
+            raise ValueError("16-bit PCM has an even number of bytes")
+        if pcm.shape[0] == 0:
+            return 0
+        arming.lease_ms, arming.on_onset, arming.on_lease = lease_ms, on_onset, on_lease
+        return check(
+            ms_engine_play(self.open(), stream, generation, &arming, <const int16_t *>&pcm[0], pcm.shape[0] // 2),
+            "play",
+        )
+
+    def finish(self, ms_handle stream, uint32_t generation):
+        check(ms_engine_finish(self.open(), stream, generation), "finish")
+
+    def want_room(self, ms_handle stream, uint32_t samples):
+        check(ms_engine_want_room(self.open(), stream, samples), "want_room")
+
+    def read_ears(self, ms_handle stream, int samples):
+        cdef ms_span span
+        cdef int n
+        cdef bytes pcm
+        spans = []
+        while samples > 0:
+            pcm = PyBytes_FromStringAndSize(NULL, 2 * samples)
+            n = check(
+                ms_engine_read_ears(self.open(), stream, <int16_t *>PyBytes_AS_STRING(pcm), samples, &span), "read"
+            )
+            if n == 0:
+                break
+            spans.append((pcm[: 2 * n], NativeSpan(span.rtp_extended, span.at_ns, n, span.flags)))
+            samples -= n
+        return spans
+
+    def ears_readable(self, ms_handle stream):
+        return check(ms_engine_ears_readable(self.open(), stream), "ears_readable")
+
+    def want_ears(self, ms_handle stream, uint32_t samples):
+        check(ms_engine_want_ears(self.open(), stream, samples), "want_ears")
+
+    # ---- answers
+    def events(self, int limit=256):
+        cdef ms_engine_event event
+        cdef ms_engine *engine = self.open()
+        taken = []
+        while len(taken) < limit and ms_engine_next_event(engine, &event):
+            taken.append(from_event(&event))
+        return taken
+
+    def position(self, ms_handle stream):
+        cdef ms_position position
+        check(ms_engine_position(self.open(), stream, &position), "position")
+        return from_position(&position)
+
+    def stream_statistics(self, ms_handle stream):
+        cdef ms_core_statistics statistics
+        check(ms_engine_stream_statistics(self.open(), stream, &statistics), "statistics")
+        return statistics
+
+    def statistics(self):
+        cdef ms_engine_statistics statistics
+        ms_engine_get_statistics(self.open(), &statistics)
+        return statistics
+
+    # ---- manual mode
+    def push(self, ms_handle stream, const uint8_t[::1] packet, source, int64_t received_ns):
+        cdef ms_address address
+        cdef uint8_t nothing = 0
+        cdef const uint8_t *data = &nothing
+        if packet.shape[0] > 0:
+            data = &packet[0]
+        to_address(source, &address)
+        check(ms_engine_push(self.open(), stream, data, packet.shape[0], &address, received_ns), "push")
+
+    def step(self, int64_t now_ns):
+        cdef ms_engine *engine = self.open()
+        cdef int status
+        with nogil:
+            status = ms_engine_step(engine, now_ns)
+        check(status, "step")
+
+    def next_step(self):
+        return ms_engine_next_step(self.open())
+
+    def packets(self):
+        cdef ms_out out
+        cdef ms_engine *engine = self.open()
+        taken = []
+        while ms_engine_take_packet(engine, &out):
+            data = PyBytes_FromStringAndSize(<char *>out.packet.data, out.packet.n)
+            taken.append(OutPacket(out.stream, out.at_ns, from_address(&out.packet.to), data))
+        return taken
+
+
+# ---- beside it ------------------------------------------------------------------------------------------------
+cdef ms_config config_of(dict fields) except *:
+    """The keywords of `add`; every field must be there, and nothing else."""
+    cdef ms_config c
+    memset(&c, 0, sizeof(c))
+    left = dict(fields)
+    c.rate_hz = left.pop("rate_hz", 8000)
+    c.codec, c.payload_type = left.pop("codec"), left.pop("payload_type")
+    c.telephone_event_type = left.pop("telephone_event_type")
+    c.aec, c.ns, c.vad, c.lock_source = left.pop("aec"), left.pop("ns"), left.pop("vad"), left.pop("lock_source")
+    c.aec_tail_ms, c.reorder_ms = left.pop("aec_tail_ms"), left.pop("reorder_ms")
+    c.playout_ms, c.rewind_ms, c.ears_ms = left.pop("playout_ms"), left.pop("rewind_ms"), left.pop("ears_ms")
+    c.far_delay_ms, c.far_delay_error_ms = left.pop("far_delay_ms"), left.pop("far_delay_error_ms")
+    c.media_timeout_ms = left.pop("media_timeout_ms")
+    c.ssrc, c.first_sequence = left.pop("ssrc"), left.pop("first_sequence")
+    c.first_timestamp = left.pop("first_timestamp")
+    if left:
+        raise TypeError(f"unknown fields: {', '.join(left)}")
+    return c
+
+
+def bytes_per_stream(*, aec, ns, rate_hz=8000, aec_tail_ms=128):
+    cdef ms_config c
+    memset(&c, 0, sizeof(c))
+    c.rate_hz, c.aec, c.ns, c.vad, c.aec_tail_ms = rate_hz, aec, ns, True, aec_tail_ms
+    c.codec, c.reorder_ms, c.playout_ms, c.rewind_ms, c.ears_ms = MS_PCMU, 40, 2000, 1000, 1000
+    return ms_engine_bytes_per_stream(&c)
+
+
+def try_policy(int wanted, int priority=40):
+    return check(ms_engine_try_policy(wanted, priority), "trying a scheduling policy")

@@ -1,0 +1,87 @@
+# The shell around many cores (native/c/ms_engine.h): a pool, a thread, two rings and an eventfd.
+from libc.stddef cimport size_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from mediasrv_native.ms_core cimport (
+    ms_address, ms_arming, ms_command, ms_config, ms_core_statistics, ms_event, ms_packet, ms_position, ms_span,
+)
+
+
+cdef extern from "ms_engine.h" nogil:
+    enum: MS_POLICY_NORMAL
+    enum: MS_POLICY_SLICE
+    enum: MS_POLICY_FIFO
+    enum: MS_POLICY_BEST
+    enum: MS_HISTOGRAM
+
+    ctypedef struct ms_engine_config:
+        uint32_t capacity, slots
+        uint8_t manual, policy
+        int16_t cpu
+        uint16_t priority
+        uint32_t commands, events
+        uint64_t seed
+
+    ctypedef uint64_t ms_handle
+
+    ctypedef struct ms_engine_event:
+        ms_handle stream
+        ms_event event
+
+    ctypedef struct ms_out:
+        ms_handle stream
+        int64_t at_ns
+        ms_packet packet
+
+    ctypedef struct ms_engine_statistics:
+        uint64_t wakeups, ticks, late_ticks_skipped, overruns
+        uint64_t packets_received, packets_sent, send_errors, receive_errors
+        uint64_t commands, events, events_deferred
+        uint64_t cpu_ns
+        uint64_t lateness[MS_HISTOGRAM]
+        int64_t lateness_max_ns, slot_work_max_ns
+        uint64_t machine_stalls
+        int64_t machine_stall_max_ns
+        uint32_t streams, capacity
+        uint8_t policy
+        int16_t cpu
+
+    ctypedef struct ms_engine:
+        pass
+
+    # its life
+    ms_engine *ms_engine_new(const ms_engine_config *config, int *status)
+    int ms_engine_start(ms_engine *engine)
+    void ms_engine_stop(ms_engine *engine)
+    void ms_engine_free(ms_engine *engine)
+    int ms_engine_eventfd(const ms_engine *engine)
+    int ms_engine_try_policy(int wanted, int priority)
+
+    # the pool
+    int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uint32_t group, ms_handle *out)
+    int ms_engine_remove(ms_engine *engine, ms_handle stream)
+    int ms_engine_reclaim(ms_engine *engine, ms_handle stream)
+
+    # orders in
+    int ms_engine_command(ms_engine *engine, ms_handle stream, const ms_command *command)
+    int ms_engine_play(ms_engine *engine, ms_handle stream, uint32_t generation, const ms_arming *arming,
+                       const int16_t *pcm, uint32_t n)
+    int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation)
+    int ms_engine_want_room(ms_engine *engine, ms_handle stream, uint32_t samples)
+    int ms_engine_want_ears(ms_engine *engine, ms_handle stream, uint32_t samples)
+
+    # answers out
+    int ms_engine_read_ears(ms_engine *engine, ms_handle stream, int16_t *pcm, int capacity, ms_span *span)
+    int ms_engine_ears_readable(ms_engine *engine, ms_handle stream)
+    int ms_engine_next_event(ms_engine *engine, ms_engine_event *out)
+    int ms_engine_position(ms_engine *engine, ms_handle stream, ms_position *out)
+    int ms_engine_stream_statistics(ms_engine *engine, ms_handle stream, ms_core_statistics *out)
+    void ms_engine_get_statistics(const ms_engine *engine, ms_engine_statistics *out)
+    size_t ms_engine_bytes_per_stream(const ms_config *config)
+
+    # manual mode
+    int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, size_t n, const ms_address *source,
+                       int64_t received_ns)
+    int ms_engine_step(ms_engine *engine, int64_t now_ns)
+    int64_t ms_engine_next_step(const ms_engine *engine)
+    int ms_engine_take_packet(ms_engine *engine, ms_out *out)
