@@ -1,5 +1,5 @@
 """Legs: what carries one party's audio into a call."""
 
-from mediasrv.legs.leg import CallInfo, Ending, Leg
+from mediasrv.legs.leg import CallInfo, Ending, Leg, LegEnded
 
-__all__ = ["CallInfo", "Ending", "Leg"]
+__all__ = ["CallInfo", "Ending", "Leg", "LegEnded"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from mediasrv.errors import RemoteError
 from mediasrv.ids import DEFAULT_TENANT, CallId, TenantId
 from mediasrv.media.face import StreamFace
 
@@ -24,6 +25,14 @@ class Ending(Enum):
     DRAIN = "drain"
     ADMIN = "admin"
     FAULT = "fault"
+
+
+class LegEnded(RemoteError):
+    """The other side went away; `why` says how."""
+
+    def __init__(self, why: Ending) -> None:
+        self.why = why
+        super().__init__(why.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""Agents that ship with the server: `echo` and `tone` to try a path out, `scripted` to hold a conversation."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
+from mediasrv.call.call import Call
+from mediasrv.call.services import Agent, MediaNeeds
+from mediasrv.errors import ConfigError
+from mediasrv.legs import Ending
+from mediasrv.media import Arming
+
+DEAF = Arming(on_onset="ignore")
+TONE_RATE_HZ = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What an agent may be told; each reads what concerns it."""
+
+    script: str = ""  # TOML file of the scripted agent; empty: the one that is shipped
+    voice: str = ""  # overrides the script's
+    tone_hz: float = 440.0
+    tone_dbfs: float = -20.0
+
+
+class EchoAgent:
+    """Gives back what it hears, as it hears it: the line's own quality, both ways."""
+
+    name = "echo"
+    needs = MediaNeeds(aec=False, ns=False, vad=False)
+
+    async def lead(self, call: Call) -> Ending:
+        generation = call.stream.begin()
+        call.nursery.start_soon(drain_events, call)
+        while True:
+            chunk = await call.stream.read(PTIME_MS)
+            await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+
+
+class ToneAgent:
+    """Sounds one pure tone until the caller hangs up."""
+
+    name = "tone"
+    needs = MediaNeeds(aec=False, ns=False, vad=False)
+
+    def __init__(self, tone_hz: float, tone_dbfs: float) -> None:
+        if not 50 <= tone_hz <= 3_500:
+            raise ConfigError("tone_hz", "must lie between 50 and 3500", value=tone_hz)
+        if not -60 <= tone_dbfs <= 0:
+            raise ConfigError("tone_dbfs", "must lie between -60 and 0", value=tone_dbfs)
+        self._second = one_second(round(tone_hz), tone_dbfs)
+
+    async def lead(self, call: Call) -> Ending:
+        generation = call.stream.begin()
+        call.nursery.start_soon(drain_events, call)
+        while True:
+            await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+
+
+def one_second(tone_hz: int, tone_dbfs: float) -> bytes:
+    """A second of a whole number of hertz: it can be repeated without a click."""
+    amplitude = 32_767 * 10 ** (tone_dbfs / 20)
+    step = 2 * math.pi * tone_hz / TONE_RATE_HZ
+    return array("h", (round(amplitude * math.sin(step * k)) for k in range(TONE_RATE_HZ))).tobytes()
+
+
+async def drain_events(call: Call) -> None:
+    """For agents that decide nothing: the events still say when the caller is gone."""
+    while True:
+        await call.next_event()
+
+
+def build_scripted(settings: AgentSettings) -> Agent:
+    raise ConfigError("agent", "the scripted agent is not built in yet")
+
+
+AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
+    "echo": lambda settings: EchoAgent(),
+    "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
+    "scripted": build_scripted,
+}
+
+
+def build_agent(name: str, settings: AgentSettings | None = None) -> Agent:
+    """The agent of that name; ConfigError when there is none or its settings are wrong."""
+    if name not in AGENTS:
+        raise ConfigError("agent", f"must be one of {', '.join(AGENTS)}", value=name)
+    return AGENTS[name](settings or AgentSettings())

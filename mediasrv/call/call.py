@@ -1,0 +1,139 @@
+"""One call: its leg, its nursery, its timeline; and the one way to run it.
+
+Everything a call starts lives in its nursery, so when `run_call` returns nothing of the call is left: no task, no
+provider connection, no unfinished hold. The leg and its stream belong to whoever opened them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import trio
+
+from mediasrv.call.record import CallRecord
+from mediasrv.call.services import Agent, CallServices
+from mediasrv.call.settings import CallSettings
+from mediasrv.clock import NS_PER_MS
+from mediasrv.errors import MediasrvError
+from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
+from mediasrv.media import MediaEvent, MediaFault, MediaTimeout, StreamFace
+from mediasrv.telemetry import Timeline
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """What an agent holds in its hands while it leads."""
+
+    leg: Leg
+    services: CallServices
+    timeline: Timeline
+    record: CallRecord
+    nursery: trio.Nursery
+    ending: Ending | None = None
+
+    @property
+    def info(self) -> CallInfo:
+        return self.leg.info
+
+    @property
+    def stream(self) -> StreamFace:
+        return self.leg.stream
+
+    @property
+    def settings(self) -> CallSettings:
+        return self.services.settings
+
+    def now(self) -> float:
+        return self.services.clock.now()
+
+    def end(self, why: Ending) -> None:
+        """Ends the call; the first reason given is the one that stays."""
+        if self.ending is None:
+            self.ending = why
+        self.nursery.cancel_scope.cancel()
+
+    async def next_event(self) -> MediaEvent:
+        """What the stream tells next; a caller who is no longer there ends the call."""
+        event = await self.stream.next_event()
+        if isinstance(event, MediaTimeout):
+            self.end(Ending.MEDIA_TIMEOUT)
+        elif isinstance(event, MediaFault):
+            self.record.error = f"the stream's socket failed: errno {event.errno}"
+            self.end(Ending.FAULT)
+        return event
+
+
+async def run_call(leg: Leg, agent: Agent, services: CallServices) -> CallRecord:
+    """Answers, lets the agent lead, hangs up; a fault of this call ends this call, and is in its record.
+
+    Cancelled from outside (the server drains) it still says good-bye and writes its record.
+    """
+    clock, info = services.clock, leg.info
+    began_ns = clock.now_ns()
+    timeline = Timeline(services.sink, clock, info.id, info.tenant)
+    record = CallRecord(
+        id=info.id, tenant=info.tenant, agent=agent.name, caller=info.caller, called=info.called,
+        trunk=info.trunk, began=clock.wall().isoformat(),
+    )  # fmt: skip
+    timeline.note("call_began", agent=agent.name, caller=info.caller, called=info.called)
+    why = Ending.DRAIN  # what it is when only somebody outside can have ended it
+    try:
+        why = await _live(leg, agent, services, timeline, record)
+    finally:
+        record.ending = why.value
+        await _hang_up(leg, why, services.settings.hang_up_s, record)
+        record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
+        timeline.note("call_ended", why=why.value)
+        timeline.record("call", record.as_json())
+    return record
+
+
+async def _live(
+    leg: Leg, agent: Agent, services: CallServices, timeline: Timeline, record: CallRecord
+) -> Ending:
+    """The call from its answer to the reason it ended."""
+    ending: Ending | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            call = Call(leg, services, timeline, record, nursery)
+            nursery.start_soon(_watch, call)
+            try:
+                await leg.answer()
+                record.answered = True
+                timeline.note("answered")
+                call.end(await agent.lead(call))
+            except LegEnded as gone:
+                call.end(gone.why)
+        ending = call.ending
+    except* Exception as fault:
+        record.error = "; ".join(f"{type(e).__name__}: {e}" for e in leaves(fault))
+        timeline.note("fault", error=record.error)
+        ending = Ending.FAULT
+    return ending or Ending.FAULT
+
+
+async def _watch(call: Call) -> None:
+    call.end(await call.leg.wait_ended())
+
+
+async def _hang_up(leg: Leg, why: Ending, within_s: float, record: CallRecord) -> None:
+    """Says good-bye in the leg's protocol; what goes wrong there cannot keep the call from ending."""
+    with trio.CancelScope(shield=True), trio.move_on_after(within_s) as bound:
+        try:
+            await leg.hang_up(why)
+        except Exception as error:
+            record.error = record.error or f"hang-up: {type(error).__name__}: {error}"
+    if bound.cancelled_caught:
+        record.error = record.error or f"hang-up took over {within_s:g} s"
+    try:
+        record.media = dict(leg.stream.statistics())
+    except MediasrvError:
+        record.media = {}
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The errors themselves, without the groups that nurseries put around them."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

@@ -1,0 +1,80 @@
+"""What is written down of a turn and of a call: once each, ready for JSON, whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+
+
+class TurnEnding(Enum):
+    COMPLETED = "completed"
+    USER_BARGE_IN = "user_barge_in"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    MANUAL = "manual"
+    REPLACED = "replaced"
+    HANGUP = "hangup"
+
+
+@dataclass(slots=True)
+class ToolRecord:
+    id: str
+    name: str
+    arguments: dict[str, object]
+    on_cancel: str
+    outcome: str = "pending"  # done | failed | timed_out | cancelled | pending | prepared | withdrawn
+    result: str = ""
+    ms: float = 0.0
+
+
+@dataclass(slots=True)
+class TurnRecord:
+    """Kept in memory while the turn runs; times are milliseconds since the turn began."""
+
+    turn: str
+    number: int
+    kind: str  # reply | greeting | prompt | goodbye | apology
+    asked: str
+    began_ms: float  # since the call began
+    ending: str = ""
+    said: str = ""  # what was sent to the voice
+    heard: str = ""  # what the caller heard of it
+    interrupted: bool = False
+    first_token_ms: float | None = None
+    first_sound_ms: float | None = None  # the voice's first sample was handed to the engine
+    first_audio_ms: float | None = None  # and was sent
+    ended_ms: float | None = None
+    cancel_ms: float | None = None  # scope cancelled to every task gone
+    flush_ms: float | None = None  # and to the engine's acknowledgement
+    sent_ms: float = 0.0  # of sound, on the wire
+    unheard_characters: int = 0  # made, paid for, never heard
+    holds: int = 0
+    rejects: int = 0
+    tools: list[ToolRecord] = field(default_factory=list)
+    usage: list[dict[str, object]] = field(default_factory=list)
+    error: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class CallRecord:
+    id: str
+    tenant: str
+    agent: str
+    caller: str
+    called: str
+    trunk: str
+    began: str  # date and time, UTC
+    ending: str = ""
+    duration_ms: float = 0.0
+    answered: bool = False
+    turns: int = 0
+    interruptions: int = 0
+    rejected_holds: int = 0
+    error: str = ""
+    media: dict[str, int | float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)

@@ -1,0 +1,44 @@
+"""What a call is given by the composition root, and what it must have of an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from mediasrv.call.settings import CallSettings
+from mediasrv.clock import Clock
+from mediasrv.ids import TokenSource
+from mediasrv.legs import Ending
+from mediasrv.telemetry import RecordSink
+
+if TYPE_CHECKING:
+    from mediasrv.call.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallServices:
+    """Shared by all calls; a call keeps nothing in it."""
+
+    clock: Clock
+    tokens: TokenSource
+    sink: RecordSink
+    settings: CallSettings = field(default_factory=CallSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaNeeds:
+    """What an agent wants of the ears: the leg opens its stream accordingly."""
+
+    aec: bool = True
+    ns: bool = True
+    vad: bool = True
+
+
+class Agent(Protocol):
+    """Leads calls; holds no call's state, so that one agent serves all of them."""
+
+    name: str
+    needs: MediaNeeds
+
+    async def lead(self, call: Call) -> Ending:
+        """Leads one answered call to its end; cancelled when the other side hangs up."""

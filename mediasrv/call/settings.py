@@ -1,0 +1,75 @@
+"""How a call behaves: every number that decides when to speak, when to stop and when to give up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+BACKCHANNELS = (
+    "ah", "aha", "alright", "hm", "hmm", "mhm", "mm", "mm-hm", "mmhm", "mm-hmm", "oh", "ok", "okay", "right", "sure",
+    "uh", "uh-huh", "huh", "um", "yeah", "yep", "yes", "hm-hm",
+)  # fmt: skip
+KEYWORDS = ("stop", "wait", "no", "hold on", "excuse me", "one moment", "operator", "agent", "cancel")
+
+
+@dataclass(frozen=True, slots=True)
+class Interruptibility:
+    """How hard the agent is to interrupt."""
+
+    enabled: bool = True
+    duck: bool = False  # soften the voice at onset instead of pausing it
+    confirm_words: int = 1  # words that are not backchannels, before they count as an interruption
+    unbroken_ms: int = 450  # speech that nothing explains
+    undecided_ms: int = 700  # no hold lasts longer
+    cough_ms: int = 250  # shorter speech, then quiet, is a cough or a click
+    gate_hangover_ms: int = 200  # how long the gate waits before it says that speech has ended
+    lease_ms: int = 1_500  # the engine lets go by itself when nobody has decided
+    backchannels: tuple[str, ...] = BACKCHANNELS
+    keywords: tuple[str, ...] = KEYWORDS
+    keys: bool = True  # a key on the telephone interrupts
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a pause may be before it is the agent's turn."""
+
+    shortest_ms: int = 200  # after what is plainly a whole sentence
+    ordinary_ms: int = 500
+    longest_ms: int = 1_200  # after "and", or in the middle of a number
+    final_wait_ms: int = 2_000  # quiet, and still only a partial transcript: it will have to do
+    merge_ms: int = 500  # a reply heard for less than this is merged with what the caller adds
+    keys_ms: int = 1_500  # between two keys
+    prompt_ms: int = 8_000  # of silence, before "are you still there?"
+    prompts: int = 2  # so many times; then goodbye
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """What is slow, what is dead, and what is said then."""
+
+    first_token_s: float = 5.0
+    next_token_s: float = 5.0
+    first_sound_s: float = 3.0
+    next_sound_s: float = 3.0
+    transcript_s: float = 4.0  # speech was heard, and no transcript came
+    stt_attempts: int = 3  # in a row, before the call is given up
+    stt_retry_s: float = 0.25  # doubled each time
+    failed_turns: int = 2  # in a row, before the call is given up
+    tool_rounds: int = 4  # requests of the language model within one turn
+    apology: str = "I am sorry, something went wrong here. Could you say that again?"
+    farewell: str = "I am sorry, I cannot help you just now. Good-bye."
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """One call's behaviour; overridden per tenant and per agent."""
+
+    language: str = "en"
+    max_length_s: float = 3_600.0
+    farewell_s: float = 6.0  # the last words take no longer than this
+    hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol
+    turn_cleanup_s: float = 0.1
+    prompt: str = "Are you still there?"
+    goodbye: str = "Good-bye."
+    interruptibility: Interruptibility = field(default_factory=Interruptibility)
+    patience: Patience = field(default_factory=Patience)
+    failures: Failures = field(default_factory=Failures)

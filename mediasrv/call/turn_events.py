@@ -1,0 +1,185 @@
+"""The words the turn table is written in: its states, what can happen to it, and what it asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal
+
+from mediasrv.call.record import TurnEnding
+from mediasrv.call.settings import CallSettings
+from mediasrv.errors import LocalError
+from mediasrv.legs import Ending
+from mediasrv.media import HoldId
+
+TurnKind = Literal["greeting", "reply", "prompt", "goodbye"]
+
+
+class TurnTakingError(LocalError):
+    """The event cannot happen in this state: whoever sent it has lost count."""
+
+
+class Phase(Enum):
+    LISTENING = "listening"
+    THINKING = "thinking"  # a turn runs, nothing of it has sounded
+    SPEAKING = "speaking"
+    HELD = "held"  # the voice is paused: is it an interruption?
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnState:
+    """All times in seconds on the call's clock."""
+
+    settings: CallSettings
+    began: float
+    phase: Phase = Phase.LISTENING
+
+    # the turn that runs, or ran last
+    turn: int = 0
+    kind: TurnKind = "reply"
+    asked: str = ""  # what it answers
+    sounding_since: float | None = None
+    interruptible: bool = True
+
+    # the hold under judgement
+    hold: HoldId | None = None  # None: the one that the call took by itself
+    held_since: float = 0.0
+    under: Phase = Phase.SPEAKING  # what a release goes back to
+    explained: bool = False  # so far these were only backchannels
+
+    # the caller
+    speech_since: float | None = None  # unbroken, and still going on
+    speech_ended: float = 0.0
+    text: str = ""  # final words that nobody has answered
+    partial: str = ""
+    words_at: float = 0.0
+    keys: bool = False  # the last of the text was keyed in, and no '#' has closed it
+    idle_since: float = 0.0
+    prompts: int = 0
+
+    # the end
+    leaving: Ending | None = None
+    leave_by: float = 0.0
+
+
+# ---- events ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call is up; `greets`: the agent speaks first."""
+
+    greets: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    at: float
+    hold: HoldId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassageBegan:
+    """The first sample of a passage was sent."""
+
+    turn: int
+    interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOver:
+    """Every task of the turn is gone, and what it said was heard or dropped."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLapsed:
+    """The engine let go by itself."""
+
+    hold: HoldId
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The state's deadline has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """The agent wants to hang up, after what it is saying; `goodbye`: it says so first."""
+
+    why: Ending
+    goodbye: bool = False
+
+
+TurnEvent = (
+    Answered | SpeechBegan | SpeechEnded | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due | EndAsked
+)  # fmt: skip
+
+
+# ---- actions ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why it was decided so."""
+
+    rule: str
+    words: str = ""
+    speech_ms: float = 0.0
+    held_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StartTurn:
+    turn: int
+    kind: TurnKind
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeHold:
+    """Speech began over a voice that the engine did not hold."""
+
+    lease_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """False alarm: the voice goes on."""
+
+    hold: HoldId | None
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTurn:
+    turn: int
+    why: TurnEnding
+    evidence: Evidence = field(default_factory=lambda: Evidence("timer"))
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    why: Ending
+
+
+Action = StartTurn | TakeHold | Reject | CancelTurn | EndCall

@@ -1,0 +1,433 @@
+"""Whose turn it is, as one pure table.
+
+The engine pauses the agent's voice within 20 ms of the caller's first sound; it cannot know what the sound means.
+This table does. While the voice is held, the first of these decides: words that are more than a listener's noise
+confirm the interruption; only such noises, or speech as short as a cough, reject it; speech that goes on and that
+nothing explains confirms it; and after `undecided_ms` whatever is more likely by then. A reply that has hardly begun
+is not interrupted but *merged*: the caller went on, so both halves are answered together.
+
+Every state and event meet in `TABLE`; a pair that is not there cannot happen and is an error. Late news of a turn
+that is over (its number is not the running turn's) is met by `_ignore`, not by an error: tasks and engine overtake
+each other. Nothing here knows a clock: `now` is told, and `deadline` says when it wants to be told again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from mediasrv.call.record import TurnEnding
+from mediasrv.call.settings import CallSettings
+from mediasrv.call.turn_events import (
+    Action,
+    Answered,
+    CancelTurn,
+    Due,
+    EndAsked,
+    EndCall,
+    Evidence,
+    HoldLapsed,
+    KeyPressed,
+    PassageBegan,
+    Phase,
+    Reject,
+    SpeechBegan,
+    SpeechEnded,
+    StartTurn,
+    TakeHold,
+    TurnEvent,
+    TurnKind,
+    TurnOver,
+    TurnState,
+    TurnTakingError,
+    Words,
+)
+from mediasrv.conversation.words import Completeness, Weight, completeness, weigh
+from mediasrv.legs import Ending
+
+Step = tuple[TurnState, tuple[Action, ...]]
+
+
+def begin(settings: CallSettings, now: float) -> TurnState:
+    return TurnState(settings, began=now, speech_ended=now, idle_since=now)
+
+
+def step(state: TurnState, event: TurnEvent, now: float) -> Step:
+    """What follows from `event`; TurnTakingError when it cannot happen in this state."""
+    handler = TABLE[state.phase].get(type(event))
+    if handler is None:
+        raise TurnTakingError(f"{type(event).__name__} while {state.phase.value}")
+    return handler(state, event, now)
+
+
+def deadline(state: TurnState) -> float:
+    """When `Due` is wanted; infinity: never."""
+    if state.phase is Phase.ENDED:
+        return math.inf
+    if state.leaving is not None:
+        return min(state.leave_by, _undecided_until(state))
+    length = state.began + state.settings.max_length_s
+    if state.phase is Phase.LISTENING:
+        return min(length, *(at for at, _ in _listening_timers(state)))
+    return min(length, _undecided_until(state))
+
+
+# ---- timers ----------------------------------------------------------------------------------------------------
+
+
+def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
+    """What may happen while nobody acts, and when."""
+    patience, speaking = state.settings.patience, state.speech_since is not None
+    waited = state.words_at + patience.final_wait_ms / 1000
+    if state.keys:
+        return [(state.words_at + patience.keys_ms / 1000, "keys")]
+    if state.text and not speaking:
+        return [(max(state.words_at, state.speech_ended + _patience_s(state)), "end_of_turn")]
+    if state.text or (state.partial and not speaking):
+        return [(waited, "end_of_turn")]  # the gate hears noise, or the final transcript is lost
+    return [(state.idle_since + patience.prompt_ms / 1000, "silence")] if not speaking else [(math.inf, "")]
+
+
+def _patience_s(state: TurnState) -> float:
+    patience = state.settings.patience
+    pause_ms = {
+        Completeness.WHOLE: patience.shortest_ms,
+        Completeness.UNSURE: patience.ordinary_ms,
+        Completeness.OPEN: patience.longest_ms,
+    }[completeness(state.text)]
+    return pause_ms / 1000
+
+
+def _undecided_until(state: TurnState) -> float:
+    if state.phase is not Phase.HELD:
+        return math.inf
+    limits = state.settings.interruptibility
+    until = state.held_since + limits.undecided_ms / 1000
+    if state.speech_since is None or state.explained:
+        return until
+    # the gate tells late that speech has ended: unbroken is what it has had time to contradict
+    return min(until, state.speech_since + (limits.unbroken_ms + limits.gate_hangover_ms) / 1000)
+
+
+# ---- steps that several events share ---------------------------------------------------------------------------
+
+
+def _ignore(state: TurnState, event: TurnEvent, now: float) -> Step:
+    return state, ()
+
+
+def _speak(state: TurnState, kind: TurnKind, now: float, text: str = "", **changes: object) -> Step:
+    turn = state.turn + 1
+    state = replace(
+        state, phase=Phase.THINKING, turn=turn, kind=kind, asked=text, sounding_since=None, interruptible=True,
+        text="", partial="", keys=False, explained=False, idle_since=now,
+    )  # fmt: skip
+    return replace(state, **changes), (StartTurn(turn, kind, text),)  # type: ignore[arg-type]
+
+
+def _listen(state: TurnState, now: float) -> TurnState:
+    return replace(state, phase=Phase.LISTENING, hold=None, explained=False, idle_since=now)
+
+
+def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evidence:
+    until = now if state.speech_since is not None else state.speech_ended
+    speech = max(0.0, until - (state.speech_since if state.speech_since is not None else state.held_since))
+    held = now - state.held_since if state.phase is Phase.HELD else 0.0
+    return Evidence(
+        rule, words or state.partial or state.text, round(speech * 1000, 1), round(held * 1000, 1)
+    )
+
+
+def _confirm(state: TurnState, evidence: Evidence, now: float) -> Step:
+    """The caller has the floor. Of a reply that has hardly begun, the question is taken back too."""
+    sounded_ms = 0.0
+    if state.sounding_since is not None:
+        until = state.held_since if state.phase is Phase.HELD else now
+        sounded_ms = (until - state.sounding_since) * 1000
+    merges = sounded_ms < state.settings.patience.merge_ms and state.kind == "reply"
+    why = TurnEnding.REPLACED if merges else TurnEnding.USER_BARGE_IN
+    text = " ".join(part for part in (state.asked if merges else "", state.text) if part)
+    leaving = state.leaving if state.leaving is Ending.MAX_LENGTH else None
+    heard = replace(_listen(state, now), text=text, words_at=now, prompts=0, leaving=leaving)
+    return heard, (CancelTurn(state.turn, why, evidence),)
+
+
+def _reject(state: TurnState, evidence: Evidence, now: float) -> Step:
+    back = replace(state, phase=state.under, hold=None, explained=False, text="", partial="")
+    return back, (Reject(state.hold, evidence),)
+
+
+def _gather(state: TurnState, words: Words, now: float) -> TurnState:
+    """Keeps the words; where the gate has missed the speech, they are the sign of it."""
+    said = words.text.strip()
+    if not said:
+        return state
+    quiet_for = now - state.speech_ended
+    missed = state.speech_since is None and quiet_for * 1000 > state.settings.patience.final_wait_ms
+    state = replace(
+        state, words_at=now, prompts=0, idle_since=now, speech_ended=now if missed else state.speech_ended
+    )
+    if not words.final:
+        return replace(state, partial=said)
+    return replace(state, text=f"{state.text} {said}".strip(), partial="", keys=False)
+
+
+def _weigh(state: TurnState, text: str) -> Weight:
+    limits = state.settings.interruptibility
+    return weigh(text, limits.backchannels, limits.keywords, limits.confirm_words)
+
+
+def _hold(state: TurnState, began: SpeechBegan, now: float) -> Step:
+    held = replace(
+        state, phase=Phase.HELD, under=state.phase, hold=began.hold, held_since=now, explained=False,
+        speech_since=began.at, text="", partial="",
+    )  # fmt: skip
+    if began.hold is not None:
+        return held, ()
+    return held, (TakeHold(state.settings.interruptibility.lease_ms),)
+
+
+def _leave(state: TurnState, why: Ending, now: float) -> TurnState:
+    return replace(state, leaving=why, leave_by=now + state.settings.farewell_s)
+
+
+# ---- listening -------------------------------------------------------------------------------------------------
+
+
+def _answered(state: TurnState, event: Answered, now: float) -> Step:
+    state = replace(state, idle_since=now)
+    return _speak(state, "greeting", now) if event.greets else (state, ())
+
+
+def _speech_began_listening(state: TurnState, event: SpeechBegan, now: float) -> Step:
+    state = replace(state, speech_since=event.at, prompts=0)
+    if event.hold is None:
+        return state, ()
+    return state, (Reject(event.hold, Evidence("nothing_to_hold")),)
+
+
+def _speech_ended(state: TurnState, event: SpeechEnded, now: float) -> Step:
+    return replace(state, speech_since=None, speech_ended=event.at, idle_since=now), ()
+
+
+def _words_listening(state: TurnState, event: Words, now: float) -> Step:
+    return _gather(state, event, now), ()
+
+
+def _key_listening(state: TurnState, event: KeyPressed, now: float) -> Step:
+    closed = event.digit == "#"
+    text = state.text if closed else f"{state.text} {event.digit}".strip()
+    state = replace(state, text=text, keys=not closed, words_at=now, idle_since=now, prompts=0)
+    return _speak(state, "reply", now, text) if closed and text else (replace(state, keys=bool(text)), ())
+
+
+def _due_listening(state: TurnState, event: Due, now: float) -> Step:
+    if state.leaving is not None:
+        return _over(state, state.leaving)
+    if now >= state.began + state.settings.max_length_s:
+        return _speak(_leave(state, Ending.MAX_LENGTH, now), "goodbye", now, interruptible=False)
+    at, what = min(_listening_timers(state))
+    if now < at:
+        return state, ()
+    if what != "silence":
+        return _speak(state, "reply", now, f"{state.text} {state.partial}".strip())
+    if state.prompts < state.settings.patience.prompts:
+        return _speak(state, "prompt", now, prompts=state.prompts + 1)
+    return _speak(_leave(state, Ending.SILENCE, now), "goodbye", now)
+
+
+def _end_asked_listening(state: TurnState, event: EndAsked, now: float) -> Step:
+    if event.goodbye:
+        return _speak(_leave(state, event.why, now), "goodbye", now, interruptible=False)
+    return _over(state, event.why)
+
+
+def _over(state: TurnState, why: Ending) -> Step:
+    return replace(state, phase=Phase.ENDED, leaving=why), (EndCall(why),)
+
+
+# ---- thinking and speaking -------------------------------------------------------------------------------------
+
+
+def _speech_began_busy(state: TurnState, event: SpeechBegan, now: float) -> Step:
+    limits = state.settings.interruptibility
+    if limits.enabled and state.interruptible:
+        return _hold(state, event, now)
+    state = replace(state, speech_since=event.at)
+    return state, ((Reject(event.hold, Evidence("uninterruptible")),) if event.hold is not None else ())
+
+
+def _words_busy(state: TurnState, event: Words, now: float) -> Step:
+    """Words that no hold announced: the tail of what was said before, or speech that the gate has missed."""
+    if not (state.settings.interruptibility.enabled and state.interruptible):
+        return _gather(state, event, now), ()
+    if _weigh(state, event.text) in (Weight.NOTHING, Weight.BACKCHANNEL):
+        return state, ()
+    gathered = _gather(state, event, now)
+    return _confirm(gathered, _evidence(gathered, "words", now, event.text), now)
+
+
+def _key_busy(state: TurnState, event: KeyPressed, now: float) -> Step:
+    if not state.settings.interruptibility.keys:
+        return state, ()
+    state, actions = _confirm(state, _evidence(state, "key", now, event.digit), now)
+    state, more = _key_listening(state, event, now)
+    return state, actions + more
+
+
+def _passage_began(state: TurnState, event: PassageBegan, now: float) -> Step:
+    if event.turn != state.turn:
+        return state, ()
+    since = state.sounding_since if state.sounding_since is not None else now
+    state = replace(state, sounding_since=since, interruptible=event.interruptible and _may_interrupt(state))
+    if state.phase is not Phase.HELD:
+        return replace(state, phase=Phase.SPEAKING), ()
+    return replace(state, under=Phase.SPEAKING), ()
+
+
+def _may_interrupt(state: TurnState) -> bool:
+    return state.leaving is not Ending.MAX_LENGTH
+
+
+def _turn_over(state: TurnState, event: TurnOver, now: float) -> Step:
+    if event.turn != state.turn:
+        return state, ()
+    held = (Reject(state.hold, _evidence(state, "finished", now)),) if state.phase is Phase.HELD else ()
+    if state.leaving is not None:
+        ended, actions = _over(state, state.leaving)
+        return ended, held + actions
+    return _listen(state, now), held
+
+
+def _due_busy(state: TurnState, event: Due, now: float) -> Step:
+    if now < deadline(state):
+        return state, ()
+    if state.leaving is not None:
+        ended, actions = _over(state, state.leaving)
+        return ended, (CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("farewell")), *actions)
+    cancel = CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("max_length"))
+    leaving = _leave(_listen(state, now), Ending.MAX_LENGTH, now)
+    spoken, actions = _speak(leaving, "goodbye", now, interruptible=False)
+    return spoken, (cancel, *actions)
+
+
+def _end_asked_busy(state: TurnState, event: EndAsked, now: float) -> Step:
+    return (state if state.leaving is not None else _leave(state, event.why, now)), ()
+
+
+# ---- held ------------------------------------------------------------------------------------------------------
+
+
+def _speech_began_held(state: TurnState, event: SpeechBegan, now: float) -> Step:
+    """More speech in the same hold: `undecided_ms` still counts from the first."""
+    return replace(
+        state, speech_since=event.at, hold=event.hold if event.hold is not None else state.hold
+    ), ()
+
+
+def _speech_ended_held(state: TurnState, event: SpeechEnded, now: float) -> Step:
+    began = state.speech_since if state.speech_since is not None else state.held_since
+    state = replace(state, speech_since=None, speech_ended=event.at)
+    spoke_ms = round((event.at - began) * 1000, 1)
+    if state.explained or spoke_ms < state.settings.interruptibility.cough_ms:
+        rule = "backchannel" if state.explained else "cough"
+        held_ms = round((now - state.held_since) * 1000, 1)
+        return _reject(state, Evidence(rule, state.partial, spoke_ms, held_ms), now)
+    return state, ()
+
+
+def _words_held(state: TurnState, event: Words, now: float) -> Step:
+    weight = _weigh(state, event.text)
+    if weight is Weight.NOTHING:
+        return state, ()
+    state = _gather(state, event, now)
+    if weight is Weight.BACKCHANNEL:
+        state = replace(state, explained=True)
+        if state.speech_since is None:
+            return _reject(state, _evidence(state, "backchannel", now, event.text), now)
+        return state, ()
+    rule = "keyword" if weight is Weight.KEYWORD else "words"
+    return _confirm(state, _evidence(state, rule, now, event.text), now)
+
+
+def _due_held(state: TurnState, event: Due, now: float) -> Step:
+    if now < deadline(state):
+        return state, ()
+    if now < _undecided_until(state):
+        return _due_busy(state, event, now)
+    limits = state.settings.interruptibility
+    if state.speech_since is not None and not state.explained:
+        spoken_ms = (now - state.speech_since) * 1000
+        unbroken = spoken_ms >= limits.unbroken_ms
+        return _confirm(state, _evidence(state, "unbroken" if unbroken else "undecided", now), now)
+    rule = "backchannel" if state.explained else "undecided"
+    return _reject(state, _evidence(state, rule, now), now)
+
+
+def _lapsed(state: TurnState, event: HoldLapsed, now: float) -> Step:
+    if state.hold is not None and event.hold != state.hold:
+        return state, ()
+    return replace(state, phase=state.under, hold=None, explained=False), ()
+
+
+# ---- the table -------------------------------------------------------------------------------------------------
+
+Handler = Callable[..., Step]
+TABLE: Mapping[Phase, Mapping[type, Handler]] = {
+    Phase.LISTENING: {
+        Answered: _answered,
+        SpeechBegan: _speech_began_listening,
+        SpeechEnded: _speech_ended,
+        Words: _words_listening,
+        KeyPressed: _key_listening,
+        PassageBegan: _ignore,
+        TurnOver: _ignore,
+        HoldLapsed: _ignore,
+        Due: _due_listening,
+        EndAsked: _end_asked_listening,
+    },
+    Phase.THINKING: {
+        SpeechBegan: _speech_began_busy,
+        SpeechEnded: _speech_ended,
+        Words: _words_busy,
+        KeyPressed: _key_busy,
+        PassageBegan: _passage_began,
+        TurnOver: _turn_over,
+        HoldLapsed: _ignore,
+        Due: _due_busy,
+        EndAsked: _end_asked_busy,
+    },
+    Phase.SPEAKING: {
+        SpeechBegan: _speech_began_busy,
+        SpeechEnded: _speech_ended,
+        Words: _words_busy,
+        KeyPressed: _key_busy,
+        PassageBegan: _passage_began,
+        TurnOver: _turn_over,
+        HoldLapsed: _ignore,
+        Due: _due_busy,
+        EndAsked: _end_asked_busy,
+    },
+    Phase.HELD: {
+        SpeechBegan: _speech_began_held,
+        SpeechEnded: _speech_ended_held,
+        Words: _words_held,
+        KeyPressed: _key_busy,
+        PassageBegan: _passage_began,
+        TurnOver: _turn_over,
+        HoldLapsed: _lapsed,
+        Due: _due_held,
+        EndAsked: _end_asked_busy,
+    },
+    Phase.ENDED: {
+        SpeechBegan: _ignore,
+        SpeechEnded: _ignore,
+        Words: _ignore,
+        KeyPressed: _ignore,
+        PassageBegan: _ignore,
+        TurnOver: _ignore,
+        HoldLapsed: _ignore,
+        EndAsked: _ignore,
+    },
+}

@@ -1,0 +1,103 @@
+"""What has been said, as the language model is told it: only what was heard, and always well formed.
+
+Well formed means that each tool call has exactly one result, at any time. A call whose tool is still running, or
+waits until the caller has heard of it, has a result that says so and that is replaced when the real one comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from mediasrv.errors import LocalError
+from mediasrv.providers.protocols import Message, ToolCall
+
+PENDING = '{"status": "still running"}'
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What one turn adds: the caller's words, tool calls with their results, and what was heard of the reply."""
+
+    turn: int
+    asked: str
+    steps: list[Message] = field(default_factory=list)
+    heard: str = ""
+    interrupted: bool = False
+
+    def messages(self) -> list[Message]:
+        said = [Message("user", self.asked)] if self.asked else []
+        reply = [Message("assistant", self.heard, interrupted=self.interrupted)] if self._replied() else []
+        return [*said, *self.steps, *reply]
+
+    def _replied(self) -> bool:
+        return bool(self.heard) or self.interrupted
+
+
+class History:
+    """One call's conversation; each turn opens its exchange, and settles it when it ends."""
+
+    def __init__(self, system: str = "") -> None:
+        self._system = system
+        self._exchanges: list[_Exchange] = []
+
+    def open(self, turn: int, asked: str) -> None:
+        if self._exchanges and self._exchanges[-1].turn >= turn:
+            raise LocalError(f"turn {turn} opened after turn {self._exchanges[-1].turn}")
+        self._exchanges.append(_Exchange(turn, asked))
+
+    def called(self, turn: int, text: str, calls: Sequence[ToolCall]) -> None:
+        """The model asked for tools: every call gets its result at once, for now that it is running."""
+        steps = self._of(turn).steps
+        steps.append(Message("assistant", text, tool_calls=tuple(calls)))
+        steps.extend(Message("tool", PENDING, tool_call_id=call.id) for call in calls)
+
+    def resolve(self, call_id: str, result: str) -> bool:
+        """The tool's result, however late; False when its exchange was dropped."""
+        for exchange in reversed(self._exchanges):
+            for k, message in enumerate(exchange.steps):
+                if message.role == "tool" and message.tool_call_id == call_id:
+                    exchange.steps[k] = replace(message, text=result)
+                    return True
+        return False
+
+    def settle(self, turn: int, heard: str, *, interrupted: bool) -> None:
+        exchange = self._of(turn)
+        exchange.heard, exchange.interrupted = heard, interrupted
+        if not exchange.messages():
+            self._exchanges.remove(exchange)
+
+    def drop(self, turn: int) -> bool:
+        """Takes a turn back whose question will be asked again; not one that was heard or has acted."""
+        exchange = self._of(turn)
+        if exchange.heard or exchange.steps:
+            return False
+        self._exchanges.remove(exchange)
+        return True
+
+    def messages(self) -> list[Message]:
+        system = [Message("system", self._system)] if self._system else []
+        return system + [message for exchange in self._exchanges for message in exchange.messages()]
+
+    def _of(self, turn: int) -> _Exchange:
+        for exchange in reversed(self._exchanges):
+            if exchange.turn == turn:
+                return exchange
+        raise LocalError(f"turn {turn} is not in the history")
+
+
+def malformed(messages: Sequence[Message]) -> list[str]:
+    """What is wrong with a history; nothing, if it may be sent to a language model."""
+    wrong: list[str] = []
+    open_calls: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            if message.tool_call_id in open_calls:
+                open_calls.remove(message.tool_call_id)
+            else:
+                wrong.append(f"result without a call: {message.tool_call_id}")
+            continue
+        wrong.extend(f"call without a result: {call_id}" for call_id in open_calls)
+        open_calls = [call.id for call in message.tool_calls]
+    wrong.extend(f"call without a result: {call_id}" for call_id in open_calls)
+    return wrong
