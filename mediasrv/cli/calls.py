@@ -1,0 +1,61 @@
+"""`mediasrv calls`: what happened in a call, read back from its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mediasrv.cli.output import print_json, print_table
+
+_IDENTITIES = ("ms", "event", "call", "tenant")
+
+
+@click.group()
+def calls() -> None:
+    """Calls that were: their timelines and records."""
+
+
+@calls.command()
+@click.argument("call_id")
+@click.option(
+    "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
+def show(call_id: str, data_dir: Path, as_json: bool) -> None:
+    """The timeline of one call, as a table."""
+    directory = data_dir / "calls"
+    timeline = directory / f"{call_id}.timeline.jsonl"
+    if "/" in call_id or not timeline.is_file():
+        raise click.BadParameter(f"there is no {timeline}", param_hint="CALL_ID")
+    entries = _read(timeline)
+    if as_json:
+        turns, record = (
+            _read(directory / f"{call_id}.turns.jsonl"),
+            _read(directory / f"{call_id}.call.jsonl"),
+        )
+        print_json(
+            {"call": call_id, "timeline": entries, "turns": turns, "record": record[-1] if record else None}
+        )
+        return
+    rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
+    print_table(("ms", "event", ""), rows)
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    """The lines of a file that are whole; the last may be half written while the call runs."""
+    if not file.is_file():
+        return []
+    entries = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return entries
+
+
+def _details(entry: dict[str, Any]) -> str:
+    return "  ".join(f"{key}={value}" for key, value in entry.items() if key not in _IDENTITIES)

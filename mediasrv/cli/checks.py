@@ -1,0 +1,232 @@
+"""What `doctor` looks at: one function a question, each with an answer and, where it is bad, what to do about it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import ipaddress
+import os
+import platform
+import resource
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mediasrv.config import Settings
+
+RTP_PORTS_TRIED = 16
+FILES_BESIDE_STREAMS = 64
+CLOCK_RESOLUTION_NS_MAX = 1_000
+_FAST_CLOCKS = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
+_CPU_FEATURES = ("avx512f", "avx2", "fma", "sse4_2", "neon", "asimd")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    status: Literal["ok", "warning", "bad"]
+    found: str
+    advice: str = ""
+
+
+def python(settings: Settings) -> Finding:
+    return Finding(
+        "python", "ok", f"{platform.python_version()}, switch interval {sys.getswitchinterval()} s by default"
+    )
+
+
+def native(settings: Settings) -> Finding:
+    try:
+        importlib.import_module("mediasrv.media")
+    except ImportError as error:
+        return Finding("native modules", "bad", str(error), "run `make build`, or install a wheel")
+    return Finding("native modules", "ok", "built, and they load")
+
+
+def processor(settings: Settings) -> Finding:
+    features = _cpu_flags() & set(_CPU_FEATURES)
+    found = f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors, {' '.join(sorted(features)) or 'no vectors'}"
+    if len(os.sched_getaffinity(0)) < 2:
+        return Finding("processor", "warning", found, "give it two: sound and decisions should not share one")
+    return Finding("processor", "ok", found)
+
+
+def scheduling(settings: Settings) -> Finding:
+    try:
+        module = importlib.import_module("mediasrv.media.scheduling")
+    except ImportError as error:
+        return Finding("scheduling", "bad", str(error), "run `make build`, or install a wheel")
+    policy = module.available_policy().name.lower()
+    advice = {
+        "fifo": "",
+        "slice": "for real time under load: CAP_SYS_NICE, or `ulimit -r 50`",
+        "normal": "sound will be late under load: CAP_SYS_NICE, or `ulimit -r 50`, or Linux 6.12 and later",
+    }[policy]
+    return Finding(
+        "scheduling", "warning" if advice else "ok", f"the engine's thread can have {policy}", advice
+    )
+
+
+def clock(settings: Settings) -> Finding:
+    resolution_ns = round(time.clock_getres(time.CLOCK_MONOTONIC) * 1e9)
+    source_file = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    source = source_file.read_text().strip() if source_file.is_file() else "unknown"
+    found = f"{resolution_ns} ns, source {source}"
+    if resolution_ns > CLOCK_RESOLUTION_NS_MAX:
+        return Finding("clock", "bad", found, "a monotonic clock of 1 us or better is needed")
+    if source not in _FAST_CLOCKS:
+        return Finding("clock", "warning", found, "reading this clock may be slow; prefer tsc")
+    return Finding("clock", "ok", found)
+
+
+def sip_port(settings: Settings) -> Finding:
+    listen = settings.sip.listen
+    if (error := _cannot_bind(listen.host, listen.port)) is None:
+        return Finding("sip port", "ok", f"{listen} is free")
+    return Finding(
+        "sip port",
+        "warning",
+        f"{listen}: {error}",
+        "a server runs there already, or choose another with --sip",
+    )
+
+
+def rtp_ports(settings: Settings) -> Finding:
+    ports, host = settings.media.rtp_ports, settings.media.host.text or settings.sip.listen.host
+    step = max(2, (ports.last - ports.first) // RTP_PORTS_TRIED // 2 * 2)
+    tried = range(ports.first + ports.first % 2, ports.last + 1, step)
+    taken = [port for port in tried if _cannot_bind(host, port)]
+    found = f"{ports} on {host}: room for {ports.streams} streams, {len(taken)} of {len(tried)} ports tried are taken"
+    if len(taken) == len(tried):
+        return Finding("rtp ports", "bad", found, "choose others with --rtp-ports")
+    if ports.streams < settings.media.capacity:
+        return Finding(
+            "rtp ports", "warning", found, f"fewer than media.capacity = {settings.media.capacity}"
+        )
+    return Finding(
+        "rtp ports", "warning" if taken else "ok", found, "others use this range too" if taken else ""
+    )
+
+
+def packets(settings: Settings) -> Finding:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
+    ):
+        one.bind(("127.0.0.1", 0))
+        one.settimeout(1)
+        two.sendto(b"?", one.getsockname())
+        try:
+            one.recvfrom(1)
+        except OSError as error:
+            return Finding("packets", "bad", f"UDP over loopback: {error}", "look at the firewall")
+    return Finding("packets", "ok", "UDP over loopback works")
+
+
+def network(settings: Settings) -> Finding:
+    """Guesses whether peers can reach the address that they would be told."""
+    listen = ipaddress.ip_address(settings.sip.listen.host)
+    told = settings.sip.advertised.text or str(listen)
+    if listen.is_loopback:
+        return Finding("network", "ok", f"loopback only ({told}): callers on this machine", "")
+    outward = _outward_address()
+    found = f"listens on {listen}, tells {told}, goes out from {outward or 'nowhere'}"
+    if ipaddress.ip_address(told).is_unspecified:
+        return Finding("network", "bad", found, "set sip.advertised to the address that peers reach")
+    if ipaddress.ip_address(told).is_private:
+        return Finding(
+            "network", "warning", found, "behind NAT? then set sip.advertised to the public address"
+        )
+    return Finding("network", "ok", found)
+
+
+def files(settings: Settings) -> Finding:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.media.capacity + FILES_BESIDE_STREAMS
+    found = f"{soft} open files allowed, {wanted} may be needed"
+    return (
+        Finding("open files", "ok", found)
+        if soft >= wanted
+        else Finding("open files", "bad", found, f"ulimit -n {wanted}")
+    )
+
+
+def data_dir(settings: Settings) -> Finding:
+    directory = Path(settings.server.data_dir).absolute()
+    nearest = next(path for path in (directory, *directory.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Finding(
+            "data directory", "bad", f"{directory} cannot be written", "choose another with --data-dir"
+        )
+    free_gb = shutil.disk_usage(nearest).free / 1e9
+    return Finding("data directory", "ok", f"{directory}, {free_gb:.1f} GB free")
+
+
+def optional(settings: Settings) -> Iterator[Finding]:
+    """Parts that may be missing, and what each would give."""
+    modules = {
+        "espeakng_loader": ("espeak-ng voices", "pip install 'mediasrv[local]'"),
+        "cffi": ("needed by the espeak-ng voices", "pip install 'mediasrv[local]'"),
+        "pjsua2": ("softphone for trying it out (tools/softphone.py)", "pip install pjsua2-python"),
+    }
+    for module, (purpose, remedy) in modules.items():
+        there = importlib.util.find_spec(module) is not None
+        yield Finding(
+            module,
+            "ok" if there else "warning",
+            purpose if there else f"missing: {purpose}",
+            "" if there else remedy,
+        )
+    sipp = shutil.which("sipp")
+    yield Finding(
+        "sipp",
+        "ok" if sipp else "warning",
+        sipp or "missing: load tests",
+        "" if sipp else "apt-get install sip-tester",
+    )
+
+
+_CHECKS: tuple[Callable[[Settings], Finding], ...] = (
+    python, native, processor, scheduling, clock, sip_port, rtp_ports, packets, network, files, data_dir,
+)  # fmt: skip
+
+
+def examine(settings: Settings) -> list[Finding]:
+    return [check(settings) for check in _CHECKS] + list(optional(settings))
+
+
+def _cpu_flags() -> set[str]:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    return {
+        flag
+        for line in lines
+        if line.startswith(("flags", "Features"))
+        for flag in line.partition(":")[2].split()
+    }
+
+
+def _cannot_bind(host: str, port: int) -> str | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return None
+
+
+def _outward_address() -> str:
+    """The address that packets to the world would leave from; connecting UDP sends none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return ""
+        host: str = probe.getsockname()[0]
+        return host

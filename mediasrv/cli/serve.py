@@ -1,0 +1,71 @@
+"""`mediasrv serve`: the server, until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import click
+import trio
+
+from mediasrv.cli.output import print_json
+from mediasrv.clock import SystemClock
+from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
+from mediasrv.ids import SystemTokens
+from mediasrv.server import Ready, Server, native_engine
+from mediasrv.server import serve as run_server
+from mediasrv.telemetry import logging_to
+
+
+@click.command()
+@click.option(
+    "--config", type=click.Path(path_type=Path), envvar=CONFIG_FILE_VARIABLE, help="TOML file of settings."
+)
+@click.option("--data-dir", help="Directory for timelines and records [server.data_dir].")
+@click.option(
+    "--sip", metavar="HOST:PORT", help="Where to listen for calls; port 0 takes a free one [sip.listen]."
+)
+@click.option("--rtp-ports", metavar="A-B", help="UDP ports for sound [media.rtp_ports].")
+@click.option(
+    "--agent", metavar="NAME", help="Answers every number: echo, tone or scripted [agents.default]."
+)
+@click.option(
+    "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."
+)
+def serve(
+    config: Path | None,
+    data_dir: str | None,
+    sip: str | None,
+    rtp_ports: str | None,
+    agent: str | None,
+    _json: bool,
+) -> None:
+    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does.
+
+    The first signal lets running calls finish, for server.drain_s at most; the second ends them at once.
+    """
+    flags = {
+        "server.data_dir": ("--data-dir", data_dir),
+        "sip.listen": ("--sip", sip),
+        "media.rtp_ports": ("--rtp-ports", rtp_ports),
+        "agents.default": ("--agent", agent),
+    }
+    given = {key: (flag, value) for key, (flag, value) in flags.items() if value is not None}
+    if agent is not None:  # "every number": also those that the file gives to somebody else
+        given["agents.numbers"] = ("--agent", "{}")
+    settings = load(config, os.environ, given)
+    with logging_to(level=settings.server.log_level):
+        server = Server(settings, clock=SystemClock(), tokens=SystemTokens(), open_engine=native_engine)
+        trio.run(partial(run_server, server, _announce))
+
+
+def _announce(ready: Ready) -> None:
+    print_json(
+        {
+            "event": "ready",
+            "sip": str(HostPort(*ready.sip)),
+            "rtp": f"{ready.rtp_host}:{ready.rtp_ports}",
+            "pid": ready.pid,
+        }
+    )

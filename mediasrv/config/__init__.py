@@ -1,0 +1,34 @@
+"""What the operator decides: one TOML file, environment variables over it, flags over both.
+
+`settings` says what there is to decide, with types, limits and defaults; `load` reads the three sources into it and
+names file, key, value and remedy when something is wrong; `reference` prints the list of keys for people.
+"""
+
+from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
+from mediasrv.config.settings import (
+    AgentsSettings,
+    CallsSettings,
+    MediaSettings,
+    ServerSettings,
+    Settings,
+    SipSettings,
+    TrunkSettings,
+)
+
+__all__ = [
+    "CONFIG_FILE_VARIABLE",
+    "ENVIRONMENT_PREFIX",
+    "AgentsSettings",
+    "CallsSettings",
+    "Host",
+    "HostPort",
+    "MediaSettings",
+    "Network",
+    "PortRange",
+    "ServerSettings",
+    "Settings",
+    "SipSettings",
+    "TrunkSettings",
+    "load",
+]

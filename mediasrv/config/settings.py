@@ -1,0 +1,194 @@
+"""Everything that can be set, with its type, its limits and the default that makes `mediasrv serve` work at once.
+
+The defaults are the embedded server: loopback only, no password, nothing fetched. A setting's description stands
+beside it, because docs/configuration.md is printed from here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+
+
+class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """The process."""
+
+    data_dir: Annotated[
+        str, Meta(description="Directory for timelines and records; made when missing.", min_length=1)
+    ] = "data"
+    drain_s: Annotated[
+        float,
+        Meta(
+            description="How long running calls may go on after SIGTERM, before they are ended.",
+            ge=0,
+            le=86_400,
+        ),
+    ] = 30.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least level that is logged to stderr."),
+    ] = "info"
+
+
+class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Signalling."""
+
+    listen: Annotated[
+        HostPort, Meta(description="UDP address and port for SIP; port 0 takes a free one and says which.")
+    ] = HostPort("127.0.0.1", 5060)
+    advertised: Annotated[
+        Host,
+        Meta(
+            description="IP address that peers are told, in SIP and SDP, when it is not the one listened on."
+        ),
+    ] = Host()
+
+
+class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sound: ports, the engine's thread, what it does to what it hears."""
+
+    host: Annotated[
+        Host, Meta(description="IP address that RTP is received on; empty: the one of `sip.listen`.")
+    ] = Host()
+    rtp_ports: Annotated[
+        PortRange, Meta(description="UDP ports for RTP, first and last; each call takes an even one.")
+    ] = PortRange(20_000, 29_999)
+    policy: Annotated[
+        Literal["best", "fifo", "slice", "normal"],
+        Meta(
+            description="Scheduling of the engine's thread; `best` takes the first of the others that is permitted."
+        ),
+    ] = "best"
+    cpu: Annotated[
+        int,
+        Meta(
+            description="Processor that the engine's thread is pinned to; -1 leaves the choice to it.",
+            ge=-1,
+            le=4_095,
+        ),
+    ] = -1
+    capacity: Annotated[
+        int,
+        Meta(
+            description="Streams in the preallocated pool: more calls than this are refused with 503.",
+            ge=1,
+            le=4_096,
+        ),
+    ] = 256
+    aec: Annotated[bool, Meta(description="Cancel the echo of the agent's own voice in what is heard.")] = (
+        True
+    )
+    ns: Annotated[bool, Meta(description="Suppress noise in what is heard.")] = True
+    media_timeout_ms: Annotated[
+        int,
+        Meta(description="A call that receives no RTP for this long is ended; 0: never.", ge=0, le=3_600_000),
+    ] = 20_000
+
+
+class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Each call, whoever answers it."""
+
+    max_length_s: Annotated[
+        float, Meta(description="A call that lasts longer is ended.", gt=0, le=86_400)
+    ] = 3_600.0
+    language: Annotated[str, Meta(description="Language that callers speak, as in `en`.", min_length=2)] = (
+        "en"
+    )
+    interruptible: Annotated[
+        bool, Meta(description="Whether a caller may interrupt the agent by speaking.")
+    ] = True
+    unbroken_ms: Annotated[
+        int,
+        Meta(
+            description="Unbroken speech over the agent that counts as an interruption, words or not.",
+            ge=50,
+            le=5_000,
+        ),
+    ] = 450
+    undecided_ms: Annotated[
+        int,
+        Meta(description="The longest that the agent's voice is held without a decision.", ge=100, le=5_000),
+    ] = 700
+    shortest_pause_ms: Annotated[
+        int, Meta(description="Silence that ends the caller's turn after a whole sentence.", ge=50, le=5_000)
+    ] = 200
+    ordinary_pause_ms: Annotated[
+        int,
+        Meta(description="Silence that ends the caller's turn when the words do not tell.", ge=50, le=10_000),
+    ] = 500
+    longest_pause_ms: Annotated[
+        int, Meta(description="Silence that ends the caller's turn whatever was said.", ge=100, le=20_000)
+    ] = 1_200
+    prompt_ms: Annotated[
+        int,
+        Meta(
+            description="Silence after which the agent asks whether the caller is there.",
+            ge=1_000,
+            le=3_600_000,
+        ),
+    ] = 8_000
+
+    def __post_init__(self) -> None:
+        if not self.shortest_pause_ms <= self.ordinary_pause_ms <= self.longest_pause_ms:
+            raise ValueError(
+                "shortest_pause_ms, ordinary_pause_ms and longest_pause_ms must rise, in this order"
+            )
+        if self.undecided_ms < self.unbroken_ms:
+            raise ValueError("undecided_ms must not be less than unbroken_ms")
+
+
+class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who answers."""
+
+    default: Annotated[
+        str,
+        Meta(
+            description="Agent for every number that `agents.numbers` does not name; empty: such calls get 404."
+        ),
+    ] = "scripted"
+    numbers: Annotated[
+        dict[str, str], Meta(description="Called number (the user part of the request URI) to agent name.")
+    ] = field(default_factory=dict)
+    script: Annotated[
+        str, Meta(description="TOML file of the `scripted` agent; empty: the demonstration that is built in.")
+    ] = ""
+    voice: Annotated[
+        str, Meta(description="Voice of the `scripted` agent; empty: the one that its script names.")
+    ] = ""
+
+    def agent_for(self, number: str) -> str | None:
+        return self.numbers.get(number, self.default) or None
+
+
+class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where calls may come from."""
+
+    sources: Annotated[
+        tuple[Network, ...],
+        Meta(description="Addresses and blocks whose calls are taken without a password."),
+    ] = ()
+
+    def admits(self, host: str) -> bool:
+        return any(network.holds(host) for network in self.sources)
+
+
+def _loopback_trunk() -> dict[str, TrunkSettings]:
+    return {"local": TrunkSettings(sources=(Network.parse("127.0.0.0/8"), Network.parse("::1/128")))}
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All sections; `Settings()` is the embedded server."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    sip: SipSettings = field(default_factory=SipSettings)
+    media: MediaSettings = field(default_factory=MediaSettings)
+    calls: CallsSettings = field(default_factory=CallsSettings)
+    agents: AgentsSettings = field(default_factory=AgentsSettings)
+    trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
+
+    def trunk_of(self, host: str) -> str | None:
+        """The name of the first trunk that calls from `host` belong to."""
+        return next((name for name, trunk in self.trunks.items() if trunk.admits(host)), None)

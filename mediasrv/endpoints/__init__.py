@@ -1,0 +1,25 @@
+"""Where the outside reaches us: sockets in trio around the protocol cores, which know nothing of either.
+
+A shell here reads a socket, tells its core what came and what time it is, sends what the core wants sent, and hands
+each event to the call it belongs to. It decides nothing that an RFC decides.
+"""
+
+from mediasrv.endpoints.datagram import (
+    DatagramSocket,
+    SocketFactory,
+    TrioDatagramSocket,
+    open_datagram_socket,
+)
+from mediasrv.endpoints.sip import SipEndpoint
+from mediasrv.endpoints.sip_call import CallEnd, CallGone, SipCall
+
+__all__ = [
+    "CallEnd",
+    "CallGone",
+    "DatagramSocket",
+    "SipCall",
+    "SipEndpoint",
+    "SocketFactory",
+    "TrioDatagramSocket",
+    "open_datagram_socket",
+]

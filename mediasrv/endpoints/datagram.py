@@ -1,0 +1,72 @@
+"""A UDP socket as the endpoints use it; the simulation brings one of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Protocol, Self
+
+import trio
+
+Address = tuple[str, int]
+
+DATAGRAM_BYTES_MAX = 65_535
+RECEIVE_BUFFER_BYTES = 2**20  # some thousand requests: a burst waits here while Python is busy elsewhere
+
+
+class DatagramSocket(Protocol):
+    @property
+    def local(self) -> Address: ...
+
+    async def receive(self) -> tuple[bytes, Address]:
+        """The next datagram and its sender; raises OSError for what the network reported instead."""
+
+    async def send(self, data: bytes, to: Address) -> None:
+        """Sends, or raises OSError; nothing is tried twice."""
+
+    def close(self) -> None: ...
+
+
+SocketFactory = Callable[[Address], Awaitable[DatagramSocket]]
+
+
+class TrioDatagramSocket:
+    """The real one."""
+
+    def __init__(self, bound: trio.socket.SocketType) -> None:
+        self._socket = bound
+
+    @classmethod
+    async def open(cls, local: Address) -> Self:
+        """Binds to `local`, whose host is numeric; port 0 takes a free one. Raises OSError."""
+        version = ipaddress.ip_address(local[0]).version
+        family = socket.AF_INET6 if version == 6 else socket.AF_INET
+        bound = trio.socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            await bound.bind(local)
+        except BaseException:
+            bound.close()
+            raise
+        return cls(bound)
+
+    @property
+    def local(self) -> Address:
+        host, port = self._socket.getsockname()[:2]
+        return host, port
+
+    async def receive(self) -> tuple[bytes, Address]:
+        data, source = await self._socket.recvfrom(DATAGRAM_BYTES_MAX)
+        return data, (source[0], source[1])
+
+    async def send(self, data: bytes, to: Address) -> None:
+        await self._socket.sendto(data, to)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+async def open_datagram_socket(local: Address) -> DatagramSocket:
+    """The SocketFactory of the real world."""
+    return await TrioDatagramSocket.open(local)

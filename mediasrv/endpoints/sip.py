@@ -1,0 +1,202 @@
+"""SIP on a UDP socket: one task drives the user agent, and calls come out of `incoming`.
+
+The loop waits for a datagram or the core's next deadline, whichever is first. What a call does to the core in
+between is sent by the task that did it, and moves the loop's deadline. Neither a fault in the core nor an error of
+the socket ends the loop quietly: each is counted and logged, and only a row of them without a success in between
+ends it, loudly.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+from collections import deque
+
+import trio
+
+from mediasrv.clock import Clock
+from mediasrv.endpoints.datagram import Address, DatagramSocket
+from mediasrv.endpoints.sip_call import HeaderLines, SipCall
+from mediasrv.sip.agent import UserAgent
+from mediasrv.sip.events import Cancelled, EndCause, Ended, IncomingCall, Rejected, SipCallId, SipEvent
+from mediasrv.sip.uri import Uri
+from mediasrv.telemetry import Counters
+
+WAITING_CALLS_MAX = 256
+FAULTS_IN_A_ROW_MAX = 20
+RETRY_AFTER_S = 5
+
+_log = logging.getLogger(__name__)
+
+
+class SipEndpoint:
+    """One socket, one user agent, all calls over them."""
+
+    def __init__(
+        self, socket: DatagramSocket, user_agent: UserAgent, clock: Clock, counters: Counters | None = None
+    ) -> None:
+        self.counters = Counters() if counters is None else counters
+        self._socket, self._core, self._clock = socket, user_agent, clock
+        self._calls: dict[SipCallId, SipCall] = {}
+        self._outbox: deque[tuple[bytes, Address]] = deque()
+        self._patience = trio.CancelScope()
+        self._left = trio.Event()
+        self._faults_in_a_row = 0
+        # Full: the caller is told 503 at once. Nobody waits for a server that does not even look.
+        self._arrivals, self._incoming = trio.open_memory_channel[SipCall](WAITING_CALLS_MAX)
+
+    @property
+    def local(self) -> Address:
+        return self._socket.local
+
+    @property
+    def live_calls(self) -> int:
+        return len(self._calls)
+
+    def incoming(self) -> trio.MemoryReceiveChannel[SipCall]:
+        """Calls that nobody has looked at yet, oldest first; 100 Trying has been sent."""
+        return self._incoming
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Drives the core until cancelled; every call that is still there then is told that it is over."""
+        task_status.started()
+        try:
+            while True:
+                await self._step()
+        finally:
+            self._arrivals.close()
+            for call in list(self._calls.values()):
+                call.deliver(Ended(call.id, EndCause.TRANSPORT, "the endpoint was closed"))
+            self._calls.clear()
+
+    async def call(
+        self,
+        target: Uri,
+        *,
+        destination: Address,
+        from_uri: Uri,
+        body: bytes = b"",
+        headers: HeaderLines = (),
+    ) -> SipCall:
+        """Calls out; the answer comes through the call's `wait_answered`."""
+        call_id = self._core.invite(
+            target,
+            destination=destination,
+            from_uri=from_uri,
+            body=body,
+            now=self._clock.now(),
+            headers=headers,
+        )
+        call = self._calls[call_id] = SipCall(call_id, self, destination)
+        await self._follow_up()
+        return call
+
+    async def respond(
+        self,
+        call: SipCallId,
+        status: int,
+        *,
+        reason: str | None = None,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+    ) -> None:
+        self._core.respond(call, status, self._clock.now(), reason=reason, headers=headers, body=body)
+        await self._follow_up()
+
+    async def acknowledge(self, call: SipCallId, body: bytes) -> None:
+        self._core.acknowledge(call, self._clock.now(), body=body)
+        await self._follow_up()
+
+    async def cancel(self, call: SipCallId) -> None:
+        self._core.cancel(call, self._clock.now())
+        await self._follow_up()
+
+    async def bye(self, call: SipCallId, reason: str = "") -> None:
+        self._core.bye(call, self._clock.now(), reason=reason)
+        await self._follow_up()
+
+    def forget(self, call: SipCallId) -> None:
+        """The core has no more to say about this call."""
+        self._calls.pop(call, None)
+        self._left.set()
+
+    async def _step(self) -> None:
+        """One wait, and everything that follows from it."""
+        with trio.CancelScope(deadline=self._deadline()) as self._patience:
+            await self._receive()
+        try:
+            self._core.handle_deadline(self._clock.now())
+        except Exception:
+            if not self._bears("deadline"):
+                raise
+        await self._follow_up()
+
+    async def _receive(self) -> None:
+        try:
+            data, source = await self._socket.receive()
+        except OSError as error:
+            # ICMP "port unreachable" arrives here on some systems: an answer to an earlier datagram, not our end.
+            self.counters.count("sip_socket_error", _name(error))
+            if error.errno != errno.ECONNREFUSED and not self._bears("receive"):
+                raise
+            return
+        try:
+            self._core.receive(data, source, self._clock.now())
+        except Exception:
+            if not self._bears("datagram"):
+                raise
+        else:
+            self._faults_in_a_row = 0
+
+    async def _follow_up(self) -> None:
+        """Hands on what the core has to tell, and sends what it has to send."""
+        while (event := self._core.next_event()) is not None:
+            self._dispatch(event)
+        self._outbox += self._core.datagrams_to_send(self._clock.now())
+        self._patience.deadline = self._deadline()
+        while self._outbox:
+            data, to = self._outbox.popleft()
+            try:
+                await self._socket.send(data, to)
+            except OSError as error:  # unreachable, refused, too big: the transaction's timers will notice
+                self.counters.count("sip_not_sent", _name(error))
+
+    def _dispatch(self, event: SipEvent) -> None:
+        if isinstance(event, IncomingCall):
+            self._arrive(event)
+            return
+        call = self._calls.get(event.call)
+        if call is None:
+            self.counters.count("sip_event_without_call", type(event).__name__)
+            return
+        if isinstance(event, Cancelled | Rejected | Ended):
+            self.forget(event.call)
+        call.deliver(event)
+
+    def _arrive(self, event: IncomingCall) -> None:
+        call = SipCall(event.call, self, event.source, event.request)
+        try:
+            self._arrivals.send_nowait(call)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            self.counters.count("sip_refused", "nobody_looks")
+            retry = [("Retry-After", str(RETRY_AFTER_S))]
+            self._core.respond(event.call, 503, self._clock.now(), headers=retry)
+        else:
+            self._calls[event.call] = call
+
+    def _deadline(self) -> float:
+        """The core's next deadline, on trio's clock."""
+        due = self._core.next_deadline()
+        return math.inf if due is None else trio.current_time() + max(0.0, due - self._clock.now())
+
+    def _bears(self, where: str) -> bool:
+        """Our own mistake, or the socket's: what met it is lost, the calls are not. False at the end of a row."""
+        self.counters.count("sip_fault", where)
+        self._faults_in_a_row += 1
+        _log.exception("fault in the SIP endpoint", extra={"where": where})
+        return self._faults_in_a_row < FAULTS_IN_A_ROW_MAX
+
+
+def _name(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, "unknown")

@@ -1,0 +1,170 @@
+"""One SIP call as its owner sees it: await what the other side does, say what we do.
+
+The core's events arrive through `deliver`, at once and in order, so what a method finds is what the core knows. A
+call ends once, and everything that waits on it then returns or raises `CallGone`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import trio
+
+from mediasrv.endpoints.datagram import Address
+from mediasrv.errors import RemoteError
+from mediasrv.sip.errors import WrongState
+from mediasrv.sip.events import (
+    Acknowledged,
+    Answered,
+    Cancelled,
+    EndCause,
+    Ended,
+    Progress,
+    Reinvite,
+    Rejected,
+    SipCallId,
+    SipEvent,
+)
+from mediasrv.sip.message import Request
+
+CallEnd = Cancelled | Rejected | Ended
+HeaderLines = Sequence[tuple[str, str]]
+
+
+class CallGone(RemoteError):
+    """The call ended while we wanted something of it."""
+
+    def __init__(self, end: CallEnd) -> None:
+        self.end = end
+        super().__init__(f"the call is over: {end}")
+
+
+class Signalling(Protocol):
+    """What a call needs of its endpoint: each does one thing to the core and sends what comes of it."""
+
+    async def respond(
+        self, call: SipCallId, status: int, *, reason: str | None, headers: HeaderLines, body: bytes
+    ) -> None: ...
+    async def acknowledge(self, call: SipCallId, body: bytes) -> None: ...
+    async def cancel(self, call: SipCallId) -> None: ...
+    async def bye(self, call: SipCallId, reason: str) -> None: ...
+    def forget(self, call: SipCallId) -> None: ...
+
+
+class SipCall:
+    """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`."""
+
+    def __init__(
+        self, call_id: SipCallId, signalling: Signalling, remote: Address, request: Request | None = None
+    ) -> None:
+        self.id, self.remote, self.request = call_id, remote, request
+        self.progress: Progress | None = None
+        self.answered = False
+        self.end: CallEnd | None = None
+        self._signalling = signalling
+        self._over = trio.Event()
+        self._settled = trio.Event()  # what we wait for now has come: an ACK, an answer, the end
+        self._body = b""
+        # The core lets one re-INVITE be open at a time, so one place is enough; nothing is ever dropped here.
+        self._reinvites_in, self._reinvites = trio.open_memory_channel[bytes](1)
+
+    @property
+    def offer(self) -> bytes:
+        """The caller's session description; empty when the offer is to be ours."""
+        return self.request.body if self.request else b""
+
+    def deliver(self, event: SipEvent) -> None:
+        """Takes an event of the core's about this call."""
+        if self.end is not None:
+            return
+        match event:
+            case Cancelled() | Rejected() | Ended():
+                self.end = event
+                self._over.set()
+                self._settled.set()
+                self._reinvites_in.close()
+            case Acknowledged(body=body) | Answered(body=body):
+                self._body = body
+                self._settled.set()
+            case Reinvite(body=body):
+                self._reinvites_in.send_nowait(body)
+            case Progress():
+                self.progress = event
+
+    async def ring(self, status: int = 180, body: bytes = b"") -> None:
+        await self._respond(status, body=body)
+
+    async def answer(self, body: bytes) -> bytes:
+        """Picks up with our session description and waits for the ACK; returns what the ACK carried."""
+        return await self._accept(body)
+
+    async def reject(self, status: int, *, reason: str | None = None, headers: HeaderLines = ()) -> None:
+        """Declines; a call that is over already is left alone."""
+        try:
+            await self._respond(status, reason=reason, headers=headers)
+        except CallGone:
+            return
+        self._signalling.forget(self.id)
+        self.deliver(Ended(self.id, EndCause.LOCAL, reason or str(status)))
+
+    async def wait_reinvite(self) -> bytes:
+        """The next re-INVITE's offer (empty: ours is asked for); `accept_reinvite` or `refuse_reinvite` follows."""
+        try:
+            return await self._reinvites.receive()
+        except trio.EndOfChannel:
+            raise CallGone(await self.wait_ended()) from None
+
+    async def accept_reinvite(self, body: bytes) -> bytes:
+        """Agrees, and waits for the ACK; returns what it carried."""
+        return await self._accept(body)
+
+    async def refuse_reinvite(self, status: int) -> None:
+        await self._respond(status)
+
+    async def wait_answered(self) -> bytes:
+        """Our call was taken: the other side's session description. Raises CallGone when it was not."""
+        await self._settle()
+        self.answered = True
+        return self._body
+
+    async def acknowledge(self, body: bytes) -> None:
+        """Our answer to the offer that came in the 200, when we called without one."""
+        await self._signalling.acknowledge(self.id, body)
+
+    async def cancel(self) -> None:
+        """Gives up a call of ours that was not answered."""
+        await self._signalling.cancel(self.id)
+
+    async def bye(self, reason: str = "") -> None:
+        """Ends the call in whatever state it is; idempotent. `reason` becomes the Reason header."""
+        await self._signalling.bye(self.id, reason)
+
+    async def wait_ended(self) -> CallEnd:
+        await self._over.wait()
+        assert self.end is not None
+        return self.end
+
+    async def _accept(self, body: bytes) -> bytes:
+        self._settled = trio.Event()
+        await self._respond(200, body=body)
+        self.answered = True
+        await self._settle()
+        return self._body
+
+    async def _settle(self) -> None:
+        await self._settled.wait()
+        if self.end is not None:
+            raise CallGone(self.end)
+
+    async def _respond(
+        self, status: int, *, reason: str | None = None, headers: HeaderLines = (), body: bytes = b""
+    ) -> None:
+        if self.end is not None:
+            raise CallGone(self.end)
+        try:
+            await self._signalling.respond(self.id, status, reason=reason, headers=headers, body=body)
+        except WrongState:
+            if self.end is not None:  # it ended while what we had to say was on its way to the core
+                raise CallGone(self.end) from None
+            raise

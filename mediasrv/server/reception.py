@@ -1,0 +1,152 @@
+"""What becomes of one INVITE: refused with the status that says why, or a call with everything it needs.
+
+Whatever goes wrong in a call is that call's own misfortune. `receive` is the barrier: it lets nothing out but
+cancellation, and it leaves nothing behind: no stream, no port, no reservation, no dialog.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import trio
+
+from mediasrv.call import Agent, CallServices, run_call
+from mediasrv.config import Settings
+from mediasrv.endpoints import SipCall
+from mediasrv.errors import AtCapacity
+from mediasrv.ids import DEFAULT_TENANT, CallId
+from mediasrv.legs import CallInfo, Ending
+from mediasrv.legs.sip import REASONS, LegMedia, OfferUnacceptable, SipLeg
+from mediasrv.media import EngineFace
+from mediasrv.server import wiring
+from mediasrv.server.admission import FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.telemetry import Counters, Timeline, concerning
+
+FAREWELL_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all calls share."""
+
+    settings: Settings
+    engine: EngineFace
+    agents: Mapping[str, Agent]
+    services: CallServices
+    counters: Counters
+    advertised: str
+
+
+class Reception:
+    """Takes calls from the endpoint, and knows which are live."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._live: dict[CallId, SipCall] = {}
+        self._left = trio.Event()
+        self._groups = 0
+        self.draining = False
+
+    @property
+    def live_calls(self) -> int:
+        return len(self._live)
+
+    async def wait_empty(self) -> None:
+        while self._live:
+            self._left = trio.Event()
+            await self._left.wait()
+
+    async def receive(self, call: SipCall) -> None:
+        """The whole life of one incoming call."""
+        call_id = CallId(self._house.services.tokens.token())
+        with concerning(call=call_id, tenant=DEFAULT_TENANT):
+            self._live[call_id] = call
+            try:
+                await self._serve(call, call_id)
+            except* Exception as fault:
+                await self._give_up(call, call_id, fault)
+            finally:
+                del self._live[call_id]
+                self._left.set()
+
+    async def _serve(self, call: SipCall, call_id: CallId) -> None:
+        settings = self._house.settings
+        decision = admit(call.remote[0], called_number(call), settings, draining=self.draining)
+        if isinstance(decision, Refusal):
+            await self._refuse(call, decision)
+            return
+        agent = self._house.agents[decision.agent]
+        try:
+            leg = await self._open_leg(call, describe(call, call_id, decision), agent)
+        except AtCapacity as full:
+            await self._refuse(call, at_capacity(full.retry_after_s))
+        except OfferUnacceptable as error:
+            await self._refuse(call, unacceptable(error.status))
+        else:
+            await self._run(leg, agent)
+
+    async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:
+        house, media = self._house, self._house.settings.media
+        reservation = house.engine.reserve(wiring.cost(agent.needs, house.settings))
+        self._groups += 1
+        wishes = LegMedia(
+            host=house.advertised,
+            aec=media.aec and agent.needs.aec,
+            ns=media.ns and agent.needs.ns,
+            vad=agent.needs.vad,
+            media_timeout_ms=media.media_timeout_ms,
+        )
+        try:
+            return await SipLeg.open(call, info, house.engine, reservation, wishes, group=self._groups)
+        except BaseException:
+            reservation.release()
+            raise
+
+    async def _run(self, leg: SipLeg, agent: Agent) -> None:
+        self._house.counters.count("calls", "taken")
+        async with leg:
+            record = await run_call(leg, agent, self._house.services)
+        self._house.counters.count("calls_ended", record.ending)
+        _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
+
+    async def _refuse(self, call: SipCall, refusal: Refusal) -> None:
+        self._house.counters.count("calls_refused", refusal.why)
+        _log.info(
+            "call refused", extra={"why": refusal.why, "status": refusal.status, "remote": call.remote[0]}
+        )
+        await call.reject(refusal.status, headers=refusal.headers)
+
+    async def _give_up(self, call: SipCall, call_id: CallId, fault: BaseException) -> None:
+        """The call is over by our own fault: the caller is told, and the record says so."""
+        house = self._house
+        house.counters.count("calls_ended", "fault")
+        _log.error("fault in a call", exc_info=fault)
+        Timeline(house.services.sink, house.services.clock, call_id, DEFAULT_TENANT).note(
+            "fault", error=repr(fault)
+        )
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
+            if call.answered:
+                await call.bye(REASONS[Ending.FAULT])
+            else:
+                await call.reject(FAULT.status)
+
+
+def called_number(call: SipCall) -> str:
+    return call.request.uri.user_text if call.request else ""
+
+
+def describe(call: SipCall, call_id: CallId, admission: Admission) -> CallInfo:
+    assert call.request is not None
+    return CallInfo(
+        id=call_id,
+        caller=call.request.from_.uri.user_text,
+        called=called_number(call),
+        trunk=admission.trunk,
+        tenant=DEFAULT_TENANT,
+        remote=f"{call.remote[0]}:{call.remote[1]}",
+        headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
+    )

@@ -1,0 +1,93 @@
+"""From settings to what the rooms are built with: each room knows its own settings, and only this file knows all."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from mediasrv.call import (
+    Agent,
+    AgentSettings,
+    CallSettings,
+    Interruptibility,
+    MediaNeeds,
+    Patience,
+    build_agent,
+)
+from mediasrv.config import Settings
+from mediasrv.errors import ConfigError
+from mediasrv.ids import TokenSource
+from mediasrv.media import Cost, EngineFace
+from mediasrv.media.engine import Engine, EngineSettings
+from mediasrv.media.ports import PortRange
+from mediasrv.media.scheduling import Policy
+
+# Thousandths of a core that one stream takes, with echo cancelling and noise suppression and without (docs/bench.md).
+FULL_MILLICORES = 2.8
+PLAIN_MILLICORES = 0.5
+
+
+def call_settings(settings: Settings) -> CallSettings:
+    calls = settings.calls
+    return CallSettings(
+        language=calls.language,
+        max_length_s=calls.max_length_s,
+        interruptibility=Interruptibility(
+            enabled=calls.interruptible, unbroken_ms=calls.unbroken_ms, undecided_ms=calls.undecided_ms
+        ),
+        patience=Patience(
+            shortest_ms=calls.shortest_pause_ms,
+            ordinary_ms=calls.ordinary_pause_ms,
+            longest_ms=calls.longest_pause_ms,
+            prompt_ms=calls.prompt_ms,
+        ),
+    )
+
+
+def agents(settings: Settings) -> dict[str, Agent]:
+    """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
+    told = AgentSettings(script=settings.agents.script, voice=settings.agents.voice)
+    places = {f"agents.numbers.{number}": name for number, name in settings.agents.numbers.items()}
+    if settings.agents.default:
+        places["agents.default"] = settings.agents.default
+    built: dict[str, Agent] = {}
+    for key, name in places.items():
+        try:
+            built[name] = built.get(name) or build_agent(name, told)
+        except ConfigError as error:
+            raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
+    return built
+
+
+def cost(needs: MediaNeeds, settings: Settings) -> Cost:
+    full = (needs.aec and settings.media.aec) or (needs.ns and settings.media.ns)
+    return Cost(streams=1, millicores=FULL_MILLICORES if full else PLAIN_MILLICORES)
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    media = settings.media
+    return EngineSettings(
+        capacity=media.capacity,
+        host=media_host(settings),
+        ports=PortRange(media.rtp_ports.first, media.rtp_ports.last),
+        policy=Policy[media.policy.upper()],
+        cpu="spare" if media.cpu < 0 else media.cpu,
+    )
+
+
+def native_engine(settings: Settings, tokens: TokenSource) -> EngineFace:
+    """The engine that hears and speaks on real sockets, with a thread of its own."""
+    return Engine(engine_settings(settings), tokens=tokens)
+
+
+def media_host(settings: Settings) -> str:
+    """Where RTP is received."""
+    return settings.media.host.text or settings.sip.listen.host
+
+
+def advertised_host(settings: Settings, listening: str) -> str:
+    """The address that peers are told; there is no telling "everywhere"."""
+    host = settings.sip.advertised.text or listening
+    if ipaddress.ip_address(host).is_unspecified:
+        problem = f"must be set to the address that peers reach, because {host} is listened on"
+        raise ConfigError("sip.advertised", problem, value="")
+    return host

@@ -1,0 +1,62 @@
+import io
+import json
+import logging
+import queue
+
+from mediasrv.telemetry import concerning, logging_to
+from mediasrv.telemetry.logs import BoundedQueueHandler
+
+
+def lines_of(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_is_json_and_says_whose_it_is() -> None:
+    stream = io.StringIO()
+    with logging_to(stream), concerning(call="c1", tenant="t1"):
+        with concerning(turn="u1"):
+            logging.getLogger("mediasrv.call").info("cut off", extra={"heard_ms": 320})
+        logging.getLogger("mediasrv.call").info("again")
+    first, second = lines_of(stream)
+    assert {
+        "level": "info",
+        "room": "call",
+        "event": "cut off",
+        "call": "c1",
+        "tenant": "t1",
+    }.items() <= first.items()
+    assert (first["turn"], first["heard_ms"]) == ("u1", 320)
+    assert "turn" not in second
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = io.StringIO()
+    with logging_to(stream, "warning"):
+        logging.getLogger("mediasrv").info("quiet")
+        logging.getLogger("mediasrv").warning("loud")
+    assert [line["event"] for line in lines_of(stream)] == ["loud"]
+
+
+def test_an_exception_comes_with_its_traceback_on_the_same_line() -> None:
+    stream = io.StringIO()
+    with logging_to(stream):
+        try:
+            raise ValueError("wrong")
+        except ValueError:
+            logging.getLogger("mediasrv").exception("failed")
+    (line,) = lines_of(stream)
+    assert "ValueError: wrong" in str(line["error"])
+
+
+def test_a_field_that_json_does_not_know_is_written_as_text() -> None:
+    stream = io.StringIO()
+    with logging_to(stream):
+        logging.getLogger("mediasrv").info("odd", extra={"thing": object})
+    assert lines_of(stream)[0]["thing"] == "<class 'object'>"
+
+
+def test_a_reader_that_sleeps_costs_lines_and_never_waits() -> None:
+    handler = BoundedQueueHandler(queue.Queue(2))
+    for _ in range(5):
+        handler.handle(logging.makeLogRecord({"msg": "x"}))
+    assert handler.dropped == 3
