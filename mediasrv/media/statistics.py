@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mediasrv.media.scheduling import Policy
-from mediasrv_native.engine import NativeStatistics
+
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.engine import NativeStatistics
 
 BUCKETS_PER_OCTAVE = 4
 
