@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mediasrv.errors import LocalError
 from mediasrv.media.engine import Engine
 from tests.sim.network import Address, Network
 
@@ -19,11 +20,15 @@ class EngineThread:
 
     async def _wake(self) -> None:
         now_ns = self._agenda.clock.now_ns()
-        await self._engine.tick(now_ns)
-        for packet in self._engine.packets():
+        try:
+            await self._engine.tick(now_ns)
+            packets, next_ns = self._engine.packets(), self._engine.next_tick_ns()
+        except LocalError:  # the engine was closed: here its thread would have been joined
+            return
+        for packet in packets:
             self._network.send(packet.data, packet.stream.local, packet.to)
         idle_ns = 0 if self._engine.streams() else IDLE_NS
-        self._agenda.at(max(now_ns + idle_ns, self._engine.next_tick_ns()), self._wake)
+        self._agenda.at(max(now_ns + idle_ns, next_ns), self._wake)
 
     def _on_datagram(self, data: bytes, source: Address, to: Address) -> None:
         stream = next((stream for stream in self._engine.streams() if stream.local == to), None)

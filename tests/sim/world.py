@@ -60,7 +60,12 @@ class World:
                 await trio.testing.wait_all_tasks_blocked()
                 before = living_tasks()
                 caller = Caller(
-                    self.network, CALLER, SERVER, self.scenario.script, self.seed, skew_ppm=self.scenario.skew_ppm
+                    self.network,
+                    CALLER,
+                    SERVER,
+                    self.scenario.script,
+                    self.seed,
+                    skew_ppm=self.scenario.skew_ppm,
                 )
                 caller.dial()
                 with trio.move_on_after(self.scenario.limit_s) as limit:
@@ -100,7 +105,9 @@ class World:
         )
 
     def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
-        self._engine = Engine(EngineSettings(capacity=4, host=SERVER[0], cpu=None), manual=True, tokens=tokens)
+        self._engine = Engine(
+            EngineSettings(capacity=4, host=SERVER[0], cpu=None), manual=True, tokens=tokens
+        )
         return self._engine
 
     async def _open_socket(self, local: Address) -> DatagramSocket:
@@ -112,7 +119,12 @@ class World:
         for _ in range(SETTLING_S):
             await trio.sleep(1)
             statistics = server.statistics()
-            if not (statistics.live_calls or statistics.live_streams or statistics.live_dialogs or caller.leftovers()):
+            if not (
+                statistics.live_calls
+                or statistics.live_streams
+                or statistics.live_dialogs
+                or caller.leftovers()
+            ):
                 return
 
     def _leftovers(self, server: Server, before: Counter[str]) -> dict[str, list[str]]:
