@@ -1,7 +1,7 @@
 """SIP without I/O: messages, transactions, dialogs, and a user agent that is told the time and handed datagrams.
 
-Bytes go in with `receive`, come out of `datagrams_to_send`; what happened is told by `next_event`. The four tables
-of RFC 3261 are in tables.py, the limits of what a peer may cost us in limits.py.
+Bytes go in with `receive`, come out of `datagrams_to_send`; what happened is told by `next_event`. The four
+tables of RFC 3261 are in tables.py, the limits of what a peer may cost us in limits.py.
 """
 
 from mediasrv.sip.agent import SipStatistics, UserAgent

@@ -1,9 +1,9 @@
 """The user agent: SIP over datagrams as pure state.
 
-A datagram goes down through parse.py and screening.py to the transaction it repeats, the dialog it belongs to, or
-a call that it opens; responses go through their transaction to whoever asked. What is to be sent and what is to
-be told waits in queues until the shell fetches it. Refusals of strangers are answered without keeping any state
-(RFC 3261 section 8.2.7): one datagram out for one datagram in, to the host it came from.
+A datagram goes down through parse.py and screening.py to the transaction it repeats, the dialog it belongs
+to, or a call that it opens; responses go through their transaction to whoever asked. What is to be sent and
+what is to be told waits in queues until the shell fetches it. Refusals of strangers are answered without
+keeping any state (RFC 3261 section 8.2.7): one datagram out for one datagram in, to the host it came from.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class UserAgent:
         self._session(call).reinvite(body, now)
 
     def bye(self, call: SipCallId, now: float, *, reason: str = "") -> None:
-        """Ends the call in whatever state it is; does nothing when it is over. `reason` is for people to read."""
+        """Ends the call in whatever state it is, or does nothing. `reason`: a Reason header (RFC 3326)."""
         if call in self._core.calls:
             self._core.calls[call].bye(now, reason)
 

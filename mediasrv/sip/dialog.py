@@ -1,10 +1,11 @@
 """A dialog: the peer-to-peer relation that outlives its transactions (RFC 3261 section 12).
 
-Which datagram address a request inside a dialog goes to is decided here, too. The RFC says: to the first route,
-else to the remote target. But a Contact is only a claim: behind a NAT it names an address nobody can reach, and
-a liar may put a stranger's address there and have us send to it. So a peer that reached us directly is answered
-where it really is. Only when other hops stood between us (more Vias, or a recorded route) is the address believed
-as it is written, and only when it is an address: names are for the shell to resolve, once there is more than UDP.
+Which datagram address a request inside a dialog goes to is decided here, too. The RFC says: to the first
+route, else to the remote target. But a Contact is only a claim: behind a NAT it names an address nobody can
+reach, and a liar may put a stranger's address there and have us send to it. So a peer that reached us
+directly is answered where it really is. Only when other hops stood between us (more Vias, or a recorded
+route) is the address believed as it is written, and only when it is an address: names are for the shell to
+resolve, once there is more than UDP.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Header lines: order and spelling are kept, lookup knows neither case nor compact forms (RFC 3261 section 7.3).
 
-A `Field` pairs a name with the parser of its value, so that `headers.require(CSEQ)` is typed; a value is parsed
-at most once. Fields themselves are in fields.py.
+A `Field` pairs a name with the parser of its value, so that `headers.require(CSEQ)` is typed; a value is
+parsed at most once. Fields themselves are in fields.py.
 """
 
 from __future__ import annotations

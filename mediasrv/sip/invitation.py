@@ -1,8 +1,8 @@
 """A call of ours until somebody has answered it: progress, refusal, giving up, and forks.
 
-One INVITE can be answered by several phones, when a proxy on the way rings them all. The first 2xx wins the call;
-every other one opens a dialog that is acknowledged and hung up at once (RFC 3261 section 13.2.2.4). The same goes
-for a 2xx that crosses our CANCEL (9.1). A 2xx that comes again only gets its ACK again.
+One INVITE can be answered by several phones, when a proxy on the way rings them all. The first 2xx wins the
+call; every other one opens a dialog that is acknowledged and hung up at once (RFC 3261 section 13.2.2.4).
+The same goes for a 2xx that crosses our CANCEL (9.1). A 2xx that comes again only gets its ACK again.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mediasrv.sip.transaction import Transaction
 from mediasrv.sip.uri import Uri
 
 _STATUS_OF_FAILURE = {EndCause.TIMEOUT: 408, EndCause.TRANSPORT: 503}  # section 8.1.3.1
+DISMISS_REASON = 'SIP;cause=200;text="call completed elsewhere"'  # RFC 3326 section 3.1
 
 
 class Clock(Enum):
@@ -166,7 +167,7 @@ class Invitation:
         session = Session(self._core, self._core.next_call(), dialog)
         session.established = True
         self._acknowledge(session, b"")
-        session.dismiss(now, "answered elsewhere or cancelled")
+        session.dismiss(now, DISMISS_REASON)
         if not self._decided:
             self._refused(487, phrase(487), Headers())
 

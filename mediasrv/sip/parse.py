@@ -1,9 +1,9 @@
 """Datagrams to messages (RFC 3261 sections 7 and 18.3, RFC 4475).
 
-Strict where two readings would differ (numbers, duplicated single headers, the start line), tolerant where a
-message can mean only one thing (bare LF, odd spacing around colons, folding, lower-case names). What fails is
-`Malformed`; when enough of a broken *request* can be read to answer it, the exception is `MalformedRequest` and
-carries the headers that the answer has to copy.
+Strict where two readings would differ (numbers, duplicated single headers, the start line), tolerant where
+a message can mean only one thing (bare LF, odd spacing around colons, folding, lower-case names). What
+fails is `Malformed`; when enough of a broken *request* can be read to answer it, the exception is
+`MalformedRequest` and carries the headers that the answer has to copy.
 """
 
 from __future__ import annotations

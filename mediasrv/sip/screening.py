@@ -1,7 +1,8 @@
 """What a request must get past before anybody looks at what it wants (RFC 3261 section 8.2).
 
-Each check answers with a Refusal, or with None. They stand in the order of the RFC: method, headers, content.
-(Max-Forwards 0 passes: it forbids to forward, and this is where the request ends; RFC 4475 section 3.1.2.? zeromf.)
+Each check answers with a Refusal, or with None. They stand in the order of the RFC: method, headers,
+content. (Max-Forwards 0 passes: it forbids to forward, and this is where the request ends; RFC 4475 section
+3.1.2.? zeromf.)
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One call's dialog, from either side: answering INVITE and re-INVITE, waiting for ACK, hanging up.
 
-Two things are awaited at most: our decision about an INVITE of the peer's (`_pending`), and the peer's ACK to
-a 2xx of ours (`_answer`). The 2xx is repeated here and not by the transaction, because its ACK travels end to end
-(RFC 3261 section 13.3.1.4); without one the call is hung up after 64*T1.
+Two things are awaited at most: our decision about an INVITE of the peer's (`_pending`), and the peer's ACK
+to a 2xx of ours (`_answer`). The 2xx is repeated here and not by the transaction, because its ACK travels
+end to end (RFC 3261 section 13.3.1.4); without one the call is hung up after 64*T1.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.limits import Address
 from mediasrv.sip.message import Request, Response
-from mediasrv.sip.syntax import quote
 from mediasrv.sip.transaction import Transaction
 
+NO_ACK_REASON = 'SIP;cause=408;text="no ACK"'  # RFC 3326
+LOST_REASON = 'SIP;cause=481;text="dialog lost"'
 REASON_CHARACTERS = 200  # of a Reason header: it goes into records
 RETRY_AFTER_SPREAD_BITS = 3  # section 14.2: a random wait below 10 s
 
@@ -245,14 +246,14 @@ class Session:
             self._core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
         else:
             self._stop_answering()
-            self._hang_up(now, "no ACK", EndCause.NO_ACK)
+            self._hang_up(now, NO_ACK_REASON, EndCause.NO_ACK)
 
     # ---- ends
 
     def lost(self, cause: EndCause, now: float) -> None:
         """The peer does not know the dialog any more, or does not answer in it (12.2.1.2)."""
         if not self._closing:
-            self._hang_up(now, "dialog lost", cause)
+            self._hang_up(now, LOST_REASON, cause)
 
     def reoffered(self, event: ReinviteDone | None) -> None:
         """Our re-INVITE is decided; None when the call goes down with it."""
@@ -274,7 +275,7 @@ class Session:
         self._closing = True
         if self._pending is not None:
             self.respond(487, now)
-        headers = (("Reason", f"SIP;cause=200;text={quote(reason)}"),) if reason else ()
+        headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
         self._core.transactions.request(request, self.dialog.next_hop(), Farewell(self), now)
 

@@ -6,9 +6,9 @@ answer whenever the request comes again, and both remember for a while that they
 still wanders through the network is absorbed instead of being taken for something new.
 
 INVITE is unlike the rest, because a person may take a minute to answer it: the response is repeated by the
-server side (G, or by the dialog for a 2xx) until an ACK comes, and the request is not repeated any more after
-the first provisional response. RFC 6026 added the Accepted states: a 2xx does not end the transaction at once,
-else a repeated INVITE would look like a new call, and a second 2xx (a fork) would reach nobody.
+server side (G, or by the dialog for a 2xx) until an ACK comes, and the request is not repeated any more
+after the first provisional response. RFC 6026 added the Accepted states: a 2xx does not end the transaction
+at once, else a repeated INVITE would look like a new call, and a second 2xx (a fork) would reach nobody.
 
                 client            server                        client            server
     INVITE      CALLING           PROCEEDING        others      TRYING            TRYING
@@ -19,10 +19,10 @@ else a repeated INVITE would look like a new call, and a second 2xx (a fork) wou
               \\     /                \\     /                      |                 |
              TERMINATED             TERMINATED                  TERMINATED        TERMINATED
 
-How to read them: `steps[state][event]` is where to go and what to do on the way. `clocks[state]` are the timers
-that run in that state: entering it starts those that do not run yet, and stops all others. Every event that the
-network can cause is listed in every state, if only to say that nothing happens; a pair that is missing is a
-mistake of ours, and raises. Tests go through all pairs.
+How to read them: `steps[state][event]` is where to go and what to do on the way. `clocks[state]` are the
+timers that run in that state: entering it starts those that do not run yet, and stops all others. Every
+event that the network can cause is listed in every state, if only to say that nothing happens; a pair that
+is missing is a mistake of ours, and raises. Tests go through all pairs.
 
 Timers of reliable transports (which are zero) are left out: they come with TCP.
 """

@@ -26,10 +26,10 @@ def test_a_call_is_offered_answered_acknowledged_and_hung_up() -> None:
     net.run(1.0)
     assert net.alice.events[-1] == Answered(hers, ANSWER)
     assert net.bob.events[-1] == Acknowledged(incoming.call, b"")
-    net.alice.agent.bye(hers, net.now, reason="enough said")
+    net.alice.agent.bye(hers, net.now, reason='Q.850;cause=16;text="enough said"')
     net.run()
     assert net.alice.last(Ended).cause is EndCause.LOCAL
-    assert net.bob.last(Ended) == Ended(incoming.call, EndCause.BYE, 'SIP;cause=200;text="enough said"')
+    assert net.bob.last(Ended) == Ended(incoming.call, EndCause.BYE, 'Q.850;cause=16;text="enough said"')
     net.assert_nothing_left()
 
 
