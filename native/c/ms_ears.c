@@ -19,8 +19,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     ms_ears_ring_init(&e->ring, parts->blocks, parts->block_count, config->rate_hz);
     int status = ms_concealer_init(e->concealer, config->rate_hz);
     if (status == MS_OK && config->vad) status = ms_gate_init(&e->gate, config->rate_hz);
-    if (status == MS_OK && config->rate_hz != MS_EARS_RATE_HZ)
-        status = ms_resampler_init(&e->resampler, config->rate_hz, MS_EARS_RATE_HZ);
+    if (status == MS_OK) status = ms_resampler_init(&e->resampler, config->rate_hz, MS_EARS_RATE_HZ);
     if (status == MS_OK && parts->echo) {
         status = ms_echo_init(parts->echo, config->rate_hz, config->aec_tail_ms);
         if (status == MS_OK) e->echo = parts->echo;
@@ -98,10 +97,6 @@ void ms_ears_handle_deadline(ms_ears *e, int64_t now_ns) {
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
 
 static void deliver(ms_ears *e, const int16_t *half, uint32_t n, ms_span *span) {
-    if (e->rate_hz == MS_EARS_RATE_HZ) {
-        ms_ears_ring_put(&e->ring, half, span);
-        return;
-    }
     e->block_n += (uint32_t)ms_resampler_process(&e->resampler, half, n, e->block + e->block_n);
     if (e->block_n < MS_EARS_BLOCK) return;
     ms_ears_ring_put(&e->ring, e->block, span);

@@ -32,7 +32,7 @@ typedef struct ms_ears {
     uint8_t codec;
     int32_t rate_hz;
     ms_gate gate;
-    ms_resampler resampler;        /* unused when the codec's rate is the ears' */
+    ms_resampler resampler;
     ms_ears_ring ring;
     ms_events *events;
     ms_playout *playout;           /* speech onset acts on it */

@@ -1,0 +1,72 @@
+"""One core (native/c/ms_core.h), without an engine around it; times in ns, audio as bytes of int16."""
+
+from typing import NamedTuple
+
+Address = tuple[str, int]
+
+class CorePosition(NamedTuple):
+    generation: int
+    hold: int
+    wire: int
+    source: int
+    heard: int
+    heard_error: int
+    at_ns: int
+
+class CoreEvent(NamedTuple):
+    kind: int  # MS_EVENT_*, as mediasrv_native.engine names them
+    reason: int
+    code: int
+    hold: int
+    name: int
+    arg: int
+    at_ns: int
+    rtp_extended: int
+    position: CorePosition
+    remote: Address | None
+
+class CoreSpan(NamedTuple):
+    rtp_extended: int
+    at_ns: int
+    samples: int
+    flags: int
+
+def core_bytes(**settings: object) -> tuple[int, int]:
+    """What a core takes with its playout ring, and what the libraries allocate besides."""
+
+class Core:
+    """Settings are the fields of ms_config; a refused command raises NativeError."""
+
+    def __init__(self, *, seed: int = 0, **settings: object) -> None: ...
+    def receive(self, packet: bytes, source: Address, at_ns: int) -> bool:
+        """True when something urgent waits among the events."""
+    def tick(self, due_ns: int, now_ns: int | None = None) -> tuple[Address, bytes] | None: ...
+    def hold(
+        self, hold: int, lease_ms: int, now_ns: int, *, duck: bool = False, on_lease: int = 0
+    ) -> None: ...
+    def release(self, hold: int, now_ns: int, *, source: int = -1) -> None: ...
+    def flush(self, generation: int, now_ns: int) -> None: ...
+    def mark(self, generation: int, source: int, name: int, now_ns: int) -> None: ...
+    def set_remote(self, remote: Address, now_ns: int) -> None: ...
+    def set_direction(
+        self, now_ns: int, *, sending: bool | None = None, hearing: bool | None = None
+    ) -> None: ...
+    def apply_raw(
+        self, op: int, now_ns: int, *, flag: int = 0, generation: int = 0, hold: int = 0, arg: int = 0
+    ) -> int:
+        """Any command, however wrong; returns the status."""
+    def events(self) -> list[CoreEvent]: ...
+    @property
+    def urgent(self) -> bool: ...
+    def next_deadline(self) -> int: ...
+    def handle_deadline(self, now_ns: int) -> bool: ...
+    def position(self) -> CorePosition: ...
+    def statistics(self) -> dict[str, int | float]: ...
+    def play(
+        self, generation: int, pcm: bytes, *, lease_ms: int = 1500, on_onset: int = 1, on_lease: int = 0
+    ) -> int:
+        """Appends audio; returns how many samples had room."""
+    def finish(self, generation: int) -> None: ...
+    def room(self) -> int: ...
+    def read_ears(self, capacity: int = 16000) -> tuple[bytes, CoreSpan] | None: ...
+    def ears_readable(self) -> int: ...
