@@ -44,7 +44,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run_all(seeds: Sequence[int], processes: int, *, progress: bool) -> Iterator[Outcome]:
-    """In order of seed. Each process is a fresh interpreter with a hash seed of its own: order in sets must not show."""
+    """In order of seed. Each process is a fresh interpreter with hashes of its own: order in sets must not show."""
     if processes == 1:
         yield from map(run_seed, seeds)
         return

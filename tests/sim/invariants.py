@@ -85,6 +85,21 @@ def tools_have_results(trace: Trace) -> Iterator[str]:
                 yield f"turn {turn['turn']}: tool {tool['name']} was left {tool['outcome'] or 'without an outcome'}"
 
 
+INVARIANTS: tuple[Invariant, ...] = (
+    nothing_is_left,
+    nothing_was_logged_as_an_error,
+    packets_keep_their_cadence,
+    each_call_and_turn_is_recorded_once,
+    nothing_unheard_is_remembered,
+    tools_have_results,
+)
+
+
+def violations(trace: Trace) -> list[str]:
+    """All that was broken, in the order of the invariants."""
+    return [sentence for invariant in INVARIANTS for sentence in invariant(trace)]
+
+
 def words(text: object) -> list[str]:
     return str(text).split()
 

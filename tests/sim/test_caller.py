@@ -116,7 +116,7 @@ def test_a_lost_ack_and_a_lost_bye_are_sent_again() -> None:
         losses = [Lose(b"ACK", 2), Lose(b"BYE", 2)]
         return await telephone(agenda, [Cue(answered(4_000), HangUp())], losses=losses, seconds=50.0)
 
-    caller, machine = run(1, main)
+    caller, _ = run(1, main)
     assert caller.ending == "local"
     assert caller.leftovers() == {}
 

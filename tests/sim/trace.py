@@ -46,10 +46,12 @@ class Trace:
     logs: Sequence[str]  # what the server logged as an error
     ended_ns: int
     turn_steps: int = 0  # checkpoints that tasks inside a turn came by
+    injected: bool = False  # a turn was cancelled at one of them
 
     @property
-    def simulated_s(self) -> float:
-        return (self.ended_ns - BEGINNING_NS) / NS_PER_S
+    def call_s(self) -> float:
+        """Seconds of call that were simulated: from dialling to the caller's end."""
+        return (max(caller.over_ns for caller in self.callers) - BEGINNING_NS) / NS_PER_S
 
     def of(self, kind: Kind) -> list[tuple[str, Record]]:
         return [(witnessed.call, witnessed.record) for witnessed in self.records if witnessed.kind == kind]
