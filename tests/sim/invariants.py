@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from mediasrv.conversation.history import malformed
 from tests.sim.deterministic import BEGINNING_NS
 from tests.sim.network import Wired
 from tests.sim.trace import Trace
@@ -17,6 +18,7 @@ from tests.sim.trace import Trace
 MS = 1_000_000
 PTIME_NS = 20 * MS
 TICK_NS = PTIME_NS  # what was cancelled may still be in the tick that is being sent
+DECISIONS = {"confirm", "reject", "cancelled", "turn_ended", "call_ended"}
 HOLD_LIMIT_MS = 700 + 60  # the table's limit, a tick, and the engine's next slot
 
 Invariant = Callable[[Trace], Iterator[str]]
@@ -59,7 +61,7 @@ def each_call_and_turn_is_recorded_once(trace: Trace) -> Iterator[str]:
     for call in trace.calls():
         if records[call] != 1:
             yield f"call {call} has {records[call]} records"
-        turns = Counter(str(record["turn"]) for owner, record in trace.of("turn") if owner == call)
+        turns = Counter(str(record["number"]) for owner, record in trace.of("turn") if owner == call)
         yield from (f"turn {turn} has {count} records" for turn, count in turns.items() if count != 1)
         started = {str(entry["turn"]) for entry in trace.timeline(call) if entry["event"] == "turn_started"}
         if started != set(turns):
@@ -74,6 +76,52 @@ def nothing_unheard_is_remembered(trace: Trace) -> Iterator[str]:
             yield f"turn {turn['turn']}: heard {turn['heard']!r} is not how {turn['said']!r} begins"
         if turn["ending"] == "completed" and heard != said:
             yield f"turn {turn['turn']}: completed, but only {turn['heard']!r} of {turn['said']!r} was heard"
+
+
+def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
+    """Nothing audible leaves after the tick in which a turn was cancelled, until a later turn has a voice."""
+    for call in trace.calls():
+        entries = [(trace.at_ns(call, entry), entry) for entry in trace.timeline(call)]
+        sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] == "first_sound"]
+        for at_ns, entry in entries:
+            if entry["event"] == "cancelled":
+                from_ns = at_ns + TICK_NS
+            elif entry["event"] == "turn_ended" and entry["ending"] != "completed":
+                from_ns = at_ns  # the engine has acknowledged the flush
+            else:
+                continue
+            until_ns = min((at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns)
+            for wired in trace.server_packets():
+                if from_ns < wired.sent_ns < until_ns and audible(wired):
+                    late_ms = (wired.sent_ns - at_ns) / MS
+                    yield f"turn {entry['turn']}: sound {late_ms:g} ms after {entry['event']}, at {ms(trace, at_ns)}"
+                    break
+
+
+def holds_are_decided(trace: Trace) -> Iterator[str]:
+    """Each hold is confirmed or rejected, or its turn ends, within the limit."""
+    for call in trace.calls():
+        held_at: float | None = None
+        for entry in trace.timeline(call):
+            at_ms, event = float(str(entry["ms"])), entry["event"]
+            if event == "hold":
+                held_at = at_ms
+            elif event in DECISIONS and held_at is not None:
+                if at_ms - held_at > HOLD_LIMIT_MS:
+                    yield f"call {call}: held for {at_ms - held_at:g} ms before {event}"
+                held_at = None
+        if held_at is not None:
+            yield f"call {call}: a hold at {held_at:g} ms was never decided"
+
+
+def histories_are_well_formed(trace: Trace) -> Iterator[str]:
+    """Every tool call has its one result, and nothing is remembered that no turn says was heard."""
+    heard = {str(turn["heard"]) for _, turn in trace.of("turn")}
+    for messages in trace.histories:
+        yield from malformed(messages)
+        for message in messages:
+            if message.role == "assistant" and message.text and message.text not in heard:
+                yield f"the history has the agent say what no turn's record has: {message.text!r}"
 
 
 def tools_have_results(trace: Trace) -> Iterator[str]:
@@ -91,6 +139,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     packets_keep_their_cadence,
     each_call_and_turn_is_recorded_once,
     nothing_unheard_is_remembered,
+    a_dead_turn_is_silent,
+    holds_are_decided,
+    histories_are_well_formed,
     tools_have_results,
 )
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mediasrv.clock import NS_PER_S
+from mediasrv.providers.protocols import Message
 from mediasrv.telemetry import Kind
 from tests.sim import g711
 from tests.sim.caller import Heard, Spoken
@@ -45,6 +46,7 @@ class Trace:
     leftovers: Mapping[str, Sequence[str]]  # kind of thing -> those that outlived the calls
     logs: Sequence[str]  # what the server logged as an error
     ended_ns: int
+    histories: Sequence[Sequence[Message]] = ()  # each call's, as a language model would be told it
     turn_steps: int = 0  # checkpoints that tasks inside a turn came by
     injected: bool = False  # a turn was cancelled at one of them
 
@@ -62,12 +64,20 @@ class Trace:
     def calls(self) -> list[str]:
         return list(dict.fromkeys(witnessed.call for witnessed in self.records))
 
+    def at_ns(self, call: str, entry: Record) -> int:
+        """When a timeline entry says it happened: its milliseconds count from the call's first entry."""
+        first = next(witnessed for witnessed in self.records if witnessed.call == call)
+        return first.at_ns + round(float(str(entry["ms"])) * 1e6)
+
+    def server_packets(self) -> list[Wired]:
+        """Every RTP packet the server sent, in order."""
+        return [wired for wired in self.wire if wired.source[0] == self.server_host and is_rtp(wired.data)]
+
     def server_rtp(self) -> dict[tuple[Address, Address], list[Wired]]:
         """The packets that each of the server's streams sent, in order."""
         flows: dict[tuple[Address, Address], list[Wired]] = {}
-        for wired in self.wire:
-            if wired.source[0] == self.server_host and is_rtp(wired.data):
-                flows.setdefault((wired.source, wired.to), []).append(wired)
+        for wired in self.server_packets():
+            flows.setdefault((wired.source, wired.to), []).append(wired)
         return flows
 
     def digest(self) -> str:
@@ -78,6 +88,7 @@ class Trace:
             total.update(struct.pack("!II", len(ends), len(wired.data)) + ends + wired.data)
         account = [
             self.records,
+            self.histories,
             [[c.ending, c.answered_ns, c.over_ns] for c in self.callers],
             self.leftovers,
             self.logs,

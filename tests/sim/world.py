@@ -25,6 +25,7 @@ from tests.sim.faults import Losses
 from tests.sim.network import Address, Network
 from tests.sim.scenario import Scenario
 from tests.sim.trace import CallerSide, Trace
+from tests.sim.turns import TurnWatch
 from tests.sim.witness import WitnessSink, listening_to_the_log
 
 SERVER, CALLER = ("127.0.0.1", 5060), "127.0.0.2"
@@ -48,10 +49,15 @@ class World:
         self.network = Network(agenda, seed, profiles=links)
         self.network.censor = Losses(scenario.losses)
         self.sink = WitnessSink(agenda.clock)
+        self.turns = TurnWatch(scenario.cancel_at)
         self._engine: Engine | None = None
 
     async def live(self) -> Trace:
-        with listening_to_the_log() as logs, tempfile.TemporaryDirectory() as directory:
+        with (
+            listening_to_the_log() as logs,
+            self.turns.watching(),
+            tempfile.TemporaryDirectory() as directory,
+        ):
             server = self._build_server(Path(directory))
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.run)
@@ -157,6 +163,9 @@ class World:
             leftovers=left,
             logs=logs,
             ended_ns=self.agenda.clock.now_ns(),
+            histories=self.turns.histories(),
+            turn_steps=self.turns.steps,
+            injected=self.turns.cancelled,
         )
 
 
