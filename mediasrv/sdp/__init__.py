@@ -1,4 +1,4 @@
-"""Session descriptions (RFC 8866) and what two of them agree on (RFC 3264): parsing, printing, pure functions.
+"""Session descriptions (RFC 8866), and what two of them agree on (RFC 3264), as pure functions.
 
 `parse` and `SessionDescription.build` are each other's inverse; `offer`, `answer` and `accept` negotiate.
 """

@@ -100,7 +100,7 @@ class SessionDescription:
 def _print_section(
     others: tuple[Line, ...], connection: Connection | None, attributes: tuple[Attribute, ...]
 ) -> Iterator[str]:
-    """Section 5: the order of the lines is fixed; letters that the RFC does not know go before the attributes."""
+    """Section 5: the order of the lines is fixed; letters that the RFC does not know precede the attributes."""
     for letter, value in others:
         if letter in _BEFORE_CONNECTION:
             yield f"{letter}={value}"

@@ -23,7 +23,7 @@ _HOST = re.compile(r"[0-9A-Za-z:.\-_/]+")
 
 
 def parse(data: bytes) -> SessionDescription:
-    """Reads a description, bare LF and a missing `s=` or `t=` allowed; raises MalformedDescription, nothing else."""
+    """Reads a description (bare LF, no `s=`, no `t=` allowed); raises MalformedDescription, nothing else."""
     lines = _split(data)
     if [letter for letter, _ in lines[:2]] != ["v", "o"] or lines[0][1].strip() != "0":
         raise MalformedDescription("does not begin with v=0 and o=")

@@ -1,4 +1,4 @@
-"""SIP without I/O: messages, transactions, dialogs, and a user agent that is told the time and handed datagrams.
+"""SIP without I/O: messages, transactions, dialogs, and a user agent that is told the time.
 
 Bytes go in with `receive`, come out of `datagrams_to_send`; what happened is told by `next_event`. The four
 tables of RFC 3261 are in tables.py, the limits of what a peer may cost us in limits.py.

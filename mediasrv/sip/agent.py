@@ -222,7 +222,7 @@ class UserAgent:
         transaction.apply(Event.ACK, now)
 
     def _receive_cancel(self, request: Request, source: Address, now: float) -> None:
-        """Section 9.2. Answered without state: the same CANCEL again finds the same INVITE and the same answer."""
+        """Section 9.2. Answered without state: the same CANCEL finds the same INVITE and the same answer."""
         core = self._core
         transaction = core.transactions.server_of(request, "INVITE")
         if transaction is None:
@@ -248,7 +248,7 @@ class UserAgent:
     # ---- responses
 
     def _receive_response(self, response: Response, source: Address, now: float) -> None:
-        """Section 18.1.2: one that names another sender, several of them, or no request of ours is dropped."""
+        """Section 18.1.2: one that names another sender, several, or no request of ours is dropped."""
         ours = self._core.is_ours(response.via) and len(response.headers.values("Via")) == 1
         if not ours or not self._core.transactions.receive(response, source, now):
             self._drop("response")

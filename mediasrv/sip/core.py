@@ -26,7 +26,7 @@ COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 
 
 class Call(Protocol):
-    """What can be done to a call from above, whatever state it is in. `session.py` and `invitation.py` are such."""
+    """What can be done to a call from above, in whatever state: Session and Invitation."""
 
     def cancel(self, now: float) -> None: ...
     def bye(self, now: float, reason: str) -> None: ...
@@ -85,7 +85,7 @@ class Core:
 
     @property
     def crowded(self) -> bool:
-        """Nobody reads the events, or too slowly: no new calls, so that those that live can be told their end."""
+        """Nobody reads the events: no new calls, so that those that live can still be told their end."""
         return len(self.events) >= self.limits.queued_events // 2
 
     # ---- names

@@ -81,7 +81,7 @@ class Dialog:
             self.target = contact.uri
 
     def request_line(self) -> tuple[Uri, tuple[NameAddr, ...]]:
-        """Request-URI and Route headers of the next request (12.2.1.1), strict routers of RFC 2543 included."""
+        """Request-URI and Routes of the next request (12.2.1.1), strict routers of RFC 2543 included."""
         if not self.routes or self.routes[0].uri.parameter("lr") is not None:
             return self.target, self.routes
         strict = replace(self.routes[0].uri, headers="")

@@ -24,7 +24,7 @@ class EndCause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class IncomingCall:
-    """A new INVITE; 100 has been sent. Its offer is `request.body`, empty when the offer is to come from us."""
+    """A new INVITE; 100 has been sent. `request.body` is its offer; empty: the offer is to be ours."""
 
     call: SipCallId
     request: Request
@@ -33,7 +33,7 @@ class IncomingCall:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """Our 2xx (to the INVITE or to a re-INVITE) has been acknowledged; `body` is the answer to a late offer."""
+    """Our 2xx to the INVITE or a re-INVITE was acknowledged; `body` is the answer to a late offer."""
 
     call: SipCallId
     body: bytes
@@ -48,7 +48,8 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Reinvite:
-    """A re-INVITE waits for `respond`; an empty body asks us for the offer."""
+    """A re-INVITE waits for `respond`; an empty body asks us for the offer. The peer may still cancel it: then
+    `respond` raises WrongState, and nothing has changed."""
 
     call: SipCallId
     body: bytes
@@ -65,7 +66,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Our INVITE was accepted. The ACK has been sent, unless our INVITE had no offer: then `acknowledge` is due."""
+    """Our INVITE was accepted. The ACK is sent, unless we made no offer: then `acknowledge` is due."""
 
     call: SipCallId
     body: bytes

@@ -68,7 +68,7 @@ class Via:
         return self.host, self.port or DEFAULT_PORT
 
     def seen_from(self, host: str, port: int) -> Via:
-        """The Via as a server hands it back: where the packet really came from (18.2.1, RFC 3581 section 4)."""
+        """The Via as a server hands it back, with where it really came from (18.2.1, RFC 3581 section 4)."""
         asked = parameter(self.parameters, "rport") is not None
         kept = tuple(pair for pair in self.parameters if pair[0] not in ("received", "rport"))
         if asked:

@@ -1,4 +1,4 @@
-"""Header lines: order and spelling are kept, lookup knows neither case nor compact forms (RFC 3261 section 7.3).
+"""Header lines: order and spelling are kept, lookup ignores case and compact forms (RFC 3261 section 7.3).
 
 A `Field` pairs a name with the parser of its value, so that `headers.require(CSEQ)` is typed; a value is
 parsed at most once. Fields themselves are in fields.py.
@@ -80,7 +80,7 @@ class Headers:
         return [value for line in self._by_key.get(key_of(name), ()) for value in split(line, ",")]
 
     def get(self, field: Field[T]) -> T | None:
-        """The one value of a header that may stand once; raises Malformed when it stands twice or is wrong."""
+        """The value of a header that may stand once; raises Malformed when it stands twice or is wrong."""
         if field.key in self._typed:
             return cast("T", self._typed[field.key])
         lines = self._by_key.get(field.key)

@@ -163,7 +163,7 @@ class Invitation:
         self._core.emit(Answered(self.id, body))
 
     def _decline(self, dialog: Dialog, now: float) -> None:
-        """Nobody wants this one: it is acknowledged and hung up, and the call it belongs to hears nothing of it."""
+        """Nobody wants this one: acknowledged and hung up; the call it belongs to hears nothing of it."""
         session = Session(self._core, self._core.next_call(), dialog)
         session.established = True
         self._acknowledge(session, b"")
@@ -194,7 +194,7 @@ class Invitation:
         self._core.inviting.pop((self._invite.call_id, self._invite.from_.tag), None)
 
     def _send_cancel(self, now: float) -> None:
-        """Section 9.1: the INVITE's own branch and number; without a final response in 64*T1 we stop waiting."""
+        """Section 9.1: the INVITE's own branch and number; with no final response in 64*T1 we stop waiting."""
         invite = self._invite
         parties = invite.from_, invite.to, invite.call_id
         cancel = self._core.request(

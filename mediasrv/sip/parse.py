@@ -129,7 +129,7 @@ def _check_essentials(headers: Headers, limits: Limits) -> None:
 
 
 def _body(headers: Headers, rest: bytes) -> bytes:
-    """Section 18.3: over UDP a missing length means all that is left; what goes beyond the length is dropped."""
+    """Section 18.3: over UDP no length means all that is left; what goes beyond the length is dropped."""
     length = headers.get(CONTENT_LENGTH)
     if length is None:
         return rest

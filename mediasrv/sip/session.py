@@ -225,7 +225,7 @@ class Session:
         )
 
     def _on_update(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
-        """RFC 3311: it may move the other end, but offers are taken in a re-INVITE only (so it is not in Allow)."""
+        """RFC 3311: it may move the other end; offers are for re-INVITEs only, so it is not in Allow."""
         if request.body:
             self._reply(request, transaction, source, now, 488)
             return
@@ -305,7 +305,7 @@ class Session:
         return self._pending is not None or self._answer is not None or self._reoffer is not None
 
     def acknowledge(self, invite: Request, body: bytes) -> bytes:
-        """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own. Returns it for repeating."""
+        """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own; returns it."""
         ack = self._request("ACK", (), body, cseq=invite.cseq.number).build()
         self._core.send(ack, self.dialog.next_hop())
         return ack

@@ -199,7 +199,7 @@ INVITE_SERVER = Machine(
             Event.TRANSPORT_FAILED: to(State.CONFIRMED),
             Event.TIMER_I: to(State.TERMINATED),
         },
-        # RFC 6026 section 8.5: the dialog repeats the 2xx, not the transaction; a repeated INVITE is absorbed.
+        # RFC 6026 section 8.5: the dialog repeats the 2xx; a repeated INVITE is absorbed.
         State.ACCEPTED: {
             Event.REQUEST: to(State.ACCEPTED),
             Event.ACK: to(State.ACCEPTED),

@@ -5,10 +5,11 @@
 
 static const double SETTLING_S = 1.0;          /* the filter has learnt nothing yet: follow at once */
 static const double JUMP_NS = 15e6;            /* further off than this is a new path, not drift */
-static const double SLEW_OVER_S = 10.0;        /* an error is worked off over about this time, */
-static const double SLEW_MAX_NS_PER_S = 30e3;  /* at most so fast: 30 ppm */
+static const double SLEW_OVER_S = 30.0;        /* an error is worked off over about this time, */
+static const double SLEW_MAX_NS_PER_S = 20e3;  /* at most so fast: 20 ppm */
 static const double SKEW_MAX_NS_PER_S = 500e3; /* worse than any clock in a telephone */
-static const double SKEW_TRUST_S = 12.0;       /* the slope counts by half when seen for this long */
+static const double SKEW_ERROR_NS_PER_S = 10e3; /* a slope is believed when it can be seen to about 10 ppm, */
+static const double SKEW_SEEN_S = 3.0;         /* and never on less than this */
 static const double FURTHEST_S = 1e7;          /* beyond is not a clock, but nonsense from the wire */
 
 void ms_clockmap_init(ms_clockmap *m, int32_t rate_hz) {
@@ -42,7 +43,14 @@ static int32_t lower_hull(const ms_clockmap *m, int32_t *hull) {
     return n;
 }
 
-static void fit_line(ms_clockmap *m) {
+/* How much of a slope seen for `seen_s` is skew, when the blocks lie `scatter_ns` above the line on average. */
+static double trust(double seen_s, double scatter_ns) {
+    double needed_s = SKEW_SEEN_S + scatter_ns / SKEW_ERROR_NS_PER_S;
+    return seen_s * seen_s / (seen_s * seen_s + needed_s * needed_s);
+}
+
+/* The hull's edge that spans the middle of the blocks; a single block gives a level line. */
+static void lay_on_edge(ms_clockmap *m) {
     int32_t hull[MS_CLOCKMAP_BLOCKS];
     int32_t n = lower_hull(m, hull), edge = 0;
     double mean_s = 0;
@@ -50,17 +58,21 @@ static void fit_line(ms_clockmap *m) {
     while (edge + 2 < n && m->block_at_s[hull[edge + 1]] < mean_s) edge++;
     int32_t left = hull[edge], right = hull[edge + 1 < n ? edge + 1 : edge];
     double width_s = m->block_at_s[right] - m->block_at_s[left];
-    double seen_s = m->block_at_s[m->blocks - 1] - m->block_at_s[0];
     double slope = width_s > 0 ? (m->block_ns[right] - m->block_ns[left]) / width_s : 0;
-    double trust = seen_s * seen_s / (seen_s * seen_s + SKEW_TRUST_S * SKEW_TRUST_S);
-    m->line_slope = fmax(-SKEW_MAX_NS_PER_S, fmin(SKEW_MAX_NS_PER_S, slope)) * trust;
+    m->line_slope = fmax(-SKEW_MAX_NS_PER_S, fmin(SKEW_MAX_NS_PER_S, slope));
     m->line_at_s = m->block_at_s[right];
     m->line_ns = m->block_ns[right];
-    /* a slope not yet trusted in full must not lift the line above what came since */
-    for (int32_t i = 0; i < m->blocks; i++) {
-        double below = envelope_at(m, m->block_at_s[i]) - m->block_ns[i];
-        if (below > 0 && m->block_at_s[i] >= m->line_at_s) m->line_ns -= below;
-    }
+}
+
+static void fit_line(ms_clockmap *m) {
+    lay_on_edge(m);
+    double scatter_ns = 0;
+    for (int32_t i = 0; i < m->blocks; i++)
+        scatter_ns += fabs(m->block_ns[i] - envelope_at(m, m->block_at_s[i])) / m->blocks;
+    m->line_slope *= trust(m->block_at_s[m->blocks - 1] - m->block_at_s[0], scatter_ns);
+    /* a slope not believed in full must not lift the line above what came since */
+    for (int32_t i = m->blocks - 1; i >= 0 && m->block_at_s[i] >= m->line_at_s; i--)
+        m->line_ns -= fmax(0, envelope_at(m, m->block_at_s[i]) - m->block_ns[i]);
 }
 
 static void open_block(ms_clockmap *m, double at_s, double delay_ns) {

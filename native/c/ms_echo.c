@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum { PHASES = 32, TAPS = 16, BLOCK = 16 };
-enum { LEAD_MARGIN_MS = 2, LEAD_ROOM_MS = 5, IDLE_MS = 100 };
+enum { LEAD_MARGIN_MS = 6, LEAD_ROOM_MS = 5, IDLE_MS = 100 };
 enum { RING_MS = 1000, INAUDIBLE = 16 };  /* peak that counts as nothing sent; A-law's zero is 8 */
 static const double SETTLING_S = 1.0;
 static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far end says nothing about its echo */

@@ -169,9 +169,9 @@ static int make_core(const ms_engine *engine, ms_stream *stream, const ms_config
     if (bytes == 0)
         return MS_E_ARGUMENT;
     if (bytes > stream->memory_bytes) {
-        size_t rounded = (bytes + MS_CACHE_LINE - 1) / MS_CACHE_LINE * MS_CACHE_LINE;
+        size_t rounded = (bytes + MS_CORE_ALIGNMENT - 1) / MS_CORE_ALIGNMENT * MS_CORE_ALIGNMENT;
         free(stream->core);
-        stream->core = aligned_alloc(MS_CACHE_LINE, rounded);
+        stream->core = aligned_alloc(MS_CORE_ALIGNMENT, rounded);
         stream->memory_bytes = stream->core == NULL ? 0 : rounded;
         if (stream->core == NULL)
             return MS_E_MEMORY;

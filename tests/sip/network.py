@@ -1,4 +1,4 @@
-"""Two user agents and a network between them, in virtual time: it loses, repeats, delays and reorders as a seed says."""
+"""Two user agents and a network between them, in virtual time, that loses and reorders as a seed says."""
 
 from __future__ import annotations
 

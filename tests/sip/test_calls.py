@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from mediasrv.sip import (
-    Acknowledged, Answered, Cancelled, EndCause, Ended, IncomingCall, Progress, Reinvite, ReinviteDone, Rejected,
+    Acknowledged,
+    Answered,
+    Cancelled,
+    EndCause,
+    Ended,
+    IncomingCall,
+    Progress,
+    Reinvite,
+    ReinviteDone,
+    Rejected,
     WrongState,
 )  # fmt: skip
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from mediasrv.errors import StreamClosed
+from mediasrv.media.event_queue import HARD_CAPACITY, PLAIN_CAPACITY, EventQueue
+from mediasrv.media.events import Dtmf, MediaBack
+
+
+def plain(k: int) -> MediaBack:
+    return MediaBack(k)
+
+
+def key(k: int) -> Dtmf:
+    return Dtmf("1", 100, k)
+
+
+async def test_events_come_in_their_order() -> None:
+    queue = EventQueue()
+    for k in range(3):
+        queue.put(plain(k))
+    assert [(await queue.get()) for _ in range(3)] == [plain(0), plain(1), plain(2)]
+
+
+async def test_when_it_is_full_the_oldest_plain_event_gives_way() -> None:
+    queue = EventQueue()
+    queue.put(key(0))
+    for k in range(PLAIN_CAPACITY + 5):
+        queue.put(plain(k))
+    assert queue.dropped == 6
+    assert await queue.get() == key(0)
+    assert await queue.get() == plain(6)
+
+
+async def test_an_urgent_event_never_gives_way_to_another_until_nobody_can_be_listening() -> None:
+    queue = EventQueue()
+    for k in range(HARD_CAPACITY):
+        queue.put(key(k))
+    assert queue.dropped == 0
+    queue.put(key(HARD_CAPACITY))
+    assert (queue.dropped, len(queue)) == (1, HARD_CAPACITY)
+    assert await queue.get() == key(1)
+
+
+async def test_a_reader_is_woken_by_an_event_and_by_the_end(autojump_clock: trio.testing.MockClock) -> None:
+    queue = EventQueue()
+
+    async def later() -> None:
+        await trio.sleep(1)
+        queue.put(plain(1))
+        await trio.sleep(1)
+        queue.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(later)
+        assert await queue.get() == plain(1)
+        with pytest.raises(StreamClosed):
+            await queue.get()

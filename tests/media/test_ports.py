@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from mediasrv.errors import AtCapacity, ConfigError
+from mediasrv.ids import SeededTokens
+from mediasrv.media.ports import PortRange, PortsExhausted, UdpPorts, VirtualPorts
+
+
+def test_only_even_ports_within_the_range_are_given_each_once() -> None:
+    ports = VirtualPorts(PortRange(20_001, 20_010), SeededTokens(1))
+    given = [ports.open() for _ in range(5)]
+    assert sorted(port.number for port in given) == [20_002, 20_004, 20_006, 20_008, 20_010]
+    with pytest.raises(PortsExhausted) as refused:
+        ports.open()
+    assert isinstance(refused.value, AtCapacity)
+    given[3].close()
+    given[3].close()
+    assert ports.open().number == given[3].number
+
+
+def test_where_the_walk_begins_depends_on_the_tokens() -> None:
+    begins = {VirtualPorts(PortRange(), SeededTokens(seed)).open().number for seed in range(20)}
+    assert len(begins) > 15
+
+
+def test_a_port_that_another_program_holds_is_passed_over() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        taken = other.getsockname()[1]
+        ports = UdpPorts("127.0.0.1", PortRange(taken & ~1, (taken & ~1) + 3), SeededTokens(1))
+        given = ports.open()  # the range has two
+        assert given.number != taken & ~1 or given.number != taken
+        with pytest.raises(PortsExhausted):
+            [ports.open() for _ in range(2)]
+        given.close()
+
+
+def test_an_address_that_is_not_ours_is_an_error_and_not_a_full_range() -> None:
+    with pytest.raises(OSError, match="assign"):
+        UdpPorts("192.0.2.1", PortRange(20_000, 20_100), SeededTokens(1)).open()
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 100), (30_000, 20_000), (60_000, 70_000), (20_001, 20_001)])
+def test_a_range_that_is_none_is_refused(first: int, last: int) -> None:
+    with pytest.raises(ConfigError, match="rtp_ports"):
+        PortRange(first, last)

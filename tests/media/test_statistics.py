@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from mediasrv.media.scheduling import Policy, available_policy, spare_cpu
+from mediasrv.media.statistics import Lateness, lateness_quantile_ms
+
+
+def histogram(**counts: int) -> list[int]:
+    buckets = [0] * 64
+    for name, count in counts.items():
+        buckets[int(name[1:])] = count
+    return buckets
+
+
+def test_a_quantile_is_the_upper_edge_of_its_bucket() -> None:
+    buckets = histogram(b20=98, b40=2)  # 32 us, and 1 ms
+    assert lateness_quantile_ms(buckets, 0.50) == pytest.approx(0.038, abs=0.001)
+    assert lateness_quantile_ms(buckets, 0.99) == pytest.approx(1.218, abs=0.001)
+    assert lateness_quantile_ms([0] * 64, 0.99) == 0
+
+
+def test_no_quantile_lies_above_the_maximum() -> None:
+    assert Lateness(tuple(histogram(b40=1)), max_ms=1.1).p99_ms == 1.1
+
+
+def test_the_policy_that_is_had_is_never_a_wish() -> None:
+    assert available_policy() in (Policy.FIFO, Policy.SLICE, Policy.NORMAL)
+    assert available_policy(Policy.NORMAL) is Policy.NORMAL
+    assert available_policy(Policy.SLICE) in (Policy.SLICE, Policy.NORMAL)
+
+
+def test_the_spare_processor_is_one_we_may_use() -> None:
+    cpu = spare_cpu()
+    assert cpu is None or cpu >= 1
