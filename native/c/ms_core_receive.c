@@ -83,16 +83,20 @@ static void hear_key(ms_core *core, const ms_rtp_packet *packet) {
     ms_events_push(&core->events, &event);
 }
 
+static void give_up(ms_core *core, uint32_t lost) {
+    core->statistics.lost += lost;
+    core->missing += lost;
+}
+
 /* Whatever is not of the codec only holds its place in the sequence. */
-static void deliver_ready(ms_core *core, uint32_t lost_before) {
+static void deliver_ready(ms_core *core) {
     const ms_reorder_packet *packet;
     uint32_t lost;
     while ((packet = ms_reorder_take(&core->reorder, core->playout.now_ns, &lost))) {
-        core->statistics.lost += lost;
-        lost_before += lost;
+        give_up(core, lost);
         if (packet->payload_type != core->config.payload_type) continue;
-        ms_ears_hear(&core->ears, packet, lost_before);
-        lost_before = 0;
+        ms_ears_hear(&core->ears, packet, core->missing);
+        core->missing = 0;
     }
 }
 
@@ -103,15 +107,14 @@ static void enqueue(ms_core *core, const ms_rtp_packet *packet, enum kind kind, 
     };
     enum ms_reorder_verdict verdict;
     while ((verdict = ms_reorder_put(&core->reorder, &header, packet->payload)) == MS_REORDER_FAR) {
-        uint32_t lost = ms_reorder_skip(&core->reorder, sequence);
-        core->statistics.lost += lost;
-        deliver_ready(core, lost);
+        give_up(core, ms_reorder_skip(&core->reorder, sequence));
+        deliver_ready(core);
     }
     core->statistics.duplicate += verdict == MS_REORDER_DUPLICATE;
     core->statistics.late += verdict == MS_REORDER_LATE;
     core->statistics.reordered += verdict == MS_REORDER_TAKEN && sequence < core->source.highest;
     if (verdict == MS_REORDER_TAKEN && kind == KIND_KEY) hear_key(core, packet);
-    deliver_ready(core, 0);
+    deliver_ready(core);
 }
 
 /* Places the packet in its source's sequence; false: drop it. */
@@ -182,7 +185,7 @@ int64_t ms_next_deadline(const ms_core *core) {
 
 void ms_core_run_deadlines(ms_core *core) {
     int64_t now_ns = core->playout.now_ns;
-    deliver_ready(core, 0);
+    deliver_ready(core);
     ms_ears_handle_deadline(&core->ears, now_ns);
     ms_playout_lease(&core->playout);
     if (now_ns < media_deadline(core)) return;

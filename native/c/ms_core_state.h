@@ -14,6 +14,7 @@ struct ms_core {
     /* who speaks to us */
     ms_rtp_source source;
     ms_reorder reorder;
+    uint32_t missing;          /* packets given up since the last one that was heard */
     ms_dtmf_receiver dtmf;
     ms_ears ears;
     ms_address remote;         /* where packets go */

@@ -90,8 +90,9 @@ int ms_ears_ring_read(ms_ears_ring *r, int16_t *pcm, int capacity, ms_span *span
 }
 
 uint32_t ms_ears_ring_readable(const ms_ears_ring *r) {
-    uint64_t first = atomic_load_explicit(&r->first, memory_order_acquire);
+    /* the end before the beginning: what happens between the two looks can only make it less */
     uint64_t written = atomic_load_explicit(&r->written, memory_order_acquire);
+    uint64_t first = atomic_load_explicit(&r->first, memory_order_acquire);
     uint32_t left = atomic_load_explicit(&r->left, memory_order_relaxed);
     return written > first ? (uint32_t)(written - first) * MS_EARS_BLOCK + left : left;
 }

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-Address = tuple[str, int]
-
 class CorePosition(NamedTuple):
     generation: int
     hold: int
@@ -23,7 +21,7 @@ class CoreEvent(NamedTuple):
     at_ns: int
     rtp_extended: int
     position: CorePosition
-    remote: Address | None
+    remote: tuple[str, int] | None
 
 class CoreSpan(NamedTuple):
     rtp_extended: int
@@ -38,9 +36,9 @@ class Core:
     """Settings are the fields of ms_config; a refused command raises NativeError."""
 
     def __init__(self, *, seed: int = 0, **settings: object) -> None: ...
-    def receive(self, packet: bytes, source: Address, at_ns: int) -> bool:
+    def receive(self, packet: bytes, source: tuple[str, int], at_ns: int) -> bool:
         """True when something urgent waits among the events."""
-    def tick(self, due_ns: int, now_ns: int | None = None) -> tuple[Address, bytes] | None: ...
+    def tick(self, due_ns: int, now_ns: int | None = None) -> tuple[tuple[str, int], bytes] | None: ...
     def hold(
         self, hold: int, lease_ms: int, now_ns: int, *, duck: bool = False, on_lease: int = 0
     ) -> None: ...

@@ -53,9 +53,12 @@ async def test_cancelled_at_any_await_the_stream_still_works(bench: Bench, act: 
     stream = await bench.add()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(act, stream)
+        if after_ms:
+            await trio.testing.wait_all_tasks_blocked()
         await bench.run(after_ms)
         nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True):
+            await trio.testing.wait_all_tasks_blocked()
             await bench.run(40 if stream.closed else 0)
     if not stream.closed:
         await everything_still_works(bench, stream)
