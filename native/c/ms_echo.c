@@ -22,6 +22,7 @@ static const double SETTLING_S = 1.0;
 static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far end says nothing about its echo */
 static const float FULL_SCALE_POWER = 32768.0f * 32768.0f;
 static const float NOTHING_DBFS = -120.0f;
+static const float COUPLING_UNKNOWN_DB = -6;  /* what a bad echo path gives back, until it was measured */
 
 struct ms_echo {
     SpeexEchoState *speex;
@@ -86,7 +87,8 @@ int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
     e->tail = rate_hz / 1000 * tail_ms;
     e->ring_size = ring_size_for(rate_hz);
     e->packet = e->frame;
-    e->coupling_db = -6;
+    e->loud_end = INT32_MIN;
+    e->coupling_db = COUPLING_UNKNOWN_DB;
     e->residual_dbfs = NOTHING_DBFS;
     e->resting = true;
     ms_clockmap_init(&e->clock, rate_hz);
@@ -153,8 +155,8 @@ void ms_echo_resync(ms_echo *e) {
 }
 
 /* Holds the reading back when it would run ahead of what was sent. */
-static double keep_behind(ms_echo *e, double index, int64_t frame_end_rtp) {
-    int64_t packet = frame_end_rtp - e->newest_rtp;
+static double keep_behind(ms_echo *e, double index, int64_t rtp_extended) {
+    int64_t packet = (int64_t)((uint64_t)rtp_extended + (uint64_t)e->frame - (uint64_t)e->newest_rtp);
     if (packet > e->packet && packet <= e->rate_hz / 1000 * MS_MAX_PTIME_MS) e->packet = (int32_t)packet;
     int32_t per_ms = e->rate_hz / 1000, most = e->packet + LEAD_ROOM_MS * per_ms;
     double ahead = index - e->lead + e->frame + TAPS / 2 - (double)e->ring_end;
@@ -244,7 +246,7 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
     double ns_per_sample;
     double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_sample);
     double index = since_origin_ns * e->rate_hz / 1e9 + index_of_ns(e, e->clock.origin_ns);
-    index = keep_behind(e, index, rtp_extended + e->frame) - e->delay;
+    index = keep_behind(e, index, rtp_extended) - e->delay;
     if (index - TAPS > (double)(e->loud_end + e->tail) || index + e->frame < (double)(e->ring_end - e->ring_size)) {
         rest(e, near, out, n);
         return;

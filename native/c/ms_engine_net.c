@@ -21,11 +21,11 @@
 
 #define BATCH 8             /* packets a system call */
 #define BATCHES_A_SLOT 4    /* for one socket: 32 packets in 2 ms */
-#define READY_A_SLOT 512
+#define READY_AT_ONCE 4     /* sockets between two looks at the clock */
 #define OLDEST_NS (2 * MS_NS_PER_S) /* a kernel time stamp further back is not believed */
 
 typedef struct ms_net {
-    struct epoll_event ready[READY_A_SLOT];
+    struct epoll_event ready[READY_AT_ONCE];
     struct mmsghdr headers[BATCH];
     struct iovec parts[BATCH];
     struct sockaddr_storage from[BATCH];
@@ -165,20 +165,27 @@ static int read_batch(ms_engine *engine, ms_stream *stream)
     return n;
 }
 
-void ms_net_receive(ms_engine *engine)
+static void read_socket(ms_engine *engine, ms_stream *stream)
+{
+    for (int batch = 0; batch < BATCHES_A_SLOT; batch++)
+        if (read_batch(engine, stream) < BATCH)
+            return;
+}
+
+/* Sockets with something to read, a few at a time, until none is left or it is late. epoll goes round: those that
+ * had to wait come first the next time. */
+void ms_net_receive(ms_engine *engine, int64_t until_ns)
 {
     ms_net *net = engine->net;
-    int ready = epoll_wait(engine->epoll_fd, net->ready, READY_A_SLOT, 0);
-    if (ready <= 0)
-        return;
-    net->now_ns = clock_ns(CLOCK_MONOTONIC);
-    net->wall_to_monotonic_ns = net->now_ns - clock_ns(CLOCK_REALTIME);
-    for (int i = 0; i < ready; i++) {
-        ms_stream *stream = &engine->pool[net->ready[i].data.u32];
-        for (int batch = 0; batch < BATCHES_A_SLOT; batch++)
-            if (read_batch(engine, stream) < BATCH)
-                break;
-    }
+    int ready;
+    do {
+        ready = epoll_wait(engine->epoll_fd, net->ready, READY_AT_ONCE, 0);
+        net->now_ns = clock_ns(CLOCK_MONOTONIC);
+        net->wall_to_monotonic_ns = net->now_ns - clock_ns(CLOCK_REALTIME);
+        for (int i = 0; i < ready; i++)
+            read_socket(engine, &engine->pool[net->ready[i].data.u32]);
+    } while (ready == READY_AT_ONCE && net->now_ns < until_ns);
+    engine->more_to_receive = ready == READY_AT_ONCE;
 }
 
 /* ---- send ------------------------------------------------------------------------------------------------ */

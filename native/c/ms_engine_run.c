@@ -4,6 +4,9 @@
  * that was queued before the slot silences the packet of this very slot, and a caller whose first syllable came in
  * is heard before the agent's next 20 ms are sent.
  *
+ * A burst of packets must not delay what is to be sent: packets get half of the slot, what is left of it after the
+ * ticks, and a few in any case. Those that wait longer lie in the kernel, with their time of arrival on them.
+ *
  * Events move from a core to the ring after anything that may have made one. When the ring is full they stay where
  * they are, and the stream's next tick tries again. */
 #include <math.h>
@@ -248,7 +251,7 @@ void ms_run_slot(ms_engine *engine, int64_t now_ns)
     if (engine->config.manual)
         ms_manual_receive(engine, now_ns);
     else
-        ms_net_receive(engine);
+        ms_net_receive(engine, due_ns + engine->slot_ns / 2);
     meet_deadlines(engine, now_ns);
     tick_members(engine, slot, due_ns, now_ns);
     notify(engine, now_ns, false);

@@ -98,6 +98,7 @@ struct ms_engine {
     bool to_notify;
     ms_packet packet;                    /* the one being sent */
     ms_engine_statistics tally;
+    bool more_to_receive;                /* packets wait that the last slot had no time for */
     int epoll_fd;
     struct ms_net *net;
 
@@ -127,7 +128,7 @@ void ms_net_close(ms_engine *engine);
 int ms_net_prepare(int socket_fd);                       /* the border's, before ADD */
 void ms_net_watch(ms_engine *engine, ms_stream *stream);
 void ms_net_forget(ms_engine *engine, ms_stream *stream);
-void ms_net_receive(ms_engine *engine);
+void ms_net_receive(ms_engine *engine, int64_t until_ns);
 void ms_net_send(ms_engine *engine, ms_stream *stream, const ms_packet *packet);
 
 /* ms_engine_manual.c: the same, without sockets */

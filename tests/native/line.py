@@ -9,7 +9,6 @@ from array import array
 
 from mediasrv_native import kernels
 from mediasrv_native.core import Core, CoreEvent, CoreSpan
-
 from tests.reference import rtp
 from tests.reference.rtp import RtpPacket
 
@@ -49,7 +48,9 @@ def noise(n: int, seed: int = 1, level: int = 8000) -> bytes:
 def voice(n: int, pitch_hz: float = 125, level: float = 6000, rate_hz: int = 8000, first: int = 0) -> bytes:
     """A vowel: harmonics under two formants, with the tremble of a larynx."""
     weights = [
-        math.exp(-(((k * pitch_hz - 700) / 300) ** 2)) + 0.6 * math.exp(-(((k * pitch_hz - 1200) / 400) ** 2)) + 0.15
+        math.exp(-(((k * pitch_hz - 700) / 300) ** 2))
+        + 0.6 * math.exp(-(((k * pitch_hz - 1200) / 400) ** 2))
+        + 0.15
         for k in range(1, 25)
     ]
     scale = level / sum(weights) * 2
@@ -104,7 +105,10 @@ class Line:
     def packet(self, pcm: bytes, **fields: int) -> RtpPacket:
         """The next packet of the caller's stream; the stream moves on."""
         made = RtpPacket(
-            payload=kernels.g711_encode_u(pcm), sequence=self.sequence, timestamp=self.timestamp, ssrc=self.ssrc
+            payload=kernels.g711_encode_u(pcm),
+            sequence=self.sequence,
+            timestamp=self.timestamp,
+            ssrc=self.ssrc,
         )
         for name, value in fields.items():
             object.__setattr__(made, name, value)
@@ -133,7 +137,11 @@ class Line:
         """One telephone-event packet; it takes a place in the sequence and no time."""
         self.give(
             RtpPacket(
-                rtp.telephone_event(code, duration, end=end), self.sequence, start, self.ssrc, payload_type=101
+                rtp.telephone_event(code, duration, end=end),
+                self.sequence,
+                start,
+                self.ssrc,
+                payload_type=101,
             )
         )
         self.sequence += 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, WrongArgument, WrongState
 
+from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, WrongArgument, WrongState
 from tests.native.line import (
     FINISHED,
     FLUSHED,
@@ -113,7 +113,10 @@ def test_a_generation_finished_too_late_or_without_a_sound_ends_at_the_next_tick
     line.core.finish(1)
     line.core.finish(2)
     line.tick()
-    assert [(e.position.generation, e.position.source) for e in line.of_kind(FINISHED)] == [(1, FRAME), (2, 0)]
+    assert [(e.position.generation, e.position.source) for e in line.of_kind(FINISHED)] == [
+        (1, FRAME),
+        (2, 0),
+    ]
 
 
 def test_starvation_is_told_once_a_gap(line: Line) -> None:

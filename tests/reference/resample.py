@@ -19,8 +19,10 @@ def resample(pcm: NDArray[np.int16], in_hz: int, out_hz: int) -> NDArray[np.floa
     up, down = out_hz // common, in_hz // common
     stuffed = np.zeros(len(pcm) * up)
     stuffed[::up] = pcm
-    filtered = np.convolve(stuffed, prototype(up, down))[: len(stuffed)]
-    return filtered[::down]
+    taps = prototype(up, down)
+    size = 1 << (len(stuffed) + len(taps)).bit_length()  # the convolution, by way of its spectrum
+    filtered = np.fft.irfft(np.fft.rfft(stuffed, size) * np.fft.rfft(taps, size), size)
+    return np.asarray(filtered[: len(stuffed) : down])
 
 
 def prototype(up: int, down: int) -> NDArray[np.float64]:

@@ -1,0 +1,159 @@
+"""The echo canceller on synthetic rooms and lines, with clocks that differ and packets that come late."""
+
+import random
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from mediasrv_native.kernels import EchoCanceller
+from tests.reference import echo_path, sounds
+from tests.reference.echo_path import FRAME, RATE_HZ, Caller
+from tests.reference.sounds import Pcm
+
+NS_PER_MS = 1_000_000
+BEGUN_MS = 1_000_000.0  # our clock when the far end began: not zero
+FIRST_RTP = 5_000
+
+
+@dataclass
+class Heard:
+    mic: Pcm
+    out: Pcm
+    residual_dbfs: list[float] = field(default_factory=list)
+    skew_ppm: float = 0
+    erle_db: float = 0
+
+    def measured_erle_db(self, from_s: float, to_s: float) -> float:
+        part = slice(round(from_s * RATE_HZ), round(to_s * RATE_HZ))
+        return sounds.power_db(self.mic[part]) - sounds.power_db(self.out[part])
+
+
+def listen(caller: Caller, tail_ms: int = 128, delay_samples: int = 0) -> Heard:
+    """Ticks and packets as an engine would give them, in order of our clock."""
+    echo, mic, sent = EchoCanceller(RATE_HZ, tail_ms), caller.microphone(), sounds.to_pcm(caller.far)
+    echo.set_delay(delay_samples)
+    heard, cleaned, tick = Heard(mic, mic), [], 0
+    for k, arrival_ms in enumerate(caller.arrivals_ms()):
+        while tick * 20 <= arrival_ms:
+            due_ns = round((BEGUN_MS + tick * 20) * NS_PER_MS)
+            echo.reference(sent[tick * FRAME : (tick + 1) * FRAME].tobytes(), due_ns)
+            tick += 1
+        echo.arrival(FIRST_RTP + k * FRAME, round((BEGUN_MS + arrival_ms) * NS_PER_MS))
+        cleaned.append(echo.process(mic[k * FRAME : (k + 1) * FRAME].tobytes(), FIRST_RTP + k * FRAME))
+        heard.residual_dbfs.append(echo.residual_dbfs)
+    heard.out = np.frombuffer(b"".join(cleaned), np.int16)
+    heard.skew_ppm, heard.erle_db = echo.skew_ppm, echo.erle_db
+    return heard
+
+
+NOISE = sounds.pink(8, -21, seed=5)
+
+
+@pytest.mark.parametrize("path", [echo_path.room(), echo_path.line()], ids=["room", "line"])
+@pytest.mark.parametrize("phase_ms", [0.0, 7.0, 19.5])
+def test_an_aligned_echo_is_gone_after_two_seconds(path: sounds.Samples, phase_ms: float) -> None:
+    heard = listen(Caller(NOISE, path, phase_ms=phase_ms))
+    assert heard.measured_erle_db(2, 7.5) > 24
+    assert heard.erle_db > 20
+
+
+def test_the_echo_of_a_voice_is_gone_after_three_seconds() -> None:
+    heard = listen(Caller(sounds.talk(8, seed=2)))
+    assert heard.measured_erle_db(3.5, 7.5) > 24
+
+
+@pytest.mark.parametrize("skew_ppm", [50.0, -50.0])
+def test_a_clock_that_is_fifty_ppm_off_is_found_and_followed(skew_ppm: float) -> None:
+    heard = listen(Caller(sounds.pink(24, -21, seed=6), skew_ppm=skew_ppm))
+    assert heard.measured_erle_db(10, 23) > 20
+    assert heard.skew_ppm == pytest.approx(-skew_ppm, abs=8)
+
+
+def test_jitter_on_the_way_does_not_reach_the_filter() -> None:
+    heard = listen(Caller(sounds.pink(12, -21, seed=7), jitter_ms=8))
+    assert heard.measured_erle_db(6, 11.5) > 20
+
+
+def test_jitter_and_skew_together_are_told_apart() -> None:
+    heard = listen(Caller(sounds.pink(40, -21, seed=8), jitter_ms=5, skew_ppm=50))
+    assert heard.measured_erle_db(24, 39) > 20
+    assert heard.skew_ppm == pytest.approx(-50, abs=15)
+
+
+def test_an_echo_later_than_the_tail_is_reached_by_moving_the_window() -> None:
+    caller = Caller(NOISE, echo_path.line(delay_ms=300))
+    assert listen(caller).measured_erle_db(3, 7.5) < 6
+    assert listen(caller, delay_samples=260 * 8).measured_erle_db(3, 7.5) > 20
+
+
+def test_the_near_speaker_comes_through_double_talk() -> None:
+    far = sounds.pink(12, -21, seed=9)
+    near = np.concatenate([sounds.silence(6), sounds.talk(5, seed=10)])
+    heard = listen(Caller(far, near=near))
+    both = slice(6 * RATE_HZ, 11 * RATE_HZ)
+    assert sounds.power_db(heard.out[both]) - sounds.power_db(near[both]) == pytest.approx(0, abs=1)
+
+
+def test_the_residual_falls_as_the_filter_learns_and_bounds_the_voice_of_the_echo() -> None:
+    heard = listen(Caller(sounds.talk(8, seed=3)))
+    assert heard.residual_dbfs[20] > -45
+    assert np.mean(heard.residual_dbfs[250:]) < -50
+
+
+def test_silence_sent_costs_nothing_and_changes_nothing() -> None:
+    near = sounds.talk(2, seed=4)
+    caller = Caller(sounds.silence(3), near=near)
+    heard = listen(caller)
+    assert np.array_equal(heard.out, heard.mic)
+    assert heard.erle_db == 0
+    assert set(heard.residual_dbfs) == {-120}
+
+
+def test_without_any_reference_the_near_end_passes() -> None:
+    echo, pcm = EchoCanceller(8_000, 128), sounds.to_pcm(sounds.white(0.02, -20, seed=1)).tobytes()
+    assert echo.process(pcm, 0) == pcm
+    echo.arrival(0, 0)
+    assert echo.process(pcm, 0) == pcm
+
+
+def test_a_frame_of_another_length_passes_untouched() -> None:
+    echo = EchoCanceller(8_000, 128)
+    echo.reference(sounds.to_pcm(NOISE[:FRAME]).tobytes(), 0)
+    echo.arrival(0, 0)
+    assert echo.process(b"\x01\x02" * 7, 0) == b"\x01\x02" * 7
+
+
+def test_after_a_resync_a_clock_that_jumped_is_followed_anew() -> None:
+    echo, sent = EchoCanceller(8_000, 128), sounds.to_pcm(NOISE)
+    delay, last = 40 * 8, 0.0
+    for k in range(300):
+        rtp = k * FRAME + (10**9 if k >= 100 else 0)
+        if k == 100:
+            echo.resync()
+        now_ns = round((BEGUN_MS + k * 20) * NS_PER_MS)
+        echo.reference(sent[k * FRAME : (k + 1) * FRAME].tobytes(), now_ns)
+        mic = np.concatenate([np.zeros(delay, np.int16), sent])[k * FRAME : (k + 1) * FRAME] // 4
+        echo.arrival(rtp, now_ns + NS_PER_MS)
+        out = np.frombuffer(echo.process(mic.astype(np.int16).tobytes(), rtp), np.int16)
+        last = sounds.power_db(mic) - sounds.power_db(out) if k > 280 else last
+    assert last > 20
+
+
+def test_hostile_clocks_and_full_scale_noise_leave_it_finite() -> None:
+    rng, noise = random.Random(4), np.random.default_rng(4)
+    echo = EchoCanceller(8_000, 64)
+    for _ in range(2_000):
+        frame = noise.choice(np.array([-32_768, 32_767], np.int16), FRAME).tobytes()
+        rtp = rng.choice([rng.randint(-(2**62), 2**62), rng.randint(0, 10**6)])
+        at_ns = rng.choice([rng.randint(-(2**62), 2**62), rng.randint(0, 10**10)])
+        echo.reference(frame, at_ns)
+        echo.arrival(rtp, at_ns)
+        assert len(echo.process(frame, rtp)) == 2 * FRAME
+        assert np.isfinite([echo.erle_db, echo.skew_ppm, echo.residual_dbfs]).all()
+
+
+@pytest.mark.parametrize(("rate_hz", "tail_ms"), [(7_999, 128), (96_000, 128), (8_000, 0), (8_000, 9_999)])
+def test_sizes_outside_the_range_are_refused(rate_hz: int, tail_ms: int) -> None:
+    with pytest.raises(ValueError, match="range"):
+        EchoCanceller(rate_hz, tail_ms)

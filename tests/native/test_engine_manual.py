@@ -1,0 +1,208 @@
+"""The native engine stepped by hand: handles, slots, rings. Its streams' sound is tested with the core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mediasrv_native import engine as native
+from mediasrv_native.engine import NativeEngine
+from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
+
+MS = 1_000_000
+CALLER = ("192.0.2.7", 4000)
+
+
+def add(engine: NativeEngine, group: int = 0, **different: int) -> int:
+    fields = {
+        "codec": native.PCMU, "payload_type": 0, "telephone_event_type": 0, "aec": 0, "ns": 0, "vad": 0,
+        "lock_source": 1, "aec_tail_ms": 128, "reorder_ms": 40, "playout_ms": 400, "rewind_ms": 200,
+        "ears_ms": 400, "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0, "ssrc": 1,
+        "first_sequence": 0, "first_timestamp": 0,
+    }  # fmt: skip
+    return engine.add(socket_fd=-1, group=group, remote=CALLER, **{**fields, **different})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def engine() -> Iterator[NativeEngine]:
+    engine = NativeEngine(capacity=4, manual=True, commands=8, events=8)
+    yield engine
+    engine.close()
+
+
+def kinds(engine: NativeEngine) -> list[int]:
+    return [event.kind for event in engine.events()]
+
+
+def test_added_and_removed_are_acknowledged_within_20_ms(engine: NativeEngine) -> None:
+    stream = add(engine)
+    engine.step(0)
+    assert kinds(engine) == [native.EVENT_ADDED]
+    engine.remove(stream)
+    engine.step(20 * MS)
+    assert kinds(engine) == [native.EVENT_REMOVED]
+
+
+def test_a_stale_handle_is_refused_everywhere(engine: NativeEngine) -> None:
+    stale = add(engine)
+    engine.remove(stale)
+    engine.step(40 * MS)
+    engine.events()
+    engine.reclaim(stale)
+    live = add(engine)
+    assert (live & 0xFFFFFFFF, live >> 32) == (stale & 0xFFFFFFFF, (stale >> 32) + 1)
+    for attempt in (
+        lambda h: engine.remove(h),
+        lambda h: engine.reclaim(h),
+        lambda h: engine.hold(h, 1, 100, 0),
+        lambda h: engine.flush(h, 1),
+        lambda h: engine.play(h, 1, b"\0\0", 0, 0, 0),
+        lambda h: engine.finish(h, 1),
+        lambda h: engine.read_ears(h, 160),
+        lambda h: engine.ears_readable(h),
+        lambda h: engine.want_room(h, 1),
+        lambda h: engine.want_ears(h, 1),
+        lambda h: engine.position(h),
+        lambda h: engine.stream_statistics(h),
+        lambda h: engine.push(h, b"", CALLER, 0),
+    ):
+        for wrong in (stale, 0, live + (1 << 32), 999):
+            with pytest.raises(StaleHandle):
+                attempt(wrong)
+    assert engine.position(live).wire == 0
+
+
+def test_a_slot_cannot_be_reclaimed_before_its_removal_was_taken(engine: NativeEngine) -> None:
+    stream = add(engine)
+    with pytest.raises(WrongState):
+        engine.reclaim(stream)
+    engine.remove(stream)
+    engine.step(40 * MS)
+    with pytest.raises(WrongState):
+        engine.reclaim(stream)
+    engine.events()
+    engine.reclaim(stream)
+    with pytest.raises(StaleHandle):
+        engine.reclaim(stream)
+
+
+def test_a_full_pool_refuses_and_stays_whole(engine: NativeEngine) -> None:
+    streams = [add(engine) for _ in range(4)]
+    with pytest.raises(QueueFull):
+        add(engine)
+    assert len(set(streams)) == 4
+    assert engine.statistics()["streams"] == 4
+
+
+def test_a_full_command_ring_refuses_commands_but_never_a_removal(engine: NativeEngine) -> None:
+    stream = add(engine)
+    for hold in range(1, 9):
+        engine.hold(stream, hold, 100, 0)
+    with pytest.raises(QueueFull):
+        engine.hold(stream, 9, 100, 0)
+    engine.remove(stream)
+    engine.step(40 * MS)
+    assert native.EVENT_REMOVED in [event.kind for _ in range(40) for event in step_and_take(engine)]
+
+
+def step_and_take(engine: NativeEngine) -> list[native.NativeEvent]:
+    engine.step(engine.next_step())
+    return engine.events()
+
+
+def test_events_that_find_the_ring_full_stay_and_come_later_in_order(engine: NativeEngine) -> None:
+    stream = add(engine)
+    engine.step(0)
+    for hold in range(1, 21):
+        engine.hold(stream, hold, 0, 0)
+        engine.step(engine.next_step())
+    counted = engine.statistics()
+    seen = [event for _ in range(40) for event in step_and_take(engine)]
+    holds = [event.hold for event in seen if event.kind == native.EVENT_HELD]
+    assert holds == list(range(1, 21))
+    assert counted["events"] == 8
+
+
+def test_a_wish_is_granted_once(engine: NativeEngine) -> None:
+    stream = add(engine)
+    engine.want_room(stream, 160)
+    engine.step(60 * MS)
+    assert kinds(engine).count(native.EVENT_ROOM) == 1
+    engine.step(120 * MS)
+    assert kinds(engine) == []
+
+
+def test_groups_spread_over_the_slots_and_a_group_stays_together(engine: NativeEngine) -> None:
+    for group in (5, 5, 6, 7):
+        engine.play(add(engine, group), 1, bytes(6400), 0, 0, 0)
+    engine.step(0)
+    engine.packets()
+    engine.step(100 * MS)
+    due = {packet.stream & 0xFFFFFFFF: packet.at_ns % (20 * MS) for packet in engine.packets()}
+    assert due[0] == due[1]
+    assert len({due[0], due[2], due[3]}) == 3
+
+
+def test_a_packet_waits_for_the_first_slot_at_or_after_its_time(engine: NativeEngine) -> None:
+    stream = add(engine)
+    engine.step(0)
+    engine.push(stream, bytes(20), CALLER, 3 * MS)
+    engine.step(2 * MS)
+    assert engine.statistics()["packets_received"] == 0
+    engine.step(4 * MS)
+    assert engine.statistics()["packets_received"] == 1
+
+
+def test_a_packet_for_a_stream_that_left_is_dropped(engine: NativeEngine) -> None:
+    stream = add(engine)
+    engine.push(stream, bytes(20), CALLER, 3 * MS)
+    engine.remove(stream)
+    engine.step(100 * MS)
+    assert engine.statistics()["packets_received"] == 0
+
+
+def test_a_network_that_is_full_says_so(engine: NativeEngine) -> None:
+    stream = add(engine)
+    with pytest.raises(QueueFull):
+        [engine.push(stream, bytes(20), CALLER, 0) for _ in range(10_000)]
+
+
+def test_the_schedule_begins_with_the_first_step_and_stays_on_its_grid(engine: NativeEngine) -> None:
+    engine.step(1_234_567_891)
+    assert engine.next_step() == 1_236 * MS
+    engine.step(1_236 * MS)
+    assert engine.next_step() == 1_238 * MS
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"capacity": 0}, {"capacity": 5_000}, {"slots": 0}, {"slots": 3}, {"policy": 9}, {"priority": 99}],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(WrongArgument):
+        NativeEngine(manual=True, **wrong)  # type: ignore[arg-type]
+
+
+def test_what_manual_mode_lacks_is_refused(engine: NativeEngine) -> None:
+    with pytest.raises(WrongState):
+        engine.start()
+    assert engine.eventfd == -1
+    with pytest.raises(WrongArgument):
+        engine.step(-1)
+
+
+def test_a_closed_engine_says_so(engine: NativeEngine) -> None:
+    engine.close()
+    engine.close()
+    with pytest.raises(WrongState):
+        engine.step(0)
+
+
+def test_streams_that_are_live_when_the_engine_is_freed_go_with_it() -> None:
+    for _ in range(20):
+        engine = NativeEngine(capacity=4, manual=True)
+        for _ in range(4):
+            add(engine, aec=1, ns=1, vad=1)
+        engine.step(0)
+        engine.close()
