@@ -9,7 +9,7 @@ RTCP_LOOKALIKES = range(64, 96)  # RFC 5761 section 4: with the marker bit set, 
 
 
 class Payload(NamedTuple):
-    """`clock_hz` counts the RTP time stamps; G.722 samples at 16 kHz and all the same counts 8 (section 4.5.2)."""
+    """`clock_hz` counts the RTP time stamps; G.722 samples at 16 kHz but counts 8 (section 4.5.2)."""
 
     name: str
     clock_hz: int

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, cast
 
-from mediasrv.sdp.description import Attribute, Connection, Line, MediaDescription, Origin, SessionDescription
+from mediasrv.sdp.description import (
+    Attribute,
+    Connection,
+    Line,
+    MediaDescription,
+    Origin,
+    SessionDescription,
+    place_of,
+)
 from mediasrv.sdp.errors import MalformedDescription
 
 DESCRIPTION_BYTES = 16_384
@@ -31,10 +40,10 @@ def parse(data: bytes) -> SessionDescription:
     starts = [at for at, (letter, _) in enumerate(lines) if letter == "m"]
     if len(starts) > MEDIA:
         raise MalformedDescription("too many media")
-    ends = [*starts[1:], len(lines)]
-    name, rest = _take_name(lines[2 : starts[0] if starts else len(lines)])
+    bounds = [*starts, len(lines)]
+    name, rest = _take_name(lines[2 : bounds[0]])
     connection, attributes, others = _parse_section(rest)
-    media = tuple(_parse_media(lines[start:end]) for start, end in zip(starts, ends, strict=True))
+    media = tuple(_parse_media(lines[start:end]) for start, end in pairwise(bounds))
     return SessionDescription(origin, name, connection, attributes, others, media)
 
 
@@ -76,7 +85,7 @@ def _parse_section(
             raise MalformedDescription(f"{letter}= in the wrong place")
         else:
             others.append((letter, value))
-    return connection, tuple(attributes), tuple(others)
+    return connection, tuple(attributes), tuple(sorted(others, key=place_of))
 
 
 def _parse_attribute(text: str) -> Attribute:

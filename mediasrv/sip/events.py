@@ -48,8 +48,8 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class Reinvite:
-    """A re-INVITE waits for `respond`; an empty body asks us for the offer. The peer may still cancel it: then
-    `respond` raises WrongState, and nothing has changed."""
+    """A re-INVITE waits for `respond`; an empty body asks us for the offer. The peer may still cancel
+    it: then `respond` raises WrongState, and nothing has changed."""
 
     call: SipCallId
     body: bytes

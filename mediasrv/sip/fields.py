@@ -65,7 +65,7 @@ class Via:
 
     @property
     def sent_by(self) -> tuple[str, int]:
-        return self.host, self.port or DEFAULT_PORT
+        return self.host, DEFAULT_PORT if self.port is None else self.port
 
     def seen_from(self, host: str, port: int) -> Via:
         """The Via as a server hands it back, with where it really came from (18.2.1, RFC 3581 section 4)."""

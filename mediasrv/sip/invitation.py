@@ -143,8 +143,10 @@ class Invitation:
             return
         try:
             dialog = Dialog.of_client(self._invite, response, source)
-        except Malformed:
+        except Malformed:  # nobody could be acknowledged there, so there is no call either
             self._core.counts["dropped.malformed"] += 1
+            if not self._decided:
+                self._refused(502, phrase(502), response.headers)
             return
         if self._decided or self._cancel_wanted:
             self._decline(dialog, now)
@@ -194,7 +196,7 @@ class Invitation:
         self._core.inviting.pop((self._invite.call_id, self._invite.from_.tag), None)
 
     def _send_cancel(self, now: float) -> None:
-        """Section 9.1: the INVITE's own branch and number; with no final response in 64*T1 we stop waiting."""
+        """Section 9.1: the INVITE's own branch and number; after 64*T1 we stop waiting."""
         invite = self._invite
         parties = invite.from_, invite.to, invite.call_id
         cancel = self._core.request(

@@ -67,12 +67,14 @@ def _split_head(data: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
 
 
 def _decode(head: bytes) -> tuple[str, bool]:
-    """The text, and whether it is what it should be; what is not can still be echoed byte by byte."""
+    """The text, and whether it is what it should be; what is not can still be echoed without harm."""
     try:
         text, valid = head.decode(), True
     except UnicodeDecodeError:
         text, valid = head.decode("utf-8", "surrogateescape"), False
-    return text, valid and _CONTROL.search(text) is None
+    if _CONTROL.search(text):
+        return _CONTROL.sub(" ", text), False
+    return text, valid
 
 
 def _parse_lines(lines: list[str], limits: Limits) -> tuple[Headers, Malformed | None]:

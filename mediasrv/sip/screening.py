@@ -1,8 +1,7 @@
 """What a request must get past before anybody looks at what it wants (RFC 3261 section 8.2).
 
 Each check answers with a Refusal, or with None. They stand in the order of the RFC: method, headers,
-content. (Max-Forwards 0 passes: it forbids to forward, and this is where the request ends; RFC 4475 section
-3.1.2.? zeromf.)
+content. (Max-Forwards 0 passes: it forbids to forward, and this is where the request ends; RFC 4475 section 3.3.11.)
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.limits import Address
 from mediasrv.sip.message import Request, Response
+from mediasrv.sip.tables import Event
 from mediasrv.sip.transaction import Transaction
 
 NO_ACK_REASON = 'SIP;cause=408;text="no ACK"'  # RFC 3326
@@ -38,6 +39,7 @@ RETRY_AFTER_SPREAD_BITS = 3  # section 14.2: a random wait below 10 s
 class Clock(Enum):
     RESEND_ANSWER = auto()
     NO_ACK = auto()
+    RING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,22 +354,27 @@ class Farewell:
 
 
 class Reoffer:
-    """The user of a re-INVITE of ours (section 14.1)."""
+    """The user of a re-INVITE of ours (section 14.1). One that only gets provisional answers ends like a call."""
 
-    __slots__ = ("_ack", "_core", "_invite", "_session")
+    __slots__ = ("_ack", "_core", "_invite", "_session", "_transaction")
 
     def __init__(self, core: Core, session: Session) -> None:
         self._core, self._session = core, session
-        self._invite: Request | None = None
+        self._invite: Request
+        self._transaction: Transaction
         self._ack = b""
 
     def begin(self, invite: Request, now: float) -> None:
         self._invite = invite
-        self._core.transactions.request(invite, self._session.dialog.next_hop(), self, now)
+        destination = self._session.dialog.next_hop()
+        self._transaction = self._core.transactions.request(invite, destination, self, now)
 
     def responded(self, response: Response, source: Address, now: float) -> None:
-        if response.status < 200 or self._invite is None:
+        if response.status < 200:
+            if not self._core.schedule.is_set(self, Clock.RING):
+                self._core.schedule.set(self, Clock.RING, now + self._core.timers.ring_s)
             return
+        self._core.schedule.clear(self, Clock.RING)
         if self._ack:  # the 2xx again: its ACK was lost
             self._core.send(self._ack, self._session.dialog.next_hop())
             return
@@ -385,8 +392,11 @@ class Reoffer:
         self._session.reoffered(None)
         self._session.lost(cause, now)
 
+    def fire(self, name: Hashable, now: float) -> None:
+        self._transaction.apply(Event.ABANDON, now)
+        self.failed(EndCause.TIMEOUT, now)
+
     def _accept(self, response: Response) -> None:
-        assert self._invite is not None
         try:
             self._session.dialog.refresh_target(response.headers)
         except Malformed:
