@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
 from mediasrv.call.call import Call
+from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import Agent, MediaNeeds
 from mediasrv.errors import ConfigError
 from mediasrv.legs import Ending
 from mediasrv.media import Arming
+from mediasrv.providers.script import DEMO, read_script
 
 DEAF = Arming(on_onset="ignore")
 TONE_RATE_HZ = 8_000
@@ -75,14 +77,10 @@ async def drain_events(call: Call) -> None:
         await call.next_event()
 
 
-def build_scripted(settings: AgentSettings) -> Agent:
-    raise ConfigError("agent", "the scripted agent is not built in yet")
-
-
 AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
     "echo": lambda settings: EchoAgent(),
     "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
-    "scripted": build_scripted,
+    "scripted": lambda settings: scripted_agent(read_script(settings.script or DEMO), settings.voice),
 }
 
 

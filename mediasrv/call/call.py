@@ -6,6 +6,7 @@ provider connection, no unfinished hold. The leg and its stream belong to whoeve
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import trio
@@ -52,6 +53,22 @@ class Call:
             self.ending = why
         self.nursery.cancel_scope.cancel()
 
+    def start_soon(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """Runs `task` as long as the call; its failure ends the call, and only the call."""
+        self.nursery.start_soon(self._guarded, task, arguments)
+
+    async def _guarded(self, task: Callable[..., Awaitable[object]], arguments: tuple[object, ...]) -> None:
+        try:
+            await task(*arguments)
+        except* Exception as fault:
+            self.fault(fault)
+
+    def fault(self, group: BaseExceptionGroup[Exception]) -> None:
+        errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
+        self.record.error = self.record.error or "; ".join(errors)
+        self.timeline.note("fault", errors=errors)
+        self.end(Ending.FAULT)
+
     async def next_event(self) -> MediaEvent:
         """What the stream tells next; a caller who is no longer there ends the call."""
         event = await self.stream.next_event()
@@ -76,59 +93,60 @@ async def run_call(leg: Leg, agent: Agent, services: CallServices) -> CallRecord
         trunk=info.trunk, began=clock.wall().isoformat(),
     )  # fmt: skip
     timeline.note("call_began", agent=agent.name, caller=info.caller, called=info.called)
-    why = Ending.DRAIN  # what it is when only somebody outside can have ended it
     try:
-        why = await _live(leg, agent, services, timeline, record)
+        async with trio.open_nursery() as nursery:
+            await _live(Call(leg, services, timeline, record, nursery), agent)
     finally:
-        record.ending = why.value
-        await _hang_up(leg, why, services.settings.hang_up_s, record)
         record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
-        timeline.note("call_ended", why=why.value)
+        timeline.note("call_ended", why=record.ending)
         timeline.record("call", record.as_json())
     return record
 
 
-async def _live(
-    leg: Leg, agent: Agent, services: CallServices, timeline: Timeline, record: CallRecord
-) -> Ending:
-    """The call from its answer to the reason it ended."""
-    ending: Ending | None = None
+async def _live(call: Call, agent: Agent) -> None:
+    """From the answer to the good-bye; shielded tools may still be finishing behind it."""
+    call.start_soon(_watch, call)
     try:
-        async with trio.open_nursery() as nursery:
-            call = Call(leg, services, timeline, record, nursery)
-            nursery.start_soon(_watch, call)
-            try:
-                await leg.answer()
-                record.answered = True
-                timeline.note("answered")
-                call.end(await agent.lead(call))
-            except LegEnded as gone:
-                call.end(gone.why)
-        ending = call.ending
+        if await _answer(call):
+            call.end(await agent.lead(call))
     except* Exception as fault:
-        record.error = "; ".join(f"{type(e).__name__}: {e}" for e in leaves(fault))
-        timeline.note("fault", error=record.error)
-        ending = Ending.FAULT
-    return ending or Ending.FAULT
+        call.fault(fault)
+    finally:
+        # when nobody here has ended the call, somebody outside has
+        call.end(Ending.DRAIN)
+        await _hang_up(call)
+
+
+async def _answer(call: Call) -> bool:
+    try:
+        await call.leg.answer()
+    except LegEnded as gone:
+        call.end(gone.why)
+        return False
+    call.record.answered = True
+    call.timeline.note("answered")
+    return True
 
 
 async def _watch(call: Call) -> None:
     call.end(await call.leg.wait_ended())
 
 
-async def _hang_up(leg: Leg, why: Ending, within_s: float, record: CallRecord) -> None:
+async def _hang_up(call: Call) -> None:
     """Says good-bye in the leg's protocol; what goes wrong there cannot keep the call from ending."""
+    why, within_s, record = call.ending or Ending.FAULT, call.settings.hang_up_s, call.record
+    record.ending = why.value
+    try:
+        record.media = dict(call.stream.statistics())
+    except MediasrvError:
+        record.media = {}
     with trio.CancelScope(shield=True), trio.move_on_after(within_s) as bound:
         try:
-            await leg.hang_up(why)
+            await call.leg.hang_up(why)
         except Exception as error:
             record.error = record.error or f"hang-up: {type(error).__name__}: {error}"
     if bound.cancelled_caught:
         record.error = record.error or f"hang-up took over {within_s:g} s"
-    try:
-        record.media = dict(leg.stream.statistics())
-    except MediasrvError:
-        record.media = {}
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

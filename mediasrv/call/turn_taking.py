@@ -82,10 +82,10 @@ def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
     waited = state.words_at + patience.final_wait_ms / 1000
     if state.keys:
         return [(state.words_at + patience.keys_ms / 1000, "keys")]
-    if state.text and not speaking:
+    if state.text and not state.partial and not speaking:
         return [(max(state.words_at, state.speech_ended + _patience_s(state)), "end_of_turn")]
     if state.text or (state.partial and not speaking):
-        return [(waited, "end_of_turn")]  # the gate hears noise, or the final transcript is lost
+        return [(waited, "end_of_turn")]  # the gate hears noise, or a final transcript is late or lost
     return [(state.idle_since + patience.prompt_ms / 1000, "silence")] if not speaking else [(math.inf, "")]
 
 

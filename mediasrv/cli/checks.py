@@ -50,8 +50,9 @@ def native(settings: Settings) -> Finding:
 
 def processor(settings: Settings) -> Finding:
     features = _cpu_flags() & set(_CPU_FEATURES)
-    found = f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors, {' '.join(sorted(features)) or 'no vectors'}"
-    if len(os.sched_getaffinity(0)) < 2:
+    processors = len(os.sched_getaffinity(0))
+    found = f"{platform.machine()}, {processors} processors, {' '.join(sorted(features)) or 'no vectors'}"
+    if processors < 2:
         return Finding("processor", "warning", found, "give it two: sound and decisions should not share one")
     return Finding("processor", "ok", found)
 

@@ -24,8 +24,6 @@ COMMANDS = {
     "bench": "mediasrv.bench.cli",
     "version": "mediasrv.cli.version",
 }
-STATUS_ANSWER_IS_BAD = 1
-STATUS_QUESTION_WAS_WRONG = 2
 
 
 class Commands(click.Group):
@@ -51,7 +49,8 @@ class Commands(click.Group):
             ours = _ours(error)
             if ours is None:
                 raise
-            raise _as_click(ours) from error
+            kind = _QuestionWasWrong if isinstance(ours, ConfigError) else _AnswerIsBad
+            raise kind(str(ours)) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -87,7 +86,9 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _as_click(error: MediasrvError) -> click.ClickException:
-    shown = click.ClickException(str(error))
-    shown.exit_code = STATUS_QUESTION_WAS_WRONG if isinstance(error, ConfigError) else STATUS_ANSWER_IS_BAD
-    return shown
+class _AnswerIsBad(click.ClickException):
+    exit_code = 1
+
+
+class _QuestionWasWrong(click.ClickException):
+    exit_code = 2

@@ -64,6 +64,8 @@ class History:
     def settle(self, turn: int, heard: str, *, interrupted: bool) -> None:
         exchange = self._of(turn)
         exchange.heard, exchange.interrupted = heard, interrupted
+        # what the model wrote beside its tool calls is part of `heard`, as far as it was heard
+        exchange.steps = [replace(m, text="") if m.role == "assistant" else m for m in exchange.steps]
         if not exchange.messages():
             self._exchanges.remove(exchange)
 

@@ -54,16 +54,19 @@ class PlayoutTruth:
         self._passages.append(_Passage(text, self.samples, self.samples))
         return self.samples
 
-    def sound(self, until: int, words: tuple[WordTime, ...]) -> list[PlacedWord]:
-        """Sound of the last passage was handed over, up to sample `until`; where its words lie."""
+    def place(self, words: tuple[WordTime, ...]) -> list[PlacedWord]:
+        """Where these words of the last passage lie."""
         passage = self._passages[-1]
-        passage.end = max(passage.end, until)
         placed = [
             PlacedWord(w.text, passage.start + self._at(w.start_ms), passage.start + self._at(w.end_ms))
             for w in words
         ]
         passage.timed.extend(placed)
         return placed
+
+    def sound(self, until: int) -> None:
+        """Sound of the last passage was handed over, up to sample `until`."""
+        self._passages[-1].end = max(self._passages[-1].end, until)
 
     def close(self) -> None:
         """The last passage has all its sound."""

@@ -60,6 +60,8 @@ class SentenceAssembler:
         text = self._text
         lead = len(text) - len(text.lstrip())
         for k in range(lead, min(len(text), lead + self._longest)):
+            if text[k] == "\n":
+                return k + 1  # a line is a piece, however short
             if text[k] not in _ENDS:
                 continue
             end = k + 1
@@ -85,8 +87,8 @@ def _is_sentence_end(text: str, stop: int, end: int) -> bool:
     if text[stop] != ".":
         return True
     follows = text[end:].lstrip()
-    if stop and text[stop - 1] == ".":  # "so ... it goes on"
-        return not follows or not follows[0].islower()
+    if text[stop:end].startswith(".."):  # "so ... it goes on"
+        return bool(follows) and not follows[0].islower()
     word = _word_before(text, stop)
     if len(word) == 1 and word.isalpha() and word.isupper() and word != "I":
         return False  # an initial

@@ -18,13 +18,32 @@ import trio
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import Address, DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
-from mediasrv.sip.agent import UserAgent
-from mediasrv.sip.events import Cancelled, EndCause, Ended, IncomingCall, Rejected, SipCallId, SipEvent
-from mediasrv.sip.uri import Uri
+from mediasrv.sip import (
+    Cancelled,
+    EndCause,
+    Ended,
+    IncomingCall,
+    Rejected,
+    SipCallId,
+    SipEvent,
+    SipStatistics,
+    Uri,
+    UserAgent,
+)
 from mediasrv.telemetry import Counters
 
 WAITING_CALLS_MAX = 256
 FAULTS_IN_A_ROW_MAX = 20
+# What means that nothing will ever get there; anything else (full buffers, a refusal of something earlier) is left to
+# the retransmissions.
+NO_WAY_THERE = {
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+    errno.EMSGSIZE,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EINVAL,
+}
 RETRY_AFTER_S = 5
 
 _log = logging.getLogger(__name__)
@@ -41,7 +60,7 @@ class SipEndpoint:
         self._calls: dict[SipCallId, SipCall] = {}
         self._outbox: deque[tuple[bytes, Address]] = deque()
         self._patience = trio.CancelScope()
-        self._left = trio.Event()
+        self._stepped = trio.Event()
         self._faults_in_a_row = 0
         # Full: the caller is told 503 at once. Nobody waits for a server that does not even look.
         self._arrivals, self._incoming = trio.open_memory_channel[SipCall](WAITING_CALLS_MAX)
@@ -69,6 +88,15 @@ class SipEndpoint:
             for call in list(self._calls.values()):
                 call.deliver(Ended(call.id, EndCause.TRANSPORT, "the endpoint was closed"))
             self._calls.clear()
+
+    def statistics(self) -> SipStatistics:
+        return self._core.statistics()
+
+    async def wait_quiet(self) -> None:
+        """Until no dialog is left: the last BYE has been answered, or given up."""
+        while self._core.statistics().calls:
+            self._stepped = trio.Event()
+            await self._stepped.wait()
 
     async def call(
         self,
@@ -119,7 +147,6 @@ class SipEndpoint:
     def forget(self, call: SipCallId) -> None:
         """The core has no more to say about this call."""
         self._calls.pop(call, None)
-        self._left.set()
 
     async def _step(self) -> None:
         """One wait, and everything that follows from it."""
@@ -155,12 +182,15 @@ class SipEndpoint:
             self._dispatch(event)
         self._outbox += self._core.datagrams_to_send(self._clock.now())
         self._patience.deadline = self._deadline()
+        self._stepped.set()
         while self._outbox:
             data, to = self._outbox.popleft()
             try:
                 await self._socket.send(data, to)
-            except OSError as error:  # unreachable, refused, too big: the transaction's timers will notice
+            except OSError as error:
                 self.counters.count("sip_not_sent", _name(error))
+                if error.errno in NO_WAY_THERE:
+                    self._core.transport_failed(to, self._clock.now())
 
     def _dispatch(self, event: SipEvent) -> None:
         if isinstance(event, IncomingCall):

@@ -13,8 +13,7 @@ import trio
 
 from mediasrv.endpoints.datagram import Address
 from mediasrv.errors import RemoteError
-from mediasrv.sip.errors import WrongState
-from mediasrv.sip.events import (
+from mediasrv.sip import (
     Acknowledged,
     Answered,
     Cancelled,
@@ -23,10 +22,11 @@ from mediasrv.sip.events import (
     Progress,
     Reinvite,
     Rejected,
+    Request,
     SipCallId,
     SipEvent,
+    WrongState,
 )
-from mediasrv.sip.message import Request
 
 CallEnd = Cancelled | Rejected | Ended
 HeaderLines = Sequence[tuple[str, str]]
@@ -137,7 +137,7 @@ class SipCall:
         await self._signalling.cancel(self.id)
 
     async def bye(self, reason: str = "") -> None:
-        """Ends the call in whatever state it is; idempotent. `reason` becomes the Reason header."""
+        """Ends the call in whatever state it is; idempotent. `reason` is for people to read, in the Reason header."""
         await self._signalling.bye(self.id, reason)
 
     async def wait_ended(self) -> CallEnd:

@@ -3,13 +3,12 @@
 The offer decides the codec before the stream exists, and the stream's port must stand in the answer: so the offer
 is answered twice, purely, first to learn what the stream must be, then with the port it got. An INVITE without an
 offer gets one of ours that names a single codec, because the stream is open before the ACK says what was chosen;
-and for the same reason a re-INVITE keeps the codec that the call began with.
+and for the same reason a re-INVITE may move or hold the sound, but not change its codec.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Self
 
 import trio
@@ -18,11 +17,24 @@ from mediasrv.endpoints import CallEnd, CallGone, SipCall
 from mediasrv.errors import RemoteError
 from mediasrv.legs.leg import CallInfo, Ending, LegEnded
 from mediasrv.media import EngineFace, ReservationFace, StreamFace, StreamSpec
-from mediasrv.sdp import LocalMedia, Negotiated, OfferRejected, SessionDescription, accept, answer, offer
-from mediasrv.sip.events import Cancelled, EndCause, Ended
+from mediasrv.sdp import (
+    LocalMedia,
+    MalformedDescription,
+    Negotiated,
+    NotAcceptable,
+    SessionDescription,
+    accept,
+    answer,
+    next_version,
+    offer,
+    parse,
+)
+from mediasrv.sdp.offer_answer import TELEPHONE_EVENT_TYPE
+from mediasrv.sip import EndCause, Ended, WrongState
 
 FAREWELL_S = 2.0
-LATE_OFFER_CODECS = ("PCMU",)
+NO_PORT_YET = 9  # stands in an answer that is only made to learn what the offer wants
+LATE_OFFER_CODECS = ("PCMU",)  # every telephone speaks it
 
 _ENDINGS = {
     EndCause.BYE: Ending.CALLER_HUNG_UP,
@@ -31,14 +43,173 @@ _ENDINGS = {
     EndCause.TIMEOUT: Ending.FAULT,
     EndCause.TRANSPORT: Ending.FAULT,
 }
-
-# RFC 3326, with the Q.850 causes a telephone network understands: what the other side reads of why we ended it.
-REASONS = {
-    Ending.AGENT_HUNG_UP: 'Q.850;cause=16;text="agent hung up"',
-    Ending.SILENCE: 'Q.850;cause=16;text="caller was silent"',
-    Ending.MAX_LENGTH: 'Q.850;cause=31;text="longest call reached"',
-    Ending.MEDIA_TIMEOUT: 'Q.850;cause=102;text="no media received"',
-    Ending.DRAIN: 'Q.850;cause=41;text="server is shutting down"',
-    Ending.ADMIN: 'Q.850;cause=31;text="ended by operator"',
-    Ending.FAULT: 'Q.850;cause=41;text="internal fault"',
+_WORDS = {  # what the other side can read of why we ended it
+    Ending.AGENT_HUNG_UP: "agent hung up",
+    Ending.SILENCE: "caller was silent",
+    Ending.MAX_LENGTH: "longest call reached",
+    Ending.MEDIA_TIMEOUT: "no media received",
+    Ending.DRAIN: "server is shutting down",
+    Ending.ADMIN: "ended by operator",
+    Ending.FAULT: "internal fault",
 }
+_REFUSALS = {Ending.DRAIN: 503, Ending.FAULT: 500}  # when there is nothing to hang up yet
+
+
+class OfferUnacceptable(RemoteError):
+    """The offer is malformed (`status` 400), or there is nothing in it for us (488)."""
+
+    def __init__(self, problem: str, status: int) -> None:
+        self.status = status
+        super().__init__(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class LegMedia:
+    """What the server wants of the leg's stream."""
+
+    host: str  # that the other side is told to send to
+    aec: bool = True
+    ns: bool = True
+    vad: bool = True
+    media_timeout_ms: int = 20_000
+
+
+class SipLeg:
+    """Open from `open` to `aclose`; `attend` must run beside the call."""
+
+    def __init__(
+        self, call: SipCall, info: CallInfo, stream: StreamFace, local: LocalMedia, agreed: Negotiated | None
+    ) -> None:
+        self.info = info
+        self._call, self._stream, self._local = call, stream, local
+        self._agreed = agreed
+        self._ours: SessionDescription = offer(local) if agreed is None else agreed.description
+
+    @classmethod
+    async def open(
+        cls,
+        call: SipCall,
+        info: CallInfo,
+        engine: EngineFace,
+        reservation: ReservationFace,
+        media: LegMedia,
+        *,
+        group: int,
+        session_id: int,
+    ) -> Self:
+        """Negotiates and opens the stream; raises OfferUnacceptable or AtCapacity, and then nothing is left."""
+        local = LocalMedia((media.host, NO_PORT_YET), session_id=session_id)
+        offered = _read(call.offer) if call.offer else None
+        try:
+            wanted = answer(offered, local) if offered else None
+        except NotAcceptable as error:
+            raise OfferUnacceptable(str(error), 488) from error
+        stream = await engine.add(reservation, _spec(wanted, media), group)
+        local = replace(local, address=(media.host, stream.local[1]))
+        if offered is None:
+            return cls(call, info, stream, replace(local, codecs=LATE_OFFER_CODECS), None)
+        agreed = answer(offered, local)
+        stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        return cls(call, info, stream, replace(local, codecs=(agreed.codec,)), agreed)
+
+    @property
+    def stream(self) -> StreamFace:
+        return self._stream
+
+    async def answer(self) -> None:
+        try:
+            answered = await self._call.answer(self._ours.build())
+            if self._agreed is None:
+                self._settle(accept(self._ours, parse(answered)))
+        except CallGone as gone:
+            raise LegEnded(_ending(gone.end)) from gone
+        except (MalformedDescription, NotAcceptable) as error:
+            await self._call.bye(f"unacceptable answer: {error}")
+            raise LegEnded(Ending.FAULT) from error
+
+    async def wait_ended(self) -> Ending:
+        return _ending(await self._call.wait_ended())
+
+    async def hang_up(self, why: Ending) -> None:
+        if self._call.end is not None:
+            return
+        if self._call.answered:
+            await self._call.bye(_WORDS.get(why, ""))
+        else:
+            await self._call.reject(_REFUSALS.get(why, 480))
+
+    async def attend(self) -> None:
+        """Answers re-INVITEs until the call is over."""
+        while True:
+            try:
+                await self._renegotiate(await self._call.wait_reinvite())
+            except CallGone:
+                return
+
+    async def aclose(self) -> None:
+        """Hangs up, if nobody has, and gives the stream back; shielded and bounded."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
+            try:
+                await self.hang_up(Ending.FAULT)
+            finally:
+                await self._stream.aclose()
+
+    async def _renegotiate(self, offered: bytes) -> None:
+        """RFC 3264 section 8: refused, the session stays as it was."""
+        try:
+            agreed = self._reanswer(parse(offered)) if offered else None
+        except (MalformedDescription, NotAcceptable):
+            await self._call.refuse_reinvite(488)
+            return
+        ours = next_version(offer(self._local), self._ours) if agreed is None else agreed.description
+        try:
+            answered = await self._call.accept_reinvite(ours.build())
+        except WrongState:  # withdrawn in the same instant (RFC 3261 section 9.2): there is nothing to answer
+            return
+        self._ours = ours
+        try:
+            self._settle(accept(ours, parse(answered)) if agreed is None else agreed)
+        except (MalformedDescription, NotAcceptable):
+            await self._call.bye("unacceptable answer")
+
+    def _reanswer(self, offered: SessionDescription) -> Negotiated:
+        agreed = answer(offered, self._local, self._ours)
+        before = self._agreed
+        if before and (agreed.payload_type, agreed.telephone_event_type) != (
+            before.payload_type,
+            before.telephone_event_type,
+        ):
+            raise NotAcceptable("the payload types of a running stream stay")
+        return agreed
+
+    def _settle(self, agreed: Negotiated) -> None:
+        """The stream follows what was agreed."""
+        moved = self._agreed is None or self._agreed.remote != agreed.remote
+        if agreed.remote is not None and moved:
+            self._stream.set_remote(agreed.remote)
+        self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        self._agreed = agreed
+
+
+def _read(offered: bytes) -> SessionDescription:
+    try:
+        return parse(offered)
+    except MalformedDescription as error:
+        raise OfferUnacceptable(str(error), 400) from error
+
+
+def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
+    spec = StreamSpec(aec=media.aec, ns=media.ns, vad=media.vad, media_timeout_ms=media.media_timeout_ms)
+    if wanted is None:  # ours to offer: the first codec, its usual type, and nobody to send to before the ACK
+        return replace(spec, codec=LATE_OFFER_CODECS[0], telephone_event_type=TELEPHONE_EVENT_TYPE)
+    return replace(
+        spec,
+        codec=wanted.codec,
+        payload_type=wanted.payload_type,
+        telephone_event_type=wanted.telephone_event_type,
+        remote=wanted.remote,
+    )
+
+
+def _ending(end: CallEnd) -> Ending:
+    return _ENDINGS[end.cause] if isinstance(end, Ended) else Ending.CALLER_CANCELLED

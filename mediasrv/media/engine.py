@@ -79,8 +79,8 @@ class Engine:
     # ---- life
     async def __aenter__(self) -> Self:
         self._native = self._make_native()
+        self._stack.callback(self._leave, self._native)  # last: the task below reads what it frees
         nursery = await self._stack.enter_async_context(trio.open_nursery())
-        self._stack.callback(self._leave, self._native)
         self._stack.callback(nursery.cancel_scope.cancel)
         if not self.manual:
             self._native.start()

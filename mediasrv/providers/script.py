@@ -55,10 +55,12 @@ class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Ears(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    first_word_ms: int = 240  # of speech, before the first word is told
+    """Speech is what the gate says is speech: with the 200 ms that it waits before it believes in an end."""
+
+    first_word_ms: int = 420  # of speech, before the first word is told
     word_ms: int = 200
-    final_ms: int = 200  # of quiet, before the final transcript
-    shortest_ms: int = 180  # shorter speech has no words in it
+    final_ms: int = 60  # of quiet, before the final transcript
+    shortest_ms: int = 420  # shorter speech has no words in it
     otherwise: str = "please go on"  # when the utterances below are used up; empty: nothing
 
 

@@ -17,14 +17,15 @@ from mediasrv.config import Settings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
-from mediasrv.legs import CallInfo, Ending
-from mediasrv.legs.sip import REASONS, LegMedia, OfferUnacceptable, SipLeg
+from mediasrv.legs import CallInfo
+from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.admission import FAULT, Admission, Refusal, admit, at_capacity, unacceptable
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 FAREWELL_S = 2.0
+SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
 
 _log = logging.getLogger(__name__)
 
@@ -101,15 +102,23 @@ class Reception:
             media_timeout_ms=media.media_timeout_ms,
         )
         try:
-            return await SipLeg.open(call, info, house.engine, reservation, wishes, group=self._groups)
+            session_id = house.services.tokens.number(SESSION_ID_BITS)
+            return await SipLeg.open(
+                call, info, house.engine, reservation, wishes, group=self._groups, session_id=session_id
+            )
         except BaseException:
             reservation.release()
             raise
 
     async def _run(self, leg: SipLeg, agent: Agent) -> None:
         self._house.counters.count("calls", "taken")
-        async with leg:
-            record = await run_call(leg, agent, self._house.services)
+        try:
+            async with trio.open_nursery() as beside:
+                beside.start_soon(leg.attend)
+                record = await run_call(leg, agent, self._house.services)
+                beside.cancel_scope.cancel()
+        finally:
+            await leg.aclose()
         self._house.counters.count("calls_ended", record.ending)
         _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
 
@@ -130,7 +139,7 @@ class Reception:
         )
         with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
             if call.answered:
-                await call.bye(REASONS[Ending.FAULT])
+                await call.bye("internal fault")
             else:
                 await call.reject(FAULT.status)
 

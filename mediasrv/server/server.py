@@ -164,7 +164,7 @@ class Server:
         try:
             socket = await self._open_socket(listen.address)
         except OSError as error:
-            problem = f"cannot be bound: {os.strerror(error.errno or 0)}; choose another, or port 0 for any that is free"
+            problem = f"cannot be bound: {error.strerror}; choose another, or port 0 for any that is free"
             raise ConfigError("sip.listen", problem, value=str(listen)) from error
         try:
             host = wiring.advertised_host(self.settings, socket.local[0])

@@ -1,0 +1,1 @@
+"""Fakes that keep the contracts of the real thing, in virtual time."""

@@ -22,7 +22,9 @@ def test_every_pair_agrees_with_the_oracle_to_the_rounding(in_hz: int, out_hz: i
     assert np.abs(got - expected).max() < 0.75
 
 
-@pytest.mark.parametrize(("in_hz", "out_hz"), [(8_000, 16_000), (16_000, 8_000), (44_100, 8_000), (22_050, 48_000)])
+@pytest.mark.parametrize(
+    ("in_hz", "out_hz"), [(8_000, 16_000), (16_000, 8_000), (44_100, 8_000), (22_050, 48_000)]
+)
 def test_chunking_does_not_change_a_bit(in_hz: int, out_hz: int) -> None:
     pcm = sounds.to_pcm(sounds.white(0.3, -12, seed=4, rate_hz=in_hz)).tobytes()
     whole = Resampler(in_hz, out_hz).process(pcm)
@@ -57,7 +59,9 @@ def test_telephone_band_is_flat_and_images_and_aliases_are_gone(in_hz: int, out_
 
 
 def test_a_constant_stays_that_constant() -> None:
-    out = np.frombuffer(Resampler(22_050, 16_000).process(np.full(4_000, 1_234, np.int16).tobytes()), np.int16)
+    out = np.frombuffer(
+        Resampler(22_050, 16_000).process(np.full(4_000, 1_234, np.int16).tobytes()), np.int16
+    )
     assert set(out[500:]) == {1_234}
 
 

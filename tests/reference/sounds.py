@@ -57,7 +57,9 @@ def voice(text: str, pitch: str = "mid", dbfs: float = -21, rate_hz: int = 8_000
 def talk(seconds: float, seed: int, rate_hz: int = 8_000) -> Samples:
     """Running speech in clauses of six words."""
     rng = np.random.default_rng(seed)
-    words = "hello there how can I help you today please tell me your account number one moment thanks".split()
+    words = (
+        "hello there how can I help you today please tell me your account number one moment thanks".split()
+    )
     parts: list[Samples] = []
     while sum(map(len, parts)) < seconds * rate_hz:
         parts += [voice(" ".join(rng.choice(words, 6)), rate_hz=rate_hz)[0], silence(0.1, rate_hz)]

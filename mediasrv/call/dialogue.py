@@ -1,0 +1,308 @@
+"""A call that is a conversation: one bounded channel of events, the turn table, and what it asks for done.
+
+    stream events \
+    transcripts    > events -> step (pure) -> actions: start a turn, cancel it, hold, release, end the call
+    turns, timers /
+
+Nothing in the loop waits for a provider, a tool or the engine: an interruption is acted on as soon as it is known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+import trio
+
+from mediasrv.call import turn_taking
+from mediasrv.call.call import Call
+from mediasrv.call.ears import Ears
+from mediasrv.call.mouth import Passage
+from mediasrv.call.record import TurnEnding, TurnRecord
+from mediasrv.call.services import MediaNeeds
+from mediasrv.call.tool_host import ToolHost
+from mediasrv.call.turn import Turn, TurnTools
+from mediasrv.call.turn_events import (
+    Action,
+    Answered,
+    CancelTurn,
+    Due,
+    EndAsked,
+    EndCall,
+    Evidence,
+    HoldLapsed,
+    KeyPressed,
+    PassageBegan,
+    Phase,
+    Reject,
+    SpeechBegan,
+    SpeechEnded,
+    StartTurn,
+    TakeHold,
+    TurnEvent,
+    TurnOver,
+    Words,
+)
+from mediasrv.clock import NS_PER_S
+from mediasrv.conversation.history import History
+from mediasrv.conversation.tools import Tool
+from mediasrv.legs import Ending
+from mediasrv.media import (
+    Arming,
+    Dtmf,
+    Finished,
+    Held,
+    HoldId,
+    MarkReached,
+    MediaEvent,
+    Offset,
+    Onset,
+    Released,
+    ReleaseReason,
+    Starved,
+)
+from mediasrv.providers.protocols import Transcript
+from mediasrv.providers.registry import Providers
+
+EVENTS_WAITING = 64  # more make their senders wait: the engine's own ring is bounded too
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Who the agent is; the same for all its calls."""
+
+    name: str
+    system: str = ""
+    notice: str = ""  # said first, and not to be interrupted
+    greeting: str = ""
+    voice: str = ""
+
+    def opening(self) -> list[Passage]:
+        said = [Passage(self.notice, interruptible=False)] if self.notice else []
+        return said + ([Passage(self.greeting)] if self.greeting else [])
+
+
+class ConversationAgent:
+    """Converses; `providers` and `tools` are made anew for every call."""
+
+    needs = MediaNeeds()
+
+    def __init__(
+        self,
+        persona: Persona,
+        providers: Callable[[], Providers],
+        tools: Callable[[Callable[[], None]], Sequence[Tool]],
+    ) -> None:
+        self.name = persona.name
+        self._persona, self._providers, self._tools = persona, providers, tools
+
+    async def lead(self, call: Call) -> Ending:
+        return await Dialogue(call, self._persona, self._providers(), self._tools).run()
+
+
+class Dialogue:
+    def __init__(
+        self,
+        call: Call,
+        persona: Persona,
+        providers: Providers,
+        tools: Callable[[Callable[[], None]], Sequence[Tool]],
+    ) -> None:
+        self._call, self._persona = call, persona
+        self._send, self._receive = trio.open_memory_channel[TurnEvent](EVENTS_WAITING)
+        self._state = turn_taking.begin(call.settings, call.now())
+        self._asked_to_end = trio.Event()
+        self.history = History(persona.system)
+        self._host = ToolHost(call, tools(self._asked_to_end.set), self.history)
+        limits = call.settings.interruptibility
+        arming = Arming("duck" if limits.duck else "hold", limits.lease_ms)
+        if not limits.enabled:
+            arming = Arming("ignore")
+        self._tools = TurnTools(
+            call, providers, self.history, self._host, persona.voice, arming, self._turn_over
+        )  # fmt: skip
+        self._ears = Ears(call, providers.stt, self._heard, self._deaf)
+        self._turn: Turn | None = None
+        self._own_hold: HoldId | None = None
+        self._failed_turns = 0
+
+    async def run(self) -> Ending:
+        self._call.start_soon(self._ears.run)
+        self._call.start_soon(self._watch_stream)
+        self._call.start_soon(self._watch_wish_to_end)
+        event: TurnEvent = Answered(greets=bool(self._persona.opening()))
+        while True:
+            ending = self._take(event)
+            if ending is not None:
+                return ending
+            event = await self._next_event()
+
+    async def _next_event(self) -> TurnEvent:
+        """The next event, or Due when the table's deadline comes first."""
+        left_s = turn_taking.deadline(self._state) - self._call.now()
+        with trio.move_on_after(max(0.0, left_s) if left_s < math.inf else math.inf):
+            return await self._receive.receive()
+        return Due()
+
+    def _take(self, event: TurnEvent) -> Ending | None:
+        """One step of the table; the call's ending, if this was its last."""
+        before = self._state.phase
+        self._state, actions = turn_taking.step(self._state, event, self._call.now())
+        if self._state.phase is not before:
+            self._call.timeline.note("phase", phase=self._state.phase.value, because=type(event).__name__)
+            self._note_hold(before, event)
+        for action in actions:
+            if isinstance(action, EndCall):
+                return action.why
+            self._do(action)
+        return None
+
+    def _note_hold(self, before: Phase, event: TurnEvent) -> None:
+        if self._state.phase is Phase.HELD and self._turn is not None:
+            self._turn.record.holds += 1
+            by_engine = isinstance(event, SpeechBegan) and event.hold is not None
+            self._call.timeline.note("hold", turn=self._turn.number, by="engine" if by_engine else "call")
+        elif before is Phase.HELD and isinstance(event, HoldLapsed):
+            self._note_reject(Evidence("lease"))
+
+    # ---- actions -----------------------------------------------------------------------------------------------
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case StartTurn():
+                self._start(action)
+            case CancelTurn():
+                self._cancel(action)
+            case TakeHold():
+                self._own_hold = self._call.stream.hold(action.lease_ms)
+            case Reject():
+                self._release(action)
+            case EndCall():
+                pass
+
+    def _start(self, action: StartTurn) -> None:
+        call = self._call
+        record = TurnRecord(
+            turn=f"{call.info.id}-{action.turn}", number=action.turn, kind=action.kind, asked=action.text,
+            began_ms=call.timeline.ms(),
+        )  # fmt: skip
+        self._turn = Turn(record, self._tools, self._lines(action), after=self._turn)
+        call.record.turns += 1
+        call.start_soon(self._turn.run)
+
+    def _lines(self, action: StartTurn) -> list[Passage]:
+        settings = self._call.settings
+        match action.kind:
+            case "greeting":
+                return self._persona.opening()
+            case "prompt":
+                return [Passage(settings.prompt)]
+            case "goodbye" if self._state.leaving is Ending.FAULT:
+                return [Passage(settings.failures.farewell, interruptible=False)]
+            case "goodbye":
+                return [Passage(settings.goodbye, interruptible=self._state.leaving is Ending.SILENCE)]
+            case "reply":
+                return []
+
+    def _cancel(self, action: CancelTurn) -> None:
+        turn = self._turn
+        if turn is None or turn.number != action.turn:
+            return
+        if action.why in (TurnEnding.USER_BARGE_IN, TurnEnding.REPLACED):
+            self._call.record.interruptions += 1
+            self._call.timeline.note("confirm", turn=turn.number, **asdict(action.evidence))
+        self._call.timeline.note("cancelled", turn=turn.number, why=action.why.value)
+        self._own_hold = None
+        turn.cancel(action.why)
+
+    def _release(self, action: Reject) -> None:
+        """Lets the voice go on, from the beginning of the word it was held in."""
+        hold = action.hold if action.hold is not None else self._own_hold
+        self._own_hold = None
+        self._note_reject(action.evidence)
+        if hold is None:
+            return
+        at, turn = self._call.stream.position(), self._turn
+        mark = turn.truth.word_start(at.source) if turn and at.generation == turn.generation else None
+        self._call.stream.release(hold, mark)
+
+    def _note_reject(self, evidence: Evidence) -> None:
+        number = self._turn.number if self._turn is not None else 0
+        if self._turn is not None:
+            self._turn.record.rejects += 1
+        self._call.record.rejected_holds += 1
+        self._call.timeline.note("reject", turn=number, **asdict(evidence))
+
+    # ---- events ------------------------------------------------------------------------------------------------
+
+    async def _turn_over(self, turn: Turn) -> None:
+        failed = turn.record.ending == TurnEnding.ERROR.value
+        self._failed_turns = self._failed_turns + 1 if failed else 0
+        await self._send.send(TurnOver(turn.number))
+        if self._failed_turns >= self._call.settings.failures.failed_turns:
+            self._failed_turns = 0
+            await self._deaf()
+
+    async def _heard(self, transcript: Transcript) -> None:
+        self._call.timeline.note(
+            "words", text=transcript.text, final=transcript.final, confidence=transcript.confidence
+        )
+        await self._send.send(Words(transcript.text, transcript.final))
+
+    async def _deaf(self) -> None:
+        await self._send.send(EndAsked(Ending.FAULT, goodbye=True))
+
+    async def _watch_wish_to_end(self) -> None:
+        await self._asked_to_end.wait()
+        await self._send.send(EndAsked(Ending.AGENT_HUNG_UP))
+
+    async def _watch_stream(self) -> None:
+        while True:
+            event = self._translate(await self._call.next_event())
+            if event is not None:
+                await self._send.send(event)
+
+    def _translate(self, event: MediaEvent) -> TurnEvent | None:
+        """What the engine tells, in the table's words; what it need not know is only noted."""
+        note = self._call.timeline.note
+        match event:
+            case Onset():
+                note("speech_began", at_ns=event.at_ns, hold=event.hold)
+                return SpeechBegan(event.at_ns / NS_PER_S, event.hold)
+            case Offset():
+                note("speech_ended", at_ns=event.at_ns)
+                return SpeechEnded(event.at_ns / NS_PER_S)
+            case MarkReached():
+                return self._mark_reached(event)
+            case Released(hold, ReleaseReason.LEASE):
+                return HoldLapsed(hold)
+            case Dtmf():
+                note("key", at_ns=event.at_ns, digit=event.digit)
+                return KeyPressed(event.digit)
+            case Finished():
+                self._finished(event)
+            case Starved() | Held():
+                note(type(event).__name__.lower(), source=event.at.source)
+            case _:
+                note(type(event).__name__.lower())
+        return None
+
+    def _mark_reached(self, event: MarkReached) -> TurnEvent | None:
+        turn = self._turn
+        if turn is None or turn.mouth is None or event.at.generation != turn.generation:
+            return None
+        passage = turn.mouth.passage_at(event)
+        if passage is None:
+            self._call.timeline.note("word", at_ns=event.at.at_ns, word=event.name.partition(":")[2])
+            return None
+        if turn.record.first_audio_ms is None:
+            turn.record.first_audio_ms = round(self._call.timeline.ms() - turn.record.began_ms, 3)
+            self._call.timeline.note("first_audio", at_ns=event.at.at_ns, turn=turn.number)
+        return PassageBegan(turn.number, passage.interruptible)
+
+    def _finished(self, event: Finished) -> None:
+        turn = self._turn
+        if turn is not None and turn.mouth is not None and event.at.generation == turn.generation:
+            self._call.timeline.note("finished", at_ns=event.at.at_ns, turn=turn.number)
+            turn.mouth.finished.set()

@@ -1,0 +1,72 @@
+"""From the stream's ears to words: pulls sound, pushes it to the recogniser, and brings it back when it dies.
+
+While there is no recogniser the sound of that time is lost to it, and the engine's own bounded buffer drops the
+oldest; the voice, the gate and the holds work on without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import trio
+
+from mediasrv.audio import PTIME_MS
+from mediasrv.call.call import Call
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
+
+
+@dataclass(slots=True, eq=False)
+class Ears:
+    call: Call
+    stt: SpeechToText
+    on_transcript: Callable[[Transcript], Awaitable[None]]
+    on_lost: Callable[[], Awaitable[None]]
+    _speech_since: float | None = None  # heard, and no transcript since
+    _transcripts: int = 0
+
+    async def run(self) -> None:
+        """Listens until cancelled; when the recogniser fails too often in a row, says so once and goes deaf."""
+        failures, limits = 0, self.call.settings.failures
+        while failures < limits.stt_attempts:
+            before = self._transcripts
+            try:
+                await self._listen()
+            except* ProviderError as errors:
+                failures = 1 if self._transcripts > before else failures + 1
+                problem = "; ".join(str(error) for error in errors.exceptions)
+                self.call.timeline.note("stt_failed", problem=problem, failures=failures)
+            with trio.move_on_after(limits.stt_retry_s * 2 ** (failures - 1)):
+                await self._hear_nothing()
+        await self.on_lost()
+        await self._hear_nothing()
+
+    async def _listen(self) -> None:
+        self._speech_since = None
+        async with self.stt.open(self.call.settings.language) as stream, trio.open_nursery() as nursery:
+            nursery.start_soon(self._push, stream)
+            nursery.start_soon(self._watch)
+            while True:
+                transcript = await stream.next()
+                self._transcripts += 1
+                self._speech_since = None
+                await self.on_transcript(transcript)
+
+    async def _push(self, stream: SttStream) -> None:
+        while True:
+            chunk = await self.call.stream.read(PTIME_MS)
+            if chunk.speech and self._speech_since is None:
+                self._speech_since = self.call.now()
+            await stream.push(chunk)
+
+    async def _watch(self) -> None:
+        """A recogniser that hears speech and says nothing for too long is as good as dead."""
+        limit_s = self.call.settings.failures.transcript_s
+        while True:
+            await trio.sleep(limit_s / 4)
+            if self._speech_since is not None and self.call.now() - self._speech_since > limit_s:
+                raise ProviderError(self.stt.name, f"speech, and no words for {limit_s:g} s", retryable=True)
+
+    async def _hear_nothing(self) -> None:
+        while True:
+            await self.call.stream.read(PTIME_MS)

@@ -1,0 +1,90 @@
+"""One turn's voice: passages of sound into the stream, under the turn's generation.
+
+Sound is handed over in short pieces, each with its marks, because the engine keeps few marks waiting and plays within
+a fifth of a second whatever it has. Marks come back as events when their sample was sent: the first of a passage says
+that it sounds, the others which words went by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import trio
+
+from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
+from mediasrv.conversation.playout_truth import PlayoutTruth
+from mediasrv.media import Arming, Generation, MarkReached, StreamFace
+from mediasrv.providers.protocols import SpeechChunk
+
+PIECE_MS = 200
+PATIENCE_S = 1.0  # between looks at the position, should the engine's word that it has finished be lost
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Text that is spoken in one breath."""
+
+    text: str
+    interruptible: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PassageDone:
+    """All sound of the passage before was handed over."""
+
+
+Sound = Passage | SpeechChunk | PassageDone
+
+
+@dataclass(slots=True, eq=False)
+class Mouth:
+    stream: StreamFace
+    generation: Generation
+    arming: Arming
+    truth: PlayoutTruth
+    finished: trio.Event = field(default_factory=trio.Event)
+    _passages: list[Passage] = field(default_factory=list)
+
+    async def speak(self, sounds: trio.MemoryReceiveChannel[Sound]) -> None:
+        """Plays everything that comes, and returns when the last sample of it was sent."""
+        arming = self.arming
+        async for sound in sounds:
+            match sound:
+                case Passage():
+                    arming = self.arming if sound.interruptible else Arming(on_onset="ignore")
+                    start = self.truth.passage(sound.text)
+                    self.stream.mark(self.generation, start, f"passage:{len(self._passages)}")
+                    self._passages.append(sound)
+                case SpeechChunk():
+                    await self._play(sound, arming)
+                case PassageDone():
+                    self.truth.close()
+        if self.truth.samples:
+            await self.stream.finish(self.generation)
+            await self._wait_finished()
+
+    def passage_at(self, mark: MarkReached) -> Passage | None:
+        """The passage that begins with this mark; None for any other mark."""
+        kind, _, number = mark.name.partition(":")
+        if kind != "passage" or mark.at.generation != self.generation:
+            return None
+        return self._passages[int(number)]
+
+    async def _play(self, chunk: SpeechChunk, arming: Arming) -> None:
+        placed = self.truth.place(chunk.words)
+        step = samples_in(PIECE_MS, chunk.rate_hz) * BYTES_PER_SAMPLE
+        for at in range(0, len(chunk.pcm), step):
+            soon = self.truth.samples + samples_in(PIECE_MS, self.stream.rate_hz)
+            while placed and placed[0].start < soon:
+                word = placed.pop(0)
+                self.stream.mark(self.generation, word.start, f"word:{word.text}")
+            until = await self.stream.play(chunk.pcm[at : at + step], chunk.rate_hz, self.generation, arming)
+            self.truth.sound(until)
+
+    async def _wait_finished(self) -> None:
+        while not self.finished.is_set():
+            with trio.move_on_after(PATIENCE_S):
+                await self.finished.wait()
+            at = self.stream.position()
+            if at.generation == self.generation and at.source >= self.truth.samples:
+                return

@@ -1,0 +1,166 @@
+"""Runs a call's tools, each as it declared that an interruption should treat it.
+
+It lives in the call's nursery, so a shielded tool outlives the turn that asked for it: the turn only waits, and
+cancelling the turn ends the waiting, not the tool. When the call itself ends, a shielded tool may still finish
+within its own deadline. Whatever becomes of a tool, the history has a result for its call.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from mediasrv.call.call import Call
+from mediasrv.call.record import ToolRecord
+from mediasrv.clock import NS_PER_MS
+from mediasrv.conversation.history import History
+from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
+from mediasrv.providers.protocols import ToolCall
+
+
+@dataclass(slots=True)
+class _Job:
+    tool: Tool
+    turn: int
+    call: ToolCall
+    record: ToolRecord
+    began_ns: int
+
+
+def status(text: str) -> str:
+    """A result that tells the model what became of the tool instead of what it found."""
+    return json.dumps({"status": text})
+
+
+class ToolHost:
+    def __init__(self, call: Call, tools: Iterable[Tool], history: History) -> None:
+        self._call, self._history = call, history
+        self._tools = {tool.spec.name: tool for tool in tools}
+        self._unheard: dict[int, list[tuple[_Job, Prepared]]] = {}
+        self._late: list[ToolResult] = []
+
+    def described(self) -> list[Mapping[str, object]]:
+        return [tool.spec.described() for tool in self._tools.values()]
+
+    async def invoke(self, turn: int, call: ToolCall, records: list[ToolRecord]) -> ToolResult:
+        """The tool's result, or what became of it; raises nothing of the tool's."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            records.append(ToolRecord(call.id, call.name, dict(call.arguments), "none", "failed"))
+            return ToolResult(call.id, status(f"there is no tool {call.name}"), ok=False)
+        record = ToolRecord(call.id, call.name, dict(call.arguments), tool.spec.on_cancel.value)
+        records.append(record)
+        job = _Job(tool, turn, call, record, self._call.services.clock.now_ns())
+        self._call.timeline.note("tool", turn=turn, tool=call.name, id=call.id)
+        match tool.spec.on_cancel:
+            case OnCancel.CANCEL:
+                return await self._run_in_turn(job)
+            case OnCancel.SHIELD:
+                return await self._run_in_call(job)
+            case OnCancel.COMMIT_IF_HEARD:
+                return await self._prepare(job)
+
+    def heard(self, turn: int) -> None:
+        """The caller has heard the turn's reply to its end: what waited for that goes on."""
+        for job, prepared in self._unheard.pop(turn, []):
+            self._call.start_soon(self._commit, job, prepared)
+
+    def unheard(self, turn: int) -> None:
+        """The caller has not: what waited for that is not done."""
+        for job, _ in self._unheard.pop(turn, []):
+            self._note(job, "withdrawn", status("not done: the caller interrupted before hearing of it"))
+
+    def late_results(self) -> Sequence[ToolResult]:
+        """Results that came after their turn was over, since this was last asked."""
+        late, self._late = self._late, []
+        return late
+
+    async def _run_in_turn(self, job: _Job) -> ToolResult:
+        finished = False
+        try:
+            result = await self._perform(job)
+            finished = True
+            return result
+        finally:
+            if not finished:
+                self._note(job, "cancelled", status("cancelled: the caller interrupted"))
+
+    async def _run_in_call(self, job: _Job) -> ToolResult:
+        done = trio.Event()
+        results: list[ToolResult] = []
+
+        async def shielded() -> None:
+            with trio.CancelScope(shield=True):
+                results.append(await self._perform(job))
+            done.set()
+
+        self._call.start_soon(shielded)
+        waited = False
+        try:
+            await done.wait()
+            waited = True
+        finally:
+            if not waited:
+                job.record.outcome = "pending"
+                self._call.start_soon(self._tell_late, done, results)
+        return results[0]
+
+    async def _tell_late(self, done: trio.Event, results: list[ToolResult]) -> None:
+        await done.wait()
+        self._late.extend(results)
+
+    async def _prepare(self, job: _Job) -> ToolResult:
+        prepared: Prepared | None = None
+        try:
+            with trio.move_on_after(job.tool.spec.deadline_s):
+                prepared = await job.tool.prepare(job.call)
+        except Exception as error:
+            return self._failed(job, error)
+        finally:
+            if prepared is None and job.record.outcome == "pending":
+                self._note(job, "cancelled", status("not prepared"))
+        if prepared is None:
+            return ToolResult(job.call.id, status("not prepared in time"), ok=False)
+        self._unheard.setdefault(job.turn, []).append((job, prepared))
+        job.record.outcome = "prepared"
+        return ToolResult(
+            job.call.id, prepared.preview or status("will be done when the caller has heard of it")
+        )
+
+    async def _commit(self, job: _Job, prepared: Prepared) -> None:
+        with trio.CancelScope(shield=True):
+            await self._perform(job, prepared)
+
+    async def _perform(self, job: _Job, prepared: Prepared | None = None) -> ToolResult:
+        """Prepares (unless that was done) and commits, within the tool's deadline."""
+        key = f"{self._call.info.id}:{job.call.id}"
+        result: ToolResult | None = None
+        try:
+            with trio.move_on_after(job.tool.spec.deadline_s):
+                prepared = prepared or await job.tool.prepare(job.call)
+                result = await job.tool.commit(prepared, key)
+        except Exception as error:
+            return self._failed(job, error)
+        if result is None:
+            result = ToolResult(job.call.id, status(f"no answer in {job.tool.spec.deadline_s:g} s"), ok=False)
+            self._note(job, "timed_out", result.text)
+        else:
+            self._note(job, "done" if result.ok else "failed", result.text)
+        return result
+
+    def _failed(self, job: _Job, error: Exception) -> ToolResult:
+        text = status(f"failed: {type(error).__name__}")
+        self._note(job, "failed", text, error=f"{type(error).__name__}: {error}")
+        return ToolResult(job.call.id, text, ok=False)
+
+    def _note(self, job: _Job, outcome: str, text: str, error: str = "") -> None:
+        """Once for each end of a tool: history, record and timeline together."""
+        job.record.outcome, job.record.result = outcome, text
+        job.record.ms = round((self._call.services.clock.now_ns() - job.began_ns) / NS_PER_MS, 3)
+        self._history.resolve(job.call.id, text)
+        self._call.timeline.note(
+            "tool_ended", turn=job.turn, tool=job.call.name, id=job.call.id, outcome=outcome, error=error
+        )

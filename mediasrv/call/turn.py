@@ -1,0 +1,260 @@
+"""One turn: everything that must be gone when the caller interrupts, inside one cancel scope.
+
+    the model and its tools -> sentences -> the voice -> the mouth
+
+Three tasks and two short channels, in a nursery inside the scope. A channel that is full makes the one before it wait,
+so that no more is thought ahead than a sentence or two. When the scope ends, for whatever reason, the turn flushes
+its generation, learns how far it was heard, writes that into the history and its one record, and says that it is over.
+That farewell is shielded and bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+
+import trio
+
+from mediasrv.call.call import Call, leaves
+from mediasrv.call.mouth import Mouth, Passage, PassageDone, Sound
+from mediasrv.call.record import TurnEnding, TurnRecord
+from mediasrv.call.tool_host import ToolHost
+from mediasrv.clock import NS_PER_MS
+from mediasrv.conversation.history import History
+from mediasrv.conversation.playout_truth import PlayoutTruth
+from mediasrv.conversation.reply import ModelLimits, in_time, write_reply
+from mediasrv.conversation.sentences import SentenceAssembler
+from mediasrv.conversation.tools import ToolResult
+from mediasrv.errors import MediasrvError
+from mediasrv.media import Arming, Generation
+from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, ToolCall, Usage
+from mediasrv.providers.registry import Providers
+
+SENTENCES_AHEAD = 1  # more makes the model wait
+SOUNDS_AHEAD = 8  # more makes the voice wait
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTools:
+    """What every turn of a call works with."""
+
+    call: Call
+    providers: Providers
+    history: History
+    host: ToolHost
+    voice: str
+    arming: Arming
+    over: Callable[[Turn], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """`lines` are said as they are; without them the model writes the reply to what was asked."""
+
+    record: TurnRecord
+    tools: TurnTools
+    lines: Sequence[Passage] = ()
+    after: Turn | None = None
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    settled: trio.Event = field(default_factory=trio.Event)
+    generation: Generation | None = None
+    truth: PlayoutTruth = field(init=False)
+    mouth: Mouth | None = None
+    _why: TurnEnding | None = None
+    _spoken: bool = False  # to the last sample
+    _began_ns: int = 0
+    _cancelled_ns: int = 0
+
+    def __post_init__(self) -> None:
+        self.truth = PlayoutTruth(self.tools.call.stream.rate_hz)
+
+    @property
+    def number(self) -> int:
+        return self.record.number
+
+    def cancel(self, why: TurnEnding) -> None:
+        """Ends the turn; what is left of it is gone before this is a few milliseconds old."""
+        if self._why is None:
+            self._why, self._cancelled_ns = why, self._now_ns()
+            self.scope.cancel()
+
+    async def run(self) -> None:
+        call = self.tools.call
+        self._began_ns = self._now_ns()
+        call.timeline.note("turn_started", turn=self.number, kind=self.record.kind, asked=self.record.asked)
+        opened = False
+        try:
+            with self.scope:
+                if self.after is not None:
+                    await self.after.settled.wait()
+                self.tools.history.open(self.number, self.record.asked)
+                opened = True
+                await self._perform()
+                self._why = self._why or (TurnEnding.ERROR if self.record.error else TurnEnding.COMPLETED)
+        except* ProviderError as failed:
+            self._failed("; ".join(str(error) for error in leaves(failed)))
+            self._why = self._why or TurnEnding.ERROR
+        finally:
+            await self._settle(opened)
+        await self.tools.over(self)
+
+    async def _perform(self) -> None:
+        stream = self.tools.call.stream
+        self.generation = stream.begin()
+        self.mouth = Mouth(stream, self.generation, self.tools.arming, self.truth)
+        write_lines, read_lines = trio.open_memory_channel[Passage](SENTENCES_AHEAD)  # full: the model waits
+        give_sound, take_sound = trio.open_memory_channel[Sound](SOUNDS_AHEAD)  # full: the voice waits
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write, write_lines)
+            nursery.start_soon(self._voice, read_lines, give_sound)
+            await self.mouth.speak(take_sound)
+        self._spoken = True
+
+    # ---- words -------------------------------------------------------------------------------------------------
+
+    async def _write(self, out: trio.MemorySendChannel[Passage]) -> None:
+        async with out:
+            for line in self.lines:
+                await out.send(line)
+            if self.lines:
+                return
+            try:
+                await self._write_reply(out)
+            except ProviderError as error:
+                self._failed(str(error))
+                await out.send(Passage(self.tools.call.settings.failures.apology))
+
+    async def _write_reply(self, out: trio.MemorySendChannel[Passage]) -> None:
+        sentences = SentenceAssembler()
+        async with aclosing(self._reply()) as reply:
+            async for text in reply:
+                if self.record.first_token_ms is None:
+                    self.record.first_token_ms = self._ms()
+                    self.tools.call.timeline.note("first_token", turn=self.number)
+                for sentence in sentences.push(text):
+                    await out.send(Passage(sentence))
+        for sentence in sentences.close():
+            await out.send(Passage(sentence))
+
+    def _reply(self) -> AsyncGenerator[str, None]:
+        failures = self.tools.call.settings.failures
+        limits = ModelLimits(failures.first_token_s, failures.next_token_s, failures.tool_rounds)
+
+        async def invoke(call: ToolCall) -> ToolResult:
+            return await self.tools.host.invoke(self.number, call, self.record.tools)
+
+        return write_reply(
+            self.tools.providers.llm, self.tools.history, self.number, invoke,
+            self.tools.host.described(), limits, self._used,
+        )  # fmt: skip
+
+    # ---- sound -------------------------------------------------------------------------------------------------
+
+    async def _voice(
+        self, lines: trio.MemoryReceiveChannel[Passage], out: trio.MemorySendChannel[Sound]
+    ) -> None:
+        async with lines, out:
+            async for line in lines:
+                await out.send(line)
+                if not await self._say(line, self.tools.providers.tts, out):
+                    await self._say_spare(line, out)
+                await out.send(PassageDone())
+
+    async def _say(self, line: Passage, tts: TextToSpeech, out: trio.MemorySendChannel[Sound]) -> bool:
+        """Speaks the line; False when the voice failed before it made a sound."""
+        sounded, failures = False, self.tools.call.settings.failures
+        sound = in_time(
+            tts.stream(line.text, self.tools.voice), failures.first_sound_s, failures.next_sound_s, tts.name
+        )
+        try:
+            async with aclosing(sound) as chunks:
+                async for chunk in chunks:
+                    sounded = await self._hand_over(chunk, out) or sounded
+        except ProviderError as error:
+            self._failed(str(error))
+            return sounded
+        return True
+
+    async def _say_spare(self, line: Passage, out: trio.MemorySendChannel[Sound]) -> None:
+        spare = self.tools.providers.spare_voice
+        if spare is None or not await self._say(line, spare, out):
+            raise ProviderError("voice", "no voice is left to speak with", retryable=False)
+
+    async def _hand_over(self, chunk: SpeechChunk, out: trio.MemorySendChannel[Sound]) -> bool:
+        if chunk.usage is not None:
+            self._used(chunk.usage)
+        if not chunk.pcm:
+            return False
+        if self.record.first_sound_ms is None:
+            self.record.first_sound_ms = self._ms()
+            self.tools.call.timeline.note("first_sound", turn=self.number)
+        await out.send(chunk)
+        return True
+
+    # ---- the end -----------------------------------------------------------------------------------------------
+
+    async def _settle(self, opened: bool) -> None:
+        """Once, whatever happened: what was heard, where the tools stand, what is written down."""
+        why, call = self._why or TurnEnding.HANGUP, self.tools.call
+        if self._cancelled_ns:
+            self.record.cancel_ms = self._ms(self._cancelled_ns)
+            call.timeline.note("tasks_gone", turn=self.number, cancel_ms=self.record.cancel_ms)
+        heard = self.truth.samples
+        try:
+            if not self._spoken:
+                heard = await self._flush()
+        finally:
+            self._write_down(why, heard, opened)
+            self.settled.set()
+
+    async def _flush(self) -> int:
+        """Drops what has not sounded; returns the samples that the caller has heard."""
+        if self.generation is None:
+            return 0
+        stream, began_ns = self.tools.call.stream, self._now_ns()
+        try:
+            with trio.CancelScope(shield=True), trio.move_on_after(self.tools.call.settings.turn_cleanup_s):
+                at = await stream.flush(self.generation)
+                self.record.flush_ms = self._ms(began_ns)
+                return self._sent(at.generation, at.wire, at.heard)
+            at = stream.position()  # the engine did not answer in time: what it said last
+        except MediasrvError:
+            return 0  # the stream is gone, and with it what it knew
+        return self._sent(at.generation, at.wire, at.heard)
+
+    def _sent(self, generation: Generation, wire: int, heard: int) -> int:
+        if generation != self.generation:
+            return 0
+        self.record.sent_ms = round(wire * 1000 / self.tools.call.stream.rate_hz, 1)
+        return heard
+
+    def _write_down(self, why: TurnEnding, heard: int, opened: bool) -> None:
+        record, history, call = self.record, self.tools.history, self.tools.call
+        record.ending, record.said = why.value, self.truth.said()
+        record.heard = record.said if self._spoken else self.truth.heard(heard)
+        record.interrupted = record.heard != record.said
+        record.unheard_characters = max(0, len(record.said) - len(record.heard))
+        record.ended_ms = self._ms()
+        if self._spoken:
+            record.sent_ms = round(heard * 1000 / call.stream.rate_hz, 1)
+        if opened and not (
+            why is TurnEnding.REPLACED and history.drop(self.number) if not record.heard else False
+        ):
+            history.settle(self.number, record.heard, interrupted=record.interrupted)
+        (self.tools.host.heard if why is TurnEnding.COMPLETED else self.tools.host.unheard)(self.number)
+        call.timeline.note("turn_ended", turn=self.number, ending=record.ending, heard=record.heard)
+        call.timeline.record("turn", record.as_json())
+
+    def _failed(self, problem: str) -> None:
+        self.record.error = f"{self.record.error}; {problem}" if self.record.error else problem
+        self.tools.call.timeline.note("provider_failed", turn=self.number, problem=problem)
+
+    def _used(self, usage: Usage) -> None:
+        self.record.usage.append({**asdict(usage), "cost_usd": str(usage.cost_usd)})
+
+    def _now_ns(self) -> int:
+        return self.tools.call.services.clock.now_ns()
+
+    def _ms(self, since_ns: int | None = None) -> float:
+        return round((self._now_ns() - (self._began_ns if since_ns is None else since_ns)) / NS_PER_MS, 3)

@@ -1,0 +1,303 @@
+"""The turn table: every pair of state and event, and the rules that decide a hold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from mediasrv.call import CallSettings, Interruptibility, TurnEnding
+from mediasrv.call.turn_events import (
+    Answered,
+    CancelTurn,
+    Due,
+    EndAsked,
+    EndCall,
+    Evidence,
+    HoldLapsed,
+    KeyPressed,
+    PassageBegan,
+    Phase,
+    Reject,
+    SpeechBegan,
+    SpeechEnded,
+    StartTurn,
+    TakeHold,
+    TurnEvent,
+    TurnOver,
+    TurnState,
+    TurnTakingError,
+    Words,
+)
+from mediasrv.call.turn_taking import TABLE, begin, deadline, step
+from mediasrv.legs import Ending
+from mediasrv.media import HoldId
+
+NOW = 100.0
+HOLD = HoldId(7)
+L, T, S, H, E = Phase.LISTENING, Phase.THINKING, Phase.SPEAKING, Phase.HELD, Phase.ENDED
+
+
+def state(phase: Phase, **changes: object) -> TurnState:
+    """A call in that state: turn 3 answers "what is new", and has sounded for two seconds where it sounds."""
+    base = replace(begin(CallSettings(), NOW - 10), phase=phase, turn=3, asked="what is new", idle_since=NOW)
+    if phase in (S, H):
+        base = replace(base, sounding_since=NOW - 2)
+    if phase is H:
+        base = replace(base, hold=HOLD, held_since=NOW, speech_since=NOW)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def kinds(actions: tuple[object, ...]) -> list[type]:
+    return [type(action) for action in actions]
+
+
+PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
+    # phase, event, the phase it leads to (None: an error), and what is asked for
+    (L, Answered(greets=True), T, [StartTurn]),
+    (L, Answered(greets=False), L, []),
+    (L, SpeechBegan(NOW), L, []),
+    (L, SpeechBegan(NOW, HOLD), L, [Reject]),
+    (L, SpeechEnded(NOW), L, []),
+    (L, Words("hello", final=True), L, []),
+    (L, KeyPressed("5"), L, []),
+    (L, KeyPressed("#"), L, []),
+    (L, PassageBegan(3), L, []),
+    (L, TurnOver(3), L, []),
+    (L, HoldLapsed(HOLD), L, []),
+    (L, Due(), L, []),
+    (L, EndAsked(Ending.AGENT_HUNG_UP), E, [EndCall]),
+    (L, EndAsked(Ending.FAULT, goodbye=True), T, [StartTurn]),
+    (T, Answered(greets=True), None, []),
+    (T, SpeechBegan(NOW), H, [TakeHold]),
+    (T, SpeechBegan(NOW, HOLD), H, []),
+    (T, SpeechEnded(NOW), T, []),
+    (T, Words("mm-hm", final=True), T, []),
+    (T, Words("and another thing", final=True), L, [CancelTurn]),
+    (T, KeyPressed("5"), L, [CancelTurn]),
+    (T, PassageBegan(3), S, []),
+    (T, PassageBegan(2), T, []),
+    (T, TurnOver(3), L, []),
+    (T, TurnOver(2), T, []),
+    (T, HoldLapsed(HOLD), T, []),
+    (T, Due(), T, []),
+    (T, EndAsked(Ending.AGENT_HUNG_UP), T, []),
+    (S, Answered(greets=True), None, []),
+    (S, SpeechBegan(NOW), H, [TakeHold]),
+    (S, SpeechBegan(NOW, HOLD), H, []),
+    (S, SpeechEnded(NOW), S, []),
+    (S, Words("", final=False), S, []),
+    (S, Words("right okay", final=True), S, []),
+    (S, Words("that is wrong", final=False), L, [CancelTurn]),
+    (S, KeyPressed("5"), L, [CancelTurn]),
+    (S, KeyPressed("#"), L, [CancelTurn]),
+    (S, PassageBegan(3, interruptible=False), S, []),
+    (S, TurnOver(3), L, []),
+    (S, HoldLapsed(HOLD), S, []),
+    (S, Due(), S, []),
+    (S, EndAsked(Ending.AGENT_HUNG_UP), S, []),
+    (H, Answered(greets=True), None, []),
+    (H, SpeechBegan(NOW, HoldId(8)), H, []),
+    (H, SpeechEnded(NOW + 0.1), S, [Reject]),
+    (H, SpeechEnded(NOW + 0.4), H, []),
+    (H, Words("", final=False), H, []),
+    (H, Words("mm", final=False), H, []),
+    (H, Words("no", final=False), L, [CancelTurn]),
+    (H, Words("I would rather", final=False), L, [CancelTurn]),
+    (H, KeyPressed("1"), L, [CancelTurn]),
+    (H, PassageBegan(3), H, []),
+    (H, TurnOver(3), L, [Reject]),
+    (H, TurnOver(2), H, []),
+    (H, HoldLapsed(HOLD), S, []),
+    (H, HoldLapsed(HoldId(6)), H, []),
+    (H, Due(), H, []),
+    (H, EndAsked(Ending.AGENT_HUNG_UP), H, []),
+    (E, Answered(greets=True), None, []),
+    (E, SpeechBegan(NOW, HOLD), E, []),
+    (E, SpeechEnded(NOW), E, []),
+    (E, Words("hello", final=True), E, []),
+    (E, KeyPressed("5"), E, []),
+    (E, PassageBegan(3), E, []),
+    (E, TurnOver(3), E, []),
+    (E, HoldLapsed(HOLD), E, []),
+    (E, Due(), None, []),
+    (E, EndAsked(Ending.ADMIN), E, []),
+]
+
+
+@pytest.mark.parametrize(("phase", "event", "after", "asks"), PAIRS)
+def test_pair(phase: Phase, event: TurnEvent, after: Phase | None, asks: list[type]) -> None:
+    if after is None:
+        with pytest.raises(TurnTakingError, match=f"{type(event).__name__} while {phase.value}"):
+            step(state(phase), event, NOW)
+        return
+    new, actions = step(state(phase), event, NOW)
+    assert (new.phase, kinds(actions)) == (after, asks)
+
+
+def test_every_pair_of_state_and_event_is_listed_above() -> None:
+    listed = {(phase, type(event)) for phase, event, _, _ in PAIRS}
+    assert listed == {(phase, kind) for phase in Phase for kind in TurnEvent.__args__}
+    assert {(p, k) for p, k in listed if k not in TABLE[p]} == {
+        (p, type(e)) for p, e, a, _ in PAIRS if a is None
+    }
+
+
+# ---- holds -----------------------------------------------------------------------------------------------------
+
+
+def rule(actions: tuple[object, ...]) -> str:
+    evidence = next(a.evidence for a in actions if isinstance(a, CancelTurn | Reject))
+    assert isinstance(evidence, Evidence)
+    return evidence.rule
+
+
+def test_unbroken_speech_that_nothing_explains_confirms_once_the_gate_could_have_said_otherwise() -> None:
+    held = state(H)
+    assert deadline(held) == pytest.approx(NOW + 0.65)
+    new, actions = step(held, Due(), NOW + 0.65)
+    assert new.phase is L
+    assert rule(actions) == "unbroken"
+
+
+def test_no_hold_lasts_longer_than_the_limit() -> None:
+    for changes in ({}, {"speech_since": None}, {"explained": True}, {"speech_since": NOW + 0.5}):
+        held = state(H, **changes)
+        assert deadline(held) <= NOW + 0.7 + 1e-9
+        new, actions = step(held, Due(), NOW + 0.71)
+        assert new.phase is not H
+        assert actions
+
+
+def test_backchannels_then_quiet_reject() -> None:
+    held, _ = step(state(H), Words("mm-hm", final=False), NOW + 0.3)
+    new, actions = step(held, SpeechEnded(NOW + 0.4), NOW + 0.6)
+    assert new.phase is S
+    assert rule(actions) == "backchannel"
+    assert (new.text, new.partial) == ("", "")
+
+
+def test_words_after_a_backchannel_still_confirm() -> None:
+    held, _ = step(state(H), Words("yeah", final=False), NOW + 0.3)
+    new, actions = step(held, Words("yeah but what about Monday", final=False), NOW + 0.5)
+    assert (new.phase, rule(actions)) == (L, "words")
+
+
+def test_speech_of_no_clear_kind_that_ended_is_rejected_at_the_limit() -> None:
+    held, _ = step(state(H), SpeechEnded(NOW + 0.35), NOW + 0.55)
+    new, actions = step(held, Due(), NOW + 0.7)
+    assert (new.phase, rule(actions)) == (S, "undecided")
+
+
+def test_a_reply_that_has_hardly_begun_is_merged_and_not_interrupted() -> None:
+    held = state(H, sounding_since=NOW - 0.2, asked="a table")
+    new, actions = step(held, Words("for four", final=True), NOW + 0.1)
+    assert isinstance(actions[0], CancelTurn)
+    assert actions[0].why is TurnEnding.REPLACED
+    assert new.text == "a table for four"
+
+
+def test_a_false_alarm_while_thinking_lets_the_thought_go_on() -> None:
+    held, actions = step(state(T), SpeechBegan(NOW), NOW)
+    assert kinds(actions) == [TakeHold]
+    new, actions = step(held, SpeechEnded(NOW + 0.1), NOW + 0.3)
+    assert new.phase is T
+    assert kinds(actions) == [Reject]
+
+
+def test_an_uninterruptible_passage_is_not_interrupted_but_what_was_said_is_kept() -> None:
+    busy, actions = step(state(S, interruptible=False), SpeechBegan(NOW), NOW)
+    assert (busy.phase, actions) == (S, ())
+    busy, actions = step(busy, Words("what is this?", final=True), NOW + 1)
+    assert (busy.phase, actions) == (S, ())
+    busy, _ = step(busy, SpeechEnded(NOW + 1), NOW + 1.2)
+    listening, _ = step(busy, TurnOver(3), NOW + 2)
+    new, actions = step(listening, Due(), deadline(listening))
+    assert isinstance(actions[0], StartTurn)
+    assert actions[0].text == "what is this?"
+    assert new.phase is T
+
+
+def test_keys_do_not_interrupt_where_that_is_forbidden() -> None:
+    settings = CallSettings(interruptibility=Interruptibility(keys=False))
+    new, actions = step(state(S, settings=settings), KeyPressed("1"), NOW)
+    assert (new.phase, actions) == (S, ())
+
+
+# ---- the end of the caller's turn --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "pause_ms"),
+    [
+        ("I want a table.", 200),
+        ("I want a table", 500),
+        ("I want a table and", 1_200),
+        ("my number is one two three", 1_200),
+        ("it is 0171 555 1234", 200),
+        ("well, let me see ...", 1_200),
+    ],
+)
+def test_the_pause_before_the_reply_depends_on_what_was_said(text: str, pause_ms: int) -> None:
+    listening, _ = step(state(L, speech_since=NOW - 1), Words(text, final=True), NOW)
+    listening, _ = step(listening, SpeechEnded(NOW), NOW + 0.2)
+    assert deadline(listening) == pytest.approx(NOW + pause_ms / 1000)
+    new, actions = step(listening, Due(), NOW + pause_ms / 1000)
+    assert actions == (StartTurn(4, "reply", text),)
+    assert new.phase is T
+
+
+def test_no_reply_while_the_caller_speaks() -> None:
+    listening, _ = step(state(L), Words("I want a table.", final=True), NOW)
+    listening, _ = step(listening, SpeechBegan(NOW + 0.1), NOW + 0.1)
+    assert deadline(listening) >= NOW + 2
+
+
+def test_a_lost_final_transcript_does_not_leave_the_caller_waiting() -> None:
+    listening, _ = step(state(L), Words("hello there", final=False), NOW)
+    new, actions = step(listening, Due(), deadline(listening))
+    assert actions == (StartTurn(4, "reply", "hello there"),)
+    assert deadline(listening) == NOW + 2
+    assert new.phase is T
+
+
+def test_keys_are_gathered_until_a_pause_or_the_square() -> None:
+    listening = state(L)
+    for k, digit in enumerate("4711"):
+        listening, _ = step(listening, KeyPressed(digit), NOW + k)
+    assert deadline(listening) == NOW + 3 + 1.5
+    new, actions = step(listening, KeyPressed("#"), NOW + 4)
+    assert actions == (StartTurn(4, "reply", "4 7 1 1"),)
+    assert new.phase is T
+
+
+# ---- silence, length, leaving ----------------------------------------------------------------------------------
+
+
+def test_silence_is_asked_after_twice_and_then_good_bye() -> None:
+    quiet, said = state(L), []
+    for _ in range(3):
+        at = deadline(quiet)
+        quiet, actions = step(quiet, Due(), at)
+        assert isinstance(actions[0], StartTurn)
+        said.append(actions[0].kind)
+        quiet, actions = step(quiet, TurnOver(actions[0].turn), at + 1)
+    assert said == ["prompt", "prompt", "goodbye"]
+    assert actions == (EndCall(Ending.SILENCE),)
+
+
+@pytest.mark.parametrize("phase", [L, T, S, H])
+def test_the_longest_call_ends_with_good_bye_in_every_state(phase: Phase) -> None:
+    busy = state(phase, began=NOW - 3_600, held_since=NOW - 0.1)
+    new, actions = step(busy, Due(), NOW)
+    last = actions[-1]
+    assert isinstance(last, StartTurn)
+    assert (last.kind, new.leaving) == ("goodbye", Ending.MAX_LENGTH)
+    ended, actions = step(new, Due(), new.leave_by)
+    assert ended.phase is E
+    assert actions[-1] == EndCall(Ending.MAX_LENGTH)
+
+
+def test_nothing_is_due_once_the_call_has_ended() -> None:
+    assert deadline(state(E)) == math.inf

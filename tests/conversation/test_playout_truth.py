@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediasrv.conversation.playout_truth import PlayoutTruth
+from mediasrv.providers.protocols import WordTime
+
+RATE = 8_000
+
+
+def timed(text: str, word_ms: int = 200) -> tuple[WordTime, ...]:
+    return tuple(WordTime(w, k * word_ms, (k + 1) * word_ms) for k, w in enumerate(text.split()))
+
+
+def spoken(*texts: str, times: bool = True) -> PlayoutTruth:
+    truth = PlayoutTruth(RATE)
+    for text in texts:
+        start = truth.passage(text)
+        if times:
+            truth.place(timed(text))
+        truth.sound(start + len(text.split()) * 1_600)
+        truth.close()
+    return truth
+
+
+def test_a_word_is_heard_when_more_than_half_of_it_was() -> None:
+    truth = spoken("one two three")
+    assert truth.heard(800) == ""
+    assert truth.heard(801) == "one"
+    assert truth.heard(1_600 + 801) == "one two"
+    assert truth.heard(4_800) == "one two three"
+
+
+def test_passages_follow_each_other() -> None:
+    truth = spoken("one two", "three four")
+    assert truth.heard(3_200 + 1_600) == "one two three"
+    assert truth.said() == "one two three four"
+
+
+def test_without_word_times_the_words_are_spread_over_the_sound() -> None:
+    truth = spoken("aaaa bbbb cccc dddd", times=False)
+    assert truth.heard(3_200) == "aaaa bbbb"
+
+
+def test_a_passage_whose_sound_is_not_all_there_is_not_taken_for_heard() -> None:
+    truth = PlayoutTruth(RATE)
+    truth.passage("a rather long passage of several words")
+    truth.sound(1_600)
+    assert len(truth.heard(1_600).split()) < 3
+
+
+def test_the_voice_goes_back_to_the_beginning_of_the_word() -> None:
+    truth = spoken("one two three")
+    assert truth.word_start(2_000) == 1_600
+    assert truth.word_start(1_600) == 1_600
+    assert PlayoutTruth(RATE).word_start(100) is None
+
+
+@given(st.integers(0, 20_000), st.integers(0, 20_000), st.booleans())
+def test_more_sound_never_means_fewer_words(a: int, b: int, times: bool) -> None:
+    truth = spoken("one two three", "four five six seven", times=times)
+    less, more = sorted((a, b))
+    assert truth.heard(more).startswith(truth.heard(less))

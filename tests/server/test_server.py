@@ -1,0 +1,295 @@
+"""The server as its callers meet it, in virtual time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+
+from mediasrv.endpoints import CallGone, SipCall
+from mediasrv.errors import ConfigError
+from mediasrv.sip import EndCause, Ended, Rejected
+from tests.server.house import EVERYTHING_FORGOTTEN_S, HOUSE, House, running
+
+
+async def refusal(call: SipCall) -> Rejected:
+    with pytest.raises(CallGone) as gone:
+        await call.wait_answered()
+    assert isinstance(gone.value.end, Rejected)
+    return gone.value.end
+
+
+async def hung_up(call: SipCall) -> Ended:
+    end = await call.wait_ended()
+    assert isinstance(end, Ended)
+    return end
+
+
+async def nothing_is_left(house: House) -> None:
+    await trio.sleep(EVERYTHING_FORGOTTEN_S)
+    statistics = house.server.statistics()
+    assert (statistics.live_calls, statistics.live_dialogs, statistics.live_streams) == (0, 0, 0)
+    assert house.server._endpoint is not None
+    sip = house.server._endpoint.statistics()
+    assert (sip.transactions, sip.dialogs, sip.calls) == (0, 0, 0)
+
+
+async def test_a_call_is_answered_heard_hung_up_and_recorded(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        await trio.sleep(1)
+        assert 45 <= house.packets_to(5071) <= 55
+        await call.bye()
+        await nothing_is_left(house)
+        (record,) = house.call_records()
+        assert record["ending"] == "caller_hung_up"
+        assert (record["caller"], record["called"], record["trunk"], record["agent"]) == (
+            "anna",
+            "100",
+            "local",
+            "tone",
+        )
+        assert house.events()[0] == "call_began"
+        assert house.server.statistics().counts["calls_ended"] == {"caller_hung_up": 1}
+
+
+async def test_numbers_find_their_agents_and_unknown_ones_are_not_found(autojump_clock) -> None:
+    numbers = {"MEDIASRV_AGENTS__DEFAULT": "", "MEDIASRV_AGENTS__NUMBERS": '{"200": "echo"}'}
+    async with running(numbers) as house, house.caller() as caller:
+        assert (await refusal(await caller.call("100"))).status == 404
+        call = await caller.answered("200")
+        await call.bye()
+        await nothing_is_left(house)
+        assert [record["agent"] for record in house.call_records()] == ["echo"]
+
+
+async def test_a_stranger_is_forbidden_whatever_the_number(autojump_clock) -> None:
+    async with running() as house, house.caller(("192.0.2.1", 5070)) as stranger:
+        assert (await refusal(await stranger.call())).status == 403
+        await nothing_is_left(house)
+        assert house.sink.records == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"),
+    [
+        (b"nonsense", 400),
+        (
+            b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 18\r\n",
+            488,
+        ),
+        (
+            b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9 RTP/AVP 96\r\n",
+            488,
+        ),
+    ],
+)
+async def test_an_offer_without_use_is_refused_and_gives_its_room_back(
+    autojump_clock, offered: bytes, status: int
+) -> None:
+    async with running({"MEDIASRV_MEDIA__CAPACITY": "1"}) as house, house.caller() as caller:
+        for _ in range(3):
+            assert (await refusal(await caller.call(body=offered))).status == status
+        await (await caller.answered()).bye()
+        await nothing_is_left(house)
+
+
+async def test_a_call_beyond_capacity_is_told_when_to_come_back(autojump_clock) -> None:
+    async with running({"MEDIASRV_MEDIA__CAPACITY": "1"}) as house, house.caller() as caller:
+        first = await caller.answered()
+        refused = await refusal(await caller.call())
+        assert refused.status == 503
+        assert int(refused.headers.text("Retry-After") or 0) > 0
+        await first.bye()
+        await trio.sleep(1)
+        await (await caller.answered()).bye()
+        await nothing_is_left(house)
+
+
+async def test_ports_used_up_are_a_503_too(autojump_clock) -> None:
+    async with running({"MEDIASRV_MEDIA__RTP_PORTS": "30000-30001"}) as house, house.caller() as caller:
+        first = await caller.answered()
+        assert (await refusal(await caller.call())).status == 503
+        await first.bye()
+        await nothing_is_left(house)
+
+
+async def test_a_late_offer_is_ours_and_the_answer_opens_the_sound(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.call(body=b"")
+        offered = await call.wait_answered()
+        assert b"RTP/AVP 0 101" in offered
+        await call.acknowledge(offered.replace(offered.split(b"m=audio ")[1].split(b" ")[0], b"5099"))
+        await trio.sleep(1)
+        assert house.packets_to(5099) > 40
+        await call.bye()
+        await nothing_is_left(house)
+
+
+async def test_a_late_offer_without_an_answer_ends_the_call(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.call(body=b"")
+        await call.wait_answered()
+        await call.acknowledge(b"")
+        assert "unacceptable answer" in (await hung_up(call)).reason_text
+        await nothing_is_left(house)
+
+
+async def test_hold_stops_the_sound_and_resume_brings_it_back_elsewhere(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        await trio.sleep(1)
+        await caller.reinvite(call, direction="sendonly")
+        await trio.sleep(0.1)
+        assert house.packets_to(5071) > 0
+        await trio.sleep(1)
+        assert house.packets_to(5071) == 0, "they only send: we may not speak"
+        await caller.reinvite(call, port=5081)
+        await trio.sleep(1)
+        assert house.packets_to(5081) > 40
+        await call.bye()
+        await nothing_is_left(house)
+
+
+async def test_a_reinvite_that_wants_another_codec_is_refused_and_the_call_goes_on(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        caller.media = replace(caller.media, codecs=("PCMA",))
+        await caller.reinvite(call)
+        await trio.sleep(0.1)
+        assert any("488" in line for line in house.network.lines())
+        house.packets_to(5071)
+        await trio.sleep(1)
+        assert house.packets_to(5071) > 40
+        await call.bye()
+        await nothing_is_left(house)
+
+
+async def test_a_caller_who_goes_away_while_ringing_leaves_nothing(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.call()
+        await call.cancel()
+        await nothing_is_left(house)
+
+
+async def test_a_caller_who_sends_nothing_is_hung_up_upon(autojump_clock) -> None:
+    async with running({"MEDIASRV_MEDIA__MEDIA_TIMEOUT_MS": "2000"}) as house, house.caller() as caller:
+        call = await caller.answered()
+        assert "no media" in (await hung_up(call)).reason_text
+        await nothing_is_left(house)
+        assert house.call_records()[0]["ending"] == "media_timeout"
+
+
+async def test_a_fault_in_one_call_is_that_calls_alone(autojump_clock, monkeypatch) -> None:
+    async with running() as house, house.caller() as caller:
+        well = await caller.answered()
+        with monkeypatch.context() as patch:
+            patch.setattr("mediasrv.server.reception.run_call", fails)
+            ill = await caller.call()
+            assert (await refusal(ill)).status == 500
+        await trio.sleep(1)
+        assert well.end is None
+        assert "fault" in house.events()
+        await well.bye()
+        await nothing_is_left(house)
+        assert house.server.statistics().counts["calls_ended"] == {"caller_hung_up": 1, "fault": 1}
+
+
+async def fails(*_: object) -> None:
+    await trio.lowlevel.checkpoint()
+    raise ZeroDivisionError
+
+
+async def test_draining_lets_a_call_finish_and_sends_new_ones_away(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        house.server.drain()
+        refused = await refusal(await caller.call())
+        assert refused.status == 503
+        assert refused.headers.text("Retry-After") == "30"
+        await trio.sleep(5)
+        assert call.end is None
+        await call.bye()
+        began = trio.current_time()
+        await house.server.wait_stopped()
+        assert trio.current_time() - began < 1
+
+
+async def test_draining_is_bounded_and_tells_why(autojump_clock) -> None:
+    async with running({"MEDIASRV_SERVER__DRAIN_S": "3"}) as house, house.caller() as caller:
+        call = await caller.answered()
+        began = trio.current_time()
+        house.server.drain()
+        end = await hung_up(call)
+        assert end.cause is EndCause.BYE
+        assert "shutting down" in end.reason_text
+        await house.server.wait_stopped()
+        assert 3 <= trio.current_time() - began < 5
+        assert house.call_records()[0]["ending"] == "drain"
+
+
+async def test_hurrying_ends_running_calls_at_once(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        began = trio.current_time()
+        house.server.hurry()
+        assert "shutting down" in (await hung_up(call)).reason_text
+        await house.server.wait_stopped()
+        assert trio.current_time() - began < 2
+
+
+async def test_a_server_without_calls_stops_at_once(autojump_clock) -> None:
+    async with running() as house:
+        house.server.drain()
+        await house.server.wait_stopped()
+        assert trio.current_time() < 1
+
+
+async def test_after_many_calls_that_end_in_many_ways_nothing_is_left(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        tasks = house.server.statistics().tasks
+        for at in range(100):
+            call = await caller.call()
+            if at % 4:
+                await call.wait_answered()
+            await trio.sleep(at % 7 / 10)
+            await (call.bye() if at % 4 else call.cancel())
+            if at % 5 == 0:
+                await call.bye()
+        await nothing_is_left(house)
+        assert house.server.statistics().tasks == tasks
+        assert len(house.call_records()) == len({record["id"] for record in house.call_records()})
+
+
+async def refused_to_start(environment: dict[str, str]) -> ConfigError:
+    with pytest.RaisesGroup(ConfigError, flatten_subgroups=True, allow_unwrapped=True) as caught:
+        async with running(environment):
+            raise AssertionError("it started")
+    error: BaseException = caught.value
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ConfigError)
+    return error
+
+
+async def test_an_agent_that_does_not_exist_is_found_before_any_call(autojump_clock) -> None:
+    error = await refused_to_start({"MEDIASRV_AGENTS__NUMBERS": '{"5": "nobody"}'})
+    assert "agents.numbers.5 = 'nobody'" in str(error)
+
+
+async def test_everywhere_is_no_address_to_tell(autojump_clock) -> None:
+    error = await refused_to_start({"MEDIASRV_SIP__LISTEN": "0.0.0.0:5060"})
+    assert error.key == "sip.advertised"
+
+
+async def test_the_advertised_address_is_what_peers_are_told(autojump_clock) -> None:
+    async with running({"MEDIASRV_SIP__ADVERTISED": "198.51.100.20"}) as house, house.caller() as caller:
+        call = await caller.call()
+        answer = await call.wait_answered()
+        assert b"c=IN IP4 198.51.100.20" in answer
+        assert any(
+            b"Contact: <sip:198.51.100.20:5060" in data
+            for source, _, data in house.network.wire
+            if source == HOUSE
+        )
