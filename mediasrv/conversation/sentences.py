@@ -87,7 +87,7 @@ def _is_sentence_end(text: str, stop: int, end: int) -> bool:
     if text[stop] != ".":
         return True
     follows = text[end:].lstrip()
-    if text[stop:end].startswith(".."):  # "so ... it goes on"
+    if ".." in text[max(0, stop - 1) : stop + 2]:  # "so ... it goes on"
         return bool(follows) and not follows[0].islower()
     word = _word_before(text, stop)
     if len(word) == 1 and word.isalpha() and word.isupper() and word != "I":
