@@ -34,6 +34,10 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 BEGINNING_NS = 1_000 * NS_PER_S  # not zero: a time stamp that was forgotten should look wrong
 
 
+STEPS_AT_ONE_MOMENT_MAX = 100_000
+UNWINDING_NS = 120 * NS_PER_S  # of virtual time, for a program that was cancelled
+
+
 class OutOfTime(Exception):
     """The simulated time is up, or nothing will ever happen again, and the program has not ended."""
 
@@ -43,6 +47,7 @@ class VirtualClock(trio.abc.Clock):
 
     def __init__(self) -> None:
         self._now_ns = BEGINNING_NS
+        self._stopped: Exception | None = None
 
     def now(self) -> float:
         return self._now_ns / NS_PER_S
@@ -63,8 +68,34 @@ class VirtualClock(trio.abc.Clock):
     def current_time(self) -> float:
         return self._now_ns / NS_PER_S
 
+    def stop(self, why: Exception) -> None:
+        """Makes the next look at the clock fail, which ends trio's run whatever its tasks do."""
+        self._stopped = why
+
     def deadline_to_sleep_time(self, deadline: float) -> float:
+        if self._stopped is not None:
+            raise self._stopped
         return 0.0 if deadline <= self.current_time() else 1e9  # only the agenda lets time pass
+
+
+class Standstill(trio.abc.Instrument):
+    """Notices tasks that run and run while no time passes: in life a busy loop, here the end of all progress."""
+
+    def __init__(self, clock: VirtualClock, program: trio.CancelScope) -> None:
+        self.told: OutOfTime | None = None
+        self._clock, self._program = clock, program
+        self._steps, self._at_ns = 0, 0
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        now_ns = self._clock.now_ns()
+        if now_ns != self._at_ns:
+            self._steps, self._at_ns = 0, now_ns
+        self._steps += 1
+        if self._steps == STEPS_AT_ONE_MOMENT_MAX:
+            self.told = OutOfTime(f"time stands still at {self._clock.now():.6f} s, in {task.name}")
+            self._program.cancel()
+        elif self._steps == 2 * STEPS_AT_ONE_MOMENT_MAX and self.told is not None:
+            self._clock.stop(self.told)
 
 
 class Agenda:
@@ -72,6 +103,7 @@ class Agenda:
 
     def __init__(self, clock: VirtualClock) -> None:
         self.clock = clock
+        self.told: Exception | None = None
         self._entries: list[tuple[int, int, Action]] = []
         self._numbers = itertools.count()
 
@@ -88,6 +120,18 @@ class Agenda:
             await trio.testing.wait_all_tasks_blocked()
             while not await self._next(until_ns):
                 pass
+
+    async def drive_to_the_end(self, until_ns: int, program: trio.CancelScope) -> None:
+        """The same; but when that fails, the program is cancelled, and time passes on until it has unwound."""
+        try:
+            await self.drive(until_ns)
+        except Exception as error:
+            self.told = error
+        program.cancel()
+        try:
+            await self.drive(until_ns + UNWINDING_NS)
+        except Exception as error:
+            self.clock.stop(error)  # tasks that cannot be woken, not even to be cancelled: only trio can end
 
     async def _next(self, until_ns: int) -> bool:
         """Jumps to the next moment and lets it happen; true when tasks may have something to do now."""
@@ -145,10 +189,20 @@ def run(seed: int, main: Callable[[Agenda], Awaitable[T]], *, limit_s: float = 6
 
     async def drive_main() -> T:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(agenda.drive, BEGINNING_NS + round(limit_s * NS_PER_S))
-            result = await main(agenda)
-            nursery.cancel_scope.cancel()
-        return result
+            driving, program = trio.CancelScope(shield=True), trio.CancelScope()
+            standstill = Standstill(clock, program)
+            trio.lowlevel.add_instrument(standstill)
+            nursery.start_soon(drive, driving, program)
+            try:
+                with program:
+                    return await main(agenda)
+            finally:
+                driving.cancel()
+        raise standstill.told or agenda.told or AssertionError("cancelled by nobody")
+
+    async def drive(driving: trio.CancelScope, program: trio.CancelScope) -> None:
+        with driving:  # shielded: a program that unwinds needs the time to pass, too
+            await agenda.drive_to_the_end(BEGINNING_NS + round(limit_s * NS_PER_S), program)
 
     try:
         return trio.run(drive_main, clock=clock)

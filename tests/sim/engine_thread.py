@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mediasrv.errors import LocalError
 from mediasrv.media.engine import Engine
+from mediasrv_native.errors import StaleHandle
 from tests.sim.network import Address, Network
 
 IDLE_NS = 20_000_000  # without a stream there is nothing to be punctual for
@@ -32,7 +33,10 @@ class EngineThread:
 
     def _on_datagram(self, data: bytes, source: Address, to: Address) -> None:
         stream = next((stream for stream in self._engine.streams() if stream.local == to), None)
-        if stream is None:
-            self.stray += 1
-        else:
-            self._engine.push(stream, data, source, self._agenda.clock.now_ns())
+        try:
+            if stream is not None:
+                self._engine.push(stream, data, source, self._agenda.clock.now_ns())
+                return
+        except StaleHandle:  # it is being closed: its socket hears nothing more
+            pass
+        self.stray += 1

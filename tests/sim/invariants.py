@@ -13,7 +13,7 @@ from itertools import pairwise
 from mediasrv.conversation.history import malformed
 from tests.sim.deterministic import BEGINNING_NS
 from tests.sim.network import Wired
-from tests.sim.trace import Trace
+from tests.sim.trace import Trace, audible
 
 MS = 1_000_000
 PTIME_NS = 20 * MS
@@ -90,7 +90,9 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
                 from_ns = at_ns  # the engine has acknowledged the flush
             else:
                 continue
-            until_ns = min((at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns)
+            until_ns = min(
+                (at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns
+            )
             for wired in trace.server_packets():
                 if from_ns < wired.sent_ns < until_ns and audible(wired):
                     late_ms = (wired.sent_ns - at_ns) / MS
@@ -129,7 +131,9 @@ def tools_have_results(trace: Trace) -> Iterator[str]:
         tools = turn["tools"]
         assert isinstance(tools, list)
         for tool in tools:
-            if tool["outcome"] in {"", "pending", "prepared"} and tool["on_cancel"] != "shield":
+            waits_for_commit = tool["outcome"] == "prepared" and turn["ending"] == "completed"
+            unsettled = tool["outcome"] in {"", "pending", "prepared"} and tool["on_cancel"] != "shield"
+            if unsettled and not waits_for_commit:
                 yield f"turn {turn['turn']}: tool {tool['name']} was left {tool['outcome'] or 'without an outcome'}"
 
 

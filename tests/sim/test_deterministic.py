@@ -103,6 +103,47 @@ def test_a_deadlock_is_told() -> None:
         run(0, main)
 
 
+def test_a_task_that_never_lets_time_pass_is_told() -> None:
+    async def main(agenda: Agenda) -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+
+    with pytest.raises(OutOfTime, match=r"time stands still at .* in .*drive_main"):
+        run(0, main)
+
+
+def test_a_program_that_fails_has_the_time_to_unwind() -> None:
+    async def main(agenda: Agenda) -> None:
+        try:
+            raise LookupError("ours")
+        finally:
+            with trio.CancelScope(shield=True), trio.move_on_after(5):
+                await trio.sleep_forever()
+
+    with pytest.raises(LookupError, match="ours"):
+        run(0, main)
+
+
+def test_an_action_that_fails_is_what_the_run_raises_once_the_program_has_unwound() -> None:
+    unwound: list[bool] = []
+
+    async def main(agenda: Agenda) -> None:
+        def fail() -> None:
+            raise LookupError("ours")
+
+        agenda.after(10, fail)
+        try:
+            await trio.sleep(1)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+                unwound.append(True)
+
+    with pytest.raises(LookupError, match="ours"):
+        run(0, main)
+    assert unwound == [True]
+
+
 def test_what_the_program_raises_is_what_the_run_raises() -> None:
     async def main(agenda: Agenda) -> None:
         raise LookupError("ours")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import CoroutineType
 
 import trio
 
@@ -62,11 +63,21 @@ def turn_of(task: Task) -> Turn | None:
     """The turn that `task`, or a task it descends from, runs: read from the frame of `Turn.run`."""
     ancestor: Task | None = task
     while ancestor is not None:
-        frame = ancestor.coro.cr_frame
+        turn = _running(ancestor)
+        if turn is not None:
+            return turn
+        nursery = ancestor.parent_nursery
+        ancestor = nursery.parent_task if nursery is not None else None
+    return None
+
+
+def _running(task: Task) -> Turn | None:
+    coroutine: object = task.coro
+    while isinstance(coroutine, CoroutineType):
+        frame = coroutine.cr_frame
         if frame is not None and frame.f_code is Turn.run.__code__:
             turn = frame.f_locals["self"]
             assert isinstance(turn, Turn)
             return turn
-        nursery = ancestor.parent_nursery
-        ancestor = nursery.parent_task if nursery is not None else None
+        coroutine = coroutine.cr_await
     return None
