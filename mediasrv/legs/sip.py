@@ -108,8 +108,12 @@ class SipLeg:
         local = replace(local, address=(media.host, stream.local[1]))
         if offered is None:
             return cls(call, info, stream, replace(local, codecs=LATE_OFFER_CODECS), None)
-        agreed = answer(offered, local)
-        stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        try:
+            agreed = answer(offered, local)
+            stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        except BaseException:
+            await stream.aclose()
+            raise
         return cls(call, info, stream, replace(local, codecs=(agreed.codec,)), agreed)
 
     @property

@@ -15,8 +15,15 @@ DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 Line = tuple[str, str]  # a type letter and its value
 Attribute = tuple[str, str | None]  # a property attribute has no value
 
-_BEFORE_CONNECTION = "iuep"
-_AFTER_CONNECTION = "btrzk"
+_BEFORE_CONNECTION, _AFTER_CONNECTION = "iuep", "btrzk"
+
+
+def place_of(line: Line) -> int:
+    """Where a line stands in its section, for sorting; letters unknown to the RFC come last."""
+    letter = line[0]
+    if letter in _BEFORE_CONNECTION:
+        return 0
+    return 1 if letter in _AFTER_CONNECTION else 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +107,15 @@ class SessionDescription:
 def _print_section(
     others: tuple[Line, ...], connection: Connection | None, attributes: tuple[Attribute, ...]
 ) -> Iterator[str]:
-    """Section 5: the order of the lines is fixed; letters unknown to the RFC precede the attributes."""
+    """Section 5: the order of the lines is fixed."""
     for letter, value in others:
         if letter in _BEFORE_CONNECTION:
             yield f"{letter}={value}"
     if connection is not None:
         yield f"c={connection}"
-    known = [line for line in others if line[0] in _AFTER_CONNECTION]
-    unknown = [line for line in others if line[0] not in _BEFORE_CONNECTION + _AFTER_CONNECTION]
-    for letter, value in known + unknown:
-        yield f"{letter}={value}"
+    for letter, value in others:
+        if letter not in _BEFORE_CONNECTION:
+            yield f"{letter}={value}"
     for name, attribute in attributes:
         yield f"a={name}" if attribute is None else f"a={name}:{attribute}"
 

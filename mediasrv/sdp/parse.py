@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal, cast
 
-from mediasrv.sdp.description import Attribute, Connection, Line, MediaDescription, Origin, SessionDescription
+from mediasrv.sdp.description import (
+    Attribute,
+    Connection,
+    Line,
+    MediaDescription,
+    Origin,
+    SessionDescription,
+    place_of,
+)
 from mediasrv.sdp.errors import MalformedDescription
 
 DESCRIPTION_BYTES = 16_384
@@ -77,7 +85,7 @@ def _parse_section(
             raise MalformedDescription(f"{letter}= in the wrong place")
         else:
             others.append((letter, value))
-    return connection, tuple(attributes), tuple(others)
+    return connection, tuple(attributes), tuple(sorted(others, key=place_of))
 
 
 def _parse_attribute(text: str) -> Attribute:

@@ -82,7 +82,8 @@ typedef struct ms_command {
 } ms_command;
 
 enum ms_event_kind {
-    MS_EVENT_ONSET = 1,        /* urgent: speech began (the HELD of its hold follows); hold = what the engine took, or 0; at_ns, rtp_extended: of the onset */
+    MS_EVENT_ONSET = 1,        /* urgent: speech began; hold = what the engine took (its HELD follows), or 0; at_ns,
+                                * rtp_extended: of the onset */
     MS_EVENT_OFFSET = 2,       /* urgent: speech ended (200 ms of quiet); at_ns: when the last speech arrived; rtp_extended */
     MS_EVENT_HELD = 3,         /* hold is in force; position */
     MS_EVENT_RELEASED = 4,     /* hold ended; reason = enum ms_release_reason; arg = source sample it goes on from */
@@ -126,7 +127,8 @@ typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16
     int64_t rtp_extended;   /* of the first sample, in the codec's clock, unwrapped; it only ever grows */
     int64_t at_ns;          /* when it reached us */
     uint32_t n;
-    uint32_t flags;         /* GAP: not sent to us: concealed or silent. MASKED: DTMF cut out. SPEECH: the gate says so. RESYNC: time jumped before it */
+    uint32_t flags;         /* GAP: did not reach us: concealed or silent. MASKED: DTMF cut out. SPEECH: the gate says
+                             * so. RESYNC: time jumped before it */
 } ms_span;
 
 typedef struct ms_packet {  /* one datagram to send */

@@ -6,14 +6,15 @@ import pytest
 
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import (
+    Acknowledged,
     Answered,
     Cancelled,
     EndCause,
     Ended,
     IncomingCall,
     Limits,
-    Rejected,
     Reinvite,
+    Rejected,
     Uri,
     UserAgent,
 )
@@ -48,7 +49,7 @@ class Caller:
         lines = [
             f"{method} sip:us@192.0.2.2 SIP/2.0",
             *(f"Via: {via}" for via in (f"SIP/2.0/UDP 192.0.2.1;branch={branch}", *self.vias)),
-            f"From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
+            "From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
             f"CSeq: {cseq} {method}", f"Contact: {self.contact}",
             *([f"Record-Route: {self.routes}"] if self.routes else []),
             *(f"{name.replace('_', '-')}: {value}" for name, value in more.items()),
@@ -294,10 +295,29 @@ def test_a_response_with_our_branch_but_of_another_sender_is_dropped() -> None:
 
 
 def test_an_answer_with_a_broken_contact_is_no_answer() -> None:
-    agent, _, invite = outgoing()
+    agent, call, invite = outgoing()
     agent.receive(answer_to(invite, 200, "one", contact="<nothing"), THERE, 1.0)
-    assert agent.next_event() is None
-    assert agent.statistics().dialogs == 0
+    refused = agent.next_event()
+    assert isinstance(refused, Rejected)
+    assert (refused.call, refused.status) == (call, 502)
+    assert (agent.statistics().dialogs, agent.statistics().calls) == (0, 0)
+
+
+def test_a_re_invite_that_only_ever_rings_ends_the_call_and_leaves_nothing() -> None:
+    agent, call, invite = outgoing()
+    agent.receive(answer_to(invite, 200, "one"), THERE, 1.0)
+    agent.reinvite(call, b"hold", 2.0)
+    again = next(
+        message
+        for data, _ in agent.datagrams_to_send(2.0)
+        if (message := parse(data, Limits())).method == "INVITE"
+    )
+    agent.receive(answer_to(again, 180, "one").replace(b";tag=one;tag=one", b";tag=one"), THERE, 3.0)
+    while (at := agent.next_deadline()) is not None:
+        agent.handle_deadline(at)
+    assert [type(agent.next_event()) for _ in range(2)] == [Answered, Ended]
+    left = agent.statistics()
+    assert (left.transactions, left.dialogs, left.calls, left.deadlines) == (0, 0, 0, 0)
 
 
 def test_redirects_are_handed_up_with_their_contacts() -> None:
@@ -325,6 +345,20 @@ def test_requests_inside_a_call_beyond_the_limit_are_put_off_but_a_hang_up_is_he
     assert answers[-1] == 503
     assert caller.statuses("BYE") == [200]
     assert caller.event() == Ended(caller.call, EndCause.BYE)
+
+
+def test_a_body_that_is_no_description_is_nobodys_answer() -> None:
+    caller = Caller()
+    caller.send("INVITE", body="")
+    call = caller.event().call
+    caller.agent.respond(call, 200, 1.0, body=b"offer")
+    caller.tag = caller.sent()[0].to.tag
+    text = "ACK sip:us@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKack\r\nCall-ID: call\r\n"
+    text += (
+        f"From: <sip:alice@192.0.2.1>;tag=alice\r\nTo: <sip:us@192.0.2.2>;tag={caller.tag}\r\nCSeq: 1 ACK\r\n"
+    )
+    caller.agent.receive(f"{text}Content-Type: text/plain\r\n\r\nhello".encode(), THERE, 1.0)
+    assert caller.event() == Acknowledged(call, b"")
 
 
 def test_an_invite_says_where_it_came_from() -> None:

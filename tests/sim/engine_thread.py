@@ -1,0 +1,42 @@
+"""The engine's thread, played by the agenda: it wakes at every slot, and its packets go to the virtual network."""
+
+from __future__ import annotations
+
+from mediasrv.errors import LocalError
+from mediasrv.media.engine import Engine
+from mediasrv_native.errors import StaleHandle
+from tests.sim.network import Address, Network
+
+IDLE_NS = 20_000_000  # without a stream there is nothing to be punctual for
+
+
+class EngineThread:
+    """Moves datagrams between `network` and the engine in manual mode, at the engine's own times."""
+
+    def __init__(self, engine: Engine, network: Network, host: str) -> None:
+        self._engine, self._network, self._agenda = engine, network, network.agenda
+        self.stray = 0  # datagrams to a port of ours that no stream holds
+        network.attach_host(host, self._on_datagram)
+        self._agenda.at(self._agenda.clock.now_ns(), self._wake)
+
+    async def _wake(self) -> None:
+        now_ns = self._agenda.clock.now_ns()
+        try:
+            await self._engine.tick(now_ns)
+            packets, next_ns = self._engine.packets(), self._engine.next_tick_ns()
+        except LocalError:  # the engine was closed: here its thread would have been joined
+            return
+        for packet in packets:
+            self._network.send(packet.data, packet.stream.local, packet.to)
+        idle_ns = 0 if self._engine.streams() else IDLE_NS
+        self._agenda.at(max(now_ns + idle_ns, next_ns), self._wake)
+
+    def _on_datagram(self, data: bytes, source: Address, to: Address) -> None:
+        stream = next((stream for stream in self._engine.streams() if stream.local == to), None)
+        try:
+            if stream is not None:
+                self._engine.push(stream, data, source, self._agenda.clock.now_ns())
+                return
+        except StaleHandle:  # it is being closed: its socket hears nothing more
+            pass
+        self.stray += 1

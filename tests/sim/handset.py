@@ -1,0 +1,93 @@
+"""What a caller's telephone sends: an RTP packet every 20 ms, with speech, keys or the room's noise in it."""
+
+from __future__ import annotations
+
+import random
+import struct
+from collections import deque
+from dataclasses import dataclass, field
+
+from tests.sim import g711
+
+PCMU, TELEPHONE_EVENT = 0, 101
+KEYS = "0123456789*#ABCD"
+END_PACKETS = 3  # RFC 4733 2.5.1.4: the last packet of an event is sent three times
+
+
+@dataclass(slots=True)
+class _Key:
+    event: int
+    timestamp: int
+    frames: int
+    sent: int = 0
+    ends: int = 0
+
+
+@dataclass(slots=True)
+class Handset:
+    """One stream; `packet()` is called once for every 20 ms of the caller's own clock."""
+
+    seed: int
+    ssrc: int = field(init=False)
+    sequence: int = field(init=False)
+    timestamp: int = field(init=False)
+    silent: bool = False  # sends nothing: a muted handset with silence suppression, or a dead one
+    _speech: bytearray = field(default_factory=bytearray)
+    _keys: deque[_Key] = field(default_factory=deque)
+    _frames: int = 0
+    _marker: bool = True
+
+    def __post_init__(self) -> None:
+        source = random.Random(f"{self.seed}/handset")
+        self.ssrc, self.sequence, self.timestamp = (
+            source.getrandbits(32),
+            source.getrandbits(16),
+            source.getrandbits(32),
+        )
+
+    @property
+    def speaking(self) -> bool:
+        return bool(self._speech)
+
+    def say(self, codes: bytes) -> None:
+        """Speech from the next packet on, after what is being said already."""
+        self._speech += codes + g711.encode(bytes(-len(codes) % g711.FRAME * 2))
+
+    def press(self, key: str, duration_ms: int) -> None:
+        self._keys.append(_Key(KEYS.index(key), 0, max(2, duration_ms // 20)))
+
+    def packet(self) -> bytes | None:
+        noise = g711.room_noise(0)
+        codes = noise[self._frames % len(noise)]
+        if self._speech:
+            codes = bytes(self._speech[: g711.FRAME])
+            del self._speech[: g711.FRAME]
+        key = self._keys[0] if self._keys else None
+        packet = None
+        if not self.silent:
+            packet = self._rtp(PCMU, self.timestamp, codes) if key is None else self._key_packet(key)
+        self._frames += 1
+        self.timestamp = (self.timestamp + g711.FRAME) & 0xFFFFFFFF
+        return packet
+
+    def _key_packet(self, key: _Key) -> bytes:
+        if key.sent == 0:
+            key.timestamp, self._marker = self.timestamp, True
+        key.sent = min(key.sent + 1, key.frames)
+        key.ends += key.sent == key.frames
+        if key.ends == END_PACKETS:
+            self._keys.popleft()
+        end_and_volume = (0x80 if key.ends else 0) | 10
+        return self._rtp(
+            TELEPHONE_EVENT,
+            key.timestamp,
+            struct.pack("!BBH", key.event, end_and_volume, key.sent * g711.FRAME),
+        )
+
+    def _rtp(self, payload_type: int, timestamp: int, payload: bytes) -> bytes:
+        header = struct.pack(
+            "!BBHII", 0x80, (0x80 if self._marker else 0) | payload_type, self.sequence, timestamp, self.ssrc
+        )
+        self._marker = False
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        return header + payload

@@ -1,0 +1,130 @@
+"""What a caller does, and when: cues, each a moment and a deed.
+
+Moments are told by what the caller can know from outside: the call was dialled, it was answered, the agent
+began its nth passage, it fell quiet. Deeds are what callers do, bad manners included. All of it is data, so
+that a scenario can be printed, drawn from a seed, and compared.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from mediasrv.providers import formant
+from tests.sim import g711
+
+if TYPE_CHECKING:
+    from tests.sim.caller import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`after_ms` after the anchor; passages of the agent's voice count from 1, as the caller hears them."""
+
+    anchor: Literal["answered", "passage", "quiet", "dialled"]
+    nth: int
+    after_ms: float
+
+
+def answered(after_ms: float) -> Moment:
+    return Moment("answered", 1, after_ms)
+
+
+def passage(nth: int, after_ms: float) -> Moment:
+    return Moment("passage", nth, after_ms)
+
+
+def quiet(nth: int, after_ms: float) -> Moment:
+    """Never sooner than the caller can tell a pause from an end."""
+    return Moment("quiet", nth, after_ms)
+
+
+def dialled(after_ms: float) -> Moment:
+    return Moment("dialled", 1, after_ms)
+
+
+class Deed(Protocol):
+    def do(self, caller: Caller) -> None: ...
+
+
+class Cue(NamedTuple):
+    when: Moment
+    deed: Deed
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    text: str
+    voice: str = "high"
+
+    def do(self, caller: Caller) -> None:
+        utterance = formant.speak(self.text, g711.RATE_HZ, self.voice)
+        caller.speak(self.text, utterance.pcm, utterance.voiced_at[0] if utterance.voiced_at else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cough:
+    """A burst of noise: loud, short, and not a word."""
+
+    duration_ms: int = 140
+    amplitude: int = 6_000
+
+    def do(self, caller: Caller) -> None:
+        source = random.Random(self.duration_ms)
+        count = self.duration_ms * g711.RATE_HZ // 1000
+        pcm = b"".join(
+            int(source.gauss(0.0, self.amplitude / 2)).to_bytes(2, "little", signed=True)
+            for _ in range(count)
+        )
+        caller.speak("", pcm, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    key: str
+    duration_ms: int = 100
+
+    def do(self, caller: Caller) -> None:
+        caller.handset.press(self.key, self.duration_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """BYE, or CANCEL when nobody has answered yet."""
+
+    def do(self, caller: Caller) -> None:
+        caller.hang_up()
+
+
+@dataclass(frozen=True, slots=True)
+class Vanish:
+    """The telephone dies: no more packets, no BYE, no answer to anything."""
+
+    def do(self, caller: Caller) -> None:
+        caller.vanish()
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Stops (or goes on) sending audio packets; the signalling lives."""
+
+    on: bool = True
+
+    def do(self, caller: Caller) -> None:
+        caller.handset.silent = self.on
+
+
+@dataclass(frozen=True, slots=True)
+class Rubbish:
+    """Datagrams that mean nothing, to both of the server's ports, some of them nearly right."""
+
+    count: int = 20
+    seed: int = 0
+
+    def do(self, caller: Caller) -> None:
+        source = random.Random(self.seed)
+        for _ in range(self.count):
+            noise = source.randbytes(source.choice((0, 1, 11, 12, 40, 172, 600, 1_472)))
+            caller.send_rtp(noise if source.random() < 0.5 else b"\x80\x00" + noise)
+            caller.send_sip(noise if source.random() < 0.5 else b"BYE sip:x SIP/2.0\r\nVia: " + noise)

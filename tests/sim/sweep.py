@@ -1,0 +1,57 @@
+"""One seed, judged: what the command line and the tests both run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from tests.sim.invariants import violations
+from tests.sim.scenario import Scenario
+from tests.sim.scenarios import draw
+from tests.sim.trace import Trace
+from tests.sim.world import run
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is kept of a run when many are made."""
+
+    seed: int
+    scenario: str
+    digest: str
+    violations: tuple[str, ...]
+    ending: str
+    interruptions: int
+    turn_steps: int
+    injected: bool
+    simulated_s: float  # of the call itself; the settling after it is not counted
+    cpu_s: float
+
+
+def run_seed(seed: int) -> Outcome:
+    return judge(draw(seed), seed)
+
+
+def judge(scenario: Scenario, seed: int) -> Outcome:
+    began_s = time.process_time()
+    trace = run(scenario, seed)
+    cpu_s = time.process_time() - began_s
+    broken = [*violations(trace), *(sentence for expects in scenario.expects for sentence in expects(trace))]
+    turns = [turn for _, turn in trace.of("turn")]
+    return Outcome(
+        seed=seed,
+        scenario=scenario.name,
+        digest=trace.digest(),
+        violations=tuple(broken),
+        ending=ending_of(trace),
+        interruptions=sum(turn["ending"] in ("user_barge_in", "replaced") for turn in turns),
+        turn_steps=trace.turn_steps,
+        injected=trace.injected,
+        simulated_s=trace.call_s,
+        cpu_s=cpu_s,
+    )
+
+
+def ending_of(trace: Trace) -> str:
+    records = [str(record["ending"]) for _, record in trace.of("call")]
+    return ", ".join(records) or trace.callers[0].ending

@@ -1,0 +1,183 @@
+"""The whole of one run: the real server, a network, a caller; and the trace that is left when all is over."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+from msgspec.structs import replace
+
+from mediasrv.bench.netem import PROFILES
+from mediasrv.config import Settings
+from mediasrv.config.addresses import HostPort
+from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.ids import SeededTokens, TokenSource
+from mediasrv.media.engine import Engine, EngineSettings
+from mediasrv.server import Server
+from tests.sim import deterministic
+from tests.sim.caller import Caller
+from tests.sim.deterministic import Agenda
+from tests.sim.engine_thread import EngineThread
+from tests.sim.faults import Losses
+from tests.sim.network import Address, Network
+from tests.sim.scenario import Scenario
+from tests.sim.trace import CallerSide, Trace
+from tests.sim.turns import TurnWatch
+from tests.sim.witness import WitnessSink, listening_to_the_log
+
+SERVER, CALLER = ("127.0.0.1", 5060), "127.0.0.2"
+SETTLING_S = 120  # a BYE that nobody answers is given up after 32 s, a late one may follow a media time-out
+
+
+def run(scenario: Scenario, seed: int) -> Trace:
+    """One scenario, once; the same arguments give the same trace."""
+
+    async def main(agenda: Agenda) -> Trace:
+        return await World(agenda, scenario, seed).live()
+
+    return deterministic.run(seed, main, limit_s=scenario.limit_s + SETTLING_S + 60)
+
+
+class World:
+    def __init__(self, agenda: Agenda, scenario: Scenario, seed: int) -> None:
+        self.agenda, self.scenario, self.seed = agenda, scenario, seed
+        up, down = PROFILES[scenario.uplink], PROFILES[scenario.downlink]
+        links = {(CALLER, SERVER[0]): up, (SERVER[0], CALLER): down}
+        self.network = Network(agenda, seed, profiles=links)
+        self.network.censor = Losses(scenario.losses)
+        self.sink = WitnessSink(agenda.clock)
+        self.turns = TurnWatch(scenario.cancel_at)
+        self._engine: Engine | None = None
+
+    async def live(self) -> Trace:
+        with (
+            listening_to_the_log() as logs,
+            self.turns.watching(),
+            tempfile.TemporaryDirectory() as directory,
+        ):
+            server = self._build_server(Path(directory))
+            async with trio.open_nursery() as nursery:
+                await nursery.start(server.run)
+                assert self._engine is not None
+                EngineThread(self._engine, self.network, SERVER[0])
+                await trio.testing.wait_all_tasks_blocked()
+                before = living_tasks()
+                caller = Caller(
+                    self.network,
+                    CALLER,
+                    SERVER,
+                    self.scenario.script,
+                    self.seed,
+                    skew_ppm=self.scenario.skew_ppm,
+                )
+                caller.dial()
+                with trio.move_on_after(self.scenario.limit_s) as limit:
+                    await caller.over.wait()
+                over_ns = self.agenda.clock.now_ns()
+                await self._settle(server, caller)
+                left = self._leftovers(server, before)
+                if limit.cancelled_caught:
+                    left["unfinished calls"] = [f"the caller waited {self.scenario.limit_s:g} s for the end"]
+                server.hurry()
+                await server.wait_stopped()
+                nursery.cancel_scope.cancel()
+        return self._trace(caller, over_ns, left, logs)
+
+    def _build_server(self, directory: Path) -> Server:
+        return Server(
+            self._settings(directory),
+            clock=self.agenda.clock,
+            tokens=SeededTokens(self.seed),
+            open_engine=self._open_engine,
+            open_socket=self._open_socket,
+            sink=self.sink,
+        )
+
+    def _settings(self, directory: Path) -> Settings:
+        scenario, script = self.scenario, ""
+        if scenario.agent_script:
+            path = directory / "agent.toml"
+            path.write_text(scenario.agent_script)
+            script = str(path)
+        settings = Settings()
+        return replace(
+            settings,
+            sip=replace(settings.sip, listen=HostPort(*SERVER)),
+            media=replace(settings.media, media_timeout_ms=scenario.media_timeout_ms),
+            agents=replace(settings.agents, default=scenario.agent, script=script),
+        )
+
+    def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
+        self._engine = Engine(
+            EngineSettings(capacity=4, host=SERVER[0], cpu=None), manual=True, tokens=tokens
+        )
+        return self._engine
+
+    async def _open_socket(self, local: Address) -> DatagramSocket:
+        await trio.lowlevel.checkpoint()
+        return self.network.bind(local)
+
+    async def _settle(self, server: Server, caller: Caller) -> None:
+        """Waits until both sides have forgotten the call, or have had all the time they may take for it."""
+        for _ in range(SETTLING_S):
+            await trio.sleep(1)
+            statistics = server.statistics()
+            if not (
+                statistics.live_calls
+                or statistics.live_streams
+                or statistics.live_dialogs
+                or caller.leftovers()
+            ):
+                return
+
+    def _leftovers(self, server: Server, before: Counter[str]) -> dict[str, list[str]]:
+        statistics = server.statistics()
+        left = {
+            "tasks": sorted((living_tasks() - before).elements()),
+            "calls": ["live"] * statistics.live_calls,
+            "dialogs": ["live"] * statistics.live_dialogs,
+            "streams": ["live"] * statistics.live_streams,
+        }
+        return {kind: things for kind, things in left.items() if things}
+
+    def _trace(self, caller: Caller, over_ns: int, left: dict[str, list[str]], logs: list[str]) -> Trace:
+        side = CallerSide(
+            CALLER,
+            caller.ending,
+            caller.answered_ns,
+            over_ns,
+            caller.heard,
+            caller.spoken,
+            {} if caller.ending == "vanished" else caller.leftovers(),
+        )
+        return Trace(
+            scenario=self.scenario.name,
+            seed=self.seed,
+            server_host=SERVER[0],
+            wire=self.network.log,
+            records=self.sink.records,
+            callers=[side],
+            leftovers=left,
+            logs=logs,
+            ended_ns=self.agenda.clock.now_ns(),
+            histories=self.turns.histories(),
+            turn_steps=self.turns.steps,
+            injected=self.turns.cancelled,
+        )
+
+
+def living_tasks() -> Counter[str]:
+    """Every task of the program by name, the driver of the agenda and this one among them."""
+    return Counter(task.name for task in _descendants(trio.lowlevel.current_root_task()))
+
+
+def _descendants(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
+    if task is None:
+        return
+    yield task
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _descendants(child)
