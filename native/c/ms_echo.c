@@ -255,8 +255,11 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
     read_reference(e, index, ns_per_sample * e->rate_hz / 1e9, far);
     speex_echo_cancellation(e->speex, near, far, cleaned);
     e->resting = false;
-    measure(e, power_of(far, e->frame), power_of(near, e->frame), power_of(cleaned, e->frame));
-    memcpy(out, cleaned, n * sizeof *out);
+    float near_power = power_of(near, e->frame), cleaned_power = power_of(cleaned, e->frame);
+    measure(e, power_of(far, e->frame), near_power, cleaned_power);
+    /* A filter that adds sound is wrong about the room (it met double talk): what came is the better guess, and
+     * the agent must not hear its own voice where the line is silent. */
+    memcpy(out, cleaned_power > near_power ? near : cleaned, n * sizeof *out);
 }
 
 float ms_echo_erle_db(const ms_echo *e) {
