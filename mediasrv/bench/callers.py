@@ -21,7 +21,7 @@ from mediasrv.endpoints import CallGone, SipCall, SipEndpoint, TrioDatagramSocke
 from mediasrv.errors import MediasrvError
 from mediasrv.ids import SystemTokens
 from mediasrv.sip.agent import UserAgent
-from mediasrv.sip.uri import Uri
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv_native.wire import SLOTS, Wire, WireStatistics
 
 HOST = "127.0.0.1"

@@ -20,10 +20,10 @@ from mediasrv.sip.events import (
     SipCallId,
     SipEvent,
 )
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.message import Request, Response
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Address, Limits, Timers
-from mediasrv.sip.message import Request, Response
-from mediasrv.sip.uri import Uri
 
 __all__ = [
     "Acknowledged",

@@ -16,15 +16,15 @@ from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, Core, HeaderLines, reply
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
-from mediasrv.sip.fields import VIA
+from mediasrv.sip.grammar.fields import VIA
+from mediasrv.sip.grammar.message import Request, Response
+from mediasrv.sip.grammar.parse import MalformedRequest, parse
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Address, Limits, Timers
-from mediasrv.sip.message import Request, Response
-from mediasrv.sip.parse import MalformedRequest, parse
 from mediasrv.sip.screening import screen
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
-from mediasrv.sip.uri import Uri
 
 RETRY_AFTER_S = 5
 

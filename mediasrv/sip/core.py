@@ -10,13 +10,13 @@ from typing import Protocol
 from mediasrv.ids import TokenSource
 from mediasrv.sip.errors import WrongState
 from mediasrv.sip.events import Progress, SipCallId, SipEvent
-from mediasrv.sip.fields import MAGIC_COOKIE, VIA, NameAddr, Via
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.grammar.fields import MAGIC_COOKIE, VIA, NameAddr, Via
+from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Address, Limits, Timers
-from mediasrv.sip.message import DialogKey, Request, Response, phrase
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.transaction import Transactions
-from mediasrv.sip.uri import Uri
 
 HeaderLines = Sequence[tuple[str, str]]
 ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO")

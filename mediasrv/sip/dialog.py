@@ -13,11 +13,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 
-from mediasrv.sip.fields import CONTACT, RECORD_ROUTE, NameAddr
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, NameAddr
+from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.message import DialogKey, Request, Response
+from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
 from mediasrv.sip.limits import Address
-from mediasrv.sip.message import DialogKey, Request, Response
-from mediasrv.sip.uri import DEFAULT_PORT, Uri
 
 
 @dataclass(slots=True)

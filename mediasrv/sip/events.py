@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.message import Request
 from mediasrv.sip.limits import Address
-from mediasrv.sip.message import Request
 
 SipCallId = NewType("SipCallId", int)
 """Names one call inside one UserAgent; never used twice. (Not the Call-ID header: forks share that one.)"""

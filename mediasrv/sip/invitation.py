@@ -14,14 +14,14 @@ from mediasrv.sip.core import ALLOW, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import Answered, EndCause, Progress, Rejected, SipCallId
-from mediasrv.sip.fields import NameAddr
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.grammar.fields import NameAddr
+from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.message import Request, Response, phrase
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Address
-from mediasrv.sip.message import Request, Response, phrase
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
 from mediasrv.sip.transaction import Transaction
-from mediasrv.sip.uri import Uri
 
 _STATUS_OF_FAILURE = {EndCause.TIMEOUT: 408, EndCause.TRANSPORT: 503}  # section 8.1.3.1
 DISMISS_REASON = 'SIP;cause=200;text="call completed elsewhere"'  # RFC 3326 section 3.1

@@ -13,8 +13,8 @@ from mediasrv.sip.core import Core
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.events import EndCause, ReinviteDone, SipCallId
+from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.limits import Address
-from mediasrv.sip.message import Request, Response
 from mediasrv.sip.tables import Event
 from mediasrv.sip.transaction import Transaction
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from mediasrv.sip.core import ACCEPT, ALLOW, HeaderLines
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.fields import CONTACT, RECORD_ROUTE, REQUIRE
+from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, REQUIRE
+from mediasrv.sip.grammar.message import SDP, Request
 from mediasrv.sip.limits import Limits
-from mediasrv.sip.message import SDP, Request
 
 # The methods of all RFCs: one that is known but not spoken here gets 405, an unheard-of one 501 (21.5.2).
 KNOWN_METHODS = frozenset(

@@ -25,8 +25,8 @@ from mediasrv.sip.events import (
     SipCallId,
     SipEvent,
 )
+from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.limits import Address
-from mediasrv.sip.message import Request, Response
 from mediasrv.sip.reoffer import Reoffer
 from mediasrv.sip.transaction import Transaction
 

@@ -7,10 +7,10 @@ from typing import Protocol, cast
 
 from mediasrv.sip.errors import WrongState
 from mediasrv.sip.events import EndCause
-from mediasrv.sip.fields import MAGIC_COOKIE
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.grammar.fields import MAGIC_COOKIE
+from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.limits import Address, Limits, Timers
-from mediasrv.sip.message import Request, Response
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.tables import (
     FIRST_S,

@@ -17,7 +17,7 @@ import trio
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import events as sip
 from mediasrv.sip.agent import UserAgent
-from mediasrv.sip.uri import Uri
+from mediasrv.sip.grammar.uri import Uri
 from tests.sim import g711
 from tests.sim.handset import Handset
 from tests.sim.network import Address, Network

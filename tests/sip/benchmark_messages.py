@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import IncomingCall, Limits, Uri, UserAgent
-from mediasrv.sip.parse import parse
+from mediasrv.sip.grammar.parse import parse
 
 BODY = (
     b"v=0\r\no=- 3724394400 3724394400 IN IP4 192.0.2.1\r\ns=pjmedia\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"

@@ -18,9 +18,9 @@ from mediasrv.sip import (
     Uri,
     UserAgent,
 )
+from mediasrv.sip.grammar.message import Request, Response
+from mediasrv.sip.grammar.parse import parse
 from mediasrv.sip.limits import Address
-from mediasrv.sip.message import Request, Response
-from mediasrv.sip.parse import parse
 
 HERE, THERE, ELSEWHERE = ("192.0.2.2", 5060), ("192.0.2.1", 5060), ("198.51.100.66", 5060)
 OURS = Uri.parse("sip:us@192.0.2.2")

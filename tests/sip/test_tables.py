@@ -6,7 +6,7 @@ import pytest
 
 from mediasrv.sip import Limits, Timers, WrongState
 from mediasrv.sip.events import EndCause
-from mediasrv.sip.parse import parse
+from mediasrv.sip.grammar.parse import parse
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.tables import (
     FIRST_S,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mediasrv.errors import LocalError
 from mediasrv.sip import Headers, Limits, Malformed, Request, Response, Uri
-from mediasrv.sip.fields import CONTACT, CSEQ, FROM, VIA, CSeq, NameAddr, Via
-from mediasrv.sip.parse import parse
-from mediasrv.sip.syntax import number, split
+from mediasrv.sip.grammar.fields import CONTACT, CSEQ, FROM, VIA, CSeq, NameAddr, Via
+from mediasrv.sip.grammar.parse import parse
+from mediasrv.sip.grammar.syntax import number, split
 
 TOKEN = st.text("abcXYZ019-.!%*_+`'~", min_size=1, max_size=12)
 NAME = st.text("abcxyz019-", min_size=1, max_size=8)

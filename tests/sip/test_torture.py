@@ -6,7 +6,7 @@ import pytest
 
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import IncomingCall, Limits, UserAgent
-from mediasrv.sip.parse import parse
+from mediasrv.sip.grammar.parse import parse
 
 HERE, THERE = ("192.0.2.2", 5060), ("192.0.2.1", 5060)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar, cast
 
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.syntax import split
+from mediasrv.sip.grammar.syntax import split
 
 T = TypeVar("T")
 

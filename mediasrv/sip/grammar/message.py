@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mediasrv.errors import LocalError
-from mediasrv.sip.fields import CALL_ID, CONTENT_TYPE, CSEQ, FROM, TO, VIA, CSeq, NameAddr, Via
-from mediasrv.sip.headers import Headers, key_of
-from mediasrv.sip.uri import Uri
+from mediasrv.sip.grammar.fields import CALL_ID, CONTENT_TYPE, CSEQ, FROM, TO, VIA, CSeq, NameAddr, Via
+from mediasrv.sip.grammar.headers import Headers, key_of
+from mediasrv.sip.grammar.uri import Uri
 
 VERSION = "SIP/2.0"
 SDP = "application/sdp"

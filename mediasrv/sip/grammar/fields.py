@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.headers import Field
-from mediasrv.sip.syntax import (
+from mediasrv.sip.grammar.headers import Field
+from mediasrv.sip.grammar.syntax import (
     HOST,
     QUOTED,
     Parameters,
@@ -19,7 +19,7 @@ from mediasrv.sip.syntax import (
     quote,
     unquote,
 )
-from mediasrv.sip.uri import DEFAULT_PORT, Uri
+from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
 
 MAGIC_COOKIE = "z9hG4bK"  # section 8.1.1.7: a branch that begins so is unique
 LARGEST_CSEQ = 2**31 - 1  # section 8.1.1.5

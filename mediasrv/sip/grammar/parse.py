@@ -11,12 +11,21 @@ from __future__ import annotations
 import re
 
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.fields import CALL_ID, CONTENT_LENGTH, CONTENT_TYPE, CSEQ, FROM, MAX_FORWARDS, TO, VIA
-from mediasrv.sip.headers import WELL_KNOWN, Headers
+from mediasrv.sip.grammar.fields import (
+    CALL_ID,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    CSEQ,
+    FROM,
+    MAX_FORWARDS,
+    TO,
+    VIA,
+)
+from mediasrv.sip.grammar.headers import WELL_KNOWN, Headers
+from mediasrv.sip.grammar.message import VERSION, Message, Request, Response
+from mediasrv.sip.grammar.syntax import is_token
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Limits
-from mediasrv.sip.message import VERSION, Message, Request, Response
-from mediasrv.sip.syntax import is_token
-from mediasrv.sip.uri import Uri
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\n[ \t]+")

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from urllib.parse import unquote as percent_decode
 
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.syntax import HOST, Parameters, number, parameter, parse_parameters, print_parameters
+from mediasrv.sip.grammar.syntax import (
+    HOST,
+    Parameters,
+    number,
+    parameter,
+    parse_parameters,
+    print_parameters,
+)
 
 DEFAULT_PORT = 5060
 _ESCAPES = r"%[0-9A-Fa-f]{2}"
