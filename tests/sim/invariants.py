@@ -18,6 +18,7 @@ from tests.sim.trace import Trace, audible
 MS = 1_000_000
 PTIME_NS = 20 * MS
 TICK_NS = PTIME_NS  # what was cancelled may still be in the tick that is being sent
+ROUNDING_NS = 1_000  # the timeline's milliseconds have three decimals
 DECISIONS = {"confirm", "reject", "cancelled", "turn_ended", "call_ended"}
 HOLD_LIMIT_MS = 700 + 60  # the table's limit, a tick, and the engine's next slot
 
@@ -87,7 +88,7 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
             if entry["event"] == "cancelled":
                 from_ns = at_ns + TICK_NS
             elif entry["event"] == "turn_ended" and entry["ending"] != "completed":
-                from_ns = at_ns  # the engine has acknowledged the flush
+                from_ns = at_ns + ROUNDING_NS  # the engine has acknowledged the flush
             else:
                 continue
             until_ns = min(

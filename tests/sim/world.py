@@ -29,6 +29,7 @@ from tests.sim.turns import TurnWatch
 from tests.sim.witness import WitnessSink, listening_to_the_log
 
 SERVER, CALLER = ("127.0.0.1", 5060), "127.0.0.2"
+SETTING_UP_S = 0.1
 SETTLING_S = 120  # a BYE that nobody answers is given up after 32 s, a late one may follow a media time-out
 
 
@@ -63,7 +64,7 @@ class World:
                 await nursery.start(server.run)
                 assert self._engine is not None
                 EngineThread(self._engine, self.network, SERVER[0])
-                await trio.testing.wait_all_tasks_blocked()
+                await trio.sleep(SETTING_UP_S)
                 before = living_tasks()
                 caller = Caller(
                     self.network,
