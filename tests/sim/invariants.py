@@ -86,7 +86,7 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
         sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] == "first_sound"]
         for at_ns, entry in entries:
             if entry["event"] == "cancelled":
-                from_ns = at_ns + TICK_NS
+                from_ns = at_ns + TICK_NS + ROUNDING_NS
             elif entry["event"] == "turn_ended" and entry["ending"] != "completed":
                 from_ns = at_ns + ROUNDING_NS  # the engine has acknowledged the flush
             else:
@@ -95,7 +95,7 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
                 (at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns
             )
             for wired in trace.server_packets():
-                if from_ns < wired.sent_ns < until_ns and audible(wired):
+                if from_ns < wired.sent_ns < until_ns - ROUNDING_NS and audible(wired):
                     late_ms = (wired.sent_ns - at_ns) / MS
                     yield f"turn {entry['turn']}: sound {late_ms:g} ms after {entry['event']}, at {ms(trace, at_ns)}"
                     break
