@@ -29,14 +29,16 @@ C_FLAGS = [
     "-fvisibility=hidden",
     *os.environ.get("MEDIASRV_CFLAGS", "").split(),
 ]
-C_SOURCES = sorted(glob("native/c/*.c"))
+INSTRUMENT = sorted(glob("native/c/ms_wire*.c"))
+MEDIA_PLANE = sorted(set(glob("native/c/*.c")) - set(INSTRUMENT))
 
 
 def extension(path: str) -> Extension:
-    name = "mediasrv_native." + os.path.splitext(os.path.basename(path))[0]
+    module = os.path.splitext(os.path.basename(path))[0]
     return Extension(
-        name,
-        [path, *C_SOURCES],
+        f"mediasrv_native.{module}",
+        # the measuring instrument shares no code with what it measures
+        [path, *(INSTRUMENT if module == "wire" else MEDIA_PLANE)],
         include_dirs=["native/c", *(f[2:] for f in pkg_config("--cflags-only-I", *LIBRARIES))],
         extra_compile_args=C_FLAGS,
         extra_link_args=[*pkg_config("--libs", *LIBRARIES), "-lm", "-lpthread"],

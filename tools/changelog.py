@@ -1,6 +1,6 @@
 """Gathers the fragments of docs/changes into CHANGELOG.md under a version and deletes them.
 
-    python -m tools.changelog VERSION [DATE]
+python -m tools.changelog VERSION [DATE]
 """
 
 from __future__ import annotations

@@ -92,7 +92,10 @@ async def run_call(leg: Leg, agent: Agent, services: CallServices) -> CallRecord
         id=info.id, tenant=info.tenant, agent=agent.name, caller=info.caller, called=info.called,
         trunk=info.trunk, began=clock.wall().isoformat(),
     )  # fmt: skip
-    timeline.note("call_began", agent=agent.name, caller=info.caller, called=info.called)
+    timeline.note(
+        "call_began", at_ns=timeline.began_ns, monotonic_ns=timeline.began_ns,
+        agent=agent.name, caller=info.caller, called=info.called,
+    )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:
             await _live(Call(leg, services, timeline, record, nursery), agent)

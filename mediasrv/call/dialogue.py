@@ -55,11 +55,15 @@ from mediasrv.media import (
     Held,
     HoldId,
     MarkReached,
+    MediaBack,
     MediaEvent,
+    MediaFault,
+    MediaTimeout,
     Offset,
     Onset,
     Released,
     ReleaseReason,
+    SourceLocked,
     Starved,
 )
 from mediasrv.providers.protocols import Transcript
@@ -282,10 +286,12 @@ class Dialogue:
                 return KeyPressed(event.digit)
             case Finished():
                 self._finished(event)
-            case Starved() | Held():
+            case Starved() | Held() | Released():
                 note(type(event).__name__.lower(), source=event.at.source)
-            case _:
-                note(type(event).__name__.lower())
+            case SourceLocked():
+                note("source_locked", remote=list(event.remote))
+            case MediaTimeout() | MediaBack() | MediaFault():
+                note("media", state=type(event).__name__)
         return None
 
     def _mark_reached(self, event: MarkReached) -> TurnEvent | None:

@@ -15,6 +15,10 @@ from mediasrv.audio import PTIME_MS
 from mediasrv.call.call import Call
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
 
+# A call in which nobody speaks need not wake Python 50 times a second; the gate tells of speech by itself.
+LIVELY_S = 1.0
+QUIET_PTIME_MS = 60
+
 
 @dataclass(slots=True, eq=False)
 class Ears:
@@ -53,10 +57,13 @@ class Ears:
                 await self.on_transcript(transcript)
 
     async def _push(self, stream: SttStream) -> None:
+        spoken_at = self.call.now()
         while True:
-            chunk = await self.call.stream.read(PTIME_MS)
-            if chunk.speech and self._speech_since is None:
-                self._speech_since = self.call.now()
+            now = self.call.now()
+            chunk = await self.call.stream.read(PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS)
+            if chunk.speech:
+                spoken_at = now
+                self._speech_since = now if self._speech_since is None else self._speech_since
             await stream.push(chunk)
 
     async def _watch(self) -> None:

@@ -12,6 +12,7 @@ from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult, To
 from mediasrv.providers.protocols import ToolCall
 from mediasrv.providers.registry import scripted
 from mediasrv.providers.script import Script, ScriptTool
+from mediasrv.providers.voices import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ class ScriptedTool:
 
 
 def scripted_agent(script: Script, voice: str = "") -> ConversationAgent:
+    scripted(script)  # what cannot be built is told now, and not by the first call
+    if script.voice.kind == "formant":
+        prepare(script.spoken(), voice or script.voice.name)
     persona = Persona(
         name="scripted", system=script.system, notice=script.uninterruptible, greeting=script.greeting,
         voice=voice or script.voice.name,

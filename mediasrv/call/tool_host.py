@@ -8,7 +8,7 @@ within its own deadline. Whatever becomes of a tool, the history has a result fo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import trio
@@ -40,7 +40,6 @@ class ToolHost:
         self._call, self._history = call, history
         self._tools = {tool.spec.name: tool for tool in tools}
         self._unheard: dict[int, list[tuple[_Job, Prepared]]] = {}
-        self._late: list[ToolResult] = []
 
     def described(self) -> list[Mapping[str, object]]:
         return [tool.spec.described() for tool in self._tools.values()]
@@ -73,11 +72,6 @@ class ToolHost:
         for job, _ in self._unheard.pop(turn, []):
             self._note(job, "withdrawn", status("not done: the caller interrupted before hearing of it"))
 
-    def late_results(self) -> Sequence[ToolResult]:
-        """Results that came after their turn was over, since this was last asked."""
-        late, self._late = self._late, []
-        return late
-
     async def _run_in_turn(self, job: _Job) -> ToolResult:
         finished = False
         try:
@@ -98,19 +92,8 @@ class ToolHost:
             done.set()
 
         self._call.start_soon(shielded)
-        waited = False
-        try:
-            await done.wait()
-            waited = True
-        finally:
-            if not waited:
-                job.record.outcome = "pending"
-                self._call.start_soon(self._tell_late, done, results)
+        await done.wait()  # cancelled: the tool goes on, and the history learns its result when it comes
         return results[0]
-
-    async def _tell_late(self, done: trio.Event, results: list[ToolResult]) -> None:
-        await done.wait()
-        self._late.extend(results)
 
     async def _prepare(self, job: _Job) -> ToolResult:
         prepared: Prepared | None = None

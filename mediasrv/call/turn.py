@@ -114,7 +114,7 @@ class Turn:
     # ---- words -------------------------------------------------------------------------------------------------
 
     async def _write(self, out: trio.MemorySendChannel[Passage]) -> None:
-        async with out:
+        with out:
             for line in self.lines:
                 await out.send(line)
             if self.lines:
@@ -154,7 +154,7 @@ class Turn:
     async def _voice(
         self, lines: trio.MemoryReceiveChannel[Passage], out: trio.MemorySendChannel[Sound]
     ) -> None:
-        async with lines, out:
+        with lines, out:
             async for line in lines:
                 await out.send(line)
                 if not await self._say(line, self.tools.providers.tts, out):

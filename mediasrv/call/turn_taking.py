@@ -79,7 +79,7 @@ def deadline(state: TurnState) -> float:
 def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
     """What may happen while nobody acts, and when."""
     patience, speaking = state.settings.patience, state.speech_since is not None
-    waited = state.words_at + patience.final_wait_ms / 1000
+    waited = max(state.words_at, state.speech_ended) + patience.final_wait_ms / 1000
     if state.keys:
         return [(state.words_at + patience.keys_ms / 1000, "keys")]
     if state.text and not state.partial and not speaking:

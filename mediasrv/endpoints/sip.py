@@ -179,7 +179,11 @@ class SipEndpoint:
     async def _follow_up(self) -> None:
         """Hands on what the core has to tell, and sends what it has to send."""
         while (event := self._core.next_event()) is not None:
-            self._dispatch(event)
+            try:
+                self._dispatch(event)
+            except Exception:
+                if not self._bears("event"):
+                    raise
         self._outbox += self._core.datagrams_to_send(self._clock.now())
         self._patience.deadline = self._deadline()
         self._stepped.set()

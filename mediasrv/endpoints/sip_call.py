@@ -66,7 +66,7 @@ class SipCall:
         self._over = trio.Event()
         self._settled = trio.Event()  # what we wait for now has come: an ACK, an answer, the end
         self._body = b""
-        # The core lets one re-INVITE be open at a time, so one place is enough; nothing is ever dropped here.
+        # One re-INVITE is open at a time. Full: the one before was withdrawn unread, and the new one takes its place.
         self._reinvites_in, self._reinvites = trio.open_memory_channel[bytes](1)
 
     @property
@@ -88,7 +88,7 @@ class SipCall:
                 self._body = body
                 self._settled.set()
             case Reinvite(body=body):
-                self._reinvites_in.send_nowait(body)
+                self._take_reinvite(body)
             case Progress():
                 self.progress = event
 
@@ -144,6 +144,13 @@ class SipCall:
         await self._over.wait()
         assert self.end is not None
         return self.end
+
+    def _take_reinvite(self, offer: bytes) -> None:
+        try:
+            self._reinvites_in.send_nowait(offer)
+        except trio.WouldBlock:
+            self._reinvites.receive_nowait()
+            self._reinvites_in.send_nowait(offer)
 
     async def _accept(self, body: bytes) -> bytes:
         self._settled = trio.Event()

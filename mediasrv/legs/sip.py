@@ -108,8 +108,12 @@ class SipLeg:
         local = replace(local, address=(media.host, stream.local[1]))
         if offered is None:
             return cls(call, info, stream, replace(local, codecs=LATE_OFFER_CODECS), None)
-        agreed = answer(offered, local)
-        stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        try:
+            agreed = answer(offered, local)
+            stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        except BaseException:
+            await stream.aclose()
+            raise
         return cls(call, info, stream, replace(local, codecs=(agreed.codec,)), agreed)
 
     @property
@@ -143,6 +147,8 @@ class SipLeg:
         while True:
             try:
                 await self._renegotiate(await self._call.wait_reinvite())
+            except WrongState:  # withdrawn before we had answered (RFC 3261 section 9.2)
+                continue
             except CallGone:
                 return
 
@@ -162,10 +168,7 @@ class SipLeg:
             await self._call.refuse_reinvite(488)
             return
         ours = next_version(offer(self._local), self._ours) if agreed is None else agreed.description
-        try:
-            answered = await self._call.accept_reinvite(ours.build())
-        except WrongState:  # withdrawn in the same instant (RFC 3261 section 9.2): there is nothing to answer
-            return
+        answered = await self._call.accept_reinvite(ours.build())
         self._ours = ours
         try:
             self._settle(accept(ours, parse(answered)) if agreed is None else agreed)

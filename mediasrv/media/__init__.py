@@ -30,7 +30,7 @@ from mediasrv.media.face import EngineFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
 from mediasrv.media.scheduling import Policy, available_policy, spare_cpu
 from mediasrv.media.spec import Address, Cost, StreamSpec
-from mediasrv.media.statistics import EngineStatistics, Lateness
+from mediasrv.media.statistics import EngineStatistics, Lateness, stream_bytes
 from mediasrv.media.stream import Stream
 
 __all__ = [
@@ -71,4 +71,5 @@ __all__ = [
     "StreamSpec",
     "available_policy",
     "spare_cpu",
+    "stream_bytes",
 ]

@@ -78,13 +78,15 @@ class Engine:
 
     # ---- life
     async def __aenter__(self) -> Self:
-        self._native = self._make_native()
-        self._stack.callback(self._leave, self._native)  # last: the task below reads what it frees
-        nursery = await self._stack.enter_async_context(trio.open_nursery())
-        self._stack.callback(nursery.cancel_scope.cancel)
-        if not self.manual:
-            self._native.start()
-            nursery.start_soon(self._listen, self._native)
+        async with AsyncExitStack() as stack:
+            self._native = self._make_native()
+            stack.callback(self._leave, self._native)  # last, when nobody listens to the eventfd any more
+            nursery = await stack.enter_async_context(trio.open_nursery())
+            stack.callback(nursery.cancel_scope.cancel)
+            if not self.manual:
+                self._native.start()
+                nursery.start_soon(self._listen, self._native)
+            self._stack = stack.pop_all()
         return self
 
     def _make_native(self) -> NativeEngine:
@@ -173,7 +175,7 @@ class Engine:
     def _add_native(self, engine: NativeEngine, spec: StreamSpec, group: int, port: Port) -> int:
         return engine.add(
             socket_fd=port.fd,
-            group=group,
+            group=group % 2**32,
             codec=CODECS[spec.codec],
             payload_type=spec.payload_type,
             telephone_event_type=spec.telephone_event_type,
@@ -221,8 +223,12 @@ class Engine:
         return self._open_native().next_step()
 
     def push(self, stream: Stream, packet: bytes, source: Address, at_ns: int) -> None:
-        """A datagram reaches the stream's port; it is looked at in the first slot at or after `at_ns`."""
-        self._open_native().push(stream.handle, packet, source, at_ns)
+        """A datagram reaches the stream's port; it is looked at in the first slot at or after `at_ns`.
+
+        One that comes to a closed stream is lost, as it is on every network.
+        """
+        if not stream.closed:
+            self._open_native().push(stream.handle, packet, source, at_ns)
 
     def packets(self) -> list[SentPacket]:
         """What was sent since last asked, in order; packets of streams that are gone are left out."""

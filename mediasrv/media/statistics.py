@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mediasrv.media.scheduling import Policy
+from mediasrv.media.spec import StreamSpec
+from mediasrv_native import engine as native
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.engine import NativeStatistics
@@ -29,6 +31,13 @@ def lateness_quantile_ms(histogram: Sequence[int], quantile: float) -> float:
             break
     edge_us: float = 2.0 ** ((bucket + 1) / BUCKETS_PER_OCTAVE)
     return edge_us / 1000
+
+
+def stream_bytes(spec: StreamSpec) -> int:
+    """Memory that a stream will take for good, the playout ring apart."""
+    return native.bytes_per_stream(
+        aec=spec.aec, ns=spec.ns, rate_hz=spec.rate_hz, aec_tail_ms=spec.aec_tail_ms
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class EngineStatistics:
     send_errors: int
     receive_errors: int
     commands: int
+    commands_refused: int  # for want of room, or of sense; not those that came too late
     events: int
     events_deferred: int
     cpu_ns: int
@@ -89,6 +99,7 @@ class EngineStatistics:
             send_errors=counted["send_errors"],
             receive_errors=counted["receive_errors"],
             commands=counted["commands"],
+            commands_refused=counted["commands_refused"],
             events=counted["events"],
             events_deferred=counted["events_deferred"],
             cpu_ns=counted["cpu_ns"],

@@ -19,13 +19,12 @@ from mediasrv.media.events import Arming, Finished, Generation, HoldId, MediaEve
 from mediasrv.media.ports import Port
 from mediasrv.media.spec import Address, StreamSpec
 from mediasrv.media.translate import media_event, position
-from mediasrv.media.voice import Voice
+from mediasrv.media.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
 
 CLOSE_WITHIN_S = 1.0
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
-LONGEST_LEASE_MS = 60_000
 
 
 class Stream:

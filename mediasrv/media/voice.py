@@ -11,17 +11,20 @@ what was taken.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.events import Arming, Generation, Position
+from mediasrv.media.marks import Marks
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongState
 from mediasrv_native.kernels import Resampler
 
 NEWEST_GENERATION = 2**32 - 1
+LONGEST_LEASE_MS = 60_000
 ON_ONSET = {"ignore": 0, "hold": 1, "duck": 2}
 ON_LEASE = {"release": 0, "stay": 1}
 
@@ -53,8 +56,7 @@ class Voice:
         self._dead = Generation(0)
         self._room = trio.lowlevel.ParkingLot()
         self._flushes: list[_Flush] = []
-        self._marks: dict[int, tuple[Generation, str]] = {}
-        self._mark_number = 0
+        self._marks = Marks(partial(native.mark, handle))
         self._closed = False
 
     def begin(self) -> Generation:
@@ -69,6 +71,8 @@ class Voice:
     async def play(self, pcm: bytes, rate_hz: int, generation: Generation, arming: Arming) -> int:
         if len(pcm) % BYTES_PER_SAMPLE:
             raise ValueError("16-bit PCM has an even number of bytes")
+        if not 0 <= arming.lease_ms <= LONGEST_LEASE_MS:
+            raise ValueError(f"a lease lasts at most {LONGEST_LEASE_MS} ms, not {arming.lease_ms}")
         passage = self._passage(generation)
         await trio.lowlevel.checkpoint()
         if not self._is_dead(generation):
@@ -152,7 +156,7 @@ class Voice:
 
     def flushed(self, generation: int, at: Position) -> None:
         """The engine's word: nothing of this generation or an older one will be sent."""
-        self._marks = {n: mark for n, mark in self._marks.items() if mark[0] > generation}
+        self._marks.over(Generation(generation))
         for flush in [f for f in self._flushes if f.generation <= generation]:
             self._flushes.remove(flush)
             flush.at = at
@@ -165,17 +169,15 @@ class Voice:
             raise ValueError(f"a mark at {source} samples lies before the beginning")
         if generation <= self._dead:
             return
-        number = self._mark_number = self._mark_number % NEWEST_GENERATION + 1
-        self._native.mark(self._handle, generation, source, number)
-        self._marks[number] = generation, name
+        self._marks.add(generation, source, name)
 
     def mark_name(self, number: int) -> str:
-        """The name of a mark that was reached; it can be reached again after a rewind."""
-        return self._marks.get(number, (0, ""))[1]
+        """The name of a mark that was reached."""
+        return self._marks.reached(number)
 
     def finished(self, generation: Generation) -> None:
-        """The last sample was sent: its marks will not be reached any more."""
-        self._marks = {n: mark for n, mark in self._marks.items() if mark[0] != generation}
+        """The last sample was sent."""
+        self._marks.over(generation)
 
     def close(self) -> None:
         self._closed = True

@@ -6,12 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediasrv.errors import ConfigError
+from mediasrv.providers.espeak import EspeakVoice, is_installed
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
 from mediasrv.providers.script import Script
 from mediasrv.providers.scripted import ScriptedLlm, ScriptedStt, ScriptedTts
 from mediasrv.providers.voices import FormantVoice, ToneVoice
 
-VOICES: Mapping[str, Callable[[], TextToSpeech]] = {"formant": FormantVoice, "tone": ToneVoice}
+
+def espeak_or_built_in() -> TextToSpeech:
+    """The extra `local` may be missing: a call with the built-in voice is better than none."""
+    return EspeakVoice() if is_installed() else FormantVoice()
+
+
+VOICES: Mapping[str, Callable[[], TextToSpeech]] = {
+    "formant": FormantVoice,
+    "tone": ToneVoice,
+    "espeak": espeak_or_built_in,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,11 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tool: list[ScriptTool] = []
     fault: list[Fault] = []
 
+    def spoken(self) -> list[str]:
+        """Every text that the voice may be asked for."""
+        replies = [text for reply in self.reply for text in (reply.text, reply.then)]
+        return [self.uninterruptible, self.greeting, *replies]
+
 
 def read_script(path: str | Path = DEMO) -> Script:
     """The script in that file; ConfigError says what is wrong with it, and where."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
 
 import trio
@@ -32,6 +32,13 @@ class FormantVoice:
             yield SpeechChunk(made.pcm, RATE_HZ, words)
             await trio.lowlevel.checkpoint()
         yield SpeechChunk(b"", RATE_HZ, usage=characters(self.name, voice, text))
+
+
+def prepare(texts: Iterable[str], voice: str) -> None:
+    """Makes the words of these texts ahead; what a call then needs of them costs it nothing."""
+    for text in texts:
+        for token in text.split():
+            speak(token, RATE_HZ, voice)
 
 
 class ToneVoice:

@@ -21,7 +21,7 @@ from mediasrv.legs import CallInfo
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
-from mediasrv.server.admission import FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 FAREWELL_S = 2.0
@@ -45,12 +45,12 @@ class House:
 class Reception:
     """Takes calls from the endpoint, and knows which are live."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, *, draining: bool = False) -> None:
         self._house = house
+        self.draining = draining
         self._live: dict[CallId, SipCall] = {}
         self._left = trio.Event()
         self._groups = 0
-        self.draining = False
 
     @property
     def live_calls(self) -> int:
@@ -71,6 +71,7 @@ class Reception:
             except* Exception as fault:
                 await self._give_up(call, call_id, fault)
             finally:
+                await self._take_leave(call)
                 del self._live[call_id]
                 self._left.set()
 
@@ -137,11 +138,16 @@ class Reception:
         Timeline(house.services.sink, house.services.clock, call_id, DEFAULT_TENANT).note(
             "fault", error=repr(fault)
         )
+
+    async def _take_leave(self, call: SipCall) -> None:
+        """No dialog outlives its call: one that is still there was met by a fault, or by the end of the server."""
+        if call.end is not None:
+            return
         with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
             if call.answered:
                 await call.bye("internal fault")
             else:
-                await call.reject(FAULT.status)
+                await call.reject((DRAINING if self.draining else FAULT).status)
 
 
 def called_number(call: SipCall) -> str:

@@ -91,7 +91,7 @@ class Server:
             async with self._records() as sink:
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
-                        self._reception = Reception(self._house(self._engine, sink, endpoint))
+                        self._reception = Reception(self._house(self._engine, sink), draining=self.draining)
                         await self._take_calls(endpoint, self._reception, task_status)
         finally:
             self._stopped.set()
@@ -139,6 +139,7 @@ class Server:
             calls.cancel_scope.cancel()
         with trio.move_on_after(LAST_WORDS_S):
             await endpoint.wait_quiet()
+        _log.info("stopped", extra={"counts": self.counters.snapshot()})
 
     async def _accept(self, endpoint: SipEndpoint, reception: Reception, calls: trio.Nursery) -> None:
         async for call in endpoint.incoming():
@@ -175,7 +176,7 @@ class Server:
         finally:
             socket.close()
 
-    def _house(self, engine: EngineFace, sink: RecordSink, endpoint: SipEndpoint) -> House:
+    def _house(self, engine: EngineFace, sink: RecordSink) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
         services = CallServices(self._clock, self._tokens, sink, wiring.call_settings(self.settings))
         return House(self.settings, engine, self._agents, services, self.counters, host)

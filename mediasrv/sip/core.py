@@ -21,7 +21,7 @@ from mediasrv.sip.uri import Uri
 HeaderLines = Sequence[tuple[str, str]]
 ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO")
 ACCEPT = ("Accept", "application/sdp")
-SUPPORTED = ("Supported", "")  # we speak no option tag yet; section 20.37 allows the empty list
+SUPPORTED = ("Supported", "")  # for OPTIONS: no option tag yet, and section 20.37 allows the empty list
 COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 
 
@@ -64,7 +64,7 @@ class Core:
         self._secret = tokens.token(16).encode()
         self._last_call = 0
         host = f"[{local[0]}]" if ":" in local[0] else local[0]
-        self._sent_by = host, local[1]
+        self._sent_by = host.lower(), local[1]
         self.contact = ("Contact", f"<sip:{host}:{local[1]}>")
 
     # ---- queues

@@ -32,9 +32,23 @@ class Field(Generic[T]):
         self.name, self.key, self.parse = name, name.lower(), parse
 
 
+# The usual spellings of usual headers, so that most lines need neither folding of case nor a check.
+WELL_KNOWN = {
+    name: name.lower()
+    for name in (
+        "Via", "Max-Forwards", "From", "To", "Call-ID", "CSeq", "Contact", "Route", "Record-Route", "Allow",
+        "Supported", "Require", "User-Agent", "Server", "Content-Type", "Content-Length", "Session-Expires",
+        "Min-SE", "Accept", "Expires", "Reason", "Subject", "Date", "Timestamp", "Privacy", "P-Asserted-Identity",
+    )
+}  # fmt: skip
+
+
 def key_of(name: str) -> str:
-    name = name.lower()
-    return COMPACT.get(name, name)
+    key = WELL_KNOWN.get(name)
+    if key is None:
+        key = name.lower()
+        key = COMPACT.get(key, key)
+    return key
 
 
 class Headers:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from enum import Enum, auto
 
-from mediasrv.sip.core import ALLOW, SUPPORTED, Core, HeaderLines, reply_address
+from mediasrv.sip.core import ALLOW, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import Answered, EndCause, Progress, Rejected, SipCallId
@@ -66,7 +66,7 @@ class Invitation:
         call_id = f"{core.tokens.token(12)}@{core.local[0]}"
         self._invite = core.request(
             "INVITE", target, 1, (local, NameAddr(target), call_id),
-            headers=(core.contact, ALLOW, SUPPORTED, *headers), body=body,
+            headers=(core.contact, ALLOW, *headers), body=body,
         )  # fmt: skip
         core.calls[self.id] = self
         core.inviting[call_id, local.tag] = self
@@ -128,7 +128,7 @@ class Invitation:
             if self._cancel_wanted:
                 self._send_cancel(now)
         if response.status > 100 and not self._cancel_wanted:
-            self._core.emit(Progress(self.id, response.status, response.body))
+            self._core.emit(Progress(self.id, response.status, response.sdp))
 
     def _accepted(self, response: Response, source: Address, now: float) -> None:
         tag = response.to.tag
@@ -151,7 +151,7 @@ class Invitation:
         if self._decided or self._cancel_wanted:
             self._decline(dialog, now)
         else:
-            self._win(dialog, response.body, now)
+            self._win(dialog, response.sdp, now)
 
     def _win(self, dialog: Dialog, body: bytes, now: float) -> None:
         self._leave()

@@ -11,6 +11,7 @@ from mediasrv.sip.headers import Headers, key_of
 from mediasrv.sip.uri import Uri
 
 VERSION = "SIP/2.0"
+SDP = "application/sdp"
 DialogKey = tuple[str, str, str]  # Call-ID, our tag, their tag (section 12)
 
 # Sections 21.1 to 21.6, and the RFCs that the core itself answers by.
@@ -72,6 +73,11 @@ class Request:
         return self.headers.get(CONTENT_TYPE) or ""
 
     @property
+    def sdp(self) -> bytes:
+        """The body, when it is a session description."""
+        return self.body if self.content_type == SDP else b""
+
+    @property
     def dialog_key(self) -> DialogKey:
         """The dialog this request of the peer's belongs to, or would open."""
         return self.call_id, self.to.tag, self.from_.tag
@@ -105,6 +111,11 @@ class Response:
     def dialog_key(self) -> DialogKey:
         """The dialog this response to a request of ours belongs to."""
         return self.headers.require(CALL_ID), self.headers.require(FROM).tag, self.to.tag
+
+    @property
+    def sdp(self) -> bytes:
+        """The body, when it is a session description."""
+        return self.body if self.headers.get(CONTENT_TYPE) == SDP else b""
 
     @property
     def kind(self) -> Literal["provisional", "success", "failure"]:

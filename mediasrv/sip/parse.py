@@ -12,16 +12,15 @@ import re
 
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.fields import CALL_ID, CONTENT_LENGTH, CONTENT_TYPE, CSEQ, FROM, MAX_FORWARDS, TO, VIA
-from mediasrv.sip.headers import Headers
+from mediasrv.sip.headers import WELL_KNOWN, Headers
 from mediasrv.sip.limits import Limits
 from mediasrv.sip.message import VERSION, Message, Request, Response
 from mediasrv.sip.syntax import is_token
 from mediasrv.sip.uri import Uri
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
-_LINE_END = re.compile(r"\r?\n")
-_FOLD = re.compile(r"\r?\n[ \t]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+_FOLD = re.compile(r"\n[ \t]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 
@@ -38,12 +37,12 @@ def parse(data: bytes, limits: Limits) -> Message:
     """Reads one datagram, leading line ends allowed (section 7.5); raises Malformed, nothing else."""
     data = data.lstrip(b"\r\n")
     head, body, complete = _split_head(data, limits)
-    text, valid = _decode(head)
-    start_line, *lines = _LINE_END.split(_FOLD.sub(" ", text))
+    text, sound = _decode(head)
+    start_line, *lines = text.split("\n")
     headers, wrong = _parse_lines(lines, limits)
     status = _STATUS.fullmatch(start_line)
     if status:
-        if wrong or not valid or not complete:
+        if wrong or not sound or not complete:
             raise wrong or Malformed("truncated or not UTF-8")
         return _parse_response(status, headers, body, limits)
     method = start_line.partition(" ")[0]
@@ -52,7 +51,7 @@ def parse(data: bytes, limits: Limits) -> Message:
     try:
         if len(data) > limits.message_bytes:
             raise Malformed("message too large", 513)
-        if wrong or not valid or not complete:
+        if wrong or not sound or not complete:
             raise wrong or Malformed("truncated, or not clean UTF-8")
         return _parse_request(start_line, headers, body, limits)
     except Malformed as error:
@@ -60,6 +59,9 @@ def parse(data: bytes, limits: Limits) -> Message:
 
 
 def _split_head(data: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
+    end = data.find(b"\r\n\r\n", 0, limits.message_bytes)
+    if end >= 0:
+        return data[:end], data[end + 4 :], True
     blank = _BLANK_LINE.search(data, 0, limits.message_bytes)
     if blank:
         return data[: blank.start()], data[blank.end() :], True
@@ -67,14 +69,17 @@ def _split_head(data: bytes, limits: Limits) -> tuple[bytes, bytes, bool]:
 
 
 def _decode(head: bytes) -> tuple[str, bool]:
-    """The text, and whether it is what it should be; what is not can still be echoed without harm."""
+    """Unfolded text with bare line feeds, and whether it was sound; if not, it can be echoed without harm."""
     try:
-        text, valid = head.decode(), True
+        text, sound = head.decode(), True
     except UnicodeDecodeError:
-        text, valid = head.decode("utf-8", "surrogateescape"), False
+        text, sound = head.decode("utf-8", "surrogateescape"), False
+    text = text.replace("\r\n", "\n")
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
     if _CONTROL.search(text):
         return _CONTROL.sub(" ", text), False
-    return text, valid
+    return text, sound
 
 
 def _parse_lines(lines: list[str], limits: Limits) -> tuple[Headers, Malformed | None]:
@@ -83,8 +88,9 @@ def _parse_lines(lines: list[str], limits: Limits) -> tuple[Headers, Malformed |
     pairs = []
     for line in lines[: limits.headers]:
         name, colon, value = line.partition(":")
-        name = name.rstrip(" \t")
-        if not colon or not is_token(name):
+        if name not in WELL_KNOWN:
+            name = name.rstrip(" \t")
+        if not colon or not (name in WELL_KNOWN or is_token(name)):
             wrong = wrong or Malformed("a line that is no header")
         elif len(line) > limits.line_bytes:
             wrong = wrong or Malformed("header too long")

@@ -13,7 +13,7 @@ from mediasrv.sip.core import ACCEPT, ALLOW, HeaderLines
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.fields import CONTACT, RECORD_ROUTE, REQUIRE
 from mediasrv.sip.limits import Limits
-from mediasrv.sip.message import Request
+from mediasrv.sip.message import SDP, Request
 
 # The methods of all RFCs: one that is known but not spoken here gets 405, an unheard-of one 501 (21.5.2).
 KNOWN_METHODS = frozenset(
@@ -86,12 +86,12 @@ def _contact(request: Request, limits: Limits) -> Refusal | None:
 
 def _content(request: Request, limits: Limits) -> Refusal | None:
     """Section 8.2.3."""
-    if request.method not in ("INVITE", "UPDATE", "ACK") or not request.body:
+    if request.method not in ("INVITE", "UPDATE") or not request.body:
         return None
     encoding = request.headers.text("Content-Encoding")
     if encoding and encoding.strip().lower() != "identity":
         return Refusal(415, (("Accept-Encoding", "identity"),))
-    if request.content_type == "application/sdp":
+    if request.content_type == SDP:
         return None
     return Refusal(415, (ACCEPT,)) if request.content_type else Refusal(400)
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from mediasrv.sip.core import ALLOW, SUPPORTED, Core, HeaderLines, check_status, reply_address
 from mediasrv.sip.dialog import Dialog
-from mediasrv.sip.errors import Malformed, WrongState
+from mediasrv.sip.errors import WrongState
 from mediasrv.sip.events import (
     Acknowledged,
     Cancelled,
@@ -27,7 +27,7 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.limits import Address
 from mediasrv.sip.message import Request, Response
-from mediasrv.sip.tables import Event
+from mediasrv.sip.reoffer import Reoffer
 from mediasrv.sip.transaction import Transaction
 
 NO_ACK_REASON = 'SIP;cause=408;text="no ACK"'  # RFC 3326
@@ -39,7 +39,6 @@ RETRY_AFTER_SPREAD_BITS = 3  # section 14.2: a random wait below 10 s
 class Clock(Enum):
     RESEND_ANSWER = auto()
     NO_ACK = auto()
-    RING = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Session:
         check_status(status, 101)
         if status < 300:
             records = [("Record-Route", value) for value in pending.request.headers.values("Record-Route")]
-            headers = (*records, self._core.contact, ALLOW, SUPPORTED, *headers)
+            headers = (*records, self._core.contact, ALLOW, *headers)
         response = self._core.response(
             pending.request.headers, status, pending.source, tag=self.dialog.local.tag,
             reason=reason, headers=headers, body=body, content_type=content_type,
@@ -132,7 +131,7 @@ class Session:
             raise WrongState("another INVITE is under way, or the call is not up")
         if not body:
             raise WrongState("a re-INVITE of ours carries an offer")
-        request = self._request("INVITE", (self._core.contact, ALLOW, SUPPORTED), body)
+        request = self._request("INVITE", (self._core.contact, ALLOW), body)
         self._reoffer = Reoffer(self._core, self)
         self._reoffer.begin(request, now)
 
@@ -186,7 +185,7 @@ class Session:
         if self._answer is None or self._answer.cseq != ack.cseq.number:
             return False
         self._stop_answering()
-        self._core.emit(Acknowledged(self.id, ack.body))
+        self._core.emit(Acknowledged(self.id, ack.sdp))
         if self._bye_reason is not None:
             self._hang_up(now, self._bye_reason, EndCause.LOCAL)
         return True
@@ -306,7 +305,7 @@ class Session:
     def _busy(self) -> bool:
         return self._pending is not None or self._answer is not None or self._reoffer is not None
 
-    def acknowledge(self, invite: Request, body: bytes) -> bytes:
+    def acknowledge(self, invite: Request, body: bytes = b"") -> bytes:
         """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own; returns it."""
         ack = self._request("ACK", (), body, cseq=invite.cseq.number).build()
         self._core.send(ack, self.dialog.next_hop())
@@ -351,57 +350,6 @@ class Farewell:
 
     def failed(self, cause: EndCause, now: float) -> None:
         self._session.farewell()
-
-
-class Reoffer:
-    """The user of a re-INVITE of ours (section 14.1). One that only gets provisional answers ends like a call."""
-
-    __slots__ = ("_ack", "_core", "_invite", "_session", "_transaction")
-
-    def __init__(self, core: Core, session: Session) -> None:
-        self._core, self._session = core, session
-        self._invite: Request
-        self._transaction: Transaction
-        self._ack = b""
-
-    def begin(self, invite: Request, now: float) -> None:
-        self._invite = invite
-        destination = self._session.dialog.next_hop()
-        self._transaction = self._core.transactions.request(invite, destination, self, now)
-
-    def responded(self, response: Response, source: Address, now: float) -> None:
-        if response.status < 200:
-            if not self._core.schedule.is_set(self, Clock.RING):
-                self._core.schedule.set(self, Clock.RING, now + self._core.timers.ring_s)
-            return
-        self._core.schedule.clear(self, Clock.RING)
-        if self._ack:  # the 2xx again: its ACK was lost
-            self._core.send(self._ack, self._session.dialog.next_hop())
-            return
-        done = ReinviteDone(self._session.id, response.status, response.body)
-        if response.kind == "success":
-            self._accept(response)
-            self._session.reoffered(done)
-        elif response.status in (408, 481):  # section 12.2.1.2
-            self._session.reoffered(None)
-            self._session.lost(EndCause.TIMEOUT, now)
-        else:
-            self._session.reoffered(done)
-
-    def failed(self, cause: EndCause, now: float) -> None:
-        self._session.reoffered(None)
-        self._session.lost(cause, now)
-
-    def fire(self, name: Hashable, now: float) -> None:
-        self._transaction.apply(Event.ABANDON, now)
-        self.failed(EndCause.TIMEOUT, now)
-
-    def _accept(self, response: Response) -> None:
-        try:
-            self._session.dialog.refresh_target(response.headers)
-        except Malformed:
-            self._core.counts["ignored.contact"] += 1
-        self._ack = self._session.acknowledge(self._invite, b"")
 
 
 _REQUESTS: dict[str, Callable[[Session, Request, Transaction, Address, float], None]] = {

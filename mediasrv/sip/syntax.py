@@ -33,10 +33,8 @@ def number(text: str, largest: int, what: str) -> int:
 
 def split(text: str, separator: str) -> list[str]:
     """Pieces between separators that stand outside of quotes and angle brackets; no empty ones."""
-    if '"' not in text and "<" not in text:
-        pieces = text.split(separator)
-    else:
-        pieces = _split_carefully(text, separator)
+    plain = '"' not in text and "<" not in text
+    pieces = text.split(separator) if plain else _split_carefully(text, separator)
     return [piece for piece in map(str.strip, pieces) if piece]
 
 

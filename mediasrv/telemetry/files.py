@@ -19,7 +19,8 @@ from mediasrv.telemetry.counters import Counters
 from mediasrv.telemetry.timeline import Kind
 
 QUEUED_RECORDS_MAX = 8_192
-BATCH_RECORDS_MAX = 512
+BATCH_RECORDS_MAX = 2_048
+GATHER_S = 0.05
 FAREWELL_S = 3.0
 
 _SUFFIX: dict[Kind, str] = {"timeline": "timeline.jsonl", "turn": "turns.jsonl", "call": "call.jsonl"}
@@ -32,7 +33,15 @@ _Line = tuple[_File, bytes]
 class FileSink:
     """A RecordSink whose `run` writes; records that come before `run` or after its end wait, or are dropped."""
 
-    def __init__(self, data_dir: Path, counters: Counters, *, queued_max: int = QUEUED_RECORDS_MAX) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        counters: Counters,
+        *,
+        queued_max: int = QUEUED_RECORDS_MAX,
+        gather_s: float = GATHER_S,
+    ) -> None:
+        self._gather_s = gather_s
         self.directory = data_dir / "calls"
         self._counters = counters
         self._missing: dict[_File, int] = {}
@@ -64,12 +73,18 @@ class FileSink:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Writes until cancelled, then what is still queued, for a bounded while. `directory` must be there."""
         task_status.started()
+        lines: list[_Line] = []
         try:
             while True:
-                await self._append([await self._take.receive(), *self._gathered()])
+                lines.append(await self._take.receive())
+                await trio.sleep(self._gather_s)  # a thread for every line would cost more than the lines
+                lines += self._gathered()
+                await self._append(lines)
+                lines = []
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
-                while rest := self._gathered():
+                while rest := lines + self._gathered():
+                    lines = []
                     await self._append(rest)
 
     def _gathered(self) -> list[_Line]:

@@ -98,3 +98,7 @@ def logging_to(stream: TextIO | None = None, level: str = "info") -> Iterator[Bo
         root.removeHandler(handler)
         root.setLevel(level_before)
         listener.stop()
+        if handler.dropped:
+            gone = logging.LogRecord(__name__, logging.WARNING, "", 0, "lines dropped", None, None)
+            gone.lines = handler.dropped
+            writer.handle(gone)

@@ -38,11 +38,11 @@ class Timeline:
 
     def __init__(self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
-        self._began_ns = clock.now_ns()
+        self.began_ns = clock.now_ns()
 
     def ms(self, at_ns: int | None = None) -> float:
         """Milliseconds from the call's beginning to `at_ns` (now, if none)."""
-        return round(((self._clock.now_ns() if at_ns is None else at_ns) - self._began_ns) / NS_PER_MS, 3)
+        return round(((self._clock.now_ns() if at_ns is None else at_ns) - self.began_ns) / NS_PER_MS, 3)
 
     def note(self, event: str, *, at_ns: int | None = None, **fields: object) -> None:
         entry = {"ms": self.ms(at_ns), "event": event, "call": self._call, "tenant": self._tenant, **fields}

@@ -189,7 +189,7 @@ void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
     out->jitter_us = ms_rtp_source_jitter_us(&core->source, core->config.rate_hz);
 }
 
-/* ---- the other thread's side --------------------------------------------------------------------------------------- */
+/* ---- the other thread's side -------------------------------------------------------------------------------------- */
 
 int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n) {
     return ms_voice_play(&core->playout.voice, generation, arming, pcm, n);

@@ -11,15 +11,20 @@
  * older one can be sent, however late it arrives in the ring.
  * Holds. A hold pauses the voice; it has an id and a lease. A release that names an earlier hold does nothing;
  * when the lease ends first, the engine releases (or stays) by itself, so a stalled Python cannot mute a call.
- * At most one hold is in force: a newer one takes over, id and lease. A flush ends the hold.
+ * At most one hold is in force: a newer one takes over, id and lease. A flush of the voice that is held ends the
+ * hold. Holds that the engine takes by itself have MS_ENGINE_HOLD in their id, and never take over one that was asked
+ * for.
  *
  * Positions. `source` counts samples at the stream's rate from the first sample played in this generation; a
  * release to an earlier mark rewinds it. `wire` counts the samples of this generation that were sent; it only
- * grows. `heard` is the part of `source` that has probably reached the caller's ear, +- `heard_error`. */
+ * grows. `heard` is the part of `source` that has probably reached the caller's ear, +- `heard_error`. A mark stands
+ * before its sample: it fires once, when everything before it was sent. */
 #ifndef MS_CORE_H
 #define MS_CORE_H
 
 #include "ms_types.h"
+
+#define MS_ENGINE_HOLD 0x80000000u
 
 enum ms_codec { MS_PCMU = 0, MS_PCMA = 8 };
 
@@ -77,12 +82,14 @@ typedef struct ms_command {
 } ms_command;
 
 enum ms_event_kind {
-    MS_EVENT_ONSET = 1,        /* urgent: speech began; hold = what the engine took, or 0; at_ns, rtp_extended: of the onset */
+    MS_EVENT_ONSET = 1,        /* urgent: speech began; hold = what the engine took (its HELD follows), or 0; at_ns,
+                                * rtp_extended: of the onset */
     MS_EVENT_OFFSET = 2,       /* urgent: speech ended (200 ms of quiet); at_ns: when the last speech arrived; rtp_extended */
     MS_EVENT_HELD = 3,         /* hold is in force; position */
-    MS_EVENT_RELEASED = 4,     /* hold ended; reason = enum ms_release_reason; position it goes on from */
-    MS_EVENT_FLUSHED = 5,      /* urgent: acknowledges MS_OP_FLUSH; position at the end */
-    MS_EVENT_MARK = 6,         /* name; position */
+    MS_EVENT_RELEASED = 4,     /* hold ended; reason = enum ms_release_reason; arg = source sample it goes on from */
+    MS_EVENT_FLUSHED = 5,      /* urgent: acknowledges MS_OP_FLUSH, after the fade; arg = its generation; position at
+                                * the end, of a later generation when the flushed one had ended before */
+    MS_EVENT_MARK = 6,         /* name; arg = its source sample; position */
     MS_EVENT_FINISHED = 7,     /* urgent: the last sample of a generation that was finished (ms_finish) was sent */
     MS_EVENT_STARVED = 8,      /* the voice ran dry in the middle of a generation; once per gap */
     MS_EVENT_DTMF = 9,         /* urgent: code = 0-15, arg = duration in ms; once per key */
@@ -117,10 +124,11 @@ typedef struct ms_event {
 enum ms_span_flag { MS_SPAN_GAP = 1, MS_SPAN_MASKED = 2, MS_SPAN_SPEECH = 4, MS_SPAN_RESYNC = 8 };
 
 typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16 kHz */
-    int64_t rtp_extended;   /* of the first sample, in the codec's clock, unwrapped */
+    int64_t rtp_extended;   /* of the first sample, in the codec's clock, unwrapped; it only ever grows */
     int64_t at_ns;          /* when it reached us */
     uint32_t n;
-    uint32_t flags;         /* GAP: concealed. MASKED: DTMF cut out. SPEECH: the gate says so. RESYNC: time jumped before it */
+    uint32_t flags;         /* GAP: did not reach us: concealed or silent. MASKED: DTMF cut out. SPEECH: the gate says
+                             * so. RESYNC: time jumped before it */
 } ms_span;
 
 typedef struct ms_packet {  /* one datagram to send */
@@ -172,11 +180,11 @@ void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out);
 int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n);
 /* [producer] nothing more will come in this generation; MS_E_FULL: try again */
 int ms_finish(ms_core *core, uint32_t generation);
-/* [producer] samples that ms_play would take now */
+/* [any thread] samples that ms_play would take now; 0 also when there is no place for another passage */
 uint32_t ms_room(const ms_core *core);
 /* [consumer] takes up to `capacity` samples that lie in one span; 0: nothing there. `span` describes them. */
 int ms_read_ears(ms_core *core, int16_t *pcm, int capacity, ms_span *span);
-/* [consumer] samples readable now */
+/* [any thread] samples readable now */
 uint32_t ms_ears_readable(const ms_core *core);
 
 #endif

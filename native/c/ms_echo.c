@@ -23,6 +23,7 @@ static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far en
 static const float FULL_SCALE_POWER = 32768.0f * 32768.0f;
 static const float NOTHING_DBFS = -120.0f;
 static const float COUPLING_UNKNOWN_DB = -6;  /* what a bad echo path gives back, until it was measured */
+static const float COUPLING_FALL = 0.03f, COUPLING_RISE_DB = 0.3f;  /* each 20 ms */
 
 struct ms_echo {
     SpeexEchoState *speex;
@@ -70,13 +71,13 @@ size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
     return sizeof(ms_echo) + (size_t)ring_size_for(rate_hz) * sizeof(int16_t);
 }
 
-/* speexdsp does not tell; counted from speex_echo_state_init of 1.2.1: three windows for each block of the tail
- * (input, and two filters) and about twenty of working room. */
+/* speexdsp does not tell; measured on 1.2.1 at 8, 16 and 48 kHz: three windows for each block of the tail (input,
+ * and two filters) and eighteen of working room. */
 size_t ms_echo_library_bytes(int32_t rate_hz, int tail_ms) {
     if (!usable(rate_hz, tail_ms)) return 0;
     size_t window = 2 * (size_t)(rate_hz / 1000 * MS_FRAME_MS);
     size_t blocks = ((size_t)tail_ms + MS_FRAME_MS - 1) / MS_FRAME_MS;
-    return 2048 + window * (3 * blocks + 20) * sizeof(float);
+    return 1024 + window * (3 * blocks + 18) * sizeof(float);
 }
 
 int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
@@ -156,11 +157,13 @@ void ms_echo_resync(ms_echo *e) {
 
 /* Holds the reading back when it would run ahead of what was sent. */
 static double keep_behind(ms_echo *e, double index, int64_t rtp_extended) {
-    int64_t packet = (int64_t)((uint64_t)rtp_extended + (uint64_t)e->frame - (uint64_t)e->newest_rtp);
-    if (packet > e->packet && packet <= e->rate_hz / 1000 * MS_MAX_PTIME_MS) e->packet = (int32_t)packet;
-    int32_t per_ms = e->rate_hz / 1000, most = e->packet + LEAD_ROOM_MS * per_ms;
+    int32_t per_ms = e->rate_hz / 1000;
     double ahead = index - e->lead + e->frame + TAPS / 2 - (double)e->ring_end;
-    if (ahead <= 0 || ahead > IDLE_MS * per_ms || e->lead == most) return index - e->lead;
+    if (ahead <= 0 || ahead > IDLE_MS * per_ms) return index - e->lead;
+    int64_t packet = (int64_t)((uint64_t)rtp_extended + (uint64_t)e->frame - (uint64_t)e->newest_rtp);
+    if (packet > e->packet && packet <= per_ms * MS_MAX_PTIME_MS) e->packet = (int32_t)packet;
+    int32_t most = e->packet + LEAD_ROOM_MS * per_ms;
+    if (e->lead >= most) return index - e->lead;
     if (e->clock.offset_at_s < SETTLING_S)
         e->lead += (int32_t)ahead + LEAD_MARGIN_MS * per_ms;
     if (e->clock.offset_at_s >= SETTLING_S || e->lead > most) e->lead = most;
@@ -212,21 +215,19 @@ static float dbfs(float power) {
     return power < 1e-3f ? NOTHING_DBFS : 10 * log10f(power / FULL_SCALE_POWER);
 }
 
-/* Learns how much of the far end still comes through. The ratio falls at once and rises slowly, because the
- * near speaker makes it look worse than it is and never better. */
+/* Learns how much of the far end still comes through: about the upper third of what the ratio has been lately.
+ * It falls over half a second, so that one lucky frame is not taken for a filter that has learnt, and rises
+ * by a fixed pace, so slow that a near speaker is noticed long before he has moved it. */
 static void measure(ms_echo *e, float far, float near, float out) {
     float forget = expf(-(float)e->frame / (float)(e->tail > e->frame ? e->tail : e->frame));
     e->far_recent = fmaxf(far, e->far_recent * forget);
-    if (e->far_recent < QUIET_POWER) {
-        e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
-        return;
+    if (e->far_recent >= QUIET_POWER) {
+        e->near_power += 0.02f * (near - e->near_power);
+        e->out_power += 0.02f * (out - e->out_power);
+        float toward = dbfs(out) - dbfs(e->far_recent) - e->coupling_db;
+        e->coupling_db += toward < 0 ? COUPLING_FALL * toward : fminf(toward, COUPLING_RISE_DB);
+        e->coupling_db = fminf(e->coupling_db, 0);
     }
-    e->near_power += 0.02f * (near - e->near_power);
-    e->out_power += 0.02f * (out - e->out_power);
-    float ratio_db = dbfs(out) - dbfs(e->far_recent);
-    float toward = ratio_db - e->coupling_db;
-    e->coupling_db += toward < 0 ? 0.2f * toward : fminf(toward, 0.12f);
-    if (e->coupling_db > 0) e->coupling_db = 0;
     e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
 }
 
@@ -254,8 +255,11 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
     read_reference(e, index, ns_per_sample * e->rate_hz / 1e9, far);
     speex_echo_cancellation(e->speex, near, far, cleaned);
     e->resting = false;
-    measure(e, power_of(far, e->frame), power_of(near, e->frame), power_of(cleaned, e->frame));
-    memcpy(out, cleaned, n * sizeof *out);
+    float near_power = power_of(near, e->frame), cleaned_power = power_of(cleaned, e->frame);
+    measure(e, power_of(far, e->frame), near_power, cleaned_power);
+    /* A filter that adds sound is wrong about the room (it met double talk): what came is the better guess, and
+     * the agent must not hear its own voice where the line is silent. */
+    memcpy(out, cleaned_power > near_power ? near : cleaned, n * sizeof *out);
 }
 
 float ms_echo_erle_db(const ms_echo *e) {

@@ -54,7 +54,8 @@ typedef struct ms_out {       /* manual mode: a datagram that would have been se
 typedef struct ms_engine_statistics {
     uint64_t wakeups, ticks, late_ticks_skipped, overruns; /* overrun: a slot's work took longer than the slot */
     uint64_t packets_received, packets_sent, send_errors, receive_errors;
-    uint64_t commands, events, events_deferred;
+    uint64_t commands, commands_refused;     /* refused: the core had no room for it (marks), or it made no sense */
+    uint64_t events, events_deferred;
     uint64_t cpu_ns;                         /* CPU time of the engine thread */
     uint64_t lateness[MS_HISTOGRAM];         /* of wake-ups against their slot */
     int64_t lateness_max_ns, slot_work_max_ns;

@@ -129,7 +129,9 @@ static void dismiss(ms_engine *engine, ms_stream *stream)
 static void obey(ms_engine *engine, ms_stream *stream, const ms_command *command, int64_t now_ns)
 {
     engine->tally.commands++;
-    ms_apply(stream->core, command, now_ns);
+    int status = ms_apply(stream->core, command, now_ns);
+    if (status < 0 && status != MS_E_STALE) /* what comes too late is in order */
+        engine->tally.commands_refused++;
     publish(stream);
     note_deadline(engine, stream);
     move_events(engine, stream, now_ns);

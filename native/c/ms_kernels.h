@@ -30,7 +30,7 @@ double ms_resampler_lag_ms(const ms_resampler *r);
 
 /* ---- Concealment of lost audio, `waveform` (pitch-synchronous, after ITU-T G.711 Appendix I) --------------
  * Feed every good frame with `good`; ask `lost` for each missing one. The first good frame after a loss is
- * merged smoothly (it is altered in place). Fades from 10 ms on, silent after 60-100 ms. */
+ * merged smoothly (it is altered in place). Fades from 10 ms on, silent after 60 ms. */
 #define MS_CONCEAL_HISTORY_MS 49
 typedef struct ms_concealer ms_concealer;
 size_t ms_concealer_size(int32_t rate_hz);
@@ -87,7 +87,8 @@ typedef struct ms_dtmf_receiver {
     uint16_t duration;
 } ms_dtmf_receiver;
 void ms_dtmf_init(ms_dtmf_receiver *d);
-/* payload of one telephone-event packet; 1 and the key when a new key is recognised, 0 when not, MS_E_ARGUMENT malformed */
+/* payload of one telephone-event packet; 1 and the key at the first packet of a new key (`duration` is what it said so
+ * far), 0 otherwise, MS_E_ARGUMENT malformed */
 int ms_dtmf_receive(ms_dtmf_receiver *d, const uint8_t *payload, size_t n, int64_t rtp_extended, uint8_t *key);
 
 #endif

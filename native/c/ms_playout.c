@@ -198,8 +198,8 @@ bool ms_playout_tick(ms_playout *p, int16_t *out, uint32_t n, int64_t due_ns) {
     if (filled > 0) {
         ms_heard_sent(&p->heard, p->generation, due_ns, p->generation == generation ? from : 0, p->source);
         find_samples(p, &available); /* so that the end of a generation is told with its last packet */
-        ms_voice_forget(&p->voice, p->start);
     }
+    ms_voice_forget(&p->voice, p->start);
     return filled > 0;
 }
 

@@ -14,7 +14,6 @@
 #define MS_MARKS 32            /* marks waiting, a stream */
 #define MS_FLUSHES 8           /* flushes waiting for their fade */
 #define MS_FADE_MS 5
-#define MS_ENGINE_HOLD 0x80000000u /* holds that the engine takes by itself have this bit */
 
 enum ms_voice_mode { MS_MODE_PLAY = 0, MS_MODE_DUCK = 1, MS_MODE_HOLD = 2 };
 

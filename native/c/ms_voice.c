@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define PASSAGES_BEHIND (MS_VOICE_PASSAGES / 2) /* kept for a rewind, at most: the rest is for what comes */
+
 #define LOAD(at) atomic_load_explicit(at, memory_order_acquire)
 #define STORE(at, value) atomic_store_explicit(at, value, memory_order_release)
 #define MINE(at) atomic_load_explicit(at, memory_order_relaxed) /* a word that only this thread writes */
@@ -16,7 +18,12 @@ void ms_voice_init(ms_voice *v, int16_t *pcm, uint64_t playout_samples, uint64_t
 
 /* ---- producer ------------------------------------------------------------------------------------------------ */
 
+static bool has_passages_left(const ms_voice *v) {
+    return LOAD(&v->passages_written) - LOAD(&v->passages_kept) < MS_VOICE_PASSAGES;
+}
+
 uint32_t ms_voice_room(const ms_voice *v) {
+    if (!has_passages_left(v)) return 0; /* else who waits for room would be woken for nothing */
     uint64_t written = LOAD(&v->written);
     uint64_t kept = LOAD(&v->kept), read = LOAD(&v->read);
     uint64_t unread = written > read ? written - read : 0;
@@ -32,7 +39,7 @@ static bool same_arming(const ms_arming *a, const ms_arming *b) {
 
 static int begin_passage(ms_voice *v, uint32_t generation, const ms_arming *arming, bool finish) {
     uint32_t count = MINE(&v->passages_written);
-    if (count - LOAD(&v->passages_kept) >= MS_VOICE_PASSAGES) return MS_E_FULL;
+    if (!has_passages_left(v)) return MS_E_FULL;
     v->passages[count % MS_VOICE_PASSAGES] = (ms_passage){
         .start = MINE(&v->written), .generation = generation, .arming = *arming, .finish = finish,
     };
@@ -131,8 +138,12 @@ void ms_voice_rewind(ms_voice *v, uint64_t to) {
 void ms_voice_forget(ms_voice *v, uint64_t oldest) {
     uint64_t read = MINE(&v->read);
     if (read > v->rewind_samples && read - v->rewind_samples > oldest) oldest = read - v->rewind_samples;
-    if (oldest <= MINE(&v->kept)) oldest = MINE(&v->kept);
     uint32_t first = MINE(&v->passages_kept);
+    if (v->cursor - first > PASSAGES_BEHIND) {
+        uint64_t start = v->passages[(v->cursor - PASSAGES_BEHIND) % MS_VOICE_PASSAGES].start;
+        if (start > oldest) oldest = start;
+    }
+    if (oldest <= MINE(&v->kept)) oldest = MINE(&v->kept);
     while (first != v->cursor && v->passages[(first + 1) % MS_VOICE_PASSAGES].start <= oldest) first++;
     STORE(&v->passages_kept, first);
     STORE(&v->kept, oldest);

@@ -79,6 +79,7 @@ class NativeStatistics(TypedDict):
     send_errors: int
     receive_errors: int
     commands: int
+    commands_refused: int
     events: int
     events_deferred: int
     cpu_ns: int

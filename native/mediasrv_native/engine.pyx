@@ -6,7 +6,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.string cimport memset
 
-from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, raise_status
+from mediasrv_native.errors import WrongArgument, raise_status
 
 from mediasrv_native.ms_core cimport *
 from mediasrv_native.ms_engine cimport *
@@ -153,10 +153,14 @@ cdef class NativeEngine:
     # ---- the pool
     def add(self, *, socket_fd, group, remote, **fields):
         cdef ms_engine *engine = self.open()
-        cdef ms_config config = config_of(fields)
+        cdef ms_config config
         cdef ms_handle handle = 0
         cdef int status, fd = socket_fd
         cdef uint32_t group_id = group
+        try:
+            config = config_of(fields)
+        except OverflowError as error:  # wider than its C type: out of range all the more
+            raise WrongArgument(-1, "adding a stream", str(error)) from None
         to_address(remote, &config.remote)
         with nogil:
             status = ms_engine_add(engine, &config, fd, group_id, &handle)

@@ -36,7 +36,7 @@ cdef extern from "ms_engine.h" nogil:
     ctypedef struct ms_engine_statistics:
         uint64_t wakeups, ticks, late_ticks_skipped, overruns
         uint64_t packets_received, packets_sent, send_errors, receive_errors
-        uint64_t commands, events, events_deferred
+        uint64_t commands, commands_refused, events, events_deferred
         uint64_t cpu_ns
         uint64_t lateness[MS_HISTOGRAM]
         int64_t lateness_max_ns, slot_work_max_ns

@@ -14,7 +14,7 @@ from mediasrv.endpoints import CallGone, SipCall, SipEndpoint
 from mediasrv.endpoints.datagram import Address
 from mediasrv.endpoints.sip import FAULTS_IN_A_ROW_MAX, WAITING_CALLS_MAX
 from mediasrv.ids import SeededTokens
-from mediasrv.sip import Cancelled, EndCause, Ended, Limits, Rejected, Uri, UserAgent
+from mediasrv.sip import Cancelled, EndCause, Ended, Limits, Reinvite, Rejected, Uri, UserAgent
 from tests.fakes.clock import TrioClock
 from tests.fakes.datagrams import FakeNetwork
 
@@ -248,3 +248,24 @@ async def test_closing_the_endpoint_tells_every_call(autojump_clock) -> None:
         end = await into.wait_ended()
         assert isinstance(end, Ended)
         assert end.cause is EndCause.TRANSPORT
+
+
+async def test_a_reinvite_that_was_withdrawn_unread_gives_way_to_the_next(autojump_clock) -> None:
+    async with pair() as (server, caller):
+        _, into = await answered(caller, server)
+        into.deliver(Reinvite(into.id, b"first"))
+        into.deliver(Reinvite(into.id, b"second"))
+        assert await into.wait_reinvite() == b"second"
+
+
+async def test_a_fault_in_handing_on_an_event_costs_that_event_and_not_the_loop(
+    autojump_clock, monkeypatch
+) -> None:
+    async with pair() as (server, caller):
+        _, into = await answered(caller, server)
+        with monkeypatch.context() as patch:
+            patch.setattr(into, "deliver", fail)
+            server._core._core.emit(Reinvite(into.id, b"offer"))
+            await server._follow_up()
+        assert server.counters.of("sip_fault", "event") == 1
+        await answered(caller, server)

@@ -251,7 +251,7 @@ class FakeStream:
     async def read(self, min_ms: int) -> EarsChunk:
         while True:
             self._check()
-            if self._ears:
+            if len(self._ears) * PTIME_MS >= min_ms:
                 spans = tuple(self._ears)
                 self._ears.clear()
                 return EarsChunk(bytes(sum(s.samples for s in spans) * BYTES_PER_SAMPLE), spans)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import suppress
 
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import IncomingCall, Limits, Reinvite, SipCallId, Uri, UserAgent, WrongState
@@ -77,7 +78,7 @@ class Run:
         draw = self.mind.random
         if self.heard and draw.random() < 0.4:
             return self._reaction(draw.choice(self.heard))
-        methods = "INVITE INVITE ACK BYE CANCEL OPTIONS INFO UPDATE REFER NEW".split()
+        methods = ["INVITE", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REFER", "NEW"]
         return request(self.mind, draw.choice(methods), draw.randrange(12), draw.choice(self.tags))
 
     def _reaction(self, sent: bytes) -> bytes:
@@ -114,10 +115,8 @@ class Run:
             lambda: self.agent.reinvite(call, b"offer", self.now),
             lambda: self.agent.acknowledge(call, self.now, body=b"answer"),
         )
-        try:
+        with suppress(WrongState):
             draw.choice(deeds)()
-        except WrongState:
-            pass  # said to us, not to the peer: fair
 
     def _look_after(self) -> None:
         for data, to in self.agent.datagrams_to_send(self.now):
@@ -136,10 +135,8 @@ class Run:
 
     def _end(self) -> None:
         for call in self.calls:
-            try:
+            with suppress(WrongState):
                 self.agent.respond(call, 480, self.now)
-            except WrongState:
-                pass
             self.agent.bye(call, self.now)
         until = self.now + LONG_ENOUGH_S
         while (at := self.agent.next_deadline()) is not None and at < until:

@@ -137,6 +137,13 @@ def test_a_call_is_answered_heard_and_recorded(tmp_path: Path) -> None:
     assert events[-1] == "call_ended"
 
 
+def test_the_embedded_agent_speaks_first_and_nothing_need_be_set(tmp_path: Path) -> None:
+    with serving(tmp_path, "--agent", "scripted") as (_, ready), telephone(ready) as caller:
+        caller.call()
+        payloads = [caller.rtp.recv(2_000)[12:] for _ in range(100)]
+        assert any(len(set(payload)) > 20 for payload in payloads), "two seconds, and not a sound"
+
+
 def test_a_running_call_may_finish_after_sigterm_and_new_ones_are_sent_away(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, ready), telephone(ready) as caller, telephone(ready) as late:
         tag = caller.call()
@@ -182,4 +189,4 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert result.stdout == ""
     assert f"sip.listen = '{place}'" in result.stderr
     assert "in use" in result.stderr
-    assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -8,7 +8,16 @@ import trio.testing
 
 from mediasrv.errors import AtCapacity, LocalError, StreamClosed
 from mediasrv.ids import SeededTokens
-from mediasrv.media import Arming, Cost, Engine, EngineSettings, PortRange, PortsExhausted, StreamSpec
+from mediasrv.media import (
+    Arming,
+    Cost,
+    Engine,
+    EngineSettings,
+    PortRange,
+    PortsExhausted,
+    StreamSpec,
+    stream_bytes,
+)
 from tests.media.conftest import CALLER, MS, Bench
 from tests.media.sound import silent_packet, tone
 
@@ -52,7 +61,12 @@ async def test_ports_that_are_used_up_are_a_refusal_and_come_back() -> None:
 
 
 async def test_a_spec_that_is_wrong_leaves_nothing_taken(bench: Bench) -> None:
-    for wrong in (StreamSpec(codec="GSM"), StreamSpec(playout_ms=5), StreamSpec(remote=("nowhere", 1))):
+    for wrong in (
+        StreamSpec(codec="GSM"),
+        StreamSpec(playout_ms=5),
+        StreamSpec(payload_type=300),
+        StreamSpec(remote=("nowhere", 1)),
+    ):
         with pytest.raises(ValueError):
             await bench.add(wrong)
     for _ in range(4):
@@ -113,6 +127,21 @@ async def test_leaving_the_engine_tells_the_streams_and_gives_everything_back() 
         engine.reserve(Cost())
     with pytest.raises(LocalError):
         engine.statistics()
+
+
+async def test_a_packet_for_a_closed_stream_is_lost(bench: Bench) -> None:
+    stream = await bench.add()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.aclose)
+        await trio.testing.wait_all_tasks_blocked()
+        bench.engine.push(stream, silent_packet(0), CALLER, 0)
+        await bench.run(40)
+    assert bench.engine.statistics().packets_received == 0
+
+
+async def test_a_stream_stays_within_its_memory() -> None:
+    assert stream_bytes(StreamSpec()) <= 192 * 1024
+    assert stream_bytes(StreamSpec(aec=False, ns=False)) < stream_bytes(StreamSpec())
 
 
 async def test_the_same_seed_gives_the_same_packets() -> None:

@@ -216,6 +216,47 @@ async def test_marks_come_with_their_names_in_their_order(bench: Bench) -> None:
     assert names == ["one", "two"]
 
 
+async def test_a_reply_may_be_marked_at_every_word(bench: Bench) -> None:
+    stream = await bench.add()
+    generation = stream.begin()
+    await stream.play(tone(2_000), 8_000, generation, ARMING)
+    for word in reversed(range(100)):
+        stream.mark(generation, 160 * word, str(word))
+    await stream.finish(generation)
+    told = []
+
+    async def note_words() -> None:
+        while not isinstance(event := await stream.next_event(), Finished):
+            if isinstance(event, MarkReached):
+                told.append(int(event.name))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(note_words)
+        await bench.run(2_100)
+    assert sorted(told) == list(range(100))
+    assert bench.engine.statistics().commands_refused == 0
+
+
+async def test_marks_of_a_flushed_generation_are_never_told(bench: Bench) -> None:
+    stream = await bench.add()
+    first = stream.begin()
+    await stream.play(tone(2_000), 8_000, first, ARMING)
+    for word in range(60):
+        stream.mark(first, 8_000 + word, "never")
+    await flushed_by_running(bench, stream, first)
+    stream.mark(first, 1, "too late")
+    second = stream.begin()
+    await stream.play(tone(40), 8_000, second, ARMING)
+    stream.mark(second, 320, "second")
+    await stream.finish(second)
+    await bench.run(200)
+    names = []
+    while not isinstance(event := await stream.next_event(), Finished):
+        if isinstance(event, MarkReached):
+            names.append(event.name)
+    assert names == ["second"]
+
+
 async def test_heard_audio_comes_when_enough_of_it_is_there(bench: Bench) -> None:
     stream = await bench.add()
     for k in range(5):
@@ -300,6 +341,8 @@ async def test_arguments_out_of_range_are_refused_by_name(bench: Bench) -> None:
         await stream.flush(Generation(9))
     with pytest.raises(ValueError, match="lease"):
         stream.hold(0)
+    with pytest.raises(ValueError, match="lease"):
+        await stream.play(b"", 8_000, generation, Arming(lease_ms=100_000))
     with pytest.raises(ValueError, match="beginning"):
         stream.mark(generation, -1, "before")
     with pytest.raises(ValueError, match="beginning"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import struct
 from array import array
 
 from mediasrv_native import kernels
@@ -102,16 +101,9 @@ class Line:
         return heard
 
     # ---- the caller's side ----------------------------------------------------------------------------------
-    def packet(self, pcm: bytes, **fields: int) -> RtpPacket:
+    def packet(self, pcm: bytes) -> RtpPacket:
         """The next packet of the caller's stream; the stream moves on."""
-        made = RtpPacket(
-            payload=kernels.g711_encode_u(pcm),
-            sequence=self.sequence,
-            timestamp=self.timestamp,
-            ssrc=self.ssrc,
-        )
-        for name, value in fields.items():
-            object.__setattr__(made, name, value)
+        made = RtpPacket(kernels.g711_encode_u(pcm), self.sequence, self.timestamp, self.ssrc)
         self.sequence += 1
         self.timestamp += len(pcm) // 2
         return made
@@ -153,7 +145,3 @@ class Line:
             pcm += piece[0]
             spans.append(piece[1])
         return pcm, spans
-
-
-def header(sequence: int, timestamp: int) -> bytes:
-    return struct.pack("!BBHII", 0x80, 0, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, 0x5EED)

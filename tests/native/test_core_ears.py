@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+
 from mediasrv_native.core import CoreSpan, core_bytes
 from mediasrv_native.errors import StaleHandle
-
 from tests.native.line import (
     DUCK,
     FRAME,
@@ -85,7 +86,9 @@ def test_an_onset_is_urgent_and_takes_the_voice_in_the_same_call() -> None:
     assert line.core.next_deadline() <= onset.at_ns + 700 * MS
 
 
-@pytest.mark.parametrize(("on_onset", "silent", "hold"), [(HOLD, True, 1), (DUCK, False, 1), (IGNORE, False, 0)])
+@pytest.mark.parametrize(
+    ("on_onset", "silent", "hold"), [(HOLD, True, 1), (DUCK, False, 1), (IGNORE, False, 0)]
+)
 def test_the_passage_decides_what_an_onset_does(on_onset: int, silent: bool, hold: int) -> None:
     line = line_after_quiet()
     line.core.play(1, pcm_of([8_000] * 100 * FRAME), on_onset=on_onset)
@@ -267,7 +270,7 @@ def test_a_stream_at_sixteen_kilohertz_is_not_resampled() -> None:
     line = Line(rate_hz=16_000, payload_type=96)
     for k in range(5):
         line.now_ns += 20 * MS
-        line.give(line.packet(noise(320, seed=k), payload_type=96))
+        line.give(replace(line.packet(noise(320, seed=k)), payload_type=96))
     pcm, spans = line.ears()
     assert len(pcm) // 2 == 5 * 320
     assert spans[1].rtp_extended - spans[0].rtp_extended == 320

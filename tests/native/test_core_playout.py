@@ -463,6 +463,24 @@ def test_the_passages_of_many_short_generations_never_fill_up(line: Line) -> Non
     assert line.kinds().count(FINISHED) == 499
 
 
+def test_generations_without_a_sound_never_fill_up_either(line: Line) -> None:
+    for generation in range(1, 500):
+        line.core.finish(generation)
+        line.tick()
+    assert line.kinds().count(FINISHED) == 499
+
+
+def test_more_passages_than_the_ring_has_places_for_wait_their_turn(line: Line) -> None:
+    taken = [line.core.play(1, noise(10), lease_ms=k) for k in range(100)]
+    assert taken == [10] * 64 + [0] * 36
+    assert line.core.room() == 0
+    with pytest.raises(QueueFull):
+        line.core.finish(1)
+    line.tick(4 + 50)
+    assert line.core.room() > 0
+    assert line.core.play(1, noise(10), lease_ms=99) == 10
+
+
 def test_wrong_arguments_are_refused_and_change_nothing(line: Line) -> None:
     core, pcm = line.core, noise(2 * FRAME)
     core.play(2, pcm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -233,7 +234,9 @@ def test_a_new_remote_is_sent_to_and_the_old_source_cannot_slip_back(line: Line)
     assert [e.remote for e in line.of_kind(LOCKED)] == [CALLER, STRANGER]
 
 
-def test_a_peer_behind_a_nat_is_found_again_after_it_announced_an_address_it_does_not_send_from(line: Line) -> None:
+def test_a_peer_behind_a_nat_is_found_again_after_it_announced_an_address_it_does_not_send_from(
+    line: Line,
+) -> None:
     line.say(noise(FRAME))
     line.core.set_remote(("10.0.0.9", 4_000), line.now_ns)
     line.say(noise(15 * FRAME))
@@ -401,7 +404,8 @@ def test_csrcs_extension_and_padding_are_taken_off(line: Line) -> None:
     plain, dressed = Line(), line
     for k, frame in enumerate(frames(4)):
         plain.say(frame)
-        dressed.give(dressed.packet(frame, csrcs=tuple(range(k)), extension=bytes(4 * k), padding=k * 3))
+        packet = dressed.packet(frame)
+        dressed.give(replace(packet, csrcs=tuple(range(k)), extension=bytes(4 * k), padding=3 * k))
     assert dressed.ears()[0] == plain.ears()[0]
 
 

@@ -97,6 +97,7 @@ def test_a_full_pool_refuses_and_stays_whole(engine: NativeEngine) -> None:
 
 def test_a_full_command_ring_refuses_commands_but_never_a_removal(engine: NativeEngine) -> None:
     stream = add(engine)
+    engine.step(0)
     for hold in range(1, 9):
         engine.hold(stream, hold, 100, 0)
     with pytest.raises(QueueFull):

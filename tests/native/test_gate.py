@@ -10,7 +10,19 @@ from tests.reference.sounds import Samples
 ONSET, OFFSET = 1, 3
 WORDS = ("okay", "stop", "no wait", "hello there", "yes", "please", "moment", "uh", "money", "ten", "is it")
 DTMF = [(low, high) for low in (697, 770, 852, 941) for high in (1209, 1336, 1477, 1633)]
-CALL_TONES = [(350, 440), (440, 480), (480, 620), (400, 450), (425,), (1000,), (1100,), (2100,), (300,), (950,), (1800,)]
+CALL_TONES = [
+    (350, 440),
+    (440, 480),
+    (480, 620),
+    (400, 450),
+    (425,),
+    (1000,),
+    (1100,),
+    (2100,),
+    (300,),
+    (950,),
+    (1800,),
+]
 
 
 def verdicts(samples: Samples, residual_dbfs: float = -120, rate_hz: int = 8_000) -> list[tuple[float, int]]:
@@ -75,7 +87,9 @@ def test_tones_and_keys_are_no_speech(tones: tuple[float, ...]) -> None:
     for dbfs in (-6, -15, -25):
         for seconds in (0.06, 0.2, 1.0):
             for lead in (0, 37):
-                heard = np.concatenate([sounds.silence(0.5), np.zeros(lead), sounds.tone(seconds, dbfs, *tones)])
+                heard = np.concatenate(
+                    [sounds.silence(0.5), np.zeros(lead), sounds.tone(seconds, dbfs, *tones)]
+                )
                 heard = np.concatenate([heard, sounds.silence(0.2)])
                 assert verdicts(heard + sounds.white(2, -55, seed=lead)[: len(heard)]) == []
 
@@ -86,7 +100,9 @@ def test_clicks_are_no_speech() -> None:
         heard = sounds.white(2, -60, seed)
         for _ in range(5):
             at, length = int(rng.integers(4_000, 15_900)), int(rng.integers(1, 40))
-            heard[at : at + length] += sounds.amplitude(-3) * rng.choice([-1, 1]) * np.exp(-np.arange(length) / 8)
+            heard[at : at + length] += (
+                sounds.amplitude(-3) * rng.choice([-1, 1]) * np.exp(-np.arange(length) / 8)
+            )
         assert verdicts(heard) == []
 
 
@@ -113,7 +129,9 @@ def test_the_levels_it_tells_are_those_of_noise_and_voice() -> None:
 def test_random_full_scale_octets_do_no_harm() -> None:
     rng, gate = np.random.default_rng(9), Gate(16_000)
     for _ in range(3_000):
-        assert 0 <= gate.process(rng.bytes(320), float(rng.choice([-120.0, 0.0, np.nan, np.inf, -np.inf]))) <= 3
+        assert (
+            0 <= gate.process(rng.bytes(320), float(rng.choice([-120.0, 0.0, np.nan, np.inf, -np.inf]))) <= 3
+        )
     assert np.isfinite([gate.noise_dbfs, gate.speech_dbfs]).all()
 
 

@@ -32,7 +32,10 @@ def test_speech_over_noise_keeps_its_level() -> None:
 
 def test_what_echo_the_canceller_left_is_suppressed_too() -> None:
     far, echo = sounds.pink(6, -21, seed=3), EchoCanceller(8_000, 128)
-    suppressor, mic = NoiseSuppressor(8_000, echo), sounds.to_pcm(np.convolve(far, echo_path.room(40))[: len(far)])
+    suppressor, mic = (
+        NoiseSuppressor(8_000, echo),
+        sounds.to_pcm(np.convolve(far, echo_path.room(40))[: len(far)]),
+    )
     plain, both = [], []
     for k in range(len(far) // FRAME):
         part, at_ns = slice(k * FRAME, (k + 1) * FRAME), k * 20_000_000

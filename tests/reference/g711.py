@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 MU_SEGMENTS = 8
 MU_STEPS = 16
@@ -11,7 +11,7 @@ MU_STEPS = 16
 def mu_law_outputs() -> list[int]:
     """Table 2 of G.711: the 128 positive output values, ascending, in units of a 14-bit sample."""
     decisions = mu_law_decisions()
-    return [0] + [(low + high) // 2 for low, high in zip(decisions[1:], decisions[2:], strict=False)]
+    return [0] + [(low + high) // 2 for low, high in pairwise(decisions[1:])]
 
 
 def mu_law_decisions() -> list[int]:
@@ -28,7 +28,7 @@ def a_law_decisions() -> list[int]:
 
 def a_law_outputs() -> list[int]:
     decisions = a_law_decisions()
-    return [(low + high) // 2 for low, high in zip(decisions, decisions[1:], strict=False)]
+    return [(low + high) // 2 for low, high in pairwise(decisions)]
 
 
 def interval_of(magnitude: int, decisions: list[int]) -> int:

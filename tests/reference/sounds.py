@@ -11,6 +11,7 @@ Samples = NDArray[np.float64]
 Pcm = NDArray[np.int16]
 
 FULL_SCALE = 32_768.0
+WORDS = ("hello", "there", "how", "can", "I", "help", "you", "today", "please", "tell", "me", "one", "moment")
 
 
 def amplitude(dbfs: float) -> float:
@@ -57,10 +58,7 @@ def voice(text: str, pitch: str = "mid", dbfs: float = -21, rate_hz: int = 8_000
 def talk(seconds: float, seed: int, rate_hz: int = 8_000) -> Samples:
     """Running speech in clauses of six words."""
     rng = np.random.default_rng(seed)
-    words = (
-        "hello there how can I help you today please tell me your account number one moment thanks".split()
-    )
     parts: list[Samples] = []
     while sum(map(len, parts)) < seconds * rate_hz:
-        parts += [voice(" ".join(rng.choice(words, 6)), rate_hz=rate_hz)[0], silence(0.1, rate_hz)]
+        parts += [voice(" ".join(rng.choice(WORDS, 6)), rate_hz=rate_hz)[0], silence(0.1, rate_hz)]
     return np.concatenate(parts)[: round(seconds * rate_hz)]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasrv.errors import RemoteError
 from mediasrv.sdp import (
-    Connection, MalformedDescription, MediaDescription, Origin, SessionDescription, parse,
+    Connection,
+    MalformedDescription,
+    MediaDescription,
+    Origin,
+    SessionDescription,
+    parse,
 )  # fmt: skip
 from mediasrv.sdp.description import place_of
 from mediasrv.sdp.parse import FORMATS, LINES, MEDIA
@@ -142,16 +148,12 @@ def test_more_than_anybody_needs_is_refused(flood: bytes) -> None:
 
 def test_every_prefix_reads_or_is_refused() -> None:
     for end in range(len(SOUND)):
-        try:
+        with suppress(MalformedDescription):
             parse(SOUND[:end])
-        except MalformedDescription as error:
-            assert isinstance(error, RemoteError)
 
 
 @given(st.binary(max_size=300))
 def test_whatever_the_bytes_they_read_or_are_refused(data: bytes) -> None:
     for candidate in (data, b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n" + data):
-        try:
+        with suppress(MalformedDescription):
             parse(candidate)
-        except MalformedDescription:
-            pass

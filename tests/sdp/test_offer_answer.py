@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediasrv.sdp import (
-    AnswerRejected, LocalMedia, MalformedDescription, Negotiated, NotAcceptable, OfferRejected, accept, answer, next_version, offer, parse,
+    AnswerRejected,
+    LocalMedia,
+    MalformedDescription,
+    Negotiated,
+    NotAcceptable,
+    OfferRejected,
+    accept,
+    answer,
+    next_version,
+    offer,
+    parse,
 )  # fmt: skip
 
 OURS = LocalMedia(("192.0.2.2", 40_000), session_id=7)

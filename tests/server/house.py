@@ -95,7 +95,9 @@ class Caller:
 
 
 @asynccontextmanager
-async def running(environment: Mapping[str, str] | None = None) -> AsyncIterator[House]:
+async def running(
+    environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False
+) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
     settings = load(environment={"MEDIASRV_AGENTS__DEFAULT": "tone", **(environment or {})})
     network, sink, engines = FakeNetwork(), MemorySink(), list[Engine]()
@@ -112,6 +114,8 @@ async def running(environment: Mapping[str, str] | None = None) -> AsyncIterator
         open_socket=network.open,
         sink=sink,
     )
+    if drained_at_once:
+        server.drain()
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         house = House(server, network, sink, nursery, engines[0])

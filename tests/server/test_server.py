@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import trio
 
+from mediasrv.config import load
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import ConfigError
+from mediasrv.ids import SeededTokens
+from mediasrv.media.engine import Engine
+from mediasrv.server import Server
+from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import EndCause, Ended, Rejected
+from tests.fakes.clock import TrioClock
+from tests.fakes.datagrams import FakeNetwork
 from tests.server.house import EVERYTHING_FORGOTTEN_S, HOUSE, House, running
 
 
@@ -293,3 +301,26 @@ async def test_the_advertised_address_is_what_peers_are_told(autojump_clock) -> 
             for source, _, data in house.network.wire
             if source == HOUSE
         )
+
+
+async def test_a_server_told_to_stop_while_it_starts_stops(autojump_clock) -> None:
+    async with running(drained_at_once=True) as house:
+        await house.server.wait_stopped()
+        assert trio.current_time() < 1
+
+
+async def test_a_data_directory_that_cannot_be_made_is_named(autojump_clock, tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    settings = load(
+        environment={"MEDIASRV_AGENTS__DEFAULT": "tone", "MEDIASRV_SERVER__DATA_DIR": str(blocker)}
+    )
+    server = Server(
+        settings,
+        clock=TrioClock(),
+        tokens=SeededTokens(1),
+        open_engine=lambda settings, tokens: Engine(engine_settings(settings), manual=True, tokens=tokens),
+        open_socket=FakeNetwork().open,
+    )
+    with pytest.raises(ConfigError, match=r"server\.data_dir = .* cannot be written"):
+        await server.run()

@@ -6,14 +6,15 @@ import pytest
 
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import (
+    Acknowledged,
     Answered,
     Cancelled,
     EndCause,
     Ended,
     IncomingCall,
     Limits,
-    Rejected,
     Reinvite,
+    Rejected,
     Uri,
     UserAgent,
 )
@@ -48,7 +49,7 @@ class Caller:
         lines = [
             f"{method} sip:us@192.0.2.2 SIP/2.0",
             *(f"Via: {via}" for via in (f"SIP/2.0/UDP 192.0.2.1;branch={branch}", *self.vias)),
-            f"From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
+            "From: <sip:alice@192.0.2.1>;tag=alice", f"To: {more.pop('to', to)}", "Call-ID: call",
             f"CSeq: {cseq} {method}", f"Contact: {self.contact}",
             *([f"Record-Route: {self.routes}"] if self.routes else []),
             *(f"{name.replace('_', '-')}: {value}" for name, value in more.items()),
@@ -344,6 +345,20 @@ def test_requests_inside_a_call_beyond_the_limit_are_put_off_but_a_hang_up_is_he
     assert answers[-1] == 503
     assert caller.statuses("BYE") == [200]
     assert caller.event() == Ended(caller.call, EndCause.BYE)
+
+
+def test_a_body_that_is_no_description_is_nobodys_answer() -> None:
+    caller = Caller()
+    caller.send("INVITE", body="")
+    call = caller.event().call
+    caller.agent.respond(call, 200, 1.0, body=b"offer")
+    caller.tag = caller.sent()[0].to.tag
+    text = "ACK sip:us@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKack\r\nCall-ID: call\r\n"
+    text += (
+        f"From: <sip:alice@192.0.2.1>;tag=alice\r\nTo: <sip:us@192.0.2.2>;tag={caller.tag}\r\nCSeq: 1 ACK\r\n"
+    )
+    caller.agent.receive(f"{text}Content-Type: text/plain\r\n\r\nhello".encode(), THERE, 1.0)
+    assert caller.event() == Acknowledged(call, b"")
 
 
 def test_an_invite_says_where_it_came_from() -> None:

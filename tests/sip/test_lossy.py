@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from mediasrv.sip import (
-    Acknowledged, Answered, Cancelled, EndCause, Ended, IncomingCall, Reinvite, ReinviteDone, Rejected, WrongState,
+    Acknowledged,
+    Answered,
+    Cancelled,
+    EndCause,
+    Ended,
+    IncomingCall,
+    Reinvite,
+    ReinviteDone,
+    Rejected,
+    WrongState,
 )  # fmt: skip
 from tests.sip.network import ALICE, ANSWER, BOB, Network, Peer, losing
 
@@ -227,47 +238,44 @@ def test_a_destination_that_is_gone_ends_what_waits_for_it_at_once() -> None:
     net.assert_nothing_left()
 
 
-def whatever_happens(seed: int, net: Network) -> None:
-    """Alice and Bob do what comes to their minds, a few seconds each."""
+def react_somehow(net: Network, peer: Peer, event: object) -> None:
+    mind, agent = net.random, peer.agent
+    if isinstance(event, IncomingCall):
+        status = mind.choice([180, 200, 200, 200, 486, 0])
+        if status:
+            agent.respond(event.call, status, net.now, body=b"sdp" if status < 300 else b"")
+    elif isinstance(event, Reinvite):
+        agent.respond(event.call, mind.choice([200, 488]), net.now, body=b"sdp")
+    elif isinstance(event, Answered) and mind.random() < 0.9:
+        with suppress(WrongState):  # when the offer was ours
+            agent.acknowledge(event.call, net.now, body=b"answer")
+
+
+def do_something(net: Network, peer: Peer, call: int) -> None:
+    agent, now = peer.agent, net.now
+    deeds = (
+        lambda: agent.bye(call, now),
+        lambda: agent.cancel(call, now),
+        lambda: agent.reinvite(call, b"change", now),
+        lambda: agent.respond(call, net.random.choice([183, 200, 404]), now),
+        lambda: None,
+    )
+    with suppress(WrongState):
+        net.random.choice(deeds)()
+
+
+def whatever_happens(net: Network) -> None:
+    """Alice and Bob do what comes to their minds, a few seconds each; then both want it over."""
     mind = net.random
     hers = net.call(body=mind.choice([b"offer", b"offer", b""]))
-
-    def react(net: Network, peer: Peer, event: object) -> None:
-        if isinstance(event, IncomingCall):
-            status = mind.choice([180, 200, 200, 200, 486, 0])
-            if status:
-                peer.agent.respond(event.call, status, net.now, body=b"sdp" if status < 300 else b"")
-        elif isinstance(event, Reinvite):
-            peer.agent.respond(event.call, mind.choice([200, 488]), net.now, body=b"sdp")
-        elif isinstance(event, Answered) and mind.random() < 0.9:
-            try:
-                peer.agent.acknowledge(event.call, net.now, body=b"answer")
-            except WrongState:
-                pass  # the offer was ours
-
-    net.reactions.append(react)
+    net.reactions.append(react_somehow)
     for _ in range(mind.randint(1, 6)):
         net.run(mind.uniform(0.0, 3.0))
-        peer = mind.choice([net.alice, net.bob])
-        call = hers if peer is net.alice else 1
-        deed = mind.choice(["bye", "cancel", "reinvite", "respond", "nothing"])
-        try:
-            if deed == "bye":
-                peer.agent.bye(call, net.now)
-            elif deed == "cancel":
-                peer.agent.cancel(call, net.now)
-            elif deed == "reinvite":
-                peer.agent.reinvite(call, b"change", net.now)
-            elif deed == "respond":
-                peer.agent.respond(call, mind.choice([183, 200, 404]), net.now)
-        except WrongState:
-            pass
+        do_something(net, *mind.choice([(net.alice, hers), (net.bob, 1)]))
     net.run(60.0)
     for peer, call in ((net.alice, hers), (net.bob, 1)):
-        try:
+        with suppress(WrongState):
             peer.agent.respond(call, 480, net.now)
-        except WrongState:
-            pass
         peer.agent.bye(call, net.now)
 
 
@@ -275,7 +283,7 @@ def whatever_happens(seed: int, net: Network) -> None:
 @pytest.mark.parametrize("loss", [0.0, 0.3])
 def test_nothing_is_left_whatever_happens(seed: int, loss: float) -> None:
     net = Network(seed, loss=loss, repeat=0.2, delay_s=(0.0, 0.8))
-    whatever_happens(seed, net)
+    whatever_happens(net)
     net.run(2_000.0)
     net.assert_nothing_left()
     for peer in net.peers.values():
@@ -287,7 +295,7 @@ def test_nothing_is_left_whatever_happens(seed: int, loss: float) -> None:
 def test_the_same_seed_gives_the_same_run(seed: int) -> None:
     def run() -> list:
         net = Network(seed, loss=0.3, repeat=0.2, delay_s=(0.0, 0.8))
-        whatever_happens(seed, net)
+        whatever_happens(net)
         net.run(2_000.0)
         return net.log
 

@@ -9,8 +9,17 @@ from mediasrv.sip.events import EndCause
 from mediasrv.sip.parse import parse
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.tables import (
-    FIRST_S, INVITE_CLIENT, INVITE_SERVER, MACHINES, NON_INVITE_CLIENT, NON_INVITE_SERVER, Action, Event, Machine,
-    State, next_interval_s,
+    FIRST_S,
+    INVITE_CLIENT,
+    INVITE_SERVER,
+    MACHINES,
+    NON_INVITE_CLIENT,
+    NON_INVITE_SERVER,
+    Action,
+    Event,
+    Machine,
+    State,
+    next_interval_s,
 )  # fmt: skip
 from mediasrv.sip.transaction import Transactions
 

@@ -24,7 +24,7 @@ async def written(sink: FileSink) -> None:
 
 
 async def test_each_kind_of_record_has_its_file(tmp_path: Path) -> None:
-    sink = FileSink(tmp_path, Counters())
+    sink = FileSink(tmp_path, Counters(), gather_s=0)
     timeline = Timeline(sink, TrioClock(), CALL, "default")
     timeline.note("answered")
     timeline.record("turn", {"turn": "t1"})
@@ -36,7 +36,7 @@ async def test_each_kind_of_record_has_its_file(tmp_path: Path) -> None:
 
 
 async def test_order_is_kept_within_a_call(tmp_path: Path) -> None:
-    sink = FileSink(tmp_path, Counters())
+    sink = FileSink(tmp_path, Counters(), gather_s=0)
     sink.directory.mkdir()
     async with trio.open_nursery() as nursery:
         await nursery.start(sink.run)
@@ -49,7 +49,7 @@ async def test_order_is_kept_within_a_call(tmp_path: Path) -> None:
 
 async def test_full_drops_counts_and_leaves_a_line_that_says_so(tmp_path: Path) -> None:
     counters = Counters()
-    sink = FileSink(tmp_path, counters, queued_max=2)
+    sink = FileSink(tmp_path, counters, queued_max=2, gather_s=0)
     for n in range(5):
         sink.write(CALL, "timeline", {"n": n})
     assert counters.of("records_dropped", "full") == 3
@@ -65,7 +65,7 @@ async def test_full_drops_counts_and_leaves_a_line_that_says_so(tmp_path: Path) 
 
 async def test_a_record_that_is_not_json_is_counted_and_harms_nobody(tmp_path: Path) -> None:
     counters = Counters()
-    sink = FileSink(tmp_path, counters)
+    sink = FileSink(tmp_path, counters, gather_s=0)
     sink.write(CALL, "timeline", {"thing": object()})
     sink.write(CALL, "timeline", {"n": 1})
     await written(sink)
@@ -75,7 +75,7 @@ async def test_a_record_that_is_not_json_is_counted_and_harms_nobody(tmp_path: P
 
 async def test_a_disk_that_fails_is_counted_and_the_next_record_is_tried_again(tmp_path: Path) -> None:
     counters = Counters()
-    sink = FileSink(tmp_path, counters)
+    sink = FileSink(tmp_path, counters, gather_s=0)
     sink.directory.mkdir()
     async with trio.open_nursery() as nursery:
         await nursery.start(sink.run)
@@ -91,7 +91,7 @@ async def test_a_disk_that_fails_is_counted_and_the_next_record_is_tried_again(t
 
 
 async def test_no_call_id_leaves_the_directory(tmp_path: Path) -> None:
-    sink = FileSink(tmp_path, Counters())
+    sink = FileSink(tmp_path, Counters(), gather_s=0)
     sink.write(CallId("../../etc/passwd"), "timeline", {"n": 1})
     await written(sink)
     assert [file.name for file in (tmp_path / "calls").iterdir()] == ["______etc_passwd.timeline.jsonl"]

@@ -60,3 +60,11 @@ def test_a_reader_that_sleeps_costs_lines_and_never_waits() -> None:
     for _ in range(5):
         handler.handle(logging.makeLogRecord({"msg": "x"}))
     assert handler.dropped == 3
+
+
+def test_lines_that_were_dropped_are_told_at_the_end() -> None:
+    stream = io.StringIO()
+    with logging_to(stream) as handler:
+        handler.dropped = 7
+    (line,) = lines_of(stream)
+    assert (line["event"], line["lines"]) == ("lines dropped", 7)

@@ -45,7 +45,8 @@ static void free_core(ms_core *core) {
 
 /* ---- the caller -------------------------------------------------------------------------------------------------- */
 
-static size_t write_rtp(uint8_t *out, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, size_t n, uint64_t *dice) {
+static size_t write_rtp(uint8_t *out, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, size_t n,
+                        uint64_t *dice) {
     out[0] = 0x80;
     out[1] = payload_type;
     out[2] = (uint8_t)(sequence >> 8);
@@ -97,7 +98,7 @@ static void check_event(const ms_event *event) {
     assert(event->position.heard >= 0 && event->position.heard <= event->position.source);
 }
 
-/* ---- two threads --------------------------------------------------------------------------------------------------- */
+/* ---- two threads ------------------------------------------------------------------------------------------------ */
 
 typedef struct stage {
     ms_core *core;
@@ -210,7 +211,7 @@ static void a_ramp_comes_out_whole(void) {
     free_core(core);
 }
 
-/* ---- set-up that cannot be ------------------------------------------------------------------------------------------ */
+/* ---- set-up that cannot be ----------------------------------------------------------------------------------------- */
 
 static void wrong_memory_is_refused(void) {
     ms_config config = full_config();

@@ -264,7 +264,7 @@ int main(void)
         lines[i].caller_fd = udp_socket(&unused);
     }
     int status;
-    ms_engine_config config = {.capacity = STREAMS, .slots = 10, .policy = MS_POLICY_NORMAL, .cpu = -1,
+    ms_engine_config config = {.capacity = STREAMS, .slots = 10, .policy = MS_POLICY_SLICE, .cpu = -1,
                                .priority = 40, .events = 256};
     ms_engine *engine = ms_engine_new(&config, &status);
     REQUIRE(engine != NULL && ms_engine_start(engine) == MS_OK && ms_engine_start(engine) == MS_E_STATE);

@@ -1,0 +1,61 @@
+"""`mediasrv bench`: status 0 when a benchmark ran, whatever its figures; docs/bench.md explains them."""
+
+from __future__ import annotations
+
+import click
+import trio
+
+from mediasrv.bench import barge_in, media, turn
+from mediasrv.bench.report import show
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
+
+
+@click.group()
+def bench() -> None:
+    """Measures this build on this machine; docs/bench.md explains every figure."""
+
+
+@bench.command("media")
+@click.option(
+    "--calls", default=200, show_default=True, type=click.IntRange(1, 1_000), help="Streams at once."
+)
+@click.option(
+    "--seconds", default=60.0, show_default=True, type=click.FloatRange(1, 3_600), help="For each mode."
+)
+@click.option(
+    "--busy/--no-busy", default=True, show_default=True, help="A Python thread that never rests beside it."
+)
+@as_json_option
+def bench_media(*, calls: int, seconds: float, busy: bool, as_json: bool) -> None:
+    """What a stream costs, and how evenly it sends."""
+    load = media.Load(calls, seconds, busy)
+    show(trio.run(media.run, load), as_json=as_json)
+
+
+@bench.command("barge-in")
+@click.option(
+    "--trials", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Interruptions."
+)
+@click.option(
+    "--calls-in-background", default=0, show_default=True, type=click.IntRange(0, 1_000), help="Who talk too."
+)
+@click.option(
+    "--callers", default=4, show_default=True, type=click.IntRange(1, 100), help="Who interrupt, at once."
+)
+@click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
+@as_json_option
+def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed: int, as_json: bool) -> None:
+    """How long the agent goes on talking when the caller begins to."""
+    plan = barge_in.Plan(trials, calls_in_background, min(callers, trials), seed)
+    show(trio.run(barge_in.run, plan), as_json=as_json)
+
+
+@bench.command("turn")
+@click.option("--calls", default=10, show_default=True, type=click.IntRange(1, 500), help="Calls at once.")
+@click.option("--turns", default=8, show_default=True, type=click.IntRange(1, 1_000), help="Turns a call.")
+@click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
+@as_json_option
+def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
+    """What the server adds to a turn, beside the silence it waits for and its providers' time."""
+    show(trio.run(turn.run, turn.Plan(calls, turns, seed)), as_json=as_json)

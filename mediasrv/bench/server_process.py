@@ -1,0 +1,100 @@
+"""The server under test: `mediasrv serve` as its own process, on free loopback ports, with a directory of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from mediasrv.bench.process_meter import Usage, measure
+from mediasrv.errors import MediasrvError
+
+READY_WITHIN_S = 30.0
+ENDS_WITHIN_S = 10.0
+STDERR_TAIL = 2_000
+
+
+class ServerFailed(MediasrvError):
+    """The server under test did not start, or did not end as it should."""
+
+
+@dataclass(slots=True)
+class ServerProcess:
+    pid: int
+    sip: tuple[str, int]
+    data_dir: Path
+    log: Path
+
+    def usage(self) -> Usage:
+        return measure(self.pid)
+
+    def records(self, suffix: str) -> dict[str, list[dict[str, Any]]]:
+        """Every call's lines of one kind: `records("timeline")`, `records("turns")`; the key is the call."""
+        found = {}
+        for file in sorted((self.data_dir / "calls").glob(f"*.{suffix}.jsonl")):
+            lines = file.read_text().splitlines()
+            found[file.name.removesuffix(f".{suffix}.jsonl")] = [json.loads(line) for line in lines]
+        return found
+
+
+@asynccontextmanager
+async def serving(data_dir: Path, arguments: Sequence[str]) -> AsyncIterator[ServerProcess]:
+    """A server that takes calls; ended by SIGTERM, and by force when that does not help."""
+    log = data_dir / "stderr.log"
+    command = [
+        sys.executable, "-m", "mediasrv", "serve",
+        "--sip", "127.0.0.1:0", "--data-dir", str(data_dir), *arguments,
+    ]  # fmt: skip
+    with log.open("wb") as stderr:
+        process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, stderr=stderr)
+    try:
+        host, port = await _ready(process, log)
+        yield ServerProcess(process.pid, (host, port), data_dir, log)
+    finally:
+        await _end(process)
+
+
+def settings_file(directory: Path, script: Path) -> Path:
+    """Settings that make the scripted agent follow `script`."""
+    file = directory / "bench.toml"
+    file.write_text(f"[agents]\nscript = {json.dumps(str(script))}\n")
+    return file
+
+
+async def _ready(process: trio.Process, log: Path) -> tuple[str, int]:
+    assert process.stdout is not None
+    line = b""
+    with trio.move_on_after(READY_WITHIN_S):
+        while not line.endswith(b"\n"):
+            chunk = await process.stdout.receive_some()
+            if not chunk:
+                break
+            line += chunk
+    try:
+        host, _, port = json.loads(line)["sip"].rpartition(":")
+    except (ValueError, KeyError) as error:
+        problem = f"the server did not say that it is ready, but {line!r}; its log ends:\n{tail(log)}"
+        raise ServerFailed(problem) from error
+    return host, int(port)
+
+
+def tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-STDERR_TAIL:]
+
+
+async def _end(process: trio.Process) -> None:
+    with trio.CancelScope(shield=True):
+        if process.returncode is None:
+            process.terminate()
+        with trio.move_on_after(ENDS_WITHIN_S):
+            await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,59 @@
+"""What callers say: the built-in voice as mu-law, with the sample at which its first vowel begins.
+
+Some phrases begin with a vowel, some with a consonant whose noise comes 45 ms before the label; a person is heard
+from the vowel on, so that is the onset that counts.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from mediasrv.providers.formant import speak
+from mediasrv_native.kernels import g711_encode_u
+
+RATE_HZ = 8_000
+FRAME_SAMPLES = 160
+INTERRUPTIONS = (
+    "excuse me I have another question",
+    "all right but what about tomorrow",
+    "okay stop there for a moment please",
+    "actually I wanted something else",
+    "wait that is not what I meant",
+    "hold on let me ask you something",
+)
+SMALL_TALK = (
+    "I was wondering whether you could help me with a parcel that never came. "
+    "It was sent on Monday, and somebody told me it would be here within two days."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Speech ready to be sent: one octet a sample."""
+
+    text: str
+    payload: bytes
+    onset_sample: int  # the first vowel begins here
+    end_sample: int  # the last sound ends here
+
+    @property
+    def duration_ms(self) -> float:
+        return len(self.payload) * 1000 / RATE_HZ
+
+
+def labelled(text: str, *, voice: str = "high", lead_samples: int = 0) -> Labelled:
+    """Says `text` after `lead_samples` of silence: they move the onset within its packet."""
+    utterance = speak(text, RATE_HZ, voice)
+    payload = b"\xff" * lead_samples + g711_encode_u(utterance.pcm)
+    end_sample = lead_samples + round(utterance.words[-1].end_ms * RATE_HZ / 1000)
+    return Labelled(text, payload, lead_samples + utterance.voiced_at[0], end_sample)
+
+
+def interruption(chance: random.Random) -> Labelled:
+    return labelled(chance.choice(INTERRUPTIONS), lead_samples=chance.randrange(FRAME_SAMPLES))
+
+
+def talk_bed(pause_ms: int = 1_500) -> bytes:
+    """A loop for callers in the background: a sentence or two, then a pause."""
+    return labelled(SMALL_TALK, voice="low").payload + b"\xff" * (pause_ms * RATE_HZ // 1000)

@@ -1,0 +1,126 @@
+"""espeak-ng as a voice: the library of the `espeakng-loader` wheel, loaded at run time only (extra `local`, GPL).
+
+The library keeps its state in globals, so one call at a time may be inside it: a process-wide lock in the worker
+thread that makes the sound. A sentence takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import threading
+from array import array
+from collections.abc import AsyncGenerator
+from functools import cache
+from typing import Any
+
+import trio
+
+from mediasrv.providers.protocols import ProviderError, SpeechChunk, WordTime
+from mediasrv.providers.voices import characters
+
+DECLARATIONS = """
+typedef struct {
+    int type; unsigned int unique_identifier; int text_position; int length; int audio_position; int sample;
+    void *user_data; union { int number; const char *name; char string[8]; } id;
+} espeak_EVENT;
+typedef int (*t_espeak_callback)(short *wav, int samples, espeak_EVENT *events);
+int espeak_Initialize(int output, int buflength, const char *path, int options);
+void espeak_SetSynthCallback(t_espeak_callback callback);
+int espeak_SetVoiceByName(const char *name);
+int espeak_Synth(const void *text, size_t size, unsigned int position, int position_type,
+                 unsigned int end_position, unsigned int flags, unsigned int *unique_identifier, void *user_data);
+"""
+OUTPUT_SYNCHRONOUS = 2
+UTF_8 = 1
+POSITION_CHARACTER = 1
+NO_EXIT = 0x8000
+EVENT_END_OF_LIST, EVENT_WORD = 0, 1
+CHUNK_MS = 200
+DEFAULT_VOICE = "en"
+
+
+class EspeakVoice:
+    name = "espeak"
+
+    def __init__(self) -> None:
+        self._library = library()
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        made = await trio.to_thread.run_sync(self._library.speak, text, voice or DEFAULT_VOICE)
+        pcm, rate_hz, words = made
+        step = rate_hz * CHUNK_MS // 1000 * 2
+        for at in range(0, len(pcm), step):
+            piece = pcm[at : at + step]
+            from_ms, until_ms = at / 2 * 1000 / rate_hz, (at + len(piece)) / 2 * 1000 / rate_hz
+            yield SpeechChunk(piece, rate_hz, tuple(w for w in words if from_ms <= w.start_ms < until_ms))
+        yield SpeechChunk(b"", rate_hz, usage=characters(self.name, voice, text))
+
+
+class EspeakLibrary:
+    def __init__(self) -> None:
+        ffi, loader = _optional("cffi").FFI(), _optional("espeakng_loader")
+        ffi.cdef(DECLARATIONS)
+        self._ffi, self._lock = ffi, threading.Lock()
+        try:
+            self._so: Any = ffi.dlopen(loader.get_library_path())
+        except OSError as error:
+            raise ProviderError("espeak", str(error), retryable=False) from error
+        path = str(loader.get_data_path()).encode()
+        self._rate_hz = int(self._so.espeak_Initialize(OUTPUT_SYNCHRONOUS, 0, path, NO_EXIT))
+        if self._rate_hz <= 0:
+            raise ProviderError("espeak", "the library does not start", retryable=False)
+        self._pcm, self._marks = array("h"), list[tuple[int, int, int]]()
+        self._callback = ffi.callback("t_espeak_callback", self._take)
+        self._so.espeak_SetSynthCallback(self._callback)
+
+    def speak(self, text: str, voice: str) -> tuple[bytes, int, tuple[WordTime, ...]]:
+        """The whole text as sound, with its words; belongs into a worker thread."""
+        encoded = text.encode() + b"\0"
+        with self._lock:
+            self._pcm, self._marks = array("h"), []
+            if self._so.espeak_SetVoiceByName(voice.encode()) != 0:
+                self._so.espeak_SetVoiceByName(DEFAULT_VOICE.encode())
+            nothing = self._ffi.NULL
+            status = self._so.espeak_Synth(
+                encoded, len(encoded), 0, POSITION_CHARACTER, 0, UTF_8, nothing, nothing
+            )
+            if status != 0:
+                raise ProviderError("espeak", f"status {status}", retryable=True)
+            return self._pcm.tobytes(), self._rate_hz, self._words(text)
+
+    def _take(self, wav: Any, samples: int, events: Any) -> int:
+        if wav != self._ffi.NULL and samples > 0:
+            self._pcm.frombytes(bytes(self._ffi.buffer(wav, samples * 2)))
+        k = 0
+        while events[k].type != EVENT_END_OF_LIST:
+            if events[k].type == EVENT_WORD:
+                self._marks.append((events[k].text_position, events[k].length, events[k].audio_position))
+            k += 1
+        return 0
+
+    def _words(self, text: str) -> tuple[WordTime, ...]:
+        ends = [start for _, _, start in self._marks[1:]] + [len(self._pcm) * 1000 // self._rate_hz]
+        return tuple(
+            WordTime(text[at - 1 : at - 1 + length], start, max(start, end))
+            for (at, length, start), end in zip(self._marks, ends, strict=True)
+        )
+
+
+def is_installed() -> bool:
+    return all(importlib.util.find_spec(name) is not None for name in ("cffi", "espeakng_loader"))
+
+
+def _optional(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ProviderError(
+            "espeak", f"the extra `local` is not installed: {error}", retryable=False
+        ) from error
+
+
+@cache
+def library() -> EspeakLibrary:
+    """One for the process: espeak-ng's state is global."""
+    return EspeakLibrary()

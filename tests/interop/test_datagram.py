@@ -1,0 +1,56 @@
+"""The real socket, over loopback."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+import trio
+
+from mediasrv.endpoints import open_datagram_socket
+
+pytestmark = pytest.mark.interop
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_datagrams_go_there_and_back_between_ports_that_were_free(host: str) -> None:
+    one, two = await open_datagram_socket((host, 0)), await open_datagram_socket((host, 0))
+    assert one.local[0] == host
+    assert one.local[1] > 0
+    with trio.fail_after(5):
+        await one.send(b"ping", two.local)
+        assert await two.receive() == (b"ping", one.local)
+        await two.send(b"", one.local)
+        assert await one.receive() == (b"", two.local)
+    one.close()
+    two.close()
+
+
+async def test_a_port_in_use_is_an_error_with_its_number() -> None:
+    taken = await open_datagram_socket(("127.0.0.1", 0))
+    with pytest.raises(OSError) as caught:
+        await open_datagram_socket(taken.local)
+    assert caught.value.errno == errno.EADDRINUSE
+    taken.close()
+
+
+async def test_a_port_that_nobody_listens_on_harms_nobody() -> None:
+    gone = await open_datagram_socket(("127.0.0.1", 0))
+    nobody = gone.local
+    gone.close()
+    one, two = await open_datagram_socket(("127.0.0.1", 0)), await open_datagram_socket(("127.0.0.1", 0))
+    with trio.fail_after(5):
+        for _ in range(3):
+            await one.send(b"?", nobody)
+        await two.send(b"still here", one.local)
+        assert (await one.receive())[0] == b"still here"
+    one.close()
+    two.close()
+
+
+async def test_what_is_too_large_for_a_datagram_is_an_error_of_the_sender() -> None:
+    one = await open_datagram_socket(("127.0.0.1", 0))
+    with pytest.raises(OSError) as caught:
+        await one.send(bytes(70_000), one.local)
+    assert caught.value.errno == errno.EMSGSIZE
+    one.close()

@@ -1,0 +1,67 @@
+"""Calls from sipp: another SIP stack, and many of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import trio
+
+from mediasrv.bench import sipp
+from mediasrv.bench.callers import calling
+from mediasrv.bench.server_process import serving
+from tools.sipp_load import Left, settle
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "sip_config" / "sipp"
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.skipif(
+        shutil.which("sipp") is None, reason="sipp is not installed: apt-get install sip-tester"
+    ),
+]
+
+
+@pytest.mark.parametrize("name", ["basic_call", "cancel", "options", "late_offer", "hold"])
+async def test_a_scenario_of_sip_config_goes_as_it_says(name: str, tmp_path: Path) -> None:
+    async with serving(tmp_path, ["--agent", "tone"]) as server:
+        scenario = ("-sf", str(SCENARIOS / f"{name}.xml"))
+        outcome = await sipp.call(server.sip, scenario=scenario, calls=10, per_second=20, talk_ms=150)
+        assert (outcome.successful, outcome.failed, outcome.status) == (10, 0, 0), outcome.errors
+
+
+async def test_calls_at_fifty_a_second_all_succeed_and_leave_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path, ["--agent", "tone"]) as server:
+        await sipp.call(server.sip, calls=2)
+        before = Left.of(server.pid)
+        outcome = await sipp.call(server.sip, calls=50, per_second=50, talk_ms=100)
+        after = await settle(server.pid, before)
+    assert (outcome.successful, outcome.failed) == (50, 0), outcome.errors
+    assert after.descriptors <= before.descriptors
+    assert after.threads <= before.threads
+    ended = [lines[-1]["event"] for lines in server.records("timeline").values()]
+    assert ended == ["call_ended"] * 52
+
+
+async def test_a_server_out_of_ports_says_so_and_takes_calls_again_afterwards(tmp_path: Path) -> None:
+    """Two ports for RTP: the third call is refused with 503, and the first two do not notice."""
+    first = sipp.free_media_port()
+    async with serving(tmp_path, ["--agent", "tone", "--rtp-ports", f"{first}-{first + 3}"]) as server:
+        async with calling(server.sip, capacity=2) as callers:
+            for number in ("one", "two"):
+                await callers.call(number)
+            refused = await sipp.call(server.sip)
+            assert (refused.successful, refused.failed) == (0, 1)
+            assert "503" in refused.errors
+        taken = await sipp.call(server.sip)
+        assert (taken.successful, taken.failed) == (1, 0)
+
+
+async def test_ends_at_once_when_no_call_is_up(tmp_path: Path) -> None:
+    async with serving(tmp_path, ["--agent", "tone"]) as server:
+        await sipp.call(server.sip)
+        began = trio.current_time()
+    assert trio.current_time() - began < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)

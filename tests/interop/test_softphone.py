@@ -1,0 +1,77 @@
+"""Calls from PJSIP's softphone: what the agents say is heard, and what is said comes back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from mediasrv.bench.server_process import ServerProcess, serving
+from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
+
+pytest.importorskip("pjsua2", reason="the softphone needs the `test` extra")
+pytestmark = pytest.mark.interop
+ROOT = Path(__file__).resolve().parents[2]
+SPOKEN_DBFS = -40.0
+
+
+async def softphone(server: ServerProcess, *arguments: str) -> dict[str, Any]:
+    """One call; what tools/softphone.py says of it."""
+    host, port = server.sip
+    command = [sys.executable, "-m", "tools.softphone", f"sip:anyone@{host}:{port}", "--json", *arguments]
+    with trio.fail_after(60):
+        ended = await trio.run_process(
+            command, cwd=ROOT, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
+        )
+    outcome: dict[str, Any] = json.loads(ended.stdout)
+    assert ended.returncode == 0, outcome
+    return outcome
+
+
+async def test_the_tone_agents_tone_arrives(tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    async with serving(tmp_path, ["--agent", "tone"]) as server:
+        outcome = await softphone(server, "--record", str(heard), "--seconds", "2")
+    samples, rate_hz = read_wav(heard)
+    assert seconds_of_tone(samples, 440, rate_hz) >= 1.4
+    assert outcome["answered"]
+    assert outcome["packets_lost"] == 0
+    assert outcome["hung_up_by"] == "us"
+
+
+async def test_the_echo_agent_gives_back_what_is_said_and_nothing_else(tmp_path: Path) -> None:
+    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
+    write_wav(said, tone(700, 1.5))
+    async with serving(tmp_path, ["--agent", "echo"]) as server:
+        await softphone(server, "--play", str(said), "--record", str(heard), "--seconds", "3")
+    samples, rate_hz = read_wav(heard)
+    assert 1.0 <= seconds_of_tone(samples, 700, rate_hz) <= 1.6
+    assert seconds_of_tone(samples, 440, rate_hz) == 0
+    assert loudness_dbfs(samples[-rate_hz // 2 :]) < SPOKEN_DBFS
+
+
+async def test_a_call_on_hold_is_silent_and_resumes(tmp_path: Path) -> None:
+    """PJSIP records only while the call is not on hold: the recording is shorter, and sounds to its end."""
+    heard = tmp_path / "heard.wav"
+    async with serving(tmp_path, ["--agent", "tone"]) as server:
+        outcome = await softphone(
+            server, "--record", str(heard), "--seconds", "4", "--hold-after", "1", "--hold-for", "2"
+        )
+    samples, rate_hz = read_wav(heard)
+    assert outcome["notes"] == []
+    assert 1.6 < len(samples) / rate_hz < 2.6
+    assert loudness_dbfs(samples[-rate_hz // 4 :]) > SPOKEN_DBFS
+
+
+async def test_the_scripted_agent_speaks_and_keys_reach_it(tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    async with serving(tmp_path, ["--agent", "scripted"]) as server:
+        outcome = await softphone(server, "--record", str(heard), "--seconds", "3", "--dtmf", "5")
+    samples, rate_hz = read_wav(heard)
+    assert sum(loudness_dbfs(block) > SPOKEN_DBFS for block in blocks(samples, rate_hz)) >= 5
+    assert outcome["notes"] == []
