@@ -11,7 +11,7 @@ import click
 from mediasrv.cli.output import print_json, print_table
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
-_LISTED = ("id", "began", "caller", "called", "agent", "ending", "duration_ms", "turns", "interruptions")
+_LISTED = ("id", "began", "caller", "called", "seconds", "ending")
 
 data_dir_option = click.option(
     "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
@@ -34,7 +34,7 @@ def list_(data_dir: Path, last: int, as_json: bool) -> None:
     if as_json:
         print_json(records)
         return
-    print_table(_LISTED, [[record.get(name, "") for name in _LISTED] for record in records])
+    print_table(_LISTED, [_row(record) for record in records])
 
 
 @calls.command()
@@ -59,6 +59,11 @@ def show(call_id: str, data_dir: Path, as_json: bool) -> None:
         return
     rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
     print_table(("ms", "event", ""), rows)
+
+
+def _row(record: dict[str, Any]) -> list[str]:
+    told = {**record, "began": _began(record)[:19], "seconds": f"{record.get('duration_ms', 0) / 1000:.1f}"}
+    return [str(told.get(name, "")) for name in _LISTED]
 
 
 def _began(record: dict[str, Any]) -> str:
