@@ -17,12 +17,11 @@ import tempfile
 import time
 import tomllib
 import wave
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 import click
 import pjsua2 as pj
@@ -255,17 +254,15 @@ def talk(phone: Softphone, call: PhoneCall, plan: Plan) -> None:
             call.outcome.notes.append(error.reason)
 
 
-@contextmanager
-def stdout_for_the_outcome_alone() -> Iterator[None]:
-    """PJSIP writes its log to stdout, some of it before it can be told not to: it goes to stderr."""
+def stdout_for_the_outcome_alone() -> TextIO:
+    """What stdout was. From here on PJSIP's log, written there before it can be told not to, goes to stderr.
+
+    For good: C's stdio keeps some of it until the process ends.
+    """
     sys.stdout.flush()
-    stdout = os.dup(1)
+    outcome = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(stdout, 1)
-        os.close(stdout)
+    return outcome
 
 
 def take_plan(context: click.Context, _: click.Parameter, file: Path | None) -> None:
@@ -331,8 +328,9 @@ def main(
     uri: str, say: str, play: Path | None, play_after: float, record: Path | None, dtmf: str, dtmf_after: float,
     hold_after: float | None, hold_for: float, seconds: float, answer_within: float, log_level: int, as_json: bool,
 ) -> None:  # fmt: skip
+    stdout = stdout_for_the_outcome_alone()
     try:
-        with stdout_for_the_outcome_alone(), tempfile.TemporaryDirectory() as directory:
+        with tempfile.TemporaryDirectory() as directory:
             if say:
                 play = say_into(Path(directory) / "said.wav", say)
             plan = Plan(
@@ -341,7 +339,7 @@ def main(
             outcome = carry_out(plan, uri, log_level=log_level)
     except pj.Error as error:
         raise click.ClickException(error.info()) from error
-    click.echo(json.dumps(asdict(outcome)) if as_json else show(outcome))
+    click.echo(json.dumps(asdict(outcome)) if as_json else show(outcome), file=stdout)
     sys.exit(0 if outcome.answered else 1)
 
 
