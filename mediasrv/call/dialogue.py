@@ -241,7 +241,7 @@ class Dialogue:
     # ---- events ------------------------------------------------------------------------------------------------
 
     async def _turn_over(self, turn: Turn) -> None:
-        failed = turn.record.ending == TurnEnding.ERROR.value
+        failed = turn.record.ending == TurnEnding.ERROR.value and not turn.is_heard()
         self._failed_turns = self._failed_turns + 1 if failed else 0
         await self._send.send(TurnOver(turn.number))
         if self._failed_turns >= self._call.settings.failures.failed_turns:

@@ -30,7 +30,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PassageDone:
-    """All sound of the passage before was handed over."""
+    """No more sound of the passage before will come; `whole`: that was all of it."""
+
+    whole: bool
 
 
 Sound = Passage | SpeechChunk | PassageDone
@@ -57,8 +59,8 @@ class Mouth:
                     self._passages.append(sound)
                 case SpeechChunk():
                     await self._play(sound, arming)
-                case PassageDone():
-                    self.truth.close()
+                case PassageDone(whole):
+                    self.truth.close(whole=whole)
         if self.truth.samples:
             await self.stream.finish(self.generation)
             await self._wait_finished()
