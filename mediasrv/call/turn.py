@@ -76,6 +76,9 @@ class Turn:
     _answered: bool = True  # what it says is what it had to say, and no apology
     _began_ns: int = 0
     _cancelled_ns: int = 0
+    _silencing: bool = False
+    _silent: trio.Event = field(default_factory=trio.Event)
+    _heard: int = 0  # samples, when it was silenced
 
     def __post_init__(self) -> None:
         self.truth = PlayoutTruth(self.tools.call.stream.rate_hz)
@@ -90,10 +93,15 @@ class Turn:
         return undisturbed and self._spoken and self._answered and not self.truth.cut_short
 
     def cancel(self, why: TurnEnding) -> None:
-        """Ends the turn; what is left of it is gone before this is a few milliseconds old."""
+        """Ends the turn; what is left of it is gone before this is a few milliseconds old.
+
+        The voice does not wait for that: a task that is slow to go keeps nothing sounding.
+        """
         if self._why is None:
             self._why, self._cancelled_ns = why, self._now_ns()
             self.scope.cancel()
+            if self.generation is not None and not self._spoken:
+                self.tools.call.start_soon(self._silence)
 
     async def run(self) -> None:
         call = self.tools.call
@@ -102,8 +110,7 @@ class Turn:
         opened = False
         try:
             with self.scope:
-                if self.after is not None:
-                    await self.after.settled.wait()
+                await self._wait_for_the_one_before()
                 self.tools.history.open(self.number, self.record.asked)
                 opened = True
                 await self._perform()
@@ -222,13 +229,32 @@ class Turn:
         if self._cancelled_ns:
             self.record.cancel_ms = self._ms(self._cancelled_ns)
             call.timeline.note("tasks_gone", turn=self.number, cancel_ms=self.record.cancel_ms)
-        heard = self.truth.samples
         try:
+            with trio.CancelScope(shield=True):
+                await self._wait_for_the_one_before()
             if not self._spoken:
-                heard = await self._flush()
+                await self._silence()
         finally:
-            self._write_down(why, heard, opened)
+            self._write_down(why, self.truth.samples if self._spoken else self._heard, opened)
             self.settled.set()
+
+    async def _wait_for_the_one_before(self) -> None:
+        """Turns begin, and are written down, in order; and none is kept by the one after it."""
+        if self.after is not None:
+            await self.after.settled.wait()
+            self.after = None
+
+    async def _silence(self) -> None:
+        """Once, by whoever comes first; afterwards it is known how much was heard."""
+        if self._silencing:
+            with trio.CancelScope(shield=True):
+                await self._silent.wait()
+            return
+        self._silencing = True
+        try:
+            self._heard = await self._flush()
+        finally:
+            self._silent.set()
 
     async def _flush(self) -> int:
         """Drops what has not sounded; returns the samples that the caller has heard."""

@@ -348,3 +348,20 @@ async def test_coughs_do_not_make_a_recogniser_dead(autojump_clock: object) -> N
     call = await converse('[ears]\notherwise = ""\n', coughs, hang_up_at=40)
     assert call.noted("stt_failed") == []
     assert call.record.ending == "caller_hung_up"
+
+
+async def test_a_recogniser_lost_while_the_agent_speaks_is_told_of_before_the_call_ends(
+    autojump_clock: object,
+) -> None:
+    faults = "".join(fault("stt", "error", request=k) for k in range(1, 5))
+    call = await converse(f'greeting = "{LONG}"\n' + faults, [], hang_up_at=60)
+    assert call.record.ending == "fault"
+    assert call.turns[-1]["heard"] == Failures().farewell
+
+
+async def test_an_interruption_does_not_bring_a_dead_recogniser_back(autojump_clock: object) -> None:
+    faults = "".join(fault("stt", "error", request=k) for k in range(1, 5))
+    call = await converse(f'greeting = "{LONG}"\n' + faults, [(3.0, 5.0)], hang_up_at=60)
+    assert call.record.ending == "fault"
+    assert call.turns[-1]["heard"] == Failures().farewell
+    assert call.record.duration_ms < 20_000
