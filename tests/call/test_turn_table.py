@@ -360,5 +360,5 @@ def test_a_call_that_is_given_up_says_so_after_the_turn_or_its_interruption(
     said, actions = step(asked, event, NOW)
     assert [action.kind for action in actions if isinstance(action, StartTurn)] == ["goodbye"]
     assert (said.phase, said.leaving, said.owes_goodbye) == (T, Ending.FAULT, False)
-    ended, actions = step(said, TurnOver(said.turn), NOW)
+    _, actions = step(said, TurnOver(said.turn), NOW)
     assert actions == (EndCall(Ending.FAULT),)
