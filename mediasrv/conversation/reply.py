@@ -60,9 +60,9 @@ async def write_reply(
                         used(delta)
         if not calls:
             return
-        history.called(turn, written, calls)
+        known = history.called(turn, written, calls)
         yield "\n"  # what was written before the tools is a piece of its own
-        for call in calls:
+        for call in known:
             result = await invoke(call)
             history.resolve(call.id, result.text)
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
