@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from mediasrv.providers.protocols import (
 # What one request may make: far more than a reply that is spoken can hold, and little enough to keep.
 MOST_CHARACTERS = 20_000
 MOST_CALLS = 16
+
+NOT_STARTED = '{"status": "not started: the caller interrupted"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +57,24 @@ async def write_reply(
                         _check_bound(llm.name, "characters", len(written), MOST_CHARACTERS)
                         yield text
                     case ToolRequest(call):
+                        if not isinstance(call.arguments, Mapping):
+                            raise ProviderError(llm.name, "arguments that are no object", retryable=False)
                         calls.append(call)
                         _check_bound(llm.name, "tool calls", len(calls), MOST_CALLS)
                     case Usage():
                         used(delta)
         if not calls:
             return
-        known = history.called(turn, written, calls)
-        yield "\n"  # what was written before the tools is a piece of its own
-        for call in known:
-            result = await invoke(call)
-            history.resolve(call.id, result.text)
+        waiting = deque(history.called(turn, written, calls))
+        try:
+            yield "\n"  # what was written before the tools is a piece of its own
+            while waiting:
+                call = waiting.popleft()
+                result = await invoke(call)
+                history.resolve(call.id, result.text)
+        finally:
+            for call in waiting:
+                history.resolve(call.id, NOT_STARTED)
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
 
 
