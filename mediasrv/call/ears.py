@@ -30,6 +30,7 @@ class Ears:
     on_lost: Callable[[], Awaitable[None]]
     _speech_since: float | None = None  # heard, and no transcript since
     _speech_ms: float = 0.0  # so much of it
+    _pushing_since: float | None = None
     _transcripts: int = 0
 
     async def run(self) -> None:
@@ -50,6 +51,7 @@ class Ears:
 
     async def _listen(self) -> None:
         self._forget()
+        self._pushing_since = None
         name, limit_s = self.stt.name, self.call.settings.failures.stt_answer_s
         with trio.move_on_after(limit_s) as bound, provider_errors(name):
             async with self.stt.open(self.call.settings.language) as stream:
@@ -72,30 +74,35 @@ class Ears:
                 await self.on_transcript(transcript)
 
     async def _push(self, stream: SttStream) -> None:
-        limit_s, spoken_at = self.call.settings.failures.stt_answer_s, self.call.now()
-        while True:
-            now = self.call.now()
-            chunk = await self.call.stream.read(PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS)
-            if chunk.speech:
-                spoken_at = now
-                self._speech_since = now if self._speech_since is None else self._speech_since
-                self._speech_ms += sum(s.samples for s in chunk.spans if s.speech) * 1000 / EARS_RATE_HZ
-            with trio.move_on_after(limit_s) as bound, provider_errors(self.stt.name):
+        """The loop that runs 50 times a second while somebody talks: `_watch` keeps its time."""
+        spoken_at = self.call.now()
+        with provider_errors(self.stt.name):
+            while True:
+                now = self.call.now()
+                chunk = await self.call.stream.read(PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS)
+                if chunk.speech:
+                    spoken_at = now
+                    self._speech_since = now if self._speech_since is None else self._speech_since
+                    self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
+                self._pushing_since = self.call.now()
                 await stream.push(chunk)
-            if bound.cancelled_caught:
-                raise ProviderError(self.stt.name, f"takes no sound for {limit_s:g} s", retryable=True)
+                self._pushing_since = None
 
     async def _watch(self) -> None:
-        """A recogniser that hears speech and says nothing for too long is as good as dead; a cough has no words."""
+        """A recogniser that takes no sound, or hears speech and says nothing, for too long is as good as dead."""
         limits = self.call.settings.failures
         while True:
-            await trio.sleep(limits.transcript_s / 4)
-            if self._speech_since is None or self.call.now() - self._speech_since <= limits.transcript_s:
+            await trio.sleep(min(limits.transcript_s, limits.stt_answer_s) / 4)
+            now = self.call.now()
+            if self._pushing_since is not None and now - self._pushing_since > limits.stt_answer_s:
+                problem = f"takes no sound for {limits.stt_answer_s:g} s"
+                raise ProviderError(self.stt.name, problem, retryable=True)
+            if self._speech_since is None or now - self._speech_since <= limits.transcript_s:
                 continue
             if self._speech_ms >= limits.wordless_ms:
                 problem = f"speech, and no words for {limits.transcript_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
-            self._forget()
+            self._forget()  # a cough has no words
 
     def _forget(self) -> None:
         self._speech_since, self._speech_ms = None, 0.0
