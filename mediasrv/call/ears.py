@@ -79,7 +79,9 @@ class Ears:
         with provider_errors(self.stt.name):
             while True:
                 now = self.call.now()
-                chunk = await self.call.stream.read(PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS)
+                chunk = await self.call.stream.read(
+                    PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS
+                )
                 if chunk.speech:
                     spoken_at = now
                     self._speech_since = now if self._speech_since is None else self._speech_since

@@ -365,3 +365,21 @@ async def test_an_interruption_does_not_bring_a_dead_recogniser_back(autojump_cl
     assert call.record.ending == "fault"
     assert call.turns[-1]["heard"] == Failures().farewell
     assert call.record.duration_ms < 20_000
+
+
+class WordsApart(BabblingVoice):
+    """Tells where its words lie before it makes a sound."""
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        await trio.lowlevel.checkpoint()
+        words = tuple(WordTime(word, 200.0 * k, 200.0 * k + 200) for k, word in enumerate(text.split()))
+        yield SpeechChunk(b"", 8_000, words)
+        yield SpeechChunk(bytes(3_200 * len(words)), 8_000)
+
+
+async def test_word_times_that_come_without_sound_are_kept(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedTts", lambda script, voice: WordsApart(SpeechChunk(b"", 8_000)))
+    call = await converse('greeting = "Good day to you."\n', [], hang_up_at=6)
+    assert [entry["word"] for entry in call.noted("word")] == ["Good", "day", "to", "you."]
