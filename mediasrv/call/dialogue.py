@@ -118,7 +118,7 @@ class Dialogue:
         self._state = turn_taking.begin(call.settings, call.now())
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
-        self._host = ToolHost(call, tools(self._asked_to_end.set), self.history)
+        self._host = ToolHost(call, tools(self._ask_to_end), self.history)
         limits = call.settings.interruptibility
         arming = Arming("duck" if limits.duck else "hold", limits.lease_ms)
         if not limits.enabled:
@@ -241,7 +241,7 @@ class Dialogue:
     # ---- events ------------------------------------------------------------------------------------------------
 
     async def _turn_over(self, turn: Turn) -> None:
-        failed = turn.record.ending == TurnEnding.ERROR.value
+        failed = turn.record.ending == TurnEnding.ERROR.value and not turn.is_heard()
         self._failed_turns = self._failed_turns + 1 if failed else 0
         await self._send.send(TurnOver(turn.number))
         if self._failed_turns >= self._call.settings.failures.failed_turns:
@@ -257,9 +257,15 @@ class Dialogue:
     async def _deaf(self) -> None:
         await self._send.send(EndAsked(Ending.FAULT, goodbye=True))
 
+    def _ask_to_end(self) -> None:
+        self._asked_to_end.set()
+
     async def _watch_wish_to_end(self) -> None:
-        await self._asked_to_end.wait()
-        await self._send.send(EndAsked(Ending.AGENT_HUNG_UP))
+        """A wish that an interruption took back may be uttered again."""
+        while True:
+            await self._asked_to_end.wait()
+            self._asked_to_end = trio.Event()
+            await self._send.send(EndAsked(Ending.AGENT_HUNG_UP))
 
     async def _watch_stream(self) -> None:
         while True:

@@ -7,12 +7,13 @@ that it sounds, the others which words went by.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
-from mediasrv.conversation.playout_truth import PlayoutTruth
+from mediasrv.conversation.playout_truth import PlacedWord, PlayoutTruth
 from mediasrv.media import Arming, Generation, MarkReached, StreamFace
 from mediasrv.providers.protocols import SpeechChunk
 
@@ -30,7 +31,9 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class PassageDone:
-    """All sound of the passage before was handed over."""
+    """No more sound of the passage before will come; `whole`: that was all of it."""
+
+    whole: bool
 
 
 Sound = Passage | SpeechChunk | PassageDone
@@ -44,6 +47,7 @@ class Mouth:
     truth: PlayoutTruth
     finished: trio.Event = field(default_factory=trio.Event)
     _passages: list[Passage] = field(default_factory=list)
+    _unmarked: deque[PlacedWord] = field(default_factory=deque)  # their sound has not come yet
 
     async def speak(self, sounds: trio.MemoryReceiveChannel[Sound]) -> None:
         """Plays everything that comes, and returns when the last sample of it was sent."""
@@ -57,8 +61,9 @@ class Mouth:
                     self._passages.append(sound)
                 case SpeechChunk():
                     await self._play(sound, arming)
-                case PassageDone():
-                    self.truth.close()
+                case PassageDone(whole):
+                    self._unmarked.clear()
+                    self.truth.close(whole=whole)
         if self.truth.samples:
             await self.stream.finish(self.generation)
             await self._wait_finished()
@@ -71,12 +76,12 @@ class Mouth:
         return self._passages[int(number)]
 
     async def _play(self, chunk: SpeechChunk, arming: Arming) -> None:
-        placed = self.truth.place(chunk.words)
+        self._unmarked.extend(self.truth.place(chunk.words))
         step = samples_in(PIECE_MS, chunk.rate_hz) * BYTES_PER_SAMPLE
         for at in range(0, len(chunk.pcm), step):
             soon = self.truth.samples + samples_in(PIECE_MS, self.stream.rate_hz)
-            while placed and placed[0].start < soon:
-                word = placed.pop(0)
+            while self._unmarked and self._unmarked[0].start < soon:
+                word = self._unmarked.popleft()
                 self.stream.mark(self.generation, word.start, f"word:{word.text}")
             until = await self.stream.play(chunk.pcm[at : at + step], chunk.rate_hz, self.generation, arming)
             self.truth.sound(until)

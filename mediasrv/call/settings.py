@@ -51,6 +51,8 @@ class Failures:
     first_sound_s: float = 3.0
     next_sound_s: float = 3.0
     transcript_s: float = 4.0  # speech was heard, and no transcript came
+    wordless_ms: int = 1_000  # so much of it: less was a cough, and says nothing of the recogniser
+    stt_answer_s: float = 3.0  # to be opened, to take a piece of sound, to be closed
     stt_attempts: int = 3  # in a row, before the call is given up
     stt_retry_s: float = 0.25  # doubled each time
     failed_turns: int = 2  # in a row, before the call is given up

@@ -70,7 +70,9 @@ class ToolHost:
     def unheard(self, turn: int) -> None:
         """The caller has not: what waited for that is not done."""
         for job, _ in self._unheard.pop(turn, []):
-            self._note(job, "withdrawn", status("not done: the caller interrupted before hearing of it"))
+            self._note(
+                job, "withdrawn", status("not done: the caller has not heard the reply that went with it")
+            )
 
     async def _run_in_turn(self, job: _Job) -> ToolResult:
         finished = False

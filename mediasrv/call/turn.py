@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 
 import trio
 
@@ -23,7 +24,8 @@ from mediasrv.call.tool_host import ToolHost
 from mediasrv.clock import NS_PER_MS
 from mediasrv.conversation.history import History
 from mediasrv.conversation.playout_truth import PlayoutTruth
-from mediasrv.conversation.reply import ModelLimits, in_time, write_reply
+from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
+from mediasrv.conversation.reply import ModelLimits, write_reply
 from mediasrv.conversation.sentences import SentenceAssembler
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.errors import MediasrvError
@@ -33,6 +35,14 @@ from mediasrv.providers.registry import Providers
 
 SENTENCES_AHEAD = 1  # more makes the model wait
 SOUNDS_AHEAD = 8  # more makes the voice wait
+
+
+class Sounded(Enum):
+    """How much of a line a voice has made."""
+
+    NOTHING = 0
+    BEGINNING = 1
+    ALL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +73,12 @@ class Turn:
     mouth: Mouth | None = None
     _why: TurnEnding | None = None
     _spoken: bool = False  # to the last sample
+    _answered: bool = True  # what it says is what it had to say, and no apology
     _began_ns: int = 0
     _cancelled_ns: int = 0
+    _silencing: bool = False
+    _silent: trio.Event = field(default_factory=trio.Event)
+    _heard: int = 0  # samples, when it was silenced
 
     def __post_init__(self) -> None:
         self.truth = PlayoutTruth(self.tools.call.stream.rate_hz)
@@ -73,11 +87,21 @@ class Turn:
     def number(self) -> int:
         return self.record.number
 
+    def is_heard(self) -> bool:
+        """Whether the caller has heard all that the turn had to say, in whichever voice."""
+        undisturbed = self._why in (TurnEnding.COMPLETED, TurnEnding.ERROR)
+        return undisturbed and self._spoken and self._answered and not self.truth.cut_short
+
     def cancel(self, why: TurnEnding) -> None:
-        """Ends the turn; what is left of it is gone before this is a few milliseconds old."""
+        """Ends the turn; what is left of it is gone before this is a few milliseconds old.
+
+        The voice does not wait for that: a task that is slow to go keeps nothing sounding.
+        """
         if self._why is None:
             self._why, self._cancelled_ns = why, self._now_ns()
             self.scope.cancel()
+            if self.generation is not None and not self._spoken:
+                self.tools.call.start_soon(self._silence)
 
     async def run(self) -> None:
         call = self.tools.call
@@ -86,8 +110,7 @@ class Turn:
         opened = False
         try:
             with self.scope:
-                if self.after is not None:
-                    await self.after.settled.wait()
+                await self._wait_for_the_one_before()
                 self.tools.history.open(self.number, self.record.asked)
                 opened = True
                 await self._perform()
@@ -123,6 +146,7 @@ class Turn:
                 await self._write_reply(out)
             except ProviderError as error:
                 self._failed(str(error))
+                self._answered = False
                 await out.send(Passage(self.tools.call.settings.failures.apology))
 
     async def _write_reply(self, out: trio.MemorySendChannel[Passage]) -> None:
@@ -157,40 +181,45 @@ class Turn:
         with lines, out:
             async for line in lines:
                 await out.send(line)
-                if not await self._say(line, self.tools.providers.tts, out):
-                    await self._say_spare(line, out)
-                await out.send(PassageDone())
+                sounded = await self._say(line, self.tools.providers.tts, out)
+                if sounded is Sounded.NOTHING:
+                    sounded = await self._say_spare(line, out)
+                await out.send(PassageDone(whole=sounded is Sounded.ALL))
 
-    async def _say(self, line: Passage, tts: TextToSpeech, out: trio.MemorySendChannel[Sound]) -> bool:
-        """Speaks the line; False when the voice failed before it made a sound."""
-        sounded, failures = False, self.tools.call.settings.failures
+    async def _say(self, line: Passage, tts: TextToSpeech, out: trio.MemorySendChannel[Sound]) -> Sounded:
+        """Speaks the line, as far as the voice gets."""
+        sound_ms, failures = 0.0, self.tools.call.settings.failures
         sound = in_time(
             tts.stream(line.text, self.tools.voice), failures.first_sound_s, failures.next_sound_s, tts.name
         )
         try:
             async with aclosing(sound) as chunks:
                 async for chunk in chunks:
-                    sounded = await self._hand_over(chunk, out) or sounded
+                    check_words(chunk.words, tts.name)
+                    sound_ms = check_sound(chunk, sound_ms, tts.name)
+                    await self._hand_over(chunk, out)
+            if not sound_ms and any(character.isalnum() for character in line.text):
+                raise ProviderError(tts.name, "words, and no sound", retryable=False)
         except ProviderError as error:
             self._failed(str(error))
-            return sounded
-        return True
+            return Sounded.BEGINNING if sound_ms else Sounded.NOTHING
+        return Sounded.ALL
 
-    async def _say_spare(self, line: Passage, out: trio.MemorySendChannel[Sound]) -> None:
+    async def _say_spare(self, line: Passage, out: trio.MemorySendChannel[Sound]) -> Sounded:
         spare = self.tools.providers.spare_voice
-        if spare is None or not await self._say(line, spare, out):
+        sounded = Sounded.NOTHING if spare is None else await self._say(line, spare, out)
+        if sounded is Sounded.NOTHING:
             raise ProviderError("voice", "no voice is left to speak with", retryable=False)
+        return sounded
 
-    async def _hand_over(self, chunk: SpeechChunk, out: trio.MemorySendChannel[Sound]) -> bool:
+    async def _hand_over(self, chunk: SpeechChunk, out: trio.MemorySendChannel[Sound]) -> None:
         if chunk.usage is not None:
             self._used(chunk.usage)
-        if not chunk.pcm:
-            return False
-        if self.record.first_sound_ms is None:
+        if chunk.pcm and self.record.first_sound_ms is None:
             self.record.first_sound_ms = self._ms()
             self.tools.call.timeline.note("first_sound", turn=self.number)
-        await out.send(chunk)
-        return True
+        if chunk.pcm or chunk.words:  # some voices tell where the words lie apart from the sound
+            await out.send(chunk)
 
     # ---- the end -----------------------------------------------------------------------------------------------
 
@@ -200,13 +229,32 @@ class Turn:
         if self._cancelled_ns:
             self.record.cancel_ms = self._ms(self._cancelled_ns)
             call.timeline.note("tasks_gone", turn=self.number, cancel_ms=self.record.cancel_ms)
-        heard = self.truth.samples
         try:
+            with trio.CancelScope(shield=True):
+                await self._wait_for_the_one_before()
             if not self._spoken:
-                heard = await self._flush()
+                await self._silence()
         finally:
-            self._write_down(why, heard, opened)
+            self._write_down(why, self.truth.samples if self._spoken else self._heard, opened)
             self.settled.set()
+
+    async def _wait_for_the_one_before(self) -> None:
+        """Turns begin, and are written down, in order; and none is kept by the one after it."""
+        if self.after is not None:
+            await self.after.settled.wait()
+            self.after = None
+
+    async def _silence(self) -> None:
+        """Once, by whoever comes first; afterwards it is known how much was heard."""
+        if self._silencing:
+            with trio.CancelScope(shield=True):
+                await self._silent.wait()
+            return
+        self._silencing = True
+        try:
+            self._heard = await self._flush()
+        finally:
+            self._silent.set()
 
     async def _flush(self) -> int:
         """Drops what has not sounded; returns the samples that the caller has heard."""
@@ -232,8 +280,8 @@ class Turn:
     def _write_down(self, why: TurnEnding, heard: int, opened: bool) -> None:
         record, history, call = self.record, self.tools.history, self.tools.call
         record.ending, record.said = why.value, self.truth.said()
-        record.heard = record.said if self._spoken else self.truth.heard(heard)
-        record.interrupted = record.heard != record.said
+        record.heard = self.truth.heard(heard)
+        record.interrupted = self.truth.cut_short or (not self._spoken and record.heard != record.said)
         record.unheard_characters = max(0, len(record.said) - len(record.heard))
         record.ended_ms = self._ms()
         if self._spoken:
@@ -242,7 +290,7 @@ class Turn:
             why is TurnEnding.REPLACED and history.drop(self.number) if not record.heard else False
         ):
             history.settle(self.number, record.heard, interrupted=record.interrupted)
-        (self.tools.host.heard if why is TurnEnding.COMPLETED else self.tools.host.unheard)(self.number)
+        (self.tools.host.heard if self.is_heard() else self.tools.host.unheard)(self.number)
         call.timeline.note("turn_ended", turn=self.number, ending=record.ending, heard=record.heard)
         call.timeline.record("turn", record.as_json())
 

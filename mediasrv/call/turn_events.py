@@ -47,6 +47,7 @@ class TurnState:
     held_since: float = 0.0
     under: Phase = Phase.SPEAKING  # what a release goes back to
     explained: bool = False  # so far these were only backchannels
+    murmured: str = ""  # and this is what they were
 
     # the caller
     speech_since: float | None = None  # unbroken, and still going on
@@ -61,6 +62,7 @@ class TurnState:
     # the end
     leaving: Ending | None = None
     leave_by: float = 0.0
+    owes_goodbye: bool = False  # the turn that runs is not the goodbye: that is still to be said
 
 
 # ---- events ----------------------------------------------------------------------------------------------------

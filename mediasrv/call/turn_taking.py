@@ -43,10 +43,12 @@ from mediasrv.call.turn_events import (
     TurnTakingError,
     Words,
 )
-from mediasrv.conversation.words import Completeness, Weight, completeness, weigh
+from mediasrv.conversation.words import Completeness, Weight, completeness, tokens, weigh
 from mediasrv.legs import Ending
 
 Step = tuple[TurnState, tuple[Action, ...]]
+
+FINAL = (Ending.MAX_LENGTH, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
 def begin(settings: CallSettings, now: float) -> TurnState:
@@ -121,13 +123,13 @@ def _speak(state: TurnState, kind: TurnKind, now: float, text: str = "", **chang
     turn = state.turn + 1
     state = replace(
         state, phase=Phase.THINKING, turn=turn, kind=kind, asked=text, sounding_since=None, interruptible=True,
-        text="", partial="", keys=False, explained=False, idle_since=now,
+        text="", partial="", keys=False, explained=False, murmured="", idle_since=now,
     )  # fmt: skip
     return replace(state, **changes), (StartTurn(turn, kind, text),)  # type: ignore[arg-type]
 
 
 def _listen(state: TurnState, now: float) -> TurnState:
-    return replace(state, phase=Phase.LISTENING, hold=None, explained=False, idle_since=now)
+    return replace(state, phase=Phase.LISTENING, hold=None, explained=False, murmured="", idle_since=now)
 
 
 def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evidence:
@@ -137,7 +139,10 @@ def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evide
     else:  # what is over belongs to the evidence only where it is what the voice was held for
         speech = max(0.0, state.speech_ended - state.held_since) if held else 0.0
     return Evidence(
-        rule, words or state.partial or state.text, round(speech * 1000, 1), round(held * 1000, 1)
+        rule,
+        words or state.partial or state.murmured or state.text,
+        round(speech * 1000, 1),
+        round(held * 1000, 1),
     )
 
 
@@ -149,14 +154,18 @@ def _confirm(state: TurnState, evidence: Evidence, now: float) -> Step:
         sounded_ms = (until - state.sounding_since) * 1000
     merges = sounded_ms < state.settings.patience.merge_ms and state.kind == "reply"
     why = TurnEnding.REPLACED if merges else TurnEnding.USER_BARGE_IN
-    text = " ".join(part for part in (state.asked if merges else "", state.text) if part)
-    leaving = state.leaving if state.leaving is Ending.MAX_LENGTH else None
+    text = _joined(state.asked if merges else "", state.text)
+    leaving = state.leaving if state.leaving in FINAL else None
     heard = replace(_listen(state, now), text=text, words_at=now, prompts=0, leaving=leaving)
-    return heard, (CancelTurn(state.turn, why, evidence),)
+    cancel = CancelTurn(state.turn, why, evidence)
+    if not heard.owes_goodbye:
+        return heard, (cancel,)
+    spoken, actions = _say_goodbye(heard, now)
+    return spoken, (cancel, *actions)
 
 
 def _reject(state: TurnState, evidence: Evidence, now: float) -> Step:
-    back = replace(state, phase=state.under, hold=None, explained=False, text="", partial="")
+    back = replace(state, phase=state.under, hold=None, explained=False, murmured="", partial="")
     return back, (Reject(state.hold, evidence),)
 
 
@@ -172,7 +181,11 @@ def _gather(state: TurnState, words: Words, now: float) -> TurnState:
     )
     if not words.final:
         return replace(state, partial=said)
-    return replace(state, text=f"{state.text} {said}".strip(), partial="", keys=False)
+    return replace(state, text=_joined(state.text, said), partial="", keys=False)
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
 
 
 def _weigh(state: TurnState, text: str) -> Weight:
@@ -181,9 +194,11 @@ def _weigh(state: TurnState, text: str) -> Weight:
 
 
 def _hold(state: TurnState, began: SpeechBegan, now: float) -> Step:
+    # the engine held when it heard the speech, however late we are told
+    since = now if began.hold is None else min(now, began.at)
     held = replace(
-        state, phase=Phase.HELD, under=state.phase, hold=began.hold, held_since=now, explained=False,
-        speech_since=began.at, text="", partial="",
+        state, phase=Phase.HELD, under=state.phase, hold=began.hold, held_since=since, explained=False,
+        murmured="", speech_since=began.at, partial="",
     )  # fmt: skip
     if began.hold is not None:
         return held, ()
@@ -192,6 +207,12 @@ def _hold(state: TurnState, began: SpeechBegan, now: float) -> Step:
 
 def _leave(state: TurnState, why: Ending, now: float) -> TurnState:
     return replace(state, leaving=why, leave_by=now + state.settings.farewell_s)
+
+
+def _say_goodbye(state: TurnState, now: float) -> Step:
+    """The last words, for the reason that is known already."""
+    leaving = _leave(_listen(state, now), state.leaving or Ending.FAULT, now)
+    return _speak(replace(leaving, owes_goodbye=False), "goodbye", now, interruptible=False)
 
 
 # ---- listening -------------------------------------------------------------------------------------------------
@@ -218,10 +239,14 @@ def _words_listening(state: TurnState, event: Words, now: float) -> Step:
 
 
 def _key_listening(state: TurnState, event: KeyPressed, now: float) -> Step:
+    state = _keyed(state, event, now)
+    return _speak(state, "reply", now, state.text) if state.text and not state.keys else (state, ())
+
+
+def _keyed(state: TurnState, event: KeyPressed, now: float) -> TurnState:
     closed = event.digit == "#"
-    text = state.text if closed else f"{state.text} {event.digit}".strip()
-    state = replace(state, text=text, keys=not closed, words_at=now, idle_since=now, prompts=0)
-    return _speak(state, "reply", now, text) if closed and text else (replace(state, keys=bool(text)), ())
+    text = state.text if closed else _joined(state.text, event.digit)
+    return replace(state, text=text, keys=not closed, words_at=now, idle_since=now, prompts=0)
 
 
 def _due_listening(state: TurnState, event: Due, now: float) -> Step:
@@ -266,14 +291,18 @@ def _words_busy(state: TurnState, event: Words, now: float) -> Step:
         return _gather(state, event, now), ()
     if _weigh(state, event.text) in (Weight.NOTHING, Weight.BACKCHANNEL):
         return state, ()
+    if event.final and tokens(event.text) == tokens(state.asked):
+        return state, ()  # the partial transcript had to do, and this is what was answered
     gathered = _gather(state, event, now)
     return _confirm(gathered, _evidence(gathered, "words", now, event.text), now)
 
 
 def _key_busy(state: TurnState, event: KeyPressed, now: float) -> Step:
     if not state.settings.interruptibility.keys:
-        return state, ()
+        return _keyed(state, event, now), ()  # they wait, as words do that may not interrupt
     state, actions = _confirm(state, _evidence(state, "key", now, event.digit), now)
+    if state.phase is not Phase.LISTENING:
+        return state, actions
     state, more = _key_listening(state, event, now)
     return state, actions + more
 
@@ -297,16 +326,16 @@ def _turn_over(state: TurnState, event: TurnOver, now: float) -> Step:
         return state, ()
     held = (Reject(state.hold, _evidence(state, "finished", now)),) if state.phase is Phase.HELD else ()
     if state.leaving is not None:
-        ended, actions = _over(state, state.leaving)
+        ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, held + actions
-    return _listen(state, now), held
+    return _listen(replace(state, text=_joined(state.text, state.murmured)), now), held
 
 
 def _due_busy(state: TurnState, event: Due, now: float) -> Step:
     if now < deadline(state):
         return state, ()
     if state.leaving is not None:
-        ended, actions = _over(state, state.leaving)
+        ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, (CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("farewell")), *actions)
     cancel = CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("max_length"))
     leaving = _leave(_listen(state, now), Ending.MAX_LENGTH, now)
@@ -315,6 +344,8 @@ def _due_busy(state: TurnState, event: Due, now: float) -> Step:
 
 
 def _end_asked_busy(state: TurnState, event: EndAsked, now: float) -> Step:
+    if event.goodbye and state.leaving is not Ending.MAX_LENGTH:
+        return replace(_leave(state, event.why, now), owes_goodbye=state.kind != "goodbye"), ()
     return (state if state.leaving is not None else _leave(state, event.why, now)), ()
 
 
@@ -343,12 +374,13 @@ def _words_held(state: TurnState, event: Words, now: float) -> Step:
     weight = _weigh(state, event.text)
     if weight is Weight.NOTHING:
         return state, ()
-    state = _gather(state, event, now)
     if weight is Weight.BACKCHANNEL:
-        state = replace(state, explained=True)
+        murmured = _joined(state.murmured, event.text.strip()) if event.final else state.murmured
+        state = replace(_gather(state, event, now), text=state.text, murmured=murmured, explained=True)
         if state.speech_since is None:
             return _reject(state, _evidence(state, "backchannel", now, event.text), now)
         return state, ()
+    state = _gather(replace(state, text=_joined(state.text, state.murmured)), event, now)
     rule = "keyword" if weight is Weight.KEYWORD else "words"
     return _confirm(state, _evidence(state, rule, now, event.text), now)
 
@@ -370,7 +402,7 @@ def _due_held(state: TurnState, event: Due, now: float) -> Step:
 def _lapsed(state: TurnState, event: HoldLapsed, now: float) -> Step:
     if state.hold is not None and event.hold != state.hold:
         return state, ()
-    return replace(state, phase=state.under, hold=None, explained=False), ()
+    return replace(state, phase=state.under, hold=None, explained=False, murmured=""), ()
 
 
 # ---- the table -------------------------------------------------------------------------------------------------

@@ -40,17 +40,23 @@ class History:
     def __init__(self, system: str = "") -> None:
         self._system = system
         self._exchanges: list[_Exchange] = []
+        self._call_ids: set[str] = set()
 
     def open(self, turn: int, asked: str) -> None:
         if self._exchanges and self._exchanges[-1].turn >= turn:
             raise LocalError(f"turn {turn} opened after turn {self._exchanges[-1].turn}")
         self._exchanges.append(_Exchange(turn, asked))
 
-    def called(self, turn: int, text: str, calls: Sequence[ToolCall]) -> None:
-        """The model asked for tools: every call gets its result at once, for now that it is running."""
+    def called(self, turn: int, text: str, calls: Sequence[ToolCall]) -> list[ToolCall]:
+        """The model asked for tools: every call gets its result at once, for now that it is running.
+
+        Returns the calls as they are known from now on: a model may number them alike in each request, or not at all.
+        """
+        calls = [replace(call, id=self._unused(call.id)) for call in calls]
         steps = self._of(turn).steps
         steps.append(Message("assistant", text, tool_calls=tuple(calls)))
         steps.extend(Message("tool", PENDING, tool_call_id=call.id) for call in calls)
+        return calls
 
     def resolve(self, call_id: str, result: str) -> bool:
         """The tool's result, however late; False when its exchange was dropped."""
@@ -80,6 +86,15 @@ class History:
     def messages(self) -> list[Message]:
         system = [Message("system", self._system)] if self._system else []
         return system + [message for exchange in self._exchanges for message in exchange.messages()]
+
+    def _unused(self, call_id: str) -> str:
+        """The same id, or one made of it that no call of this history has."""
+        unused, count = call_id, len(self._call_ids)
+        while not unused or unused in self._call_ids:
+            count += 1
+            unused = f"{call_id or 'call'}-{count}"
+        self._call_ids.add(unused)
+        return unused
 
     def _of(self, turn: int) -> _Exchange:
         for exchange in reversed(self._exchanges):

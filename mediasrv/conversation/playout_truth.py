@@ -44,6 +44,7 @@ class PlayoutTruth:
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
         self._passages: list[_Passage] = []
+        self.cut_short = False  # of some passage only the beginning was ever made
 
     @property
     def samples(self) -> int:
@@ -61,32 +62,41 @@ class PlayoutTruth:
             PlacedWord(w.text, passage.start + self._at(w.start_ms), passage.start + self._at(w.end_ms))
             for w in words
         ]
-        passage.timed.extend(placed)
+        passage.timed = sorted([*passage.timed, *placed], key=lambda word: word.start)
         return placed
 
     def sound(self, until: int) -> None:
         """Sound of the last passage was handed over, up to sample `until`."""
         self._passages[-1].end = max(self._passages[-1].end, until)
 
-    def close(self) -> None:
-        """The last passage has all its sound."""
-        self._passages[-1].whole = True
+    def close(self, *, whole: bool = True) -> None:
+        """No more sound of the last passage will come; unless it is `whole`, only the words that sound were said."""
+        passage = self._passages[-1]
+        if not whole:
+            passage.text = self._sounded(passage, passage.end)
+            self.cut_short = True
+        passage.whole = True
+        passage.timed = [word for word in passage.timed if word.start < passage.end]
 
     def said(self) -> str:
-        return " ".join(passage.text for passage in self._passages)
+        return " ".join(passage.text for passage in self._passages if passage.text)
 
     def heard(self, sample: int) -> str:
         """The text up to the word that was sounding at `sample`, as it was written."""
         parts = []
         for passage in self._passages:
             if passage.whole and sample >= passage.end:
-                parts.extend([passage.text] if passage.end > passage.start else [])
+                parts.extend([passage.text] if passage.text and passage.end > passage.start else [])
                 continue
-            count = sum(1 for word in passage.words(self._rate_hz) if sample > (word.start + word.end) / 2)
-            if count:
-                parts.append(_first_words(passage.text, count))
+            sounded = self._sounded(passage, sample)
+            parts.extend([sounded] if sounded else [])
             break
         return " ".join(parts)
+
+    def _sounded(self, passage: _Passage, sample: int) -> str:
+        """The passage's text up to the word that was sounding at `sample`."""
+        count = sum(1 for word in passage.words(self._rate_hz) if sample > (word.start + word.end) / 2)
+        return _first_words(passage.text, count)
 
     def word_start(self, sample: int) -> int | None:
         """Where the word began that sounds at `sample`; None when nothing knows."""

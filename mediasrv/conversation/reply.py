@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
-
-import trio
 
 from mediasrv.conversation.history import History
+from mediasrv.conversation.provider_edge import in_time
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
     LanguageModel,
@@ -21,7 +20,11 @@ from mediasrv.providers.protocols import (
     Usage,
 )
 
-T = TypeVar("T")
+# What one request may make: far more than a reply that is spoken can hold, and little enough to keep.
+MOST_CHARACTERS = 20_000
+MOST_CALLS = 16
+
+NOT_STARTED = '{"status": "not started: the caller interrupted"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +32,6 @@ class ModelLimits:
     first_token_s: float
     next_token_s: float
     tool_rounds: int
-
-
-async def in_time(
-    items: AsyncGenerator[T, None], first_s: float, next_s: float, provider: str
-) -> AsyncGenerator[T, None]:
-    """The same items; ProviderError when the first or a next one does not come in time."""
-    limit_s = first_s
-    async with aclosing(items):
-        while True:
-            with trio.move_on_after(limit_s) as bound:
-                try:
-                    item = await anext(items)
-                except StopAsyncIteration:
-                    return
-            if bound.cancelled_caught:
-                raise ProviderError(provider, f"nothing for {limit_s:g} s", retryable=True)
-            yield item
-            limit_s = next_s
 
 
 async def write_reply(
@@ -69,16 +54,30 @@ async def write_reply(
                 match delta:
                     case TextDelta(text):
                         written += text
+                        _check_bound(llm.name, "characters", len(written), MOST_CHARACTERS)
                         yield text
                     case ToolRequest(call):
+                        if not isinstance(call.arguments, Mapping):
+                            raise ProviderError(llm.name, "arguments that are no object", retryable=False)
                         calls.append(call)
+                        _check_bound(llm.name, "tool calls", len(calls), MOST_CALLS)
                     case Usage():
                         used(delta)
         if not calls:
             return
-        history.called(turn, written, calls)
-        yield "\n"  # what was written before the tools is a piece of its own
-        for call in calls:
-            result = await invoke(call)
-            history.resolve(call.id, result.text)
+        waiting = deque(history.called(turn, written, calls))
+        try:
+            yield "\n"  # what was written before the tools is a piece of its own
+            while waiting:
+                call = waiting.popleft()
+                result = await invoke(call)
+                history.resolve(call.id, result.text)
+        finally:
+            for call in waiting:
+                history.resolve(call.id, NOT_STARTED)
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
+
+
+def _check_bound(provider: str, what: str, count: int, most: int) -> None:
+    if count > most:
+        raise ProviderError(provider, f"more than {most} {what} in one reply", retryable=False)

@@ -1,7 +1,8 @@
 """espeak-ng as a voice: the library of the `espeakng-loader` wheel, loaded at run time only (extra `local`, GPL).
 
-The library keeps its state in globals, so one call at a time may be inside it: a process-wide lock in the worker
-thread that makes the sound. A sentence takes a few milliseconds.
+The library keeps its state in globals, so one call at a time may be inside it. The others wait for that as tasks, not
+as threads, and may be cancelled while they do; a sentence takes a few milliseconds, and one that nobody wants any more
+is finished and thrown away. It is loaded where it is used, in the worker thread, at the first sentence.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ DEFAULT_VOICE = "en"
 class EspeakVoice:
     name = "espeak"
 
-    def __init__(self) -> None:
-        self._library = library()
-
     async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
-        made = await trio.to_thread.run_sync(self._library.speak, text, voice or DEFAULT_VOICE)
-        pcm, rate_hz, words = made
+        pcm, rate_hz, words = await trio.to_thread.run_sync(
+            lambda: library().speak(text, voice or DEFAULT_VOICE),
+            abandon_on_cancel=True,
+            limiter=_one_at_a_time(),
+        )
         step = rate_hz * CHUNK_MS // 1000 * 2
         for at in range(0, len(pcm), step):
             piece = pcm[at : at + step]
@@ -118,6 +119,19 @@ def _optional(module: str) -> Any:
         raise ProviderError(
             "espeak", f"the extra `local` is not installed: {error}", retryable=False
         ) from error
+
+
+_LIMITER: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("espeak")
+
+
+def _one_at_a_time() -> trio.CapacityLimiter:
+    """Of its own, so that nobody else waits for a thread because of us."""
+    try:
+        return _LIMITER.get()
+    except LookupError:
+        limiter = trio.CapacityLimiter(1)
+        _LIMITER.set(limiter)
+        return limiter
 
 
 @cache

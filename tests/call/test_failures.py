@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
 import pytest
 import trio
 
+from mediasrv.audio import EarsChunk
 from mediasrv.call import CallServices, CallSettings, Failures, Patience, run_call
 from mediasrv.call.call import Call
 from mediasrv.call.services import MediaNeeds
 from mediasrv.ids import SeededTokens
 from mediasrv.legs import Ending
 from mediasrv.media import MediaTimeout
+from mediasrv.providers import registry
+from mediasrv.providers.protocols import (
+    LlmDelta,
+    LlmRequest,
+    SpeechChunk,
+    TextDelta,
+    ToolCall,
+    ToolRequest,
+    Transcript,
+    WordTime,
+)
 from mediasrv.telemetry import MemorySink
 from tests.call.conversing import LONG, converse
 from tests.fakes.leg import FakeLeg, TrioClock
@@ -155,3 +172,214 @@ async def test_cancelled_from_outside_the_call_still_says_good_bye(autojump_cloc
     assert scope.cancelled_caught
     assert leg.hung_up == [Ending.DRAIN]
     assert sink.of(leg.info.id, "call")[0]["ending"] == "drain"
+
+
+# ---- a voice that dies, is silent or talks nonsense --------------------------------------------------------------
+
+
+async def test_of_a_sentence_whose_voice_died_only_the_sounded_words_were_heard(
+    autojump_clock: object,
+) -> None:
+    script = BASE + fault("tts", "error", request=2, after=3)
+    call = await converse(
+        script.replace("[[hears]]", '[voice]\nkind = "tone"\n[[hears]]', 1), SPEECH, hang_up_at=40
+    )
+    reply = next(turn for turn in call.turns if turn["kind"] == "reply")
+    first, rest = LONG.split(". ", 1)[0].split(), LONG.split(". ", 1)[1].split()
+    assert reply["heard"].split() == first[:3] + rest
+
+
+async def test_a_voice_that_is_always_stood_in_for_does_not_end_the_call(autojump_clock: object) -> None:
+    faults = "".join(fault("tts", "error", request=k) for k in range(1, 12))
+    script = (BASE + faults).replace(LONG, "Nothing much.") + '[ears]\notherwise = "and now"\n'
+    call = await converse(script, [(4.0, 5.2), (10.0, 11.2), (16.0, 17.2)], hang_up_at=25)
+    assert call.record.ending == "caller_hung_up"
+    assert [turn["heard"] for turn in call.turns[:4]] == ["Good day to you.", *["Nothing much."] * 3]
+
+
+async def test_a_tool_waits_for_the_words_not_for_the_voice_that_should_have_said_them(
+    autojump_clock: object,
+) -> None:
+    script = """
+    [[reply]]
+    text = "Thank you for calling us today."
+    tools = [{ name = "hang_up" }]
+    then = "Good-bye!"
+    [[tool]]
+    name = "hang_up"
+    on_cancel = "commit_if_heard"
+    ends_call = true
+    """
+    call = await converse(script + fault("tts", "error", request=1), [(1.0, 2.0)], hang_up_at=20)
+    assert call.record.ending == "agent_hung_up"
+    call = await converse(script + fault("tts", "error", request=1, after=1), [(1.0, 2.0)], hang_up_at=20)
+    assert call.record.ending == "caller_hung_up", "half a sentence was not heard"
+
+
+NONSENSE: dict[str, SpeechChunk | Exception] = {
+    "no rate": SpeechChunk(bytes(320), 0),
+    "half a sample": SpeechChunk(bytes(321), 8_000),
+    "a rate nobody has": SpeechChunk(bytes(320), 7),
+    "a word at no time": SpeechChunk(bytes(320), 8_000, (WordTime("a", math.nan, math.nan),)),
+    "a word before the beginning": SpeechChunk(bytes(320), 8_000, (WordTime("a", -9e9, 1),)),
+    "silence without end": SpeechChunk(bytes(16_000 * 600), 8_000),
+    "nothing at all": SpeechChunk(b"", 8_000),
+    "an error of its own": KeyError("audio"),
+}
+
+
+class BabblingVoice:
+    name = "babbling"
+
+    def __init__(self, babble: SpeechChunk | Exception) -> None:
+        self._babble = babble
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        await trio.lowlevel.checkpoint()
+        if isinstance(self._babble, Exception):
+            raise self._babble
+        yield self._babble
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+async def test_a_voice_that_talks_nonsense_is_stood_in_for(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedTts", lambda script, voice: BabblingVoice(NONSENSE[what]))
+    call = await converse('greeting = "Good day to you."\n', [], hang_up_at=6)
+    assert (call.turns[0]["heard"], call.record.ending) == ("Good day to you.", "caller_hung_up")
+    assert call.turns[0]["error"].startswith("babbling: ")
+
+
+# ---- a model that talks nonsense ---------------------------------------------------------------------------------
+
+
+class BabblingModel:
+    name = "babbling"
+
+    def __init__(self, deltas: Callable[[], Iterator[LlmDelta]]) -> None:
+        self._deltas = deltas
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        for delta in self._deltas():
+            await trio.lowlevel.checkpoint()
+            yield delta
+
+
+def an_error_of_its_own() -> Iterator[LlmDelta]:
+    yield TextDelta("Well, ")
+    raise KeyError("choices")
+
+
+def tools_without_end() -> Iterator[LlmDelta]:
+    while True:
+        yield ToolRequest(ToolCall("x", "none", {}))
+
+
+def words_without_end() -> Iterator[LlmDelta]:
+    while True:
+        yield TextDelta(" ")
+
+
+@pytest.mark.parametrize("deltas", [an_error_of_its_own, tools_without_end, words_without_end])
+async def test_a_model_that_talks_nonsense_is_apologised_for(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, deltas: Callable[[], Iterator[LlmDelta]]
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedLlm", lambda script: BabblingModel(deltas))
+    call = await converse("", [(1.0, 2.0)], hang_up_at=12)
+    assert call.record.ending == "caller_hung_up"
+    assert call.turns[0]["heard"].endswith(Failures().apology)
+
+
+# ---- a recogniser that stalls or fails somewhere else than in its transcripts ------------------------------------
+
+
+@dataclass
+class BadEars:
+    """Stalls, or fails with an error of its own, at one place; after two attempts it is well."""
+
+    where: str
+    how: str
+    attempts: int = 0
+    name: str = "bad"
+
+    @asynccontextmanager
+    async def open(self, language: str) -> AsyncIterator[BadEars]:
+        self.attempts += 1
+        await self._misbehave("open")
+        yield self
+        await trio.lowlevel.checkpoint()
+
+    async def push(self, chunk: EarsChunk) -> None:
+        await self._misbehave("push")
+
+    async def next(self) -> Transcript:
+        await self._misbehave("next")
+        if self.attempts <= 2:
+            await trio.sleep_forever()
+        self.attempts += 1
+        if self.attempts > 4:
+            await trio.sleep_forever()
+        return Transcript("hello", True, 1.0, 0, 0)
+
+    async def _misbehave(self, where: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if where == self.where and self.attempts <= 2:
+            if self.how == "error":
+                raise ConnectionError("refused")
+            await trio.sleep_forever()
+
+
+@pytest.mark.parametrize("how", ["error", "stall"])
+@pytest.mark.parametrize("where", ["open", "push", "next"])
+async def test_a_recogniser_that_fails_anywhere_is_opened_again(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, where: str, how: str
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedStt", lambda script: BadEars(where, how))
+    speech = [(at, at + 1.5) for at in (1.0, 8.0)] if (where, how) == ("next", "stall") else []
+    call = await converse("", speech, hang_up_at=25)
+    assert len(call.noted("stt_failed")) == 2
+    assert call.record.ending == "caller_hung_up"
+    assert any(turn["asked"] == "hello" for turn in call.turns)
+
+
+async def test_coughs_do_not_make_a_recogniser_dead(autojump_clock: object) -> None:
+    coughs = [(at, at + 0.15) for at in (2.0, 9.0, 16.0, 23.0, 30.0)]
+    call = await converse('[ears]\notherwise = ""\n', coughs, hang_up_at=40)
+    assert call.noted("stt_failed") == []
+    assert call.record.ending == "caller_hung_up"
+
+
+async def test_a_recogniser_lost_while_the_agent_speaks_is_told_of_before_the_call_ends(
+    autojump_clock: object,
+) -> None:
+    faults = "".join(fault("stt", "error", request=k) for k in range(1, 5))
+    call = await converse(f'greeting = "{LONG}"\n' + faults, [], hang_up_at=60)
+    assert call.record.ending == "fault"
+    assert call.turns[-1]["heard"] == Failures().farewell
+
+
+async def test_an_interruption_does_not_bring_a_dead_recogniser_back(autojump_clock: object) -> None:
+    faults = "".join(fault("stt", "error", request=k) for k in range(1, 5))
+    call = await converse(f'greeting = "{LONG}"\n' + faults, [(3.0, 5.0)], hang_up_at=60)
+    assert call.record.ending == "fault"
+    assert call.turns[-1]["heard"] == Failures().farewell
+    assert call.record.duration_ms < 20_000
+
+
+class WordsApart(BabblingVoice):
+    """Tells where its words lie before it makes a sound."""
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        await trio.lowlevel.checkpoint()
+        words = tuple(WordTime(word, 200.0 * k, 200.0 * k + 200) for k, word in enumerate(text.split()))
+        yield SpeechChunk(b"", 8_000, words)
+        yield SpeechChunk(bytes(3_200 * len(words)), 8_000)
+
+
+async def test_word_times_that_come_without_sound_are_kept(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedTts", lambda script, voice: WordsApart(SpeechChunk(b"", 8_000)))
+    call = await converse('greeting = "Good day to you."\n', [], hang_up_at=6)
+    assert [entry["word"] for entry in call.noted("word")] == ["Good", "day", "to", "you."]

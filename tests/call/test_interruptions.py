@@ -193,3 +193,28 @@ async def test_the_agent_hangs_up_only_after_its_last_words_were_heard(autojump_
     assert call.turns[0]["heard"] == "Thank you for calling us today. Good-bye!"
     call = await converse(script, [(1.0, 2.0), (4.5, 6.0)], hang_up_at=7)
     assert call.record.ending == "caller_hung_up"
+
+
+async def test_an_agent_whose_hang_up_was_withdrawn_can_hang_up_later(autojump_clock: object) -> None:
+    script = f"""
+    [[hears]]
+    text = "Good-bye."
+    [[hears]]
+    text = "Wait, I have another question."
+    [[hears]]
+    text = "Good-bye."
+    [[reply]]
+    hears = ["good-bye"]
+    text = "Thank you."
+    tools = [{{ name = "hang_up" }}]
+    then = "{LONG}"
+    [[reply]]
+    text = "Please ask."
+    [[tool]]
+    name = "hang_up"
+    on_cancel = "shield"
+    ends_call = true
+    """
+    call = await converse(script, [(1.0, 2.0), (6.0, 7.5), (13.0, 14.0)])
+    assert call.record.ending == "agent_hung_up"
+    assert call.turns[0]["ending"] == "user_barge_in"

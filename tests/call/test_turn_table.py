@@ -301,3 +301,64 @@ def test_the_longest_call_ends_with_good_bye_in_every_state(phase: Phase) -> Non
 
 def test_nothing_is_due_once_the_call_has_ended() -> None:
     assert deadline(state(E)) == math.inf
+
+
+# ---- nothing that was said or keyed in is lost -------------------------------------------------------------------
+
+
+def after(table: TurnState, *events: TurnEvent) -> TurnState:
+    for event in events:
+        table, _ = step(table, event, NOW)
+    return table
+
+
+def test_words_said_over_a_notice_survive_a_cough_over_what_follows_it() -> None:
+    notice = state(S, interruptible=False)
+    heard = after(
+        notice,
+        Words("a table please", final=True),
+        PassageBegan(3),
+        SpeechBegan(NOW, HOLD),
+        SpeechEnded(NOW + 0.1),
+    )
+    assert (heard.phase, heard.text) == (S, "a table please")
+    assert after(heard, TurnOver(3)).text == "a table please"
+
+
+def test_a_murmur_is_forgotten_when_it_was_only_that_and_kept_when_it_was_not() -> None:
+    held = after(state(S), SpeechBegan(NOW, HOLD), Words("yes", final=True))
+    assert after(held, SpeechEnded(NOW + 0.3)).text == ""
+    assert after(held, Words("I would like that", final=True)).text == "yes I would like that"
+    assert after(held, TurnOver(3)).text == "yes"
+
+
+def test_keys_that_may_not_interrupt_wait_for_their_turn() -> None:
+    deaf_to_keys = CallSettings(interruptibility=Interruptibility(keys=False))
+    for phase in (T, S, H):
+        pressed = after(state(phase, settings=deaf_to_keys), KeyPressed("1"), KeyPressed("2"))
+        assert (pressed.phase, after(pressed, TurnOver(3)).text) == (phase, "1 2")
+
+
+def test_a_final_transcript_of_what_is_being_answered_does_not_ask_it_again() -> None:
+    assert step(state(T), Words("What is new?", final=True), NOW) == (state(T), ())
+
+
+def test_a_hold_is_counted_from_when_the_engine_took_it() -> None:
+    held = after(state(S), SpeechBegan(NOW - 0.3, HOLD))
+    assert deadline(held) <= NOW + 0.4
+
+
+# ---- a goodbye that is owed --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("phase", [T, S, H])
+@pytest.mark.parametrize("event", [TurnOver(3), KeyPressed("#"), Words("stop", final=True)])
+def test_a_call_that_is_given_up_says_so_after_the_turn_or_its_interruption(
+    phase: Phase, event: TurnEvent
+) -> None:
+    asked = after(state(phase), EndAsked(Ending.FAULT, goodbye=True))
+    said, actions = step(asked, event, NOW)
+    assert [action.kind for action in actions if isinstance(action, StartTurn)] == ["goodbye"]
+    assert (said.phase, said.leaving, said.owes_goodbye) == (T, Ending.FAULT, False)
+    _, actions = step(said, TurnOver(said.turn), NOW)
+    assert actions == (EndCall(Ending.FAULT),)

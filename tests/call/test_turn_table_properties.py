@@ -61,7 +61,8 @@ def event_of(kind: str, n: int, state: TurnState, now: float) -> TurnEvent | Non
         case "lapsed":
             return HoldLapsed(HoldId(n))
         case _:
-            return EndAsked(Ending.AGENT_HUNG_UP) if n == 0 else None
+            wishes = {0: EndAsked(Ending.AGENT_HUNG_UP), 1: EndAsked(Ending.FAULT, goodbye=True)}
+            return wishes.get(n)
 
 
 class Run:

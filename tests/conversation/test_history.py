@@ -88,3 +88,19 @@ def test_the_history_is_well_formed_whatever_happens(steps: list[str]) -> None:
         elif do == "drop" and running and history.drop(turn):
             running = False
         assert malformed(history.messages()) == []
+
+
+def test_calls_whose_model_numbers_them_badly_are_told_apart() -> None:
+    history = History()
+    history.open(1, "book it")
+    first = history.called(1, "", [CALL, CALL, ToolCall("", "look_up", {})])
+    history.settle(1, "Yes.", interrupted=False)
+    history.open(2, "and another")
+    second = history.called(2, "", [CALL])
+    ids = [call.id for call in (*first, *second)]
+    assert ids[0] == "c1"
+    assert all(ids)
+    assert len(set(ids)) == 4
+    assert malformed(history.messages()) == []
+    history.resolve(first[0].id, "late")
+    assert [m.text for m in history.messages() if m.role == "tool"] == ["late", PENDING, PENDING, PENDING]

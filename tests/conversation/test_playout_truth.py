@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,23 @@ def test_a_passage_whose_sound_is_not_all_there_is_not_taken_for_heard() -> None
     truth.passage("a rather long passage of several words")
     truth.sound(1_600)
     assert len(truth.heard(1_600).split()) < 3
+
+
+@pytest.mark.parametrize("times", [True, False])
+def test_of_a_passage_that_was_cut_short_the_rest_was_not_heard(times: bool) -> None:
+    truth = PlayoutTruth(RATE)
+    truth.passage("one two three four")
+    if times:
+        truth.place(timed("one two three four"))
+    truth.sound(3_200)
+    truth.close(whole=False)
+    truth.passage("five six")
+    truth.sound(6_400)
+    truth.close()
+    assert truth.cut_short
+    beginning = truth.heard(3_200)
+    assert beginning == "one two"
+    assert truth.heard(6_400) == truth.said() == f"{beginning} five six".strip()
 
 
 def test_the_voice_goes_back_to_the_beginning_of_the_word() -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+import threading
+from contextlib import aclosing
 
-from mediasrv.providers.espeak import EspeakVoice, is_installed
+import pytest
+import trio
+import trio.testing
+
+from mediasrv.providers import espeak
+from mediasrv.providers.espeak import EspeakLibrary, EspeakVoice, is_installed
+from mediasrv.providers.protocols import ProviderError, WordTime
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="the extra `local` is not installed")
 
@@ -22,3 +29,53 @@ async def test_it_says_where_its_words_lie() -> None:
 async def test_an_unknown_voice_speaks_english() -> None:
     chunks = [chunk async for chunk in EspeakVoice().stream("Good day.", "klingon-7")]
     assert sum(len(chunk.pcm) for chunk in chunks) > 8_000
+
+
+async def test_one_thread_at_a_time_is_in_the_library_and_waiting_for_it_can_be_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inside, most, release = 0, 0, threading.Event()
+
+    def slow(self: EspeakLibrary, text: str, voice: str) -> tuple[bytes, int, tuple[WordTime, ...]]:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        release.wait(5)
+        inside -= 1
+        return b"", 22_050, ()
+
+    async def say() -> None:
+        async with aclosing(EspeakVoice().stream("Good day.", "en")) as sound:
+            async for _ in sound:
+                pass
+
+    monkeypatch.setattr(EspeakLibrary, "speak", slow)
+    threads = trio.to_thread.current_default_thread_limiter()
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(say)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert threads.borrowed_tokens == 0, "other rooms' threads are not used up"
+        nursery.cancel_scope.cancel()
+    # left at once, though the library was still busy
+    release.set()
+    await say()
+    assert most == 1
+
+
+async def test_a_library_that_cannot_be_loaded_is_a_provider_error_and_only_when_it_speaks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded_in: list[threading.Thread] = []
+
+    def cannot_load() -> EspeakLibrary:
+        loaded_in.append(threading.current_thread())
+        raise ProviderError("espeak", "no such library", retryable=False)
+
+    monkeypatch.setattr(espeak, "library", cannot_load)
+    voice = EspeakVoice()
+    assert loaded_in == []
+    with pytest.raises(ProviderError):
+        async for _ in voice.stream("Good day.", "en"):
+            pass
+    assert loaded_in != [threading.main_thread()]

@@ -1,0 +1,75 @@
+"""Where a provider's word enters a turn: in time, within bounds, and with one family of errors.
+
+A provider may stall, die, raise what it should not, or send what cannot be. Whatever it is, past this file it is a
+`ProviderError`, which a turn survives; anything else would cost the call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TypeVar
+
+import trio
+
+from mediasrv.audio import BYTES_PER_SAMPLE, duration_ms
+from mediasrv.errors import MediasrvError
+from mediasrv.providers.protocols import ProviderError, SpeechChunk, WordTime
+
+T = TypeVar("T")
+
+RATES_HZ = frozenset((8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000))  # what the engine can resample
+LONGEST_PASSAGE_MS = 120_000.0  # of sound: no piece of a reply is longer than 200 characters
+
+
+@contextmanager
+def provider_errors(provider: str) -> Iterator[None]:
+    """What goes wrong inside is the provider's: an error of its own becomes a ProviderError."""
+    try:
+        yield
+    except (MediasrvError, StopAsyncIteration):
+        raise
+    except Exception as error:
+        if isinstance(error, ExceptionGroup) and error.split(MediasrvError)[1] is None:
+            raise  # told by name already
+        raise ProviderError(provider, f"{type(error).__name__}: {error}", retryable=False) from error
+
+
+async def in_time(
+    items: AsyncGenerator[T, None], first_s: float, next_s: float, provider: str
+) -> AsyncGenerator[T, None]:
+    """The same items; ProviderError when the first or a next one does not come in time."""
+    limit_s = first_s
+    async with aclosing(items):
+        while True:
+            with trio.move_on_after(limit_s) as bound:
+                try:
+                    with provider_errors(provider):
+                        item = await anext(items)
+                except StopAsyncIteration:
+                    return
+            if bound.cancelled_caught:
+                raise ProviderError(provider, f"nothing for {limit_s:g} s", retryable=True)
+            yield item
+            limit_s = next_s
+
+
+def check_sound(chunk: SpeechChunk, before_ms: float, provider: str) -> float:
+    """The length of the passage with this piece of it; ProviderError when it cannot be played."""
+    if not chunk.pcm:
+        return before_ms
+    if chunk.rate_hz not in RATES_HZ or len(chunk.pcm) % BYTES_PER_SAMPLE:
+        problem = f"{len(chunk.pcm)} bytes of sound at {chunk.rate_hz} Hz"
+        raise ProviderError(provider, problem, retryable=False)
+    length_ms = before_ms + duration_ms(chunk.pcm, chunk.rate_hz)
+    if length_ms > LONGEST_PASSAGE_MS:
+        raise ProviderError(provider, "one passage, and sound without end", retryable=False)
+    return length_ms
+
+
+def check_words(words: tuple[WordTime, ...], provider: str) -> None:
+    """ProviderError when these words can lie nowhere in a passage."""
+    for word in words:
+        if not (math.isfinite(word.end_ms) and 0 <= word.start_ms <= word.end_ms <= LONGEST_PASSAGE_MS):
+            raise ProviderError(provider, f"a word from {word.start_ms} to {word.end_ms} ms", retryable=False)

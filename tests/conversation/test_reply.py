@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import pytest
+import trio
+
+from mediasrv.conversation.history import PENDING, History, malformed
+from mediasrv.conversation.reply import ModelLimits, write_reply
+from mediasrv.conversation.tools import ToolResult
+from mediasrv.providers.protocols import LlmDelta, LlmRequest, ProviderError, ToolCall, ToolRequest, Usage
+
+LIMITS = ModelLimits(first_token_s=1, next_token_s=1, tool_rounds=2)
+
+
+class AskingModel:
+    name = "asking"
+
+    def __init__(self, calls: Sequence[ToolCall]) -> None:
+        self._calls = calls
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        await trio.lowlevel.checkpoint()
+        for call in self._calls:
+            yield ToolRequest(call)
+
+
+async def forever(call: ToolCall) -> ToolResult:
+    await trio.sleep_forever()
+    raise AssertionError
+
+
+def ignore(usage: Usage) -> None: ...
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+async def test_tools_that_an_interruption_left_unstarted_are_not_said_to_run(
+    autojump_clock: object, pieces: int
+) -> None:
+    history = History()
+    history.open(1, "do this and that")
+    model = AskingModel([ToolCall("a", "this", {}), ToolCall("b", "that", {})])
+    with trio.move_on_after(0.5):
+        async with aclosing(write_reply(model, history, 1, forever, [], LIMITS, ignore)) as reply:
+            await anext(reply)
+            if pieces:
+                await anext(reply)
+    results = {m.tool_call_id: m.text for m in history.messages() if m.role == "tool"}
+    assert malformed(history.messages()) == []
+    assert "not started" in results["b"]
+    assert (results["a"] == PENDING) == bool(pieces), "the one that runs is its host's affair"
+
+
+async def test_arguments_that_are_none_are_the_models_fault(autojump_clock: object) -> None:
+    history = History()
+    history.open(1, "do it")
+    model = AskingModel([ToolCall("a", "this", ["not", "an", "object"])])  # type: ignore[arg-type]
+    with pytest.raises(ProviderError):
+        async for _ in write_reply(model, history, 1, forever, [], LIMITS, ignore):
+            pass
+    assert malformed(history.messages()) == []
