@@ -1,7 +1,7 @@
 /* One stream of sound, both ways, as pure state: no socket, no thread, no clock, no allocation.
  *
- * Two forks after decoding: *ears* run when a packet comes (decode once, conceal gaps, cancel echo, suppress
- * noise, detect speech, 16 kHz for recognition); *playout* runs when a tick is due (take 20 ms of the agent's
+ * Two forks after decoding: *ears* run when a packet comes (decode once, conceal gaps, cancel echo, detect
+ * speech, suppress noise, 16 kHz for recognition); *playout* runs when a tick is due (take 20 ms of the agent's
  * voice, encode, packetise, and remember what was sent as the echo reference).
  *
  * Who may call what: everything belongs to the engine thread, except the functions marked [producer] and

@@ -104,27 +104,34 @@ static void deliver(ms_ears *e, const int16_t *half, uint32_t n, ms_span *span) 
     memmove(e->block, e->block + MS_EARS_BLOCK, e->block_n * sizeof *e->block);
 }
 
-static void run_half(ms_ears *e, const int16_t *half, uint32_t n, uint32_t flags, int64_t rtp_extended) {
+static void listen_to_half(ms_ears *e, int index, int64_t rtp_extended) {
     e->arrivals[e->halves++ % MS_EARS_ARRIVALS] = e->last_audio_ns;
-    if (e->has_gate) watch(e, half, rtp_extended);
-    if (e->speaking) flags |= MS_SPAN_SPEECH;
+    if (e->has_gate) watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended);
+    if (e->speaking) e->half_flags[index] |= MS_SPAN_SPEECH;
+}
+
+static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
+    uint32_t n = samples_in(e, MS_EARS_BLOCK_MS), flags = e->half_flags[index];
     if (e->jumped) flags |= MS_SPAN_RESYNC;
     e->jumped = false;
     ms_span span = {
         .rtp_extended = rtp_extended, .at_ns = e->last_audio_ns, .n = MS_EARS_BLOCK, .flags = flags,
     };
-    deliver(e, half, n, &span);
+    deliver(e, e->frame + (uint32_t)index * n, n, &span);
 }
 
+/* The gate listens before the suppressor, which gives each frame 20 ms late: so long would an interruption go
+ * unnoticed. What the suppressor would take away the gate has its own measures of: noise floor and residual echo. */
 static void run_frame(ms_ears *e) {
     uint32_t frame = samples_in(e, MS_FRAME_MS), half = frame / 2;
     int64_t began = e->expected - frame;
-    if (e->frame_silent < frame) {
-        if (e->echo) ms_echo_process(e->echo, e->frame, e->frame, frame, began);
-        if (e->noise) ms_noise_process(e->noise, e->frame, frame);
-    }
-    run_half(e, e->frame, half, e->half_flags[0], began);
-    run_half(e, e->frame + half, half, e->half_flags[1], began + half);
+    bool heard = e->frame_silent < frame;
+    if (heard && e->echo) ms_echo_process(e->echo, e->frame, e->frame, frame, began);
+    listen_to_half(e, 0, began);
+    listen_to_half(e, 1, began + half);
+    if (heard && e->noise) ms_noise_process(e->noise, e->frame, frame);
+    deliver_half(e, 0, began);
+    deliver_half(e, 1, began + half);
     e->frame_n = e->frame_silent = 0;
     e->half_flags[0] = e->half_flags[1] = 0;
 }

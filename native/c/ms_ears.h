@@ -1,5 +1,5 @@
-/* What the caller says, on its way to recognition: decoded once, gaps filled and labelled, echo and noise taken off,
- * speech noticed, 16 kHz. Runs when a packet comes.
+/* What the caller says, on its way to recognition: decoded once, gaps filled and labelled, echo taken off, speech
+ * noticed, noise taken off, 16 kHz. Runs when a packet comes.
  *
  * Time is the sender's: `expected` is the extended time stamp of the next sample. A packet that stands later leaves a
  * gap. What was lost is concealed for a while, then silent; what was never sent (the sequence has no hole: the

@@ -23,7 +23,10 @@ static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far en
 static const float FULL_SCALE_POWER = 32768.0f * 32768.0f;
 static const float NOTHING_DBFS = -120.0f;
 static const float COUPLING_UNKNOWN_DB = -6;  /* what a bad echo path gives back, until it was measured */
-static const float COUPLING_FALL = 0.03f, COUPLING_RISE_DB = 0.3f;  /* each 20 ms */
+static const float COUPLING_FALL = 0.03f, PATH_FALL = 0.013f, RISE_DB = 0.3f;  /* each 20 ms */
+/* What the filter takes off is believed up to a credit, which doubles with each 1.2 s in which it could learn: one that
+ * met a single vowel cancels that vowel by 20 dB, and the next, of other frequencies, hardly at all. */
+static const float FIRST_CREDIT_DB = 0.8f, CREDIT_GROWTH = 1.012f;
 
 struct ms_echo {
     SpeexEchoState *speex;
@@ -36,7 +39,9 @@ struct ms_echo {
     int64_t ring_end, loud_end;    /* indices after the newest sample, and after the newest audible frame */
     int64_t newest_rtp;
     float far_recent, near_power, out_power;  /* smoothed powers while the far end is heard */
-    float coupling_db, residual_dbfs;
+    float path_db, coupling_db;    /* of the far end: what comes in, and what the filter leaves of it */
+    float credit_db;               /* how far below path_db coupling_db is believed to be */
+    float residual_dbfs;
     int16_t ring[];
 };
 
@@ -89,7 +94,8 @@ int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
     e->ring_size = ring_size_for(rate_hz);
     e->packet = e->frame;
     e->loud_end = INT32_MIN;
-    e->coupling_db = COUPLING_UNKNOWN_DB;
+    e->path_db = e->coupling_db = COUPLING_UNKNOWN_DB;
+    e->credit_db = FIRST_CREDIT_DB;
     e->residual_dbfs = NOTHING_DBFS;
     e->resting = true;
     ms_clockmap_init(&e->clock, rate_hz);
@@ -153,6 +159,7 @@ void ms_echo_resync(ms_echo *e) {
     ms_clockmap_init(&e->clock, e->rate_hz);
     e->lead = 0;
     e->packet = e->frame;
+    e->credit_db = FIRST_CREDIT_DB;
 }
 
 /* Holds the reading back when it would run ahead of what was sent. */
@@ -215,20 +222,27 @@ static float dbfs(float power) {
     return power < 1e-3f ? NOTHING_DBFS : 10 * log10f(power / FULL_SCALE_POWER);
 }
 
-/* Learns how much of the far end still comes through: about the upper third of what the ratio has been lately.
- * It falls over half a second, so that one lucky frame is not taken for a filter that has learnt, and rises
- * by a fixed pace, so slow that a near speaker is noticed long before he has moved it. */
+/* Follows a ratio near the upper end of what it has been lately. It falls over half a second or more, so that one lucky
+ * frame is not taken for a filter that has learnt, and rises by a fixed pace, so slow that a near speaker is
+ * noticed long before he has moved it. */
+static float follow(float followed_db, float ratio_db, float fall) {
+    float toward = ratio_db - followed_db;
+    return fminf(followed_db + (toward < 0 ? fall * toward : fminf(toward, RISE_DB)), 0);
+}
+
+/* Learns how much of the far end comes back, and how much of that is left. */
 static void measure(ms_echo *e, float far, float near, float out) {
     float forget = expf(-(float)e->frame / (float)(e->tail > e->frame ? e->tail : e->frame));
     e->far_recent = fmaxf(far, e->far_recent * forget);
     if (e->far_recent >= QUIET_POWER) {
         e->near_power += 0.02f * (near - e->near_power);
         e->out_power += 0.02f * (out - e->out_power);
-        float toward = dbfs(out) - dbfs(e->far_recent) - e->coupling_db;
-        e->coupling_db += toward < 0 ? COUPLING_FALL * toward : fminf(toward, COUPLING_RISE_DB);
-        e->coupling_db = fminf(e->coupling_db, 0);
+        float far_dbfs = dbfs(e->far_recent);
+        if (far > e->far_recent / 4) e->path_db = follow(e->path_db, dbfs(near) - far_dbfs, PATH_FALL);
+        e->coupling_db = follow(e->coupling_db, dbfs(out) - far_dbfs, COUPLING_FALL);
+        e->credit_db = fminf(e->credit_db * CREDIT_GROWTH, -NOTHING_DBFS);
     }
-    e->residual_dbfs = dbfs(e->far_recent) + e->coupling_db;
+    e->residual_dbfs = dbfs(e->far_recent) + fmaxf(e->coupling_db, e->path_db - e->credit_db);
 }
 
 static void rest(ms_echo *e, const int16_t *near, int16_t *out, size_t n) {

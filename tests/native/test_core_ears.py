@@ -70,6 +70,16 @@ def test_speech_begins_and_ends_and_the_spans_say_so() -> None:
     assert sum(s.samples for s in marked) >= 20 * 300
 
 
+def test_the_noise_suppressor_does_not_delay_an_onset() -> None:
+    heard_at = []
+    for ns in (0, 1):
+        line = line_after_quiet(ns=ns)
+        talk(line, voice(20 * FRAME))
+        heard_at.append([onset.rtp_extended for onset in line.of_kind(ONSET)])
+    assert len(heard_at[0]) == 1
+    assert heard_at[1] == heard_at[0]
+
+
 def test_an_onset_is_urgent_and_takes_the_voice_in_the_same_call() -> None:
     line = line_after_quiet()
     line.core.play(1, noise(100 * FRAME), lease_ms=700, on_onset=HOLD)

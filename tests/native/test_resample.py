@@ -23,7 +23,8 @@ def test_every_pair_agrees_with_the_oracle_to_the_rounding(in_hz: int, out_hz: i
 
 
 @pytest.mark.parametrize(
-    ("in_hz", "out_hz"), [(8_000, 16_000), (16_000, 8_000), (44_100, 8_000), (22_050, 48_000)]
+    ("in_hz", "out_hz"),
+    [(8_000, 16_000), (8_000, 48_000), (16_000, 48_000), (16_000, 8_000), (44_100, 8_000), (22_050, 48_000)],
 )
 def test_chunking_does_not_change_a_bit(in_hz: int, out_hz: int) -> None:
     pcm = sounds.to_pcm(sounds.white(0.3, -12, seed=4, rate_hz=in_hz)).tobytes()
