@@ -27,6 +27,10 @@ static const float COUPLING_FALL = 0.03f, PATH_FALL = 0.013f, RISE_DB = 0.3f;  /
 /* What the filter takes off is believed up to a credit, which doubles with each 1.2 s in which it could learn: one that
  * met a single vowel cancels that vowel by 20 dB, and the next, of other frequencies, hardly at all. */
 static const float FIRST_CREDIT_DB = 0.8f, CREDIT_GROWTH = 1.012f;
+/* A filter that adds sound for this long is wrong about the room. speexdsp would start it anew after 50 such frames,
+ * and say so on stderr: no place for an engine thread to write to. We are earlier, by the measure it uses. */
+enum { ADDING_FRAMES = 40 };
+static const float PRE_EMPHASIS = 0.9f, ADDS = 0.97f;
 
 struct ms_echo {
     SpeexEchoState *speex;
@@ -38,6 +42,8 @@ struct ms_echo {
     int64_t ring_zero_ns;          /* of index 0 */
     int64_t ring_end, loud_end;    /* indices after the newest sample, and after the newest audible frame */
     int64_t newest_rtp;
+    int32_t adding;                /* frames in a row in which the filter added sound */
+    float near_last, cleaned_last; /* samples before this frame, for the emphasis */
     float far_recent, near_power, out_power;  /* smoothed powers while the far end is heard */
     float path_db, coupling_db;    /* of the far end: what comes in, and what the filter leaves of it */
     float credit_db;               /* how far below path_db coupling_db is believed to be */
@@ -245,6 +251,28 @@ static void measure(ms_echo *e, float far, float near, float out) {
     e->residual_dbfs = dbfs(e->far_recent) + fmaxf(e->coupling_db, e->path_db - e->credit_db);
 }
 
+static float emphasised_power(const int16_t *pcm, int32_t n, float *last) {
+    float sum = 0, before = *last;
+    for (int32_t i = 0; i < n; i++) {
+        float high = (float)pcm[i] - PRE_EMPHASIS * before;
+        before = (float)pcm[i];
+        sum += high * high;
+    }
+    *last = before;
+    return sum / (float)n;
+}
+
+/* Starts the filter anew when it has been adding sound instead of taking it off. */
+static void mistrust(ms_echo *e, const int16_t *near, const int16_t *cleaned) {
+    float came = emphasised_power(near, e->frame, &e->near_last);
+    float left = emphasised_power(cleaned, e->frame, &e->cleaned_last);
+    e->adding = left > ADDS * came && left > 1 ? e->adding + 1 : 0;
+    if (e->adding < ADDING_FRAMES) return;
+    speex_echo_state_reset(e->speex);
+    e->adding = 0;
+    e->credit_db = FIRST_CREDIT_DB;
+}
+
 static void rest(ms_echo *e, const int16_t *near, int16_t *out, size_t n) {
     if (out != near) memmove(out, near, n * sizeof *out);
     e->resting = true;
@@ -269,6 +297,7 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
     read_reference(e, index, ns_per_sample * e->rate_hz / 1e9, far);
     speex_echo_cancellation(e->speex, near, far, cleaned);
     e->resting = false;
+    mistrust(e, near, cleaned);
     float near_power = power_of(near, e->frame), cleaned_power = power_of(cleaned, e->frame);
     measure(e, power_of(far, e->frame), near_power, cleaned_power);
     /* A filter that adds sound is wrong about the room (it met double talk): what came is the better guess, and
