@@ -182,9 +182,7 @@ class UserAgent:
         owner = core.dialogs.get(request.dialog_key) or core.inviting.get((call_id, ours))
         if owner is None:
             core.reply(request.headers, 481, source)
-        elif (
-            core.transactions.full and request.method != "BYE"
-        ):  # a hang-up is always heard: there is one a call
+        elif core.transactions.full and not owner.ends_with(request):
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
         else:
             core.prove(source[0])
@@ -231,7 +229,7 @@ class UserAgent:
         core.reply(request.headers, 200, source, tag=transaction.tag)
         owner = core.dialogs.get((request.call_id, transaction.tag, request.from_.tag))
         if isinstance(owner, Session):
-            owner.cancelled(now)
+            owner.cancelled(transaction, now)
 
     def _refuse_malformed(self, error: MalformedRequest, source: Address) -> None:
         """Section 8.2.7 and RFC 4475: answered when there is a way back, and never when it is an ACK."""
