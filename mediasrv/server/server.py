@@ -137,6 +137,7 @@ class Server:
             with self._patience:
                 await reception.wait_empty()
             calls.cancel_scope.cancel()
+        endpoint.refuse_calls()
         with trio.move_on_after(LAST_WORDS_S):
             await endpoint.wait_quiet()
         _log.info("stopped", extra={"counts": self.counters.snapshot()})

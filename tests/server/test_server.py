@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -207,6 +208,46 @@ async def test_a_fault_in_one_call_is_that_calls_alone(autojump_clock, monkeypat
 async def fails(*_: object) -> None:
     await trio.lowlevel.checkpoint()
     raise ZeroDivisionError
+
+
+async def test_callers_who_cannot_be_answered_do_not_take_the_server_along(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        well = await caller.answered()
+        socket = house.network.sockets[HOUSE]
+        for error in (errno.ENETUNREACH, errno.EAGAIN):
+            socket.send_error = error
+            lost = await caller.call()
+            await trio.sleep(0.2)
+            socket.send_error = None
+            await lost.cancel()
+        await trio.sleep(1)
+        assert well.end is None
+        await well.bye()
+        await nothing_is_left(house)
+
+
+@pytest.mark.parametrize("passes", range(12))
+async def test_the_end_of_the_server_at_any_moment_of_a_call_that_begins_leaves_nothing(
+    passes: int, autojump_clock
+) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.call()
+        for _ in range(passes):
+            await trio.lowlevel.checkpoint()
+        house.server.hurry()
+        await house.server.wait_stopped()
+        await call.wait_ended()
+        assert house.server._endpoint is not None
+        assert house.server._endpoint.statistics().calls == 0
+
+
+async def test_a_call_in_the_last_moment_is_sent_away_and_not_left_ringing(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        await caller.answered()
+        house.network.loses = lambda data, to: data.startswith(b"BYE")  # the house waits for its answer
+        house.server.hurry()
+        await trio.sleep(0.1)
+        assert (await refusal(await caller.call())).status == 503
 
 
 async def test_draining_lets_a_call_finish_and_sends_new_ones_away(autojump_clock) -> None:
