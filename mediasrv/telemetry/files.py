@@ -44,7 +44,9 @@ class FileSink:
         self._gather_s, self._holes_max = gather_s, queued_max
         self.directory = data_dir / "calls"
         self._counters = counters
-        self._missing: dict[_File, int] = {}  # bounded like the queue: beyond it the oldest hole is not told of
+        self._missing: dict[
+            _File, int
+        ] = {}  # bounded like the queue: beyond it the oldest hole is not told of
         self._patience = trio.CancelScope(shield=True)
         self._closing = trio.Event()
         # Full: the record is dropped and counted. The voice goes on; the timeline has a hole and says so.
@@ -90,7 +92,9 @@ class FileSink:
         """Until the channel is closed and empty. A disk that hangs may keep its thread, but not the server."""
         with self._patience:
             async for line in self._take:
-                with trio.move_on_after(self._gather_s):  # a thread for every line would cost more than the lines
+                with trio.move_on_after(
+                    self._gather_s
+                ):  # a thread for every line would cost more than the lines
                     await self._closing.wait()
                 lines = [line, *self._gathered()]
                 try:
