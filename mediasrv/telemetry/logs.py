@@ -120,7 +120,7 @@ class _BoundedListener:
 
 def _stderr() -> TextIO:
     if sys.__stderr__ is None:  # closed before we began: its number may be somebody else's by now
-        return open(os.devnull, "w")  # noqa: SIM115 - as long as the process
+        return open(os.devnull, "w")
     return cast("TextIO", _Unbuffered(sys.__stderr__.fileno()))
 
 
