@@ -90,19 +90,16 @@ def answer(
 
     `previous` is what we sent last in this session: its version grows if anything has changed (section 8).
     """
-    chosen: int | None = None
     problem = "no media offered"
-    for at, media in enumerate(offered.media):
+    for chosen, media in enumerate(offered.media):
         try:
-            _agree(offered, media, local)
+            agreed = _agree(offered, media, local)
         except NotAcceptable as error:
             problem = str(error)
         else:
-            chosen = at
             break
-    if chosen is None:
+    else:
         raise OfferRejected(problem)
-    agreed = _agree(offered, offered.media[chosen], local)
     audio = _audio(local, [agreed.format], agreed.telephone_event_type, agreed.direction)
     sections = [_refused(media) for media in offered.media]
     sections[chosen] = audio
