@@ -8,7 +8,7 @@ keeping any state (RFC 3261 section 8.2.7): one datagram out for one datagram in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediasrv.ids import TokenSource
@@ -27,6 +27,10 @@ from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
 
 RETRY_AFTER_S = 5
+
+
+def _everybody(source: Address) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class UserAgent:
         software: str = "mediasrv",
         limits: Limits | None = None,
         timers: Timers | None = None,
+        welcome: Callable[[Address], bool] = _everybody,
     ) -> None:
+        """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten."""
+        self._welcome = welcome
         self._core = Core(local, tokens, software, limits or Limits(), timers or Timers())
 
     # ---- the five verbs of a protocol core
@@ -190,6 +197,9 @@ class UserAgent:
 
     def _receive_invite(self, request: Request, source: Address, now: float) -> None:
         core = self._core
+        if not self._welcome(source):
+            core.reply(request.headers, 403, source)
+            return
         if core.transactions.merges(request):  # section 8.2.2.2
             core.reply(request.headers, 482, source)
             return

@@ -65,7 +65,9 @@ async def test_a_server_out_of_ports_says_so_and_takes_calls_again_afterwards(tm
 async def logged(server: ServerProcess, event: str, *, times: int) -> None:
     """Until the server has said so, and so often."""
     with trio.fail_after(5):
-        while server.log.read_text().count(f'"event":"{event}"') < times:
+        while True:
+            if server.log.read_text().count(f'"event":"{event}"') >= times:
+                return
             await trio.sleep(0.01)
 
 

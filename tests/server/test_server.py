@@ -78,6 +78,17 @@ async def test_a_stranger_is_forbidden_whatever_the_number(autojump_clock) -> No
         assert (await refusal(await stranger.call())).status == 403
         await nothing_is_left(house)
         assert house.sink.records == []
+        assert house.server.statistics().counts["sip"]["answered.403"] == 1
+
+
+async def test_a_stranger_who_does_not_acknowledge_gets_one_datagram_for_one(autojump_clock) -> None:
+    """He may be somebody else, whose address was written on the envelope."""
+    async with running() as house, house.caller(("192.0.2.1", 5070)) as stranger:
+        house.network.loses = lambda data, to: data.startswith(b"ACK")
+        await refusal(await stranger.call())
+        await nothing_is_left(house)
+        sent = [to for source, to, _ in house.network.wire if source == HOUSE]
+        assert sent == [("192.0.2.1", 5070)]
 
 
 @pytest.mark.parametrize(
