@@ -1,7 +1,8 @@
 """A softphone for one call, on PJSIP's own stack: an independent peer to try the server with.
 
     python -m tools.softphone sip:anyone@127.0.0.1:5060 --record heard.wav --seconds 10
-    python -m tools.softphone sip:anyone@127.0.0.1:5060 --play question.wav --dtmf 12# --json
+    python -m tools.softphone sip:anyone@127.0.0.1:5060 --say "excuse me, one question" --play-after 3
+    python -m tools.softphone sip:anyone@127.0.0.1:5060 --plan sip_config/softphone/keys.toml --json
 
 It has no sound device: it plays a WAV file (16-bit, mono) into the call and records what it hears into another.
 PJSIP (GPL) comes in the `pjsua2-python` wheel of the `test` extra and is never part of the server.
@@ -12,16 +13,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import tomllib
+import wave
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 import click
 import pjsua2 as pj
+
+from mediasrv.providers.formant import speak
 
 POLL_MS = 10
 HANG_UP_S = 3.0
@@ -249,17 +254,39 @@ def talk(phone: Softphone, call: PhoneCall, plan: Plan) -> None:
             call.outcome.notes.append(error.reason)
 
 
-@contextmanager
-def stdout_for_the_outcome_alone() -> Iterator[None]:
-    """PJSIP writes its log to stdout, some of it before it can be told not to: it goes to stderr."""
+def stdout_for_the_outcome_alone() -> TextIO:
+    """What stdout was. From here on PJSIP's log, written there before it can be told not to, goes to stderr.
+
+    For good: C's stdio keeps some of it until the process ends.
+    """
     sys.stdout.flush()
-    stdout = os.dup(1)
+    outcome = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    return outcome
+
+
+def take_plan(context: click.Context, _: click.Parameter, file: Path | None) -> None:
+    """The file's keys become the defaults of the options they name; a key that names none is refused."""
+    if file is None:
+        return
     try:
-        yield
-    finally:
-        os.dup2(stdout, 1)
-        os.close(stdout)
+        keys = tomllib.loads(file.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{file} is not TOML: {error}") from error
+    unknown = keys.keys() - {option.name for option in context.command.params}
+    if unknown:
+        raise click.BadParameter(f"{file}: no such option: {', '.join(sorted(unknown))}")
+    context.default_map = keys
+
+
+def say_into(file: Path, words: str) -> Path:
+    utterance = speak(words, 8_000, "high")
+    with wave.open(str(file), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(utterance.rate_hz)
+        wav.writeframes(utterance.pcm)
+    return file
 
 
 def show(outcome: Outcome) -> str:
@@ -275,6 +302,11 @@ def show(outcome: Outcome) -> str:
 
 @click.command(help=__doc__.split("\n\n")[0] if __doc__ else None)
 @click.argument("uri")
+@click.option(
+    "--plan", type=click.Path(exists=True, dir_okay=False, path_type=Path), callback=take_plan, is_eager=True,
+    expose_value=False, help="TOML file of options (play_after = 3 ...); those given here win.",
+)  # fmt: skip
+@click.option("--say", default="", help="Words to say, in the built-in voice, instead of a file.")
 @click.option("--play", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="WAV file to say.")
 @click.option(
     "--play-after", default=0.0, show_default=True, help="Seconds after the answer to begin saying it."
@@ -293,16 +325,21 @@ def show(outcome: Outcome) -> str:
 @click.option("--log-level", default=0, show_default=True, help="PJSIP's own log, 0-6, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of a sentence.")
 def main(
-    uri: str, play: Path | None, play_after: float, record: Path | None, dtmf: str, dtmf_after: float,
+    uri: str, say: str, play: Path | None, play_after: float, record: Path | None, dtmf: str, dtmf_after: float,
     hold_after: float | None, hold_for: float, seconds: float, answer_within: float, log_level: int, as_json: bool,
 ) -> None:  # fmt: skip
-    plan = Plan(seconds, play, play_after, record, dtmf, dtmf_after, hold_after, hold_for, answer_within)
+    stdout = stdout_for_the_outcome_alone()
     try:
-        with stdout_for_the_outcome_alone():
+        with tempfile.TemporaryDirectory() as directory:
+            if say:
+                play = say_into(Path(directory) / "said.wav", say)
+            plan = Plan(
+                seconds, play, play_after, record, dtmf, dtmf_after, hold_after, hold_for, answer_within
+            )
             outcome = carry_out(plan, uri, log_level=log_level)
     except pj.Error as error:
         raise click.ClickException(error.info()) from error
-    click.echo(json.dumps(asdict(outcome)) if as_json else show(outcome))
+    click.echo(json.dumps(asdict(outcome)) if as_json else show(outcome), file=stdout)
     sys.exit(0 if outcome.answered else 1)
 
 

@@ -66,7 +66,6 @@ class Trials:
     begun: int = 0
     failures_in_a_row: int = 0
 
-    @property
     def all_begun(self) -> bool:
         return self.begun >= self.plan.trials or self.failures_in_a_row >= FAILURES_IN_A_ROW_MAX
 
@@ -104,12 +103,12 @@ async def interrupt(callers: Callers, plan: Plan) -> Trials:
 async def one_caller(callers: Callers, number: str, trials: Trials, chance: random.Random) -> None:
     """One call after the other, interrupting as long as there is a voice to interrupt."""
     calls = 0
-    while not trials.all_begun:
+    while not trials.all_begun():
         calls += 1
         caller = await callers.call(f"{number}-{calls}", slot=chance.randrange(SLOTS))
         try:
             for _ in range(TRIALS_A_CALL):
-                if trials.all_begun:
+                if trials.all_begun():
                     break
                 trials.begun += 1
                 trial = await one_trial(callers, caller, f"{number}-{calls}", chance)

@@ -17,7 +17,7 @@ import trio
 
 from mediasrv.bench.wire_log import Heard, Sent, Stall, heard_records, sent_records
 from mediasrv.clock import SystemClock
-from mediasrv.endpoints import SipCall, SipEndpoint, TrioDatagramSocket
+from mediasrv.endpoints import CallGone, SipCall, SipEndpoint, TrioDatagramSocket
 from mediasrv.errors import MediasrvError
 from mediasrv.ids import SystemTokens
 from mediasrv.sip.agent import UserAgent
@@ -121,8 +121,11 @@ class Callers:
             from_uri=Uri("sip", "bench", *self._endpoint.local),
             body=session_offer(port),
         )
-        with trio.move_on_after(ANSWER_WITHIN_S):
-            return dialog, await dialog.wait_answered()
+        try:
+            with trio.move_on_after(ANSWER_WITHIN_S):
+                return dialog, await dialog.wait_answered()
+        except CallGone as gone:
+            raise NotAnswered(f"{number}: {gone.end}") from gone
         await dialog.cancel()
         raise NotAnswered(f"{number}: no answer within {ANSWER_WITHIN_S:g} s")
 

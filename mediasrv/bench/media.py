@@ -137,7 +137,7 @@ async def measure(load: Load, *, plain: bool) -> Run:
 
 async def observe(load: Load, host: EngineHost, wire: Wire, bytes_per_stream: int) -> Run:
     clock, cadence = SystemClock(), Cadence()
-    await trio.sleep(SETTLE_S)
+    await trio.sleep(min(SETTLE_S, load.seconds))
     wire.take_heard()
     before, from_ns = await host.ask({}), clock.now_ns()
     await trio.sleep(load.seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TICK_MS = 1_000 / os.sysconf("SC_CLK_TCK")
-MEDIA_THREAD_PREFIX = "ms-"  # native/c names its threads so
+MEDIA_THREAD_PREFIX = "media"  # the engine names its threads so
 
 
 @dataclass(frozen=True, slots=True)

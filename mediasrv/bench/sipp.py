@@ -28,6 +28,7 @@ class SippMissing(MediasrvError):
 class Outcome:
     successful: int
     failed: int
+    retransmissions: int  # by sipp: the server was slow to answer, or a datagram was lost
     status: int  # of the program; 0: every call went as the scenario says
     errors: str
 
@@ -93,4 +94,10 @@ def outcome(directory: Path, ended: subprocess.CompletedProcess[bytes]) -> Outco
             last = list(csv.DictReader(statistics, delimiter=";"))[-1]
     except (OSError, IndexError) as error:
         raise MediasrvError(f"sipp did not run: {told or ended.stdout.decode(errors='replace')}") from error
-    return Outcome(int(last["SuccessfulCall(C)"]), int(last["FailedCall(C)"]), ended.returncode, told)
+    return Outcome(
+        successful=int(last["SuccessfulCall(C)"]),
+        failed=int(last["FailedCall(C)"]),
+        retransmissions=int(last["Retransmissions(C)"]),
+        status=ended.returncode,
+        errors=told,
+    )

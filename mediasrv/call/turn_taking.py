@@ -131,9 +131,11 @@ def _listen(state: TurnState, now: float) -> TurnState:
 
 
 def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evidence:
-    until = now if state.speech_since is not None else state.speech_ended
-    speech = max(0.0, until - (state.speech_since if state.speech_since is not None else state.held_since))
     held = now - state.held_since if state.phase is Phase.HELD else 0.0
+    if state.speech_since is not None:
+        speech = now - state.speech_since
+    else:  # what is over belongs to the evidence only where it is what the voice was held for
+        speech = max(0.0, state.speech_ended - state.held_since) if held else 0.0
     return Evidence(
         rule, words or state.partial or state.text, round(speech * 1000, 1), round(held * 1000, 1)
     )

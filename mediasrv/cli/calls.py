@@ -11,6 +11,11 @@ import click
 from mediasrv.cli.output import print_json, print_table
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
+_LISTED = ("id", "began", "caller", "called", "seconds", "ending")
+
+data_dir_option = click.option(
+    "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
+)
 
 
 @click.group()
@@ -18,11 +23,23 @@ def calls() -> None:
     """Calls that were: their timelines and records."""
 
 
+@calls.command("list")
+@data_dir_option
+@click.option("--last", default=20, show_default=True, type=click.IntRange(1), help="How many, newest last.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array of the calls' records.")
+def list_(data_dir: Path, last: int, as_json: bool) -> None:
+    """The calls that have ended, newest last."""
+    files = (data_dir / "calls").glob("*.call.jsonl")
+    records = sorted((entry for file in files for entry in _read(file)[-1:]), key=_began)[-last:]
+    if as_json:
+        print_json(records)
+        return
+    print_table(_LISTED, [_row(record) for record in records])
+
+
 @calls.command()
 @click.argument("call_id")
-@click.option(
-    "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
-)
+@data_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
 def show(call_id: str, data_dir: Path, as_json: bool) -> None:
     """The timeline of one call, as a table."""
@@ -42,6 +59,15 @@ def show(call_id: str, data_dir: Path, as_json: bool) -> None:
         return
     rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
     print_table(("ms", "event", ""), rows)
+
+
+def _row(record: dict[str, Any]) -> list[str]:
+    told = {**record, "began": _began(record)[:16].replace("T", " "), "seconds": f"{record.get('duration_ms', 0) / 1000:.1f}"}
+    return [str(told.get(name, "")) for name in _LISTED]
+
+
+def _began(record: dict[str, Any]) -> str:
+    return str(record.get("began", ""))
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

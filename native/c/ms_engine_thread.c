@@ -117,17 +117,15 @@ static void *watch(void *argument)
 /* ---- start and stop -------------------------------------------------------------------------------------- */
 
 /* Signals are for Python's main thread: ours begin with all of them blocked. */
-static int spawn(pthread_t *thread, void *(*body)(void *), ms_engine *engine, const char *name)
+static int spawn(pthread_t *thread, void *(*body)(void *), ms_engine *engine)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(thread, NULL, body, engine);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error == 0) {
-        pthread_setname_np(*thread, name); /* so that top, and our benchmarks, tell media from control */
+    if (error == 0)
         return MS_OK;
-    }
     errno = error;
     return MS_E_SYSTEM;
 }
@@ -136,14 +134,14 @@ int ms_engine_start(ms_engine *engine)
 {
     if (engine->config.manual || engine->started || stopping(engine))
         return MS_E_STATE;
-    int status = spawn(&engine->thread, run, engine, "ms-engine");
+    int status = spawn(&engine->thread, run, engine);
     if (status != MS_OK)
         return status;
     engine->started = true;
     while (sem_wait(&engine->begun) != 0)
         ;
     if (atomic_load(&engine->policy) != MS_POLICY_NORMAL) /* without a witness stalls are not told apart, no more */
-        engine->witness.running = spawn(&engine->witness.thread, watch, engine, "ms-witness") == MS_OK;
+        engine->witness.running = spawn(&engine->witness.thread, watch, engine) == MS_OK;
     return MS_OK;
 }
 

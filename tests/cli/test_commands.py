@@ -145,6 +145,23 @@ def test_a_timeline_is_shown_as_a_table_or_as_json(tmp_path: Path) -> None:
     assert told["record"] == {"ending": "caller_hung_up"}
 
 
+def test_calls_are_listed_by_when_they_began_and_the_last_are_kept(tmp_path: Path) -> None:
+    directory = tmp_path / "calls"
+    directory.mkdir()
+    for name, began in (("late", "2026-01-02T00:00:00"), ("early", "2026-01-01T00:00:00"), ("half", "")):
+        record = json.dumps({"id": name, "began": began, "ending": "agent_hung_up"})
+        (directory / f"{name}.call.jsonl").write_text(record if began else record[:9])
+    listed = run("calls", "list", "--data-dir", str(tmp_path), "--json")
+    assert [record["id"] for record in json.loads(listed.stdout)] == ["early", "late"]
+    table = run("calls", "list", "--data-dir", str(tmp_path), "--last", "1").stdout
+    assert "late" in table
+    assert "early" not in table
+
+
+def test_no_calls_are_an_empty_list(tmp_path: Path) -> None:
+    assert json.loads(run("calls", "list", "--data-dir", str(tmp_path), "--json").stdout) == []
+
+
 def test_a_call_that_is_not_there_is_named(tmp_path: Path) -> None:
     for call_id in ("none", "../none"):
         result = run("calls", "show", call_id, "--data-dir", str(tmp_path))

@@ -18,6 +18,7 @@ pytest.importorskip("pjsua2", reason="the softphone needs the `test` extra")
 pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
 SPOKEN_DBFS = -40.0
+PLANS = ROOT / "sip_config" / "softphone"
 
 
 async def softphone(server: ServerProcess, *arguments: str) -> dict[str, Any]:
@@ -59,19 +60,29 @@ async def test_a_call_on_hold_is_silent_and_resumes(tmp_path: Path) -> None:
     """PJSIP records only while the call is not on hold: the recording is shorter, and sounds to its end."""
     heard = tmp_path / "heard.wav"
     async with serving(tmp_path, ["--agent", "tone"]) as server:
-        outcome = await softphone(
-            server, "--record", str(heard), "--seconds", "4", "--hold-after", "1", "--hold-for", "2"
-        )
+        outcome = await softphone(server, "--record", str(heard), "--plan", str(PLANS / "hold.toml"))
     samples, rate_hz = read_wav(heard)
     assert outcome["notes"] == []
     assert 1.6 < len(samples) / rate_hz < 2.6
     assert loudness_dbfs(samples[-rate_hz // 4 :]) > SPOKEN_DBFS
 
 
-async def test_the_scripted_agent_speaks_and_keys_reach_it(tmp_path: Path) -> None:
+async def test_the_scripted_agent_speaks_and_falls_silent_when_interrupted(tmp_path: Path) -> None:
     heard = tmp_path / "heard.wav"
     async with serving(tmp_path, ["--agent", "scripted"]) as server:
-        outcome = await softphone(server, "--record", str(heard), "--seconds", "3", "--dtmf", "5")
+        await softphone(server, "--record", str(heard), "--plan", str(PLANS / "interrupt.toml"))
     samples, rate_hz = read_wav(heard)
-    assert sum(loudness_dbfs(block) > SPOKEN_DBFS for block in blocks(samples, rate_hz)) >= 5
+    sounding = [loudness_dbfs(block) > SPOKEN_DBFS for block in blocks(samples, rate_hz)]
+    assert sounding[1:9].count(True) >= 5  # the greeting
+    assert sounding[13:20].count(True) == 0  # 0.6 s into the interruption, and while it lasts
+    (turns,) = server.records("turns").values()
+    assert turns[0]["ending"] == "user_barge_in"
+    assert 0 < len(turns[0]["heard"]) < len(turns[0]["said"])
+
+
+async def test_keys_reach_the_agent_each_once(tmp_path: Path) -> None:
+    async with serving(tmp_path, ["--agent", "scripted"]) as server:
+        outcome = await softphone(server, "--plan", str(PLANS / "keys.toml"))
     assert outcome["notes"] == []
+    (timeline,) = server.records("timeline").values()
+    assert [line["digit"] for line in timeline if line["event"] == "key"] == ["1", "2", "#"]

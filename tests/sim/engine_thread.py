@@ -19,10 +19,10 @@ class EngineThread:
         network.attach_host(host, self._on_datagram)
         self._agenda.at(self._agenda.clock.now_ns(), self._wake)
 
-    async def _wake(self) -> None:
+    def _wake(self) -> None:
         now_ns = self._agenda.clock.now_ns()
         try:
-            await self._engine.tick(now_ns)
+            self._engine.step(now_ns)
             packets, next_ns = self._engine.packets(), self._engine.next_tick_ns()
         except LocalError:  # the engine was closed: here its thread would have been joined
             return

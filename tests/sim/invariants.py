@@ -18,6 +18,7 @@ from tests.sim.trace import Trace, audible
 MS = 1_000_000
 PTIME_NS = 20 * MS
 TICK_NS = PTIME_NS  # what was cancelled may still be in the tick that is being sent
+ROUNDING_NS = 1_000  # the timeline's milliseconds have three decimals
 DECISIONS = {"confirm", "reject", "cancelled", "turn_ended", "call_ended"}
 HOLD_LIMIT_MS = 700 + 60  # the table's limit, a tick, and the engine's next slot
 
@@ -85,16 +86,16 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
         sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] == "first_sound"]
         for at_ns, entry in entries:
             if entry["event"] == "cancelled":
-                from_ns = at_ns + TICK_NS
+                from_ns = at_ns + TICK_NS + ROUNDING_NS
             elif entry["event"] == "turn_ended" and entry["ending"] != "completed":
-                from_ns = at_ns  # the engine has acknowledged the flush
+                from_ns = at_ns + ROUNDING_NS  # the engine has acknowledged the flush
             else:
                 continue
             until_ns = min(
                 (at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns
             )
             for wired in trace.server_packets():
-                if from_ns < wired.sent_ns < until_ns and audible(wired):
+                if from_ns < wired.sent_ns < until_ns - ROUNDING_NS and audible(wired):
                     late_ms = (wired.sent_ns - at_ns) / MS
                     yield f"turn {entry['turn']}: sound {late_ms:g} ms after {entry['event']}, at {ms(trace, at_ns)}"
                     break

@@ -9,6 +9,7 @@ from tests.sim.invariants import violations
 from tests.sim.scenario import Scenario
 from tests.sim.scenarios import draw
 from tests.sim.trace import Trace
+from tests.sim.witness import describe
 from tests.sim.world import run
 
 
@@ -20,12 +21,12 @@ class Outcome:
     scenario: str
     digest: str
     violations: tuple[str, ...]
-    ending: str
-    interruptions: int
-    turn_steps: int
-    injected: bool
-    simulated_s: float  # of the call itself; the settling after it is not counted
     cpu_s: float
+    ending: str = "raised"
+    interruptions: int = 0
+    turn_steps: int = 0
+    injected: bool = False
+    simulated_s: float = 0.0  # of the call itself; the settling after it is not counted
 
 
 def run_seed(seed: int) -> Outcome:
@@ -33,8 +34,13 @@ def run_seed(seed: int) -> Outcome:
 
 
 def judge(scenario: Scenario, seed: int) -> Outcome:
+    """A run that raises is a violation like any other: the sweep goes on."""
     began_s = time.process_time()
-    trace = run(scenario, seed)
+    try:
+        trace = run(scenario, seed)
+    except Exception as error:
+        cpu_s = time.process_time() - began_s
+        return Outcome(seed, scenario.name, digest="", violations=(f"raised {describe(error)}",), cpu_s=cpu_s)
     cpu_s = time.process_time() - began_s
     broken = [*violations(trace), *(sentence for expects in scenario.expects for sentence in expects(trace))]
     turns = [turn for _, turn in trace.of("turn")]

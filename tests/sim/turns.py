@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CoroutineType
+from weakref import WeakKeyDictionary
 
 import trio
 
@@ -20,7 +21,8 @@ class TurnWatch:
 
     def __init__(self, cancel_at: int = 0) -> None:
         self.turns: list[Turn] = []
-        self._checkpoints = Checkpoints(self._belongs, nth=cancel_at, act=cancel_turn)
+        self._of_task: WeakKeyDictionary[Task, Turn] = WeakKeyDictionary()
+        self._checkpoints = Checkpoints(self._belongs, nth=cancel_at, act=self._cancel)
 
     @property
     def steps(self) -> int:
@@ -48,15 +50,15 @@ class TurnWatch:
 
     def _belongs(self, task: Task) -> bool:
         turn = turn_of(task)
-        if turn is not None and turn not in self.turns:
+        if turn is None:
+            return False
+        self._of_task[task] = turn  # remembered, because a task that has just ended has no frame to be asked
+        if turn not in self.turns:
             self.turns.append(turn)
-        return turn is not None
+        return True
 
-
-def cancel_turn(task: Task) -> None:
-    turn = turn_of(task)
-    assert turn is not None
-    turn.cancel(TurnEnding.MANUAL)
+    def _cancel(self, task: Task) -> None:
+        self._of_task[task].cancel(TurnEnding.MANUAL)
 
 
 def turn_of(task: Task) -> Turn | None:

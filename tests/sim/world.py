@@ -14,7 +14,9 @@ from mediasrv.bench.netem import PROFILES
 from mediasrv.config import Settings
 from mediasrv.config.addresses import HostPort
 from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.errors import AtCapacity
 from mediasrv.ids import SeededTokens, TokenSource
+from mediasrv.media import Cost
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.server import Server
 from tests.sim import deterministic
@@ -29,6 +31,8 @@ from tests.sim.turns import TurnWatch
 from tests.sim.witness import WitnessSink, listening_to_the_log
 
 SERVER, CALLER = ("127.0.0.1", 5060), "127.0.0.2"
+STREAMS = 4
+SETTING_UP_S = 0.1
 SETTLING_S = 120  # a BYE that nobody answers is given up after 32 s, a late one may follow a media time-out
 
 
@@ -63,7 +67,7 @@ class World:
                 await nursery.start(server.run)
                 assert self._engine is not None
                 EngineThread(self._engine, self.network, SERVER[0])
-                await trio.testing.wait_all_tasks_blocked()
+                await trio.sleep(SETTING_UP_S)
                 before = living_tasks()
                 caller = Caller(
                     self.network,
@@ -112,7 +116,7 @@ class World:
 
     def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
         self._engine = Engine(
-            EngineSettings(capacity=4, host=SERVER[0], cpu=None), manual=True, tokens=tokens
+            EngineSettings(capacity=STREAMS, host=SERVER[0], cpu=None), manual=True, tokens=tokens
         )
         return self._engine
 
@@ -126,7 +130,8 @@ class World:
             await trio.sleep(1)
             statistics = server.statistics()
             if not (
-                statistics.live_calls
+                live_transactions(server)
+                or statistics.live_calls
                 or statistics.live_streams
                 or statistics.live_dialogs
                 or caller.leftovers()
@@ -135,7 +140,16 @@ class World:
 
     def _leftovers(self, server: Server, before: Counter[str]) -> dict[str, list[str]]:
         statistics = server.statistics()
+        assert self._engine is not None
+        try:
+            self._engine.reserve(Cost(streams=STREAMS)).release()
+        except AtCapacity as full:
+            reservations = [str(full)]
+        else:
+            reservations = []
         left = {
+            "reservations": reservations,
+            "transactions": ["live"] * live_transactions(server),
             "tasks": sorted((living_tasks() - before).elements()),
             "calls": ["live"] * statistics.live_calls,
             "dialogs": ["live"] * statistics.live_dialogs,
@@ -167,6 +181,12 @@ class World:
             turn_steps=self.turns.steps,
             injected=self.turns.cancelled,
         )
+
+
+def live_transactions(server: Server) -> int:
+    """The server's statistics count dialogs; what a dialog leaves behind for 32 s only its user agent knows."""
+    assert server._endpoint is not None
+    return server._endpoint._core.statistics().transactions
 
 
 def living_tasks() -> Counter[str]:
