@@ -193,6 +193,20 @@ async def test_a_caller_who_goes_away_while_ringing_leaves_nothing(autojump_cloc
         await nothing_is_left(house)
 
 
+async def test_no_sound_is_sent_before_the_ack(autojump_clock) -> None:
+    """Only who has read our 200 can send it: until then, the address in the offer may be anybody's."""
+    async with running() as house, house.caller() as caller:
+        house.network.loses = lambda data, to: data.startswith(b"ACK")
+        call = await caller.answered()
+        await trio.sleep(1)
+        assert house.packets_to(5071) == 0
+        house.network.loses = lambda data, to: False
+        await trio.sleep(4)
+        assert house.packets_to(5071) > 0
+        await call.bye()
+        await nothing_is_left(house)
+
+
 async def test_a_caller_who_sends_nothing_is_hung_up_upon(autojump_clock) -> None:
     async with running({"MEDIASRV_MEDIA__MEDIA_TIMEOUT_MS": "2000"}) as house, house.caller() as caller:
         call = await caller.answered()
