@@ -41,9 +41,9 @@ def free_port() -> int:
         return port
 
 
-def free_media_port() -> int:
+def free_media_port(among: range = range(10_000, 19_000, 16)) -> int:
     """The first of a few free ports in a row, below those that the system gives to everybody."""
-    for first in range(10_000, 19_000, 16):
+    for first in among:
         probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(PORTS_OF_MEDIA)]
         try:
             for offset, probe in enumerate(probes):

@@ -62,7 +62,11 @@ def show(call_id: str, data_dir: Path, as_json: bool) -> None:
 
 
 def _row(record: dict[str, Any]) -> list[str]:
-    told = {**record, "began": _began(record)[:16].replace("T", " "), "seconds": f"{record.get('duration_ms', 0) / 1000:.1f}"}
+    told = {
+        **record,
+        "began": _began(record)[:16].replace("T", " "),
+        "seconds": f"{record.get('duration_ms', 0) / 1000:.1f}",
+    }
     return [str(told.get(name, "")) for name in _LISTED]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import ipaddress
@@ -9,7 +10,9 @@ import os
 import platform
 import resource
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +24,9 @@ from mediasrv.config import Settings
 
 RTP_PORTS_TRIED = 16
 FILES_BESIDE_STREAMS = 64
+FREE_GB_MIN = 1.0
+LOADS_WITHIN_S = 30.0
+NATIVE_ADVICE = "run `make build`, or install a wheel"
 CLOCK_RESOLUTION_NS_MAX = 1_000
 _FAST_CLOCKS = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
 _CPU_FEATURES = ("avx512f", "avx2", "fma", "sse4_2", "neon", "asimd")
@@ -41,10 +47,9 @@ def python(settings: Settings) -> Finding:
 
 
 def native(settings: Settings) -> Finding:
-    try:
-        importlib.import_module("mediasrv.media")
-    except ImportError as error:
-        return Finding("native modules", "bad", str(error), "run `make build`, or install a wheel")
+    problem = _native_problem()
+    if problem:
+        return Finding("native modules", "bad", problem, NATIVE_ADVICE)
     return Finding("native modules", "ok", "built, and they load")
 
 
@@ -58,11 +63,9 @@ def processor(settings: Settings) -> Finding:
 
 
 def scheduling(settings: Settings) -> Finding:
-    try:
-        module = importlib.import_module("mediasrv.media.scheduling")
-    except ImportError as error:
-        return Finding("scheduling", "bad", str(error), "run `make build`, or install a wheel")
-    policy = module.available_policy().name.lower()
+    if _native_problem():
+        return Finding("scheduling", "bad", "cannot be told without the native modules", NATIVE_ADVICE)
+    policy = importlib.import_module("mediasrv.media.scheduling").available_policy().name.lower()
     advice = {
         "fifo": "",
         "slice": "for real time under load: CAP_SYS_NICE, or `ulimit -r 50`",
@@ -165,7 +168,10 @@ def data_dir(settings: Settings) -> Finding:
             "data directory", "bad", f"{directory} cannot be written", "choose another with --data-dir"
         )
     free_gb = shutil.disk_usage(nearest).free / 1e9
-    return Finding("data directory", "ok", f"{directory}, {free_gb:.1f} GB free")
+    found = f"{directory}, {free_gb:.1f} GB free"
+    if free_gb < FREE_GB_MIN:
+        return Finding("data directory", "warning", found, "make room, or choose another with --data-dir")
+    return Finding("data directory", "ok", found)
 
 
 def optional(settings: Settings) -> Iterator[Finding]:
@@ -212,13 +218,26 @@ def _cpu_flags() -> set[str]:
     }
 
 
+@functools.cache
+def _native_problem() -> str:
+    """Why the native modules do not load. Asked of another process: a broken one may kill whoever loads it."""
+    command = [sys.executable, "-c", "import mediasrv.media"]
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True, timeout=LOADS_WITHIN_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if tried.returncode < 0:
+        return f"loading them ends the process: {signal.Signals(-tried.returncode).name}"
+    return tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
+
+
 def _cannot_bind(host: str, port: int) -> str | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.bind((host, port))
-        except OSError as error:
-            return error.strerror or str(error)
+    except OSError as error:
+        return error.strerror or str(error)
     return None
 
 

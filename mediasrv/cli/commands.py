@@ -37,8 +37,11 @@ class Commands(click.Group):
             return None
         try:
             command = getattr(import_module(COMMANDS[cmd_name]), cmd_name)
-        except ImportError as error:
-            raise click.ClickException(f"{error}; `mediasrv doctor` says what is missing") from error
+        except (
+            Exception
+        ) as error:  # a native module that is missing, half written, or built for other sources
+            problem = f"{type(error).__name__}: {error}; `mediasrv doctor` says what is missing"
+            raise click.ClickException(problem) from error
         assert isinstance(command, click.Command)
         return command
 

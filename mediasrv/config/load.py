@@ -54,11 +54,7 @@ def load(
         if name.startswith(ENVIRONMENT_PREFIX) and name != CONFIG_FILE_VARIABLE:
             path = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
             if path[0] not in Settings.__struct_fields__ and len(path) < 2:
-                raise ConfigError(
-                    name,
-                    f"write {ENVIRONMENT_PREFIX}SECTION__KEY, with two underscores",
-                    source="environment",
-                )
+                raise ConfigError(name, _unknown_variable(name), source="environment")
             _put(given, path, _Given(text, f"environment {name}", is_text=True))
     for key, (flag, text) in (flags or {}).items():
         _put(given, key.split("."), _Given(text, flag, is_text=True))
@@ -192,6 +188,19 @@ def _limits(kind: shape.IntType | shape.FloatType) -> str:
     low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}" if kind.gt is not None else ""
     high = f"to {kind.le:.12g}" if kind.le is not None else ""
     return f"{low} {high}".strip()
+
+
+def _unknown_variable(name: str) -> str:
+    sections = [field.name for field in msgspec.structs.fields(Settings)]
+    known = {
+        f"{ENVIRONMENT_PREFIX}{section}__{key}".upper()
+        for section in sections
+        for key in getattr(getattr(Settings(), section), "__struct_fields__", ())
+    }
+    near = difflib.get_close_matches(name.upper(), known, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    form = f"write {ENVIRONMENT_PREFIX}SECTION__KEY, with two underscores"
+    return f"no such setting; {hint}{form}; the sections are {_listed(sections)}"
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

@@ -22,8 +22,8 @@ class DatagramSocket(Protocol):
     async def receive(self) -> tuple[bytes, Address]:
         """The next datagram and its sender; raises OSError for what the network reported instead."""
 
-    async def send(self, data: bytes, to: Address) -> None:
-        """Sends, or raises OSError; nothing is tried twice."""
+    def send(self, data: bytes, to: Address) -> None:
+        """Sends, or raises OSError; it never waits, and nothing is tried twice."""
 
     def close(self) -> None: ...
 
@@ -34,18 +34,18 @@ SocketFactory = Callable[[Address], Awaitable[DatagramSocket]]
 class TrioDatagramSocket:
     """The real one."""
 
-    def __init__(self, bound: trio.socket.SocketType) -> None:
-        self._socket = bound
+    def __init__(self, bound: socket.socket) -> None:
+        self._bound, self._socket = bound, trio.socket.from_stdlib_socket(bound)
 
     @classmethod
     async def open(cls, local: Address) -> Self:
         """Binds to `local`, whose host is numeric; port 0 takes a free one. Raises OSError."""
         version = ipaddress.ip_address(local[0]).version
         family = socket.AF_INET6 if version == 6 else socket.AF_INET
-        bound = trio.socket.socket(family, socket.SOCK_DGRAM)
+        bound = socket.socket(family, socket.SOCK_DGRAM)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-            await bound.bind(local)
+            bound.bind(local)
         except BaseException:
             bound.close()
             raise
@@ -60,8 +60,8 @@ class TrioDatagramSocket:
         data, source = await self._socket.recvfrom(DATAGRAM_BYTES_MAX)
         return data, (source[0], source[1])
 
-    async def send(self, data: bytes, to: Address) -> None:
-        await self._socket.sendto(data, to)
+    def send(self, data: bytes, to: Address) -> None:
+        self._bound.sendto(data, to)
 
     def close(self) -> None:
         self._socket.close()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import logging
 import math
-from collections import deque
 
 import trio
 
@@ -58,7 +57,6 @@ class SipEndpoint:
         self.counters = Counters() if counters is None else counters
         self._socket, self._core, self._clock = socket, user_agent, clock
         self._calls: dict[SipCallId, SipCall] = {}
-        self._outbox: deque[tuple[bytes, Address]] = deque()
         self._patience = trio.CancelScope()
         self._stepped = trio.Event()
         self._faults_in_a_row = 0
@@ -76,6 +74,16 @@ class SipEndpoint:
     def incoming(self) -> trio.MemoryReceiveChannel[SipCall]:
         """Calls that nobody has looked at yet, oldest first; 100 Trying has been sent."""
         return self._incoming
+
+    def refuse_calls(self) -> None:
+        """Nobody looks at new calls any more: those that wait here, and all that still come, are told 503."""
+        waiting = self._incoming.statistics().current_buffer_used
+        for call in [self._incoming.receive_nowait() for _ in range(waiting)]:
+            if call.end is None:
+                self.forget(call.id)
+                self._turn_away(call.id)
+        self._incoming.close()
+        self._follow_up()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Drives the core until cancelled; every call that is still there then is told that it is over."""
@@ -117,10 +125,10 @@ class SipEndpoint:
             headers=headers,
         )
         call = self._calls[call_id] = SipCall(call_id, self, destination)
-        await self._follow_up()
+        self._follow_up()
         return call
 
-    async def respond(
+    def respond(
         self,
         call: SipCallId,
         status: int,
@@ -130,19 +138,19 @@ class SipEndpoint:
         body: bytes = b"",
     ) -> None:
         self._core.respond(call, status, self._clock.now(), reason=reason, headers=headers, body=body)
-        await self._follow_up()
+        self._follow_up()
 
-    async def acknowledge(self, call: SipCallId, body: bytes) -> None:
+    def acknowledge(self, call: SipCallId, body: bytes) -> None:
         self._core.acknowledge(call, self._clock.now(), body=body)
-        await self._follow_up()
+        self._follow_up()
 
-    async def cancel(self, call: SipCallId) -> None:
+    def cancel(self, call: SipCallId) -> None:
         self._core.cancel(call, self._clock.now())
-        await self._follow_up()
+        self._follow_up()
 
-    async def bye(self, call: SipCallId, reason: str = "") -> None:
+    def bye(self, call: SipCallId, reason: str = "") -> None:
         self._core.bye(call, self._clock.now(), reason=reason)
-        await self._follow_up()
+        self._follow_up()
 
     def forget(self, call: SipCallId) -> None:
         """The core has no more to say about this call."""
@@ -157,7 +165,7 @@ class SipEndpoint:
         except Exception:
             if not self._bears("deadline"):
                 raise
-        await self._follow_up()
+        self._follow_up()
 
     async def _receive(self) -> None:
         try:
@@ -176,25 +184,34 @@ class SipEndpoint:
         else:
             self._faults_in_a_row = 0
 
-    async def _follow_up(self) -> None:
-        """Hands on what the core has to tell, and sends what it has to send."""
-        while (event := self._core.next_event()) is not None:
-            try:
-                self._dispatch(event)
-            except Exception:
-                if not self._bears("event"):
-                    raise
-        self._outbox += self._core.datagrams_to_send(self._clock.now())
+    def _follow_up(self) -> None:
+        """Hands on what the core has to tell, and sends what it has to send, until there is no more of either.
+
+        Without a checkpoint: a task that is cancelled here would take the datagrams of other calls with it, and leave
+        its own call in doubt whether it was answered.
+        """
+        while True:
+            while (event := self._core.next_event()) is not None:
+                try:
+                    self._dispatch(event)
+                except Exception:
+                    if not self._bears("event"):
+                        raise
+            outbox = self._core.datagrams_to_send(self._clock.now())
+            if not outbox:
+                break
+            for data, to in outbox:
+                self._send(data, to)
         self._patience.deadline = self._deadline()
         self._stepped.set()
-        while self._outbox:
-            data, to = self._outbox.popleft()
-            try:
-                await self._socket.send(data, to)
-            except OSError as error:
-                self.counters.count("sip_not_sent", _name(error))
-                if error.errno in NO_WAY_THERE:
-                    self._core.transport_failed(to, self._clock.now())
+
+    def _send(self, data: bytes, to: Address) -> None:
+        try:
+            self._socket.send(data, to)
+        except OSError as error:
+            self.counters.count("sip_not_sent", _name(error))
+            if error.errno in NO_WAY_THERE:
+                self._core.transport_failed(to, self._clock.now())
 
     def _dispatch(self, event: SipEvent) -> None:
         if isinstance(event, IncomingCall):
@@ -213,11 +230,14 @@ class SipEndpoint:
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):
-            self.counters.count("sip_refused", "nobody_looks")
-            retry = [("Retry-After", str(RETRY_AFTER_S))]
-            self._core.respond(event.call, 503, self._clock.now(), headers=retry)
+            self._turn_away(event.call)
         else:
             self._calls[event.call] = call
+
+    def _turn_away(self, call: SipCallId) -> None:
+        self.counters.count("sip_refused", "nobody_looks")
+        retry = [("Retry-After", str(RETRY_AFTER_S))]
+        self._core.respond(call, 503, self._clock.now(), headers=retry)
 
     def _deadline(self) -> float:
         """The core's next deadline, on trio's clock."""

@@ -1,7 +1,8 @@
 """One SIP call as its owner sees it: await what the other side does, say what we do.
 
-The core's events arrive through `deliver`, at once and in order, so what a method finds is what the core knows. A
-call ends once, and everything that waits on it then returns or raises `CallGone`.
+The core's events arrive through `deliver`, at once and in order, so what a method finds is what the core knows; and
+what a method says is said before its first checkpoint, so no cancellation falls between the core's knowledge and ours.
+A call ends once, and everything that waits on it then returns or raises `CallGone`.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ class CallGone(RemoteError):
 class Signalling(Protocol):
     """What a call needs of its endpoint: each does one thing to the core and sends what comes of it."""
 
-    async def respond(
+    def respond(
         self, call: SipCallId, status: int, *, reason: str | None, headers: HeaderLines, body: bytes
     ) -> None: ...
-    async def acknowledge(self, call: SipCallId, body: bytes) -> None: ...
-    async def cancel(self, call: SipCallId) -> None: ...
-    async def bye(self, call: SipCallId, reason: str) -> None: ...
+    def acknowledge(self, call: SipCallId, body: bytes) -> None: ...
+    def cancel(self, call: SipCallId) -> None: ...
+    def bye(self, call: SipCallId, reason: str) -> None: ...
     def forget(self, call: SipCallId) -> None: ...
 
 
@@ -93,7 +94,7 @@ class SipCall:
                 self.progress = event
 
     async def ring(self, status: int = 180, body: bytes = b"") -> None:
-        await self._respond(status, body=body)
+        self._respond(status, body=body)
 
     async def answer(self, body: bytes) -> bytes:
         """Picks up with our session description and waits for the ACK; returns what the ACK carried."""
@@ -102,7 +103,7 @@ class SipCall:
     async def reject(self, status: int, *, reason: str | None = None, headers: HeaderLines = ()) -> None:
         """Declines; a call that is over already is left alone."""
         try:
-            await self._respond(status, reason=reason, headers=headers)
+            self._respond(status, reason=reason, headers=headers)
         except CallGone:
             return
         self._signalling.forget(self.id)
@@ -120,7 +121,7 @@ class SipCall:
         return await self._accept(body)
 
     async def refuse_reinvite(self, status: int) -> None:
-        await self._respond(status)
+        self._respond(status)
 
     async def wait_answered(self) -> bytes:
         """Our call was taken: the other side's session description. Raises CallGone when it was not."""
@@ -130,15 +131,15 @@ class SipCall:
 
     async def acknowledge(self, body: bytes) -> None:
         """Our answer to the offer that came in the 200, when we called without one."""
-        await self._signalling.acknowledge(self.id, body)
+        self._signalling.acknowledge(self.id, body)
 
     async def cancel(self) -> None:
         """Gives up a call of ours that was not answered."""
-        await self._signalling.cancel(self.id)
+        self._signalling.cancel(self.id)
 
     async def bye(self, reason: str = "") -> None:
         """Ends the call in whatever state it is; idempotent. `reason` is for people to read, in the Reason header."""
-        await self._signalling.bye(self.id, reason)
+        self._signalling.bye(self.id, reason)
 
     async def wait_ended(self) -> CallEnd:
         await self._over.wait()
@@ -154,7 +155,7 @@ class SipCall:
 
     async def _accept(self, body: bytes) -> bytes:
         self._settled = trio.Event()
-        await self._respond(200, body=body)
+        self._respond(200, body=body)
         self.answered = True
         await self._settle()
         return self._body
@@ -164,13 +165,13 @@ class SipCall:
         if self.end is not None:
             raise CallGone(self.end)
 
-    async def _respond(
+    def _respond(
         self, status: int, *, reason: str | None = None, headers: HeaderLines = (), body: bytes = b""
     ) -> None:
         if self.end is not None:
             raise CallGone(self.end)
         try:
-            await self._signalling.respond(self.id, status, reason=reason, headers=headers, body=body)
+            self._signalling.respond(self.id, status, reason=reason, headers=headers, body=body)
         except WrongState:
             if self.end is not None:  # it ended while what we had to say was on its way to the core
                 raise CallGone(self.end) from None

@@ -110,7 +110,8 @@ class SipLeg:
             return cls(call, info, stream, replace(local, codecs=LATE_OFFER_CODECS), None)
         try:
             agreed = answer(offered, local)
-            stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+            # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
+            stream.set_direction(sending=False, hearing=agreed.hearing)
         except BaseException:
             await stream.aclose()
             raise
@@ -123,8 +124,7 @@ class SipLeg:
     async def answer(self) -> None:
         try:
             answered = await self._call.answer(self._ours.build())
-            if self._agreed is None:
-                self._settle(accept(self._ours, parse(answered)))
+            self._settle(self._agreed or accept(self._ours, parse(answered)))
         except CallGone as gone:
             raise LegEnded(_ending(gone.end)) from gone
         except (MalformedDescription, NotAcceptable) as error:

@@ -90,23 +90,22 @@ def answer(
 
     `previous` is what we sent last in this session: its version grows if anything has changed (section 8).
     """
-    chosen: int | None = None
-    problem = "no media offered"
-    for at, media in enumerate(offered.media):
-        try:
-            _agree(offered, media, local)
-        except NotAcceptable as error:
-            problem = str(error)
-        else:
-            chosen = at
-            break
-    if chosen is None:
-        raise OfferRejected(problem)
-    agreed = _agree(offered, offered.media[chosen], local)
+    chosen, agreed = _choose(offered, local)
     audio = _audio(local, [agreed.format], agreed.telephone_event_type, agreed.direction)
     sections = [_refused(media) for media in offered.media]
     sections[chosen] = audio
     return agreed.negotiated(next_version(_describe(local, tuple(sections)), previous))
+
+
+def _choose(offered: SessionDescription, local: LocalMedia) -> tuple[int, _Agreed]:
+    """The place of the first stream that we can speak, and what is agreed about it."""
+    problem = "no media offered"
+    for at, media in enumerate(offered.media):
+        try:
+            return at, _agree(offered, media, local)
+        except NotAcceptable as error:
+            problem = str(error)
+    raise OfferRejected(problem)
 
 
 def accept(offered: SessionDescription, answered: SessionDescription) -> Negotiated:

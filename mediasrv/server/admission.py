@@ -1,7 +1,8 @@
 """Who is let in: the questions asked of an INVITE before anything is built for it, in the order they are asked.
 
 Cheap questions come first, and a stranger learns nothing about numbers or load: where a call comes from is asked
-before anything else. Room is reserved before the call is accepted, never found missing afterwards.
+before anything else (and before that by the user agent, which keeps no state for strangers). Room is reserved before
+the call is accepted, never found missing afterwards.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ from mediasrv.server import wiring
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
 from mediasrv.telemetry import Counters, Timeline, concerning
 
-FAREWELL_S = 2.0
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
 
 _log = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ class Reception:
             try:
                 await self._serve(call, call_id)
             except* Exception as fault:
-                await self._give_up(call, call_id, fault)
+                self._give_up(call_id, fault)
             finally:
                 await self._take_leave(call)
                 del self._live[call_id]
@@ -130,8 +129,8 @@ class Reception:
         )
         await call.reject(refusal.status, headers=refusal.headers)
 
-    async def _give_up(self, call: SipCall, call_id: CallId, fault: BaseException) -> None:
-        """The call is over by our own fault: the caller is told, and the record says so."""
+    def _give_up(self, call_id: CallId, fault: BaseException) -> None:
+        """The call is over by our own fault, and its timeline says so."""
         house = self._house
         house.counters.count("calls_ended", "fault")
         _log.error("fault in a call", exc_info=fault)
@@ -143,11 +142,13 @@ class Reception:
         """No dialog outlives its call: one that is still there was met by a fault, or by the end of the server."""
         if call.end is not None:
             return
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
+        try:
             if call.answered:
                 await call.bye("internal fault")
             else:
                 await call.reject((DRAINING if self.draining else FAULT).status)
+        except Exception:
+            _log.exception("a call would not end")
 
 
 def called_number(call: SipCall) -> str:

@@ -124,8 +124,13 @@ class Server:
             live_streams=len(self._engine.streams()) if self._engine else 0,
             tasks=trio.lowlevel.current_statistics().tasks_living,
             draining=self.draining,
-            counts=self.counters.snapshot(),
+            counts=self._counts(),
         )
+
+    def _counts(self) -> dict[str, dict[str, int]]:
+        """Everything that was counted, what the protocol dropped and refused by itself included."""
+        sip = self._endpoint.statistics().counts if self._endpoint else {}
+        return {**self.counters.snapshot(), "sip": dict(sip)}
 
     async def _take_calls(
         self, endpoint: SipEndpoint, reception: Reception, task_status: trio.TaskStatus[Ready]
@@ -137,9 +142,10 @@ class Server:
             with self._patience:
                 await reception.wait_empty()
             calls.cancel_scope.cancel()
+        endpoint.refuse_calls()
         with trio.move_on_after(LAST_WORDS_S):
             await endpoint.wait_quiet()
-        _log.info("stopped", extra={"counts": self.counters.snapshot()})
+        _log.info("stopped", extra={"counts": self._counts()})
 
     async def _accept(self, endpoint: SipEndpoint, reception: Reception, calls: trio.Nursery) -> None:
         async for call in endpoint.incoming():
@@ -169,12 +175,15 @@ class Server:
             raise ConfigError("sip.listen", problem, value=str(listen)) from error
         try:
             host = wiring.advertised_host(self.settings, socket.local[0])
-            agent = UserAgent((host, socket.local[1]), self._tokens)
+            agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows)
             self._endpoint = SipEndpoint(socket, agent, self._clock, self.counters)
             async with _beside(self._endpoint.run):
                 yield self._endpoint
         finally:
             socket.close()
+
+    def _knows(self, source: Address) -> bool:
+        return self.settings.trunk_of(source[0]) is not None
 
     def _house(self, engine: EngineFace, sink: RecordSink) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))

@@ -8,7 +8,7 @@ keeping any state (RFC 3261 section 8.2.7): one datagram out for one datagram in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediasrv.ids import TokenSource
@@ -27,6 +27,10 @@ from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
 
 RETRY_AFTER_S = 5
+
+
+def _everybody(source: Address) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class UserAgent:
         software: str = "mediasrv",
         limits: Limits | None = None,
         timers: Timers | None = None,
+        welcome: Callable[[Address], bool] = _everybody,
     ) -> None:
+        """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten."""
+        self._welcome = welcome
         self._core = Core(local, tokens, software, limits or Limits(), timers or Timers())
 
     # ---- the five verbs of a protocol core
@@ -182,9 +189,7 @@ class UserAgent:
         owner = core.dialogs.get(request.dialog_key) or core.inviting.get((call_id, ours))
         if owner is None:
             core.reply(request.headers, 481, source)
-        elif (
-            core.transactions.full and request.method != "BYE"
-        ):  # a hang-up is always heard: there is one a call
+        elif core.transactions.full and not owner.ends_with(request):
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
         else:
             core.prove(source[0])
@@ -192,6 +197,9 @@ class UserAgent:
 
     def _receive_invite(self, request: Request, source: Address, now: float) -> None:
         core = self._core
+        if not self._welcome(source):
+            core.reply(request.headers, 403, source)
+            return
         if core.transactions.merges(request):  # section 8.2.2.2
             core.reply(request.headers, 482, source)
             return
@@ -231,7 +239,7 @@ class UserAgent:
         core.reply(request.headers, 200, source, tag=transaction.tag)
         owner = core.dialogs.get((request.call_id, transaction.tag, request.from_.tag))
         if isinstance(owner, Session):
-            owner.cancelled(now)
+            owner.cancelled(transaction, now)
 
     def _refuse_malformed(self, error: MalformedRequest, source: Address) -> None:
         """Section 8.2.7 and RFC 4475: answered when there is a way back, and never when it is an ACK."""

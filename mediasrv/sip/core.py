@@ -37,6 +37,8 @@ class InDialog(Protocol):
 
     def receive(self, request: Request, source: Address, now: float) -> None: ...
     def acknowledged(self, ack: Request, now: float) -> bool: ...
+    def ends_with(self, request: Request) -> bool:
+        """Whether this is the hang-up that ends the dialog: there is one, and room for it whatever the limits."""
 
 
 class Core:

@@ -112,6 +112,9 @@ class Invitation:
     def acknowledged(self, ack: Request, now: float) -> bool:
         return False
 
+    def ends_with(self, request: Request) -> bool:
+        return request.method == "BYE"
+
     def fire(self, name: Hashable, now: float) -> None:
         if name is Clock.RING:
             self._core.counts["ended.ring_time"] += 1

@@ -32,6 +32,7 @@ from mediasrv.sip.transaction import Transaction
 
 NO_ACK_REASON = 'SIP;cause=408;text="no ACK"'  # RFC 3326
 LOST_REASON = 'SIP;cause=481;text="dialog lost"'
+NO_WAY_BACK = "no response reaches the caller"
 REASON_CHARACTERS = 200  # of a Reason header: it goes into records
 RETRY_AFTER_SPREAD_BITS = 3  # section 14.2: a random wait below 10 s
 
@@ -112,6 +113,7 @@ class Session:
         wire = self._core.transactions.respond(pending.transaction, response, now)
         if status >= 200:
             self._pending = None
+            pending.transaction.user = None
             self._decided(status, pending, wire, now)
 
     def _decided(self, status: int, pending: Pending, wire: bytes, now: float) -> None:
@@ -161,20 +163,26 @@ class Session:
         """A new request inside the dialog (12.2.2); it has been screened."""
         transaction = self._core.transactions.serve(request, reply_address(request.headers, source), now)
         transaction.resends_left = self._core.resends_towards(source[0])
-        if self.dialog.remote_cseq is not None and request.cseq.number <= self.dialog.remote_cseq:
+        if self._out_of_order(request):
             self._reply(request, transaction, source, now, 500)
             return
         self.dialog.remote_cseq = request.cseq.number
         _REQUESTS[request.method](self, request, transaction, source, now)
 
+    def _out_of_order(self, request: Request) -> bool:
+        return self.dialog.remote_cseq is not None and request.cseq.number <= self.dialog.remote_cseq
+
     def open(self, request: Request, transaction: Transaction, source: Address) -> None:
         """The INVITE that began it all waits for our response."""
         transaction.tag = self.dialog.local.tag
-        self._pending = Pending(request, transaction, source)
+        self._await_decision(request, transaction, source)
 
-    def cancelled(self, now: float) -> None:
-        """The peer has withdrawn its INVITE (9.2); one that was answered already is not touched."""
-        if self._pending is None:
+    def ends_with(self, request: Request) -> bool:
+        return request.method == "BYE" and not self._closing and not self._out_of_order(request)
+
+    def cancelled(self, transaction: Transaction, now: float) -> None:
+        """The peer has withdrawn the INVITE of that transaction (9.2); one that was answered already is not touched."""
+        if self._pending is None or self._pending.transaction is not transaction:
             return
         self.respond(487, now)
         if not self.established:
@@ -197,7 +205,7 @@ class Session:
             self._reply(request, transaction, source, now, 491)
         else:
             self._reply(request, transaction, source, now, 100)
-            self._pending = Pending(request, transaction, source)
+            self._await_decision(request, transaction, source)
             self._core.emit(Reinvite(self.id, request.body))
 
     def _on_bye(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
@@ -236,6 +244,10 @@ class Session:
     def _on_options(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
         self._reply(request, transaction, source, now, 200, (ALLOW, SUPPORTED))
 
+    def _await_decision(self, request: Request, transaction: Transaction, source: Address) -> None:
+        self._pending = Pending(request, transaction, source)
+        transaction.user = Asking(self)
+
     # ---- deadlines
 
     def fire(self, name: Hashable, now: float) -> None:
@@ -255,6 +267,12 @@ class Session:
         """The peer does not know the dialog any more, or does not answer in it (12.2.1.2)."""
         if not self._closing:
             self._hang_up(now, LOST_REASON, cause)
+
+    def unreachable(self, cause: EndCause) -> None:
+        """No response of ours gets back to the peer: its INVITE is as good as withdrawn (17.2.4)."""
+        self._pending = None
+        if not self.established:
+            self._finish(Ended(self.id, cause, NO_WAY_BACK))
 
     def reoffered(self, event: ReinviteDone | None) -> None:
         """Our re-INVITE is decided; None when the call goes down with it."""
@@ -350,6 +368,21 @@ class Farewell:
 
     def failed(self, cause: EndCause, now: float) -> None:
         self._session.farewell()
+
+
+class Asking:
+    """The user of an INVITE of the peer's, while it waits for our decision."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def responded(self, response: Response, source: Address, now: float) -> None:
+        """Never: to the peer's request the responses are ours."""
+
+    def failed(self, cause: EndCause, now: float) -> None:
+        self._session.unreachable(cause)
 
 
 _REQUESTS: dict[str, Callable[[Session, Request, Transaction, Address, float], None]] = {

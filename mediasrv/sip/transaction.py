@@ -31,7 +31,7 @@ SENT = {"provisional": Event.SEND_PROVISIONAL, "success": Event.SEND_SUCCESS, "f
 
 
 class TransactionUser(Protocol):
-    """Who sent the request of a client transaction."""
+    """Who sent the request of a client transaction, or decides about the INVITE of a server's."""
 
     def responded(self, response: Response, source: Address, now: float) -> None: ...
     def failed(self, cause: EndCause, now: float) -> None:

@@ -41,10 +41,14 @@ class FileSink:
         queued_max: int = QUEUED_RECORDS_MAX,
         gather_s: float = GATHER_S,
     ) -> None:
-        self._gather_s = gather_s
+        self._gather_s, self._holes_max = gather_s, queued_max
         self.directory = data_dir / "calls"
         self._counters = counters
-        self._missing: dict[_File, int] = {}
+        self._missing: dict[
+            _File, int
+        ] = {}  # bounded like the queue: beyond it the oldest hole is not told of
+        self._patience = trio.CancelScope(shield=True)
+        self._closing = trio.Event()
         # Full: the record is dropped and counted. The voice goes on; the timeline has a hole and says so.
         self._put, self._take = trio.open_memory_channel[_Line](queued_max)
 
@@ -66,33 +70,46 @@ class FileSink:
             self._put.send_nowait((file, line))
         except (trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
             self._missing[file] = self._missing.get(file, 0) + 1
+            if len(self._missing) > self._holes_max:
+                del self._missing[next(iter(self._missing))]
             self._counters.count("records_dropped", "full")
         else:
             self._missing.pop(file, None)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Writes until cancelled, then what is still queued, for a bounded while. `directory` must be there."""
-        task_status.started()
-        lines: list[_Line] = []
-        try:
-            while True:
-                lines.append(await self._take.receive())
-                await trio.sleep(self._gather_s)  # a thread for every line would cost more than the lines
-                lines += self._gathered()
-                await self._append(lines)
-                lines = []
-        finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_S):
-                while rest := lines + self._gathered():
-                    lines = []
-                    await self._append(rest)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write_all)
+            task_status.started()
+            try:
+                await trio.sleep_forever()
+            finally:
+                self._put.close()
+                self._closing.set()
+                self._patience.deadline = trio.current_time() + FAREWELL_S
+
+    async def _write_all(self) -> None:
+        """Until the channel is closed and empty. A disk that hangs may keep its thread, but not the server."""
+        with self._patience:
+            async for line in self._take:
+                with trio.move_on_after(
+                    self._gather_s
+                ):  # a thread for every line would cost more than the lines
+                    await self._closing.wait()
+                lines = [line, *self._gathered()]
+                try:
+                    await self._append(lines)
+                except trio.Cancelled:
+                    waiting = self._take.statistics().current_buffer_used
+                    self._counters.count("records_dropped", "disk", len(lines) + waiting)
+                    raise
 
     def _gathered(self) -> list[_Line]:
         lines: list[_Line] = []
         while len(lines) < BATCH_RECORDS_MAX:
             try:
                 lines.append(self._take.receive_nowait())
-            except trio.WouldBlock:
+            except (trio.WouldBlock, trio.EndOfChannel):
                 break
         return lines
 
@@ -100,18 +117,23 @@ class FileSink:
         by_file: dict[_File, list[bytes]] = {}
         for file, line in lines:
             by_file.setdefault(file, []).append(line)
-        # Shielded: a thread that has begun to write cannot be called back, and its lines must not be written twice.
-        with trio.CancelScope(shield=True):
-            try:
-                await trio.to_thread.run_sync(self._append_now, by_file)
-            except OSError as error:  # a full or vanished disk is the disk's failure, not the calls'
-                self._counters.count("records_dropped", "disk", len(lines))
-                _log.error("records cannot be written", extra={"problem": str(error), "records": len(lines)})
+        lost = await trio.to_thread.run_sync(self._append_now, by_file, abandon_on_cancel=True)
+        if lost:  # a full or vanished disk is the disk's failure, not the calls'
+            records = sum(len(by_file[file]) for file in lost)
+            self._counters.count("records_dropped", "disk", records)
+            problem = str(next(iter(lost.values())))
+            _log.error("records cannot be written", extra={"problem": problem, "records": records})
 
-    def _append_now(self, by_file: dict[_File, list[bytes]]) -> None:
+    def _append_now(self, by_file: dict[_File, list[bytes]]) -> dict[_File, OSError]:
+        """Returns the files that failed, and why; the others are written."""
+        failed: dict[_File, OSError] = {}
         for (call, kind), lines in by_file.items():
-            with open(self.directory / f"{_safe(call)}.{_SUFFIX[kind]}", "ab") as file:
-                file.write(b"".join(lines))
+            try:
+                with open(self.directory / f"{_safe(call)}.{_SUFFIX[kind]}", "ab") as file:
+                    file.write(b"".join(lines))
+            except OSError as error:
+                failed[call, kind] = error
+        return failed
 
 
 def _safe(call: str) -> str:

@@ -7,19 +7,24 @@ the queue full is dropped and counted.
 
 from __future__ import annotations
 
+import io
 import logging
 import logging.handlers
+import os
 import queue
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import msgspec
 
 QUEUED_LINES_MAX = 10_000
+LAST_LINES_S = 1.0  # of the few seconds that a server has to end in
 
 _concerns: ContextVar[Mapping[str, str]] = ContextVar("concerns", default={})  # noqa: B039 - never changed
 _PLAIN_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "concerns", "taskName"}
@@ -70,35 +75,71 @@ class BoundedQueueHandler(logging.handlers.QueueHandler):
             self.dropped += 1
 
 
-class _PatientListener(logging.handlers.QueueListener):
-    """Stops behind the last line, also when the queue is full."""
+class _Writer(logging.StreamHandler[TextIO]):
+    """Used by one thread only, so it needs no lock: nobody waits for it who must not."""
+
+    def createLock(self) -> None:  # noqa: N802 - logging's name
+        self.lock = None
+
+
+class _Unbuffered(io.TextIOBase):
+    """Straight to the descriptor: a buffer has a lock, and a thread that hangs in it takes the exit along."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, text: str) -> int:
+        left = text.encode(errors="backslashreplace")
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+        return len(text)
+
+
+class _BoundedListener:
+    """The thread that writes. `stop` waits for the last line, but not for a reader who has gone to sleep."""
 
     def __init__(self, lines: queue.Queue[Any], writer: logging.Handler) -> None:
-        super().__init__(lines, writer)
-        self._lines = lines
+        self._lines, self._writer = lines, writer
+        self._thread = threading.Thread(target=self._write, name="logs", daemon=True)
+        self._thread.start()
 
-    def enqueue_sentinel(self) -> None:
-        self._lines.put(None)
+    def _write(self) -> None:
+        while (record := self._lines.get()) is not None:
+            self._writer.handle(record)
+
+    def stop(self) -> bool:
+        """Whether everything was written."""
+        until = time.monotonic() + LAST_LINES_S
+        try:
+            self._lines.put(None, timeout=LAST_LINES_S)
+        except queue.Full:
+            return False
+        self._thread.join(max(0.0, until - time.monotonic()))
+        return not self._thread.is_alive()
+
+
+def _stderr() -> TextIO:
+    if sys.__stderr__ is None:  # closed before we began: its number may be somebody else's by now
+        return open(os.devnull, "w")
+    return cast("TextIO", _Unbuffered(sys.__stderr__.fileno()))
 
 
 @contextmanager
 def logging_to(stream: TextIO | None = None, level: str = "info") -> Iterator[BoundedQueueHandler]:
     """Everything that `mediasrv` and its dependencies log goes to `stream` (stderr) until the end of the block."""
-    writer = logging.StreamHandler(sys.stderr if stream is None else stream)
+    writer = _Writer(_stderr() if stream is None else stream)
     writer.setFormatter(JsonFormatter())
     lines: queue.Queue[Any] = queue.Queue(QUEUED_LINES_MAX)
-    handler, listener = BoundedQueueHandler(lines), _PatientListener(lines, writer)
+    handler, listener = BoundedQueueHandler(lines), _BoundedListener(lines, writer)
     root, level_before = logging.getLogger(), logging.getLogger().level
     root.addHandler(handler)
     root.setLevel(level.upper())
-    listener.start()
     try:
         yield handler
     finally:
         root.removeHandler(handler)
         root.setLevel(level_before)
-        listener.stop()
-        if handler.dropped:
+        if listener.stop() and handler.dropped:
             gone = logging.LogRecord(__name__, logging.WARNING, "", 0, "lines dropped", None, None)
             gone.lines = handler.dropped
             writer.handle(gone)

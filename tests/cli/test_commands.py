@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,31 @@ def test_doctor_finds_this_machine_fit_and_says_of_what_it_is_made() -> None:
     assert told["fit"] is (result.exit_code == 0)
     assert all(finding["advice"] for finding in told["findings"] if finding["status"] == "bad")
     assert "native modules" in run("doctor").stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("import nothing_of_this_name", "nothing_of_this_name"),
+        ("raise ValueError('size changed')", "size changed"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGBUS)", "SIGBUS"),
+    ],
+)
+def test_doctor_says_what_to_do_when_the_native_modules_are_missing_or_broken(
+    module: str, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mediasrv_native").mkdir()
+    (tmp_path / "mediasrv_native" / "__init__.py").write_text(module)
+    path = os.pathsep.join([str(tmp_path), str(Path(mediasrv.__file__).parents[1])])
+    result = subprocess.run(
+        [sys.executable, "-m", "mediasrv", "doctor", "--json"],
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    found = {finding["check"]: finding for finding in json.loads(result.stdout)["findings"]}
+    assert expected in found["native modules"]["found"]
+    assert "make build" in found["native modules"]["advice"]
+    assert found["scheduling"]["status"] == "bad"
 
 
 def test_doctor_warns_of_an_address_that_peers_cannot_reach() -> None:

@@ -110,6 +110,8 @@ WRONG_VARIABLES = [
     ("MEDIASRV_MEDIA__CPU", "1.5", "media.cpu = '1.5': must be a whole number"),
     ("MEDIASRV_SIP__LISEN", "x", 'did you mean "listen"?'),
     ("MEDIASRV_SIP_LISTEN", "x", "write MEDIASRV_SECTION__KEY"),
+    ("MEDIASRV_SIP_LISTEN", "x", "did you mean MEDIASRV_SIP__LISTEN?"),
+    ("MEDIASRV_DATA_DIR", "x", "no such setting"),
     ("MEDIASRV_AGENTS__NUMBERS", "{", "agents.numbers = '{': must be a table of names"),
     ("MEDIASRV_AGENTS__NUMBERS", "[1]", "must be a table of names"),
 ]

@@ -47,8 +47,7 @@ class FakeSocket:
             raise got
         return got
 
-    async def send(self, data: bytes, to: Address) -> None:
-        await trio.lowlevel.checkpoint()
+    def send(self, data: bytes, to: Address) -> None:
         if self.send_error is not None:
             raise OSError(self.send_error, "as told")
         self._network.wire.append((self.local, to, data))

@@ -18,9 +18,9 @@ async def test_datagrams_go_there_and_back_between_ports_that_were_free(host: st
     assert one.local[0] == host
     assert one.local[1] > 0
     with trio.fail_after(5):
-        await one.send(b"ping", two.local)
+        one.send(b"ping", two.local)
         assert await two.receive() == (b"ping", one.local)
-        await two.send(b"", one.local)
+        two.send(b"", one.local)
         assert await one.receive() == (b"", two.local)
     one.close()
     two.close()
@@ -41,8 +41,8 @@ async def test_a_port_that_nobody_listens_on_harms_nobody() -> None:
     one, two = await open_datagram_socket(("127.0.0.1", 0)), await open_datagram_socket(("127.0.0.1", 0))
     with trio.fail_after(5):
         for _ in range(3):
-            await one.send(b"?", nobody)
-        await two.send(b"still here", one.local)
+            one.send(b"?", nobody)
+        two.send(b"still here", one.local)
         assert (await one.receive())[0] == b"still here"
     one.close()
     two.close()
@@ -51,6 +51,6 @@ async def test_a_port_that_nobody_listens_on_harms_nobody() -> None:
 async def test_what_is_too_large_for_a_datagram_is_an_error_of_the_sender() -> None:
     one = await open_datagram_socket(("127.0.0.1", 0))
     with pytest.raises(OSError) as caught:
-        await one.send(bytes(70_000), one.local)
+        one.send(bytes(70_000), one.local)
     assert caught.value.errno == errno.EMSGSIZE
     one.close()

@@ -91,7 +91,7 @@ class Caller:
             session_version=self.media.session_version + 1,
         )
         self.core.reinvite(call.id, offer(self.media).build(), trio.current_time())
-        await self.endpoint._follow_up()
+        self.endpoint._follow_up()
 
 
 @asynccontextmanager

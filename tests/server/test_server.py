@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,6 +78,17 @@ async def test_a_stranger_is_forbidden_whatever_the_number(autojump_clock) -> No
         assert (await refusal(await stranger.call())).status == 403
         await nothing_is_left(house)
         assert house.sink.records == []
+        assert house.server.statistics().counts["sip"]["answered.403"] == 1
+
+
+async def test_a_stranger_who_does_not_acknowledge_gets_one_datagram_for_one(autojump_clock) -> None:
+    """He may be somebody else, whose address was written on the envelope."""
+    async with running() as house, house.caller(("192.0.2.1", 5070)) as stranger:
+        house.network.loses = lambda data, to: data.startswith(b"ACK")
+        await refusal(await stranger.call())
+        await nothing_is_left(house)
+        sent = [to for source, to, _ in house.network.wire if source == HOUSE]
+        assert sent == [("192.0.2.1", 5070)]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +193,20 @@ async def test_a_caller_who_goes_away_while_ringing_leaves_nothing(autojump_cloc
         await nothing_is_left(house)
 
 
+async def test_no_sound_is_sent_before_the_ack(autojump_clock) -> None:
+    """Only who has read our 200 can send it: until then, the address in the offer may be anybody's."""
+    async with running() as house, house.caller() as caller:
+        house.network.loses = lambda data, to: data.startswith(b"ACK")
+        call = await caller.answered()
+        await trio.sleep(1)
+        assert house.packets_to(5071) == 0
+        house.network.loses = lambda data, to: False
+        await trio.sleep(4)
+        assert house.packets_to(5071) > 0
+        await call.bye()
+        await nothing_is_left(house)
+
+
 async def test_a_caller_who_sends_nothing_is_hung_up_upon(autojump_clock) -> None:
     async with running({"MEDIASRV_MEDIA__MEDIA_TIMEOUT_MS": "2000"}) as house, house.caller() as caller:
         call = await caller.answered()
@@ -207,6 +233,46 @@ async def test_a_fault_in_one_call_is_that_calls_alone(autojump_clock, monkeypat
 async def fails(*_: object) -> None:
     await trio.lowlevel.checkpoint()
     raise ZeroDivisionError
+
+
+async def test_callers_who_cannot_be_answered_do_not_take_the_server_along(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        well = await caller.answered()
+        socket = house.network.sockets[HOUSE]
+        for error in (errno.ENETUNREACH, errno.EAGAIN):
+            socket.send_error = error
+            lost = await caller.call()
+            await trio.sleep(0.2)
+            socket.send_error = None
+            await lost.cancel()
+        await trio.sleep(1)
+        assert well.end is None
+        await well.bye()
+        await nothing_is_left(house)
+
+
+@pytest.mark.parametrize("passes", range(12))
+async def test_the_end_of_the_server_at_any_moment_of_a_call_that_begins_leaves_nothing(
+    passes: int, autojump_clock
+) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.call()
+        for _ in range(passes):
+            await trio.lowlevel.checkpoint()
+        house.server.hurry()
+        await house.server.wait_stopped()
+        await call.wait_ended()
+        assert house.server._endpoint is not None
+        assert house.server._endpoint.statistics().calls == 0
+
+
+async def test_a_call_in_the_last_moment_is_sent_away_and_not_left_ringing(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        await caller.answered()
+        house.network.loses = lambda data, to: data.startswith(b"BYE")  # the house waits for its answer
+        house.server.hurry()
+        await trio.sleep(0.1)
+        assert (await refusal(await caller.call())).status == 503
 
 
 async def test_draining_lets_a_call_finish_and_sends_new_ones_away(autojump_clock) -> None:

@@ -132,8 +132,7 @@ class VirtualSocket:
             await self._readers.park()
         return self._received.popleft()
 
-    async def send(self, data: bytes, to: Address) -> None:
-        await trio.lowlevel.checkpoint()
+    def send(self, data: bytes, to: Address) -> None:
         if self._closed:
             raise trio.ClosedResourceError
         self._network.send(data, self.local, to)

@@ -14,7 +14,7 @@ def test_a_datagram_arrives_after_the_link_s_delay() -> None:
     async def main(agenda: Agenda) -> tuple[bytes, Address, int]:
         network = Network(agenda, 1, profile=Profile(delay_ms=15.0))
         a, b = network.bind(A), network.bind(B)
-        await a.send(b"hello", B)
+        a.send(b"hello", B)
         data, source = await b.receive()
         return data, source, agenda.clock.now_ns() - BEGINNING_NS
 
@@ -27,10 +27,10 @@ def test_directions_have_links_of_their_own() -> None:
             agenda, 1, profiles={(A[0], B[0]): Profile(delay_ms=10.0), (B[0], A[0]): Profile(delay_ms=70.0)}
         )
         a, b = network.bind(A), network.bind(B)
-        await a.send(b"ping", B)
+        a.send(b"ping", B)
         await b.receive()
         there_ns = agenda.clock.now_ns()
-        await b.send(b"pong", A)
+        b.send(b"pong", A)
         await a.receive()
         return [there_ns - BEGINNING_NS, agenda.clock.now_ns() - there_ns]
 
@@ -58,7 +58,7 @@ def test_a_censor_makes_chosen_datagrams_get_lost() -> None:
         network.censor = lambda data, source, to: data.startswith(b"ACK")
         a, b = network.bind(A), network.bind(B)
         for data in (b"INVITE", b"ACK", b"BYE"):
-            await a.send(data, B)
+            a.send(data, B)
         return [(await b.receive())[0] for _ in range(2)]
 
     assert run(1, main) == [b"INVITE", b"BYE"]

@@ -17,10 +17,12 @@ from mediasrv.sip import (
     Rejected,
     Uri,
     UserAgent,
+    WrongState,
 )
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import parse
 from mediasrv.sip.limits import Address
+from mediasrv.sip.session import NO_WAY_BACK
 
 HERE, THERE, ELSEWHERE = ("192.0.2.2", 5060), ("192.0.2.1", 5060), ("198.51.100.66", 5060)
 OURS = Uri.parse("sip:us@192.0.2.2")
@@ -160,6 +162,22 @@ def test_cancel_of_an_answered_call_changes_nothing() -> None:
     caller.sent()
     assert caller.statuses("CANCEL", branch="z9hG4bKfirst") == [200]
     assert caller.event() is None
+
+
+def test_a_late_cancel_of_the_first_invite_does_not_reach_the_re_invite() -> None:
+    caller = Caller()
+    caller.send("INVITE", branch="z9hG4bKfirst")
+    call = caller.event().call
+    caller.agent.respond(call, 200, 1.0, body=b"answer")
+    caller.tag = caller.sent()[0].to.tag
+    caller.send("ACK")
+    caller.event()
+    caller.send("INVITE", branch="z9hG4bKre")
+    assert isinstance(caller.event(), Reinvite)
+    caller.tag = ""
+    assert caller.statuses("CANCEL", branch="z9hG4bKfirst", cseq=1) == [200]
+    caller.agent.respond(call, 200, 1.0, body=b"still wanted")
+    assert [each.body for each in caller.sent()] == [b"still wanted"]
 
 
 def test_the_answer_to_cancel_has_the_tag_of_the_invites() -> None:
@@ -345,6 +363,33 @@ def test_requests_inside_a_call_beyond_the_limit_are_put_off_but_a_hang_up_is_he
     assert answers[-1] == 503
     assert caller.statuses("BYE") == [200]
     assert caller.event() == Ended(caller.call, EndCause.BYE)
+
+
+def test_hang_ups_that_end_nothing_are_bounded_like_everything_else() -> None:
+    caller = Caller().established()
+    caller.agent._core.transactions.limits = Limits(transactions=3)
+    caller.agent.bye(caller.call, 1.0)
+    caller.sent()
+    for _ in range(10):
+        caller.send("BYE")
+        caller.send("BYE", cseq=1)
+    assert caller.agent.statistics().transactions <= 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_caller_whom_no_response_reaches_is_told_of_and_leaves_nothing(first: bool) -> None:
+    caller = Caller() if first else Caller().established()
+    caller.send("INVITE")
+    event = caller.event()
+    caller.agent.transport_failed(THERE, 1.0)
+    assert caller.event() == (Ended(event.call, EndCause.TRANSPORT, NO_WAY_BACK) if first else None)
+    with pytest.raises(WrongState):
+        caller.agent.respond(event.call, 200, 1.0, body=b"answer")
+    caller.agent.bye(event.call, 1.0)
+    caller.sent()
+    caller.agent.handle_deadline(100.0)
+    left = caller.agent.statistics()
+    assert (left.transactions, left.dialogs, left.calls) == (0, 0, 0)
 
 
 def test_a_body_that_is_no_description_is_nobodys_answer() -> None:

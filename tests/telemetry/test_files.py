@@ -1,6 +1,8 @@
 import json
+import threading
 from pathlib import Path
 
+import pytest
 import trio
 import trio.testing
 
@@ -88,6 +90,45 @@ async def test_a_disk_that_fails_is_counted_and_the_next_record_is_tried_again(t
         sink.write(CALL, "timeline", {"n": 2})
         nursery.cancel_scope.cancel()
     assert lines(tmp_path / "calls" / "c1.timeline.jsonl") == [{"n": 2}]
+
+
+async def test_one_file_that_fails_does_not_cost_the_others(tmp_path: Path) -> None:
+    counters = Counters()
+    sink = FileSink(tmp_path, counters, gather_s=0)
+    (tmp_path / "calls" / "bad.timeline.jsonl").mkdir(parents=True)
+    for call in ("bad", "good"):
+        sink.write(CallId(call), "timeline", {"n": 1})
+    async with trio.open_nursery() as nursery:
+        await nursery.start(sink.run)
+        nursery.cancel_scope.cancel()
+    assert lines(tmp_path / "calls" / "good.timeline.jsonl") == [{"n": 1}]
+    assert counters.of("records_dropped", "disk") == 1
+
+
+async def test_a_disk_that_hangs_does_not_keep_the_server_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters, awake = Counters(), threading.Event()
+    monkeypatch.setattr("mediasrv.telemetry.files.FAREWELL_S", 0.05)
+    sink = FileSink(tmp_path, counters, gather_s=0)
+    monkeypatch.setattr(sink, "_append_now", lambda by_file: awake.wait() and {})
+    try:
+        with trio.fail_after(2):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(sink.run)
+                sink.write(CALL, "timeline", {"n": 1})
+                await trio.sleep(0.01)
+                nursery.cancel_scope.cancel()
+        assert counters.of("records_dropped", "disk") == 1
+    finally:
+        awake.set()
+
+
+def test_holes_are_remembered_for_so_many_calls_only(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path, Counters(), queued_max=2)
+    for n in range(100):
+        sink.write(CallId(f"c{n}"), "timeline", {"n": n})
+    assert len(sink._missing) == 2
 
 
 async def test_no_call_id_leaves_the_directory(tmp_path: Path) -> None:

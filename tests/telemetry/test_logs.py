@@ -2,6 +2,8 @@ import io
 import json
 import logging
 import queue
+import subprocess
+import sys
 
 from mediasrv.telemetry import concerning, logging_to
 from mediasrv.telemetry.logs import BoundedQueueHandler
@@ -68,3 +70,38 @@ def test_lines_that_were_dropped_are_told_at_the_end() -> None:
         handler.dropped = 7
     (line,) = lines_of(stream)
     assert (line["event"], line["lines"]) == ("lines dropped", 7)
+
+
+FLOOD = """
+import logging
+from mediasrv.telemetry import logging_to
+with logging_to():
+    for _ in range(20_000):
+        logging.getLogger("mediasrv").info("x" * 100)
+print("ended", flush=True)
+"""
+
+
+def test_a_stderr_that_nobody_reads_does_not_keep_the_process_from_ending() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FLOOD], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.wait(timeout=10) == 0
+            assert process.stdout is not None
+            assert process.stdout.read() == b"ended\n"
+        finally:
+            process.kill()
+
+
+def test_a_stderr_that_was_closed_costs_the_lines_and_nothing_else() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", FLOOD], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        process.stderr = None
+        try:
+            assert process.wait(timeout=10) == 0
+        finally:
+            process.kill()
