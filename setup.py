@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from glob import glob
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-
-def pkg_config(flag: str, *packages: str) -> list[str]:
-    return subprocess.check_output(["pkg-config", flag, *packages], text=True).split()
-
-
-LIBRARIES = ["speexdsp"]
+SPEEXDSP = "native/vendor/speexdsp"
 C_FLAGS = [
     "-std=gnu11",
     "-O3",
@@ -22,6 +16,7 @@ C_FLAGS = [
     "-ffast-math",
     "-fno-finite-math-only",
     "-fno-math-errno",
+    "-fno-wrapv",  # Python's own flags say -fwrapv, which keeps gcc from vectorising the canceller: twice its cost
     "-Wall",
     "-Wextra",
     "-Wno-unused-function",
@@ -30,7 +25,7 @@ C_FLAGS = [
     *os.environ.get("MEDIASRV_CFLAGS", "").split(),
 ]
 INSTRUMENT = sorted(glob("native/c/ms_wire*.c"))
-MEDIA_PLANE = sorted(set(glob("native/c/*.c")) - set(INSTRUMENT))
+MEDIA_PLANE = sorted({*glob("native/c/*.c"), *glob(f"{SPEEXDSP}/src/*.c")} - set(INSTRUMENT))
 
 
 def extension(path: str) -> Extension:
@@ -39,9 +34,10 @@ def extension(path: str) -> Extension:
         f"mediasrv_native.{module}",
         # the measuring instrument shares no code with what it measures
         [path, *(INSTRUMENT if module == "wire" else MEDIA_PLANE)],
-        include_dirs=["native/c", *(f[2:] for f in pkg_config("--cflags-only-I", *LIBRARIES))],
+        include_dirs=["native/c", SPEEXDSP, f"{SPEEXDSP}/include"],
+        define_macros=[("HAVE_CONFIG_H", None)],
         extra_compile_args=C_FLAGS,
-        extra_link_args=[*pkg_config("--libs", *LIBRARIES), "-lm", "-lpthread"],
+        extra_link_args=["-lm", "-lpthread"],
         depends=sorted(glob("native/c/*.h") + glob("native/mediasrv_native/*.pxd")),
     )
 

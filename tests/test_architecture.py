@@ -32,7 +32,8 @@ def tracked() -> list[Path]:
 
 
 def sources(*suffixes: str) -> list[Path]:
-    return [path for path in tracked() if path.suffix in suffixes]
+    """Our own: what stands under native/vendor is somebody else's, unmodified."""
+    return [path for path in tracked() if path.suffix in suffixes and "vendor" not in path.parts]
 
 
 def name(path: Path) -> str:

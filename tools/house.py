@@ -60,7 +60,9 @@ def measure() -> tuple[dict[str, int], dict[str, set[str]]]:
         lines[room_of(path)] += path.read_text().count("\n")
         arrows[room_of(path)] |= imported_rooms(path)
     native = ROOT / "native"
-    sources = [p for kind in ("*.c", "*.h", "*.pyx", "*.pxd") for p in native.rglob(kind)]
+    sources = [
+        p for kind in ("*.c", "*.h", "*.pyx", "*.pxd") for p in native.rglob(kind) if "vendor" not in p.parts
+    ]
     generated = {p.with_suffix(".c") for p in native.rglob("*.pyx")}
     lines["native"] = sum(p.read_text().count("\n") for p in sources if p not in generated)
     return dict(lines), dict(arrows)

@@ -208,6 +208,8 @@ int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uin
     stream->socket_fd = socket_fd;
     stream->owed = 0;
     stream->leaving = false;
+    stream->is_crowded = false;
+    stream->received_ns = 0;
     stream->fault_errno = 0;
     atomic_store_explicit(&stream->wanted_room, 0, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_ears, 0, memory_order_relaxed);
