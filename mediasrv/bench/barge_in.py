@@ -19,7 +19,7 @@ from mediasrv.bench.figures import spread
 from mediasrv.bench.server_process import serving, settings_file
 from mediasrv.bench.speech import interruption, talk_bed
 from mediasrv.bench.timelines import Timeline, timelines
-from mediasrv.bench.wire_log import AUDIBLE_DBFS, first_stop, onset_ns
+from mediasrv.bench.wire_log import AUDIBLE_DBFS, first_stop, sent_ns
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv_native.wire import SLOTS
 
@@ -53,7 +53,6 @@ class Trial:
     onset_ns: int = 0
     last_audible_ns: int = 0
     stop_ms: float | None = None
-    from_packet_ms: float | None = None
     failure: str = ""
 
 
@@ -128,18 +127,16 @@ async def one_trial(callers: Callers, caller: Caller, number: str, chance: rando
     await trio.sleep(
         AHEAD_NS / 1e9 + speech.onset_sample / 8_000 + (WITHIN_MS + QUIET_MS) / 1_000 + 2 * LOOK_EVERY_S
     )
-    onset = onset_ns(caller.said, said, speech.onset_sample)
-    if onset is None:
+    at_ns = sent_ns(caller.said, said, speech.onset_sample)
+    if at_ns is None:
         return Trial(number, failure="the wire did not say it")
-    at_ns, packet_ns = onset
-    stop = first_stop(caller.heard, packet_ns, QUIET_MS)
+    stop = first_stop(caller.heard, at_ns, QUIET_MS)
     if stop is None or stop.last_audible_ns - at_ns > WITHIN_MS * NS_PER_MS:
         return Trial(number, at_ns, failure="not stopped within 1 s")
     if at_ns - stop.last_audible_ns > NO_VOICE_MS * NS_PER_MS:
         return Trial(number, at_ns, stop.last_audible_ns, failure="stopped before the onset")
     stop_ms = max(0.0, (stop.last_audible_ns - at_ns) / NS_PER_MS)
-    from_packet_ms = max(0.0, (stop.last_audible_ns - packet_ns) / NS_PER_MS)
-    return Trial(number, at_ns, stop.last_audible_ns, stop_ms, from_packet_ms)
+    return Trial(number, at_ns, stop.last_audible_ns, stop_ms)
 
 
 async def hear_voice(caller: Caller, for_ms: float) -> bool:
@@ -182,7 +179,6 @@ def report(
         "callers": plan.callers,
         "seed": plan.seed,
         "stop_ms": spread([trial.stop_ms for trial in trials if trial.stop_ms is not None]),
-        "stop_from_packet_ms": spread([t.from_packet_ms for t in trials if t.from_packet_ms is not None]),
         "decision_to_silence_ms": spread(decisions_ms),
         "decisions_seen": len(decisions_ms),
         "failures": len(failures),

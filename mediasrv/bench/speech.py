@@ -1,7 +1,7 @@
 """What callers say: the built-in voice as mu-law, with the sample at which its first vowel begins.
 
-Some phrases begin with a vowel, some with a consonant whose noise comes 45 ms before the label; a person is heard
-from the vowel on, so that is the onset that counts.
+The phrases that interrupt begin with a vowel: a consonant's noise comes before its label, and would give whoever
+listens a start.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ INTERRUPTIONS = (
     "all right but what about tomorrow",
     "okay stop there for a moment please",
     "actually I wanted something else",
-    "wait that is not what I meant",
-    "hold on let me ask you something",
+    "I think that is not what I meant",
+    "in fact let me ask you something",
 )
 SMALL_TALK = (
     "I was wondering whether you could help me with a parcel that never came. "

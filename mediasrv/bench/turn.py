@@ -21,7 +21,7 @@ from mediasrv.bench.process_meter import Usage
 from mediasrv.bench.server_process import ServerProcess, serving, settings_file
 from mediasrv.bench.speech import Labelled, interruption, labelled
 from mediasrv.bench.timelines import Timeline, timelines
-from mediasrv.bench.wire_log import Cadence, first_audible, onset_ns
+from mediasrv.bench.wire_log import Cadence, first_audible, sent_ns
 from mediasrv.call.settings import Patience
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.providers.script import read_script
@@ -148,10 +148,10 @@ async def one_turn(
     with trio.move_on_after(speech.duration_ms / 1_000 + REPLY_WITHIN_S):
         while True:
             await trio.sleep(LOOK_EVERY_S)
-            last = onset_ns(caller.said, said, speech.end_sample - 1)
-            reply = first_audible(caller.heard, last[1]) if last is not None else None
-            if last is not None and reply is not None:
-                turns.overhead_ms.append((reply.at_ns - last[1]) / NS_PER_MS - declared_ms)
+            last_ns = sent_ns(caller.said, said, speech.end_sample - 1)
+            reply = first_audible(caller.heard, last_ns) if last_ns is not None else None
+            if last_ns is not None and reply is not None:
+                turns.overhead_ms.append((reply.at_ns - last_ns) / NS_PER_MS - declared_ms)
                 return True
     turns.unanswered += 1
     return False

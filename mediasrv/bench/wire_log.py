@@ -145,10 +145,9 @@ def first_audible(packets: Iterable[Heard], from_ns: int) -> Heard | None:
     return next((packet for packet in packets if packet.at_ns >= from_ns and packet.audible), None)
 
 
-def onset_ns(sent: Iterable[Sent], utterance: int, sample: int) -> tuple[int, int] | None:
-    """When a labelled sample of an utterance was on the wire: its packet's send time plus its place in the packet,
-    and the packet's send time alone."""
+def sent_ns(sent: Iterable[Sent], utterance: int, sample: int) -> int | None:
+    """When a labelled sample of an utterance was on the wire: the send time of the packet that holds it."""
     for packet in sent:
         if packet.utterance == utterance and packet.offset <= sample < packet.offset + 160:
-            return packet.at_ns + (sample - packet.offset) * 125_000, packet.at_ns
+            return packet.at_ns
     return None
