@@ -56,39 +56,54 @@ async def settle(pid: int, before: Left) -> Left:
     return now
 
 
-async def load(pid: int, target: tuple[str, int], calls: int, rate: int, talk_ms: int) -> dict[str, object]:
-    await sipp.call(target, calls=WARM_UP_CALLS, per_second=rate)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    calls: int  # a round
+    rate: int
+    talk_ms: int
+    rounds: int
+
+
+async def load(pid: int, target: tuple[str, int], plan: Plan) -> dict[str, object]:
+    """Round after round; memory is looked at after each: what warms up grows once, what leaks grows every time."""
+    await sipp.call(target, calls=WARM_UP_CALLS, per_second=plan.rate)
     await trio.sleep(1)
-    before, usage, began_s = Left.of(pid), measure(pid), time.monotonic()
-    outcome = await sipp.call(target, calls=calls, per_second=rate, talk_ms=talk_ms)
-    took_s, used = time.monotonic() - began_s, measure(pid).since(usage)
-    await settle(pid, before)
-    await trio.sleep(LINGER_S)
-    after = Left.of(pid)
+    before = last = Left.of(pid)
+    grew: list[int] = []
+    outcomes: list[sipp.Outcome] = []
+    calling_s, control_ms, media_ms = 0.0, 0.0, 0.0
+    for _ in range(plan.rounds):
+        usage, began_s = measure(pid), time.monotonic()
+        outcomes.append(await sipp.call(target, calls=plan.calls, per_second=plan.rate, talk_ms=plan.talk_ms))
+        used = measure(pid).since(usage)
+        calling_s += time.monotonic() - began_s
+        control_ms, media_ms = control_ms + used.control_ms, media_ms + used.media_ms
+        await settle(pid, before)
+        await trio.sleep(LINGER_S)
+        grew.append(Left.of(pid).memory_bytes - last.memory_bytes)
+        last = Left.of(pid)
+    calls, failed = plan.calls * plan.rounds, sum(outcome.failed for outcome in outcomes)
     return {
         "calls": calls,
-        "rate_per_s": rate,
-        "successful": outcome.successful,
-        "failed": outcome.failed,
-        "retransmissions": outcome.retransmissions,
-        "took_s": round(took_s, 2),
-        "cpu_ms_per_call": {
-            "control": round(used.control_ms / calls, 3),
-            "media": round(used.media_ms / calls, 3),
-        },
+        "rate_per_s": plan.rate,
+        "successful": sum(outcome.successful for outcome in outcomes),
+        "failed": failed,
+        "retransmissions": sum(outcome.retransmissions for outcome in outcomes),
+        "took_s": round(calling_s, 2),
+        "cpu_ms_per_call": {"control": round(control_ms / calls, 3), "media": round(media_ms / calls, 3)},
         "left": {
-            "descriptors": after.descriptors - before.descriptors,
-            "threads": after.threads - before.threads,
-            "memory_bytes": after.memory_bytes - before.memory_bytes,
+            "descriptors": last.descriptors - before.descriptors,
+            "threads": last.threads - before.threads,
+            "memory_bytes_each_round": grew,
         },
-        "errors": outcome.errors[-500:] if outcome.failed else "",
+        "errors": "".join(outcome.errors for outcome in outcomes)[-500:] if failed else "",
     }
 
 
-async def load_own_server(agent: str, calls: int, rate: int, talk_ms: int) -> dict[str, object]:
+async def load_own_server(agent: str, plan: Plan) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as directory:
         async with serving(Path(directory), ["--agent", agent]) as server:
-            return await load(server.pid, server.sip, calls, rate, talk_ms)
+            return await load(server.pid, server.sip, plan)
 
 
 def is_clean(report: Mapping[str, object]) -> bool:
@@ -98,20 +113,24 @@ def is_clean(report: Mapping[str, object]) -> bool:
 
 
 @click.command(help=__doc__.split("\n\n")[0] if __doc__ else None)
-@click.option("--calls", default=2_000, show_default=True)
+@click.option("--calls", default=2_000, show_default=True, help="A round.")
+@click.option("--rounds", default=1, show_default=True, help="One after the other, with 34 s between them.")
 @click.option("--rate", default=100, show_default=True, help="Calls a second.")
 @click.option("--talk-ms", default=0, show_default=True, help="How long each call lasts.")
 @click.option("--agent", default="tone", show_default=True, help="Who answers.")
 @click.option("--target", metavar="HOST:PORT", help="A server that runs already; with --pid.")
 @click.option("--pid", type=int, help="Its process.")
-def main(calls: int, rate: int, talk_ms: int, agent: str, target: str | None, pid: int | None) -> None:
+def main(
+    calls: int, rounds: int, rate: int, talk_ms: int, agent: str, target: str | None, pid: int | None
+) -> None:
+    plan = Plan(calls, rate, talk_ms, rounds)
     if (target is None) != (pid is None):
         raise click.UsageError("--target and --pid go together")
     if target is not None and pid is not None:
         host, _, port = target.rpartition(":")
-        report = trio.run(load, pid, (host, int(port)), calls, rate, talk_ms)
+        report = trio.run(load, pid, (host, int(port)), plan)
     else:
-        report = trio.run(load_own_server, agent, calls, rate, talk_ms)
+        report = trio.run(load_own_server, agent, plan)
     click.echo(json.dumps(report))
     sys.exit(0 if is_clean(report) else 1)
 

@@ -69,7 +69,7 @@ def test_the_first_audible_packet_is_found_from_an_instant_on() -> None:
     assert found.at_ns == 60 * MS
 
 
-def test_an_onset_is_its_packets_send_time_and_its_place_inside() -> None:
+def test_an_onset_is_the_send_time_of_the_packet_that_holds_it() -> None:
     sent = [Sent(1_000 * MS + k * 20 * MS, 0, 0, 0, 3, 160 * k, k) for k in range(4)]
     assert sent_ns(sent, 3, 200) == 1_020 * MS
     assert sent_ns(sent, 3, 5_000) is None
