@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,7 @@ from tools.sipp_load import Left, settle
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "sip_config" / "sipp"
 PORTS_OF_THE_SERVER = range(25_000, 29_000, 16)  # sipp looks for its own elsewhere, and must not take these
-pytestmark = [
-    pytest.mark.interop,
-    pytest.mark.skipif(
-        shutil.which("sipp") is None, reason="sipp is not installed: apt-get install sip-tester"
-    ),
-]
+pytestmark = pytest.mark.interop
 
 
 @pytest.mark.parametrize("name", ["basic_call", "cancel", "options", "late_offer", "hold"])

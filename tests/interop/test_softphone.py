@@ -14,7 +14,6 @@ import trio
 from mediasrv.bench.server_process import ServerProcess, serving
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
-pytest.importorskip("pjsua2", reason="the softphone needs the `test` extra")
 pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
 SPOKEN_DBFS = -40.0

@@ -10,10 +10,8 @@ import trio
 import trio.testing
 
 from mediasrv.providers import espeak
-from mediasrv.providers.espeak import EspeakLibrary, EspeakVoice, is_installed
+from mediasrv.providers.espeak import EspeakLibrary, EspeakVoice
 from mediasrv.providers.protocols import ProviderError, WordTime
-
-pytestmark = pytest.mark.skipif(not is_installed(), reason="the extra `local` is not installed")
 
 
 async def test_it_says_where_its_words_lie() -> None:
