@@ -81,6 +81,9 @@ class _Writer(logging.StreamHandler[TextIO]):
     def createLock(self) -> None:  # noqa: N802 - logging's name
         self.lock = None
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """The line is lost, and stderr, where logging would complain, is what failed."""
+
 
 class _Unbuffered(io.TextIOBase):
     """Straight to the descriptor: a buffer has a lock, and a thread that hangs in it takes the exit along."""
