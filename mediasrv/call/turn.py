@@ -97,7 +97,7 @@ class Turn:
 
         The voice does not wait for that: a task that is slow to go keeps nothing sounding.
         """
-        if self._why is None:
+        if self._why is None and not self.settled.is_set():
             self._why, self._cancelled_ns = why, self._now_ns()
             self.scope.cancel()
             if self.generation is not None and not self._spoken:

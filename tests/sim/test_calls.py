@@ -68,5 +68,11 @@ def test_a_turn_can_be_cancelled_at_every_checkpoint(name: str) -> None:
         assert not outcome.violations, f"checkpoint {checkpoint}: {outcome.violations}"
 
 
+def test_a_turn_that_is_over_with_its_call_can_be_cancelled_without_effect() -> None:
+    scenario = replace(scenario_of("interruption", 1), expects=())
+    last_step = judge(scenario, 1).turn_steps
+    assert judge(replace(scenario, cancel_at=last_step), 1).violations == ()
+
+
 def test_drawing_a_scenario_is_repeatable() -> None:
     assert [repr(draw(seed).script) for seed in range(50)] == [repr(draw(seed).script) for seed in range(50)]
