@@ -27,8 +27,8 @@ static const float COUPLING_FALL = 0.03f, PATH_FALL = 0.013f, RISE_DB = 0.3f;  /
 /* What the filter takes off is believed up to a credit, which doubles with each 1.2 s in which it could learn: one that
  * met a single vowel cancels that vowel by 20 dB, and the next, of other frequencies, hardly at all. */
 static const float FIRST_CREDIT_DB = 0.8f, CREDIT_GROWTH = 1.012f;
-/* A filter that adds sound for this long is wrong about the room. speexdsp would start it anew after 50 such frames,
- * and say so on stderr: no place for an engine thread to write to. We are earlier, by the measure it uses. */
+/* A filter that adds sound for this long is wrong about the room. speexdsp would start it anew after 50 such frames
+ * without a word; we do so earlier, by the measure it uses, because the credit below must begin anew with it. */
 enum { ADDING_FRAMES = 40 };
 static const float PRE_EMPHASIS = 0.9f, ADDS = 0.97f;
 
