@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 MAKEFLAGS += --no-print-directory
 
-NATIVE_SOURCES := $(wildcard native/c/*.[ch] native/mediasrv_native/*.pyx native/mediasrv_native/*.pxd native/vendor/*/*.h native/vendor/*/src/*) setup.py
+NATIVE_SOURCES := $(wildcard native/c/*.h native/c/*/*.[ch] native/mediasrv_native/*.pyx native/mediasrv_native/*.pxd native/vendor/*/*.h native/vendor/*/src/*) setup.py
 
 .PHONY: run test check bench nightly sanitize fuzz wheel format clean build help
 

@@ -6,14 +6,14 @@ cd "$(dirname "$0")/.."
 out=build/sanitize
 mkdir -p "$out"
 speexdsp=native/vendor/speexdsp
-flags="-std=gnu11 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter -Inative/c -DHAVE_CONFIG_H -I$speexdsp -I$speexdsp/include"
-libraries="-lm -lpthread"
+flags="-std=gnu11 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter $(printf -- "-I%s " native/c native/c/*/) -DHAVE_CONFIG_H -I$speexdsp -I$speexdsp/include"
+libraries="-lopus -lsrtp2 -lm -lpthread"
 
 build_and_run() {  # $1: name of the sanitizer set, $2: its flags
     for harness in tests/native/c/*_main.c; do
         name="$(basename "$harness" _main.c)"
         # shellcheck disable=SC2086
-        ${CC:-gcc} $flags $2 -o "$out/$name-$1" "$harness" native/c/*.c "$speexdsp"/src/*.c $libraries
+        ${CC:-gcc} $flags $2 -o "$out/$name-$1" "$harness" native/c/*/*.c "$speexdsp"/src/*.c $libraries
         echo "sanitize: $name under $1"
         "$out/$name-$1"
     done

@@ -1,4 +1,4 @@
-# One core (native/c/ms_core.h), driven directly: what the tests need besides the structs of ms_core.pxd.
+# One core (native/c/core/ms_core.h), driven directly: what the tests need besides the structs of ms_core.pxd.
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from mediasrv_native.ms_core cimport (

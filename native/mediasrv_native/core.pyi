@@ -1,4 +1,4 @@
-"""One core (native/c/ms_core.h), without an engine around it; times in ns, audio as bytes of int16."""
+"""One core (native/c/core/ms_core.h), without an engine around it; times in ns, audio as bytes of int16."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""The engine (native/c/ms_engine.h) for Python: a pool of streams, one thread, one eventfd."""
+"""The engine (native/c/engine/ms_engine.h) for Python: a pool of streams, one thread, one eventfd."""
 
 from typing import Final, NamedTuple, TypedDict
 

@@ -1,4 +1,4 @@
-"""The engine (native/c/ms_engine.h) for Python. It translates, and decides nothing."""
+"""The engine (native/c/engine/ms_engine.h) for Python. It translates, and decides nothing."""
 
 from collections import namedtuple
 

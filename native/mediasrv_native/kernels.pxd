@@ -1,4 +1,4 @@
-# The contract of native/c/ms_kernels.h; units and ranges stand there.
+# The contract of native/c/kernels/ms_kernels.h; units and ranges stand there.
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t
 
 cdef extern from "ms_types.h" nogil:

@@ -1,4 +1,4 @@
-# One stream, as pure state (native/c/ms_core.h): here only what crosses into Python.
+# One stream, as pure state (native/c/core/ms_core.h): here only what crosses into Python.
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 

@@ -1,4 +1,4 @@
-# The shell around many cores (native/c/ms_engine.h): a pool, a thread, two rings and an eventfd.
+# The shell around many cores (native/c/engine/ms_engine.h): a pool, a thread, two rings and an eventfd.
 from libc.stddef cimport size_t
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

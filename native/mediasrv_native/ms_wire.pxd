@@ -1,4 +1,4 @@
-"""native/c/ms_wire.h, for Cython."""
+"""native/c/instrument/ms_wire.h, for Cython."""
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

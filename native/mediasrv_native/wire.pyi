@@ -1,4 +1,4 @@
-"""The measuring instrument (native/c/ms_wire.h): many callers' RTP in one native thread, everything logged."""
+"""The measuring instrument (native/c/instrument/ms_wire.h): many callers' RTP in one native thread, everything logged."""
 
 from types import TracebackType
 from typing import Final, NamedTuple, Self

@@ -1,4 +1,4 @@
-"""The measuring instrument (native/c/ms_wire.h) for Python; wire.pyi is its face."""
+"""The measuring instrument (native/c/instrument/ms_wire.h) for Python; wire.pyi is its face."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t
