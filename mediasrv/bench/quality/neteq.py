@@ -3,7 +3,7 @@
 Written from its published behaviour (the documentation and the thresholds of modules/audio_coding/neteq as of 2023),
 not ported. Sound itself is left out: a buffer holds places on the sender's time line, and each operation moves the
 cursor as the real one would. Where the real one depends on the sound, it is given the better of it: a stretch always
-succeeds, and is worth 10 ms.
+succeeds; it is worth one period of a pitch of 125 Hz.
 
 * *Delay manager.* Relative delay of each packet against the least of the last 2 s; the worst of each half second goes
   into a histogram of 20 ms buckets with forgetting (0.983); the target is the upper edge of the bucket in which the
@@ -37,7 +37,7 @@ MS_PER_LOSS_PERCENT = 20.0
 START_MS = 80
 SLOW_DOWN_OFFSET_MS = 85.0
 MIN_TIMESCALE_STEPS = 5
-STRETCH_MS = 10.0
+STRETCH_MS = 8.0  # a pitch period of 125 Hz
 ACCELERATE_NEEDS_MS = 30.0
 MAX_WAIT_STEPS = 10
 REINIT_AFTER_STEPS = 100

@@ -14,7 +14,6 @@ from typing import Protocol
 from mediasrv.bench.quality.networks import PACKET_MS, Trace
 
 TICK_MS = 20
-TICK_PHASE_MS = 7.3  # of our ticks against the sender's
 SETTLE_MS = 10_000.0
 
 
@@ -36,10 +35,10 @@ class Outcome:
     concealed: float  # share of the time played that was not from received sound
 
 
-def play(trace: Trace, buffer: Buffer) -> Outcome:
+def play(trace: Trace, buffer: Buffer, phase_ms: float) -> Outcome:
     arrivals, next_arrival = trace.arrivals, 0
     delay_sum, played_ms, concealed_ms = 0.0, 0.0, 0.0
-    due_ms = TICK_PHASE_MS
+    due_ms = phase_ms
     while due_ms < trace.duration_ms:
         while next_arrival < len(arrivals) and arrivals[next_arrival].at_ms <= due_ms:
             buffer.packet(arrivals[next_arrival].index, arrivals[next_arrival].at_ms)

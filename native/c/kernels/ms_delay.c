@@ -18,14 +18,36 @@
 #include <math.h>
 #include <string.h>
 
-static const float BIN_MS = 2.5f;
-static const float FORGET = 0.985f;          /* per entry: half of the weight lies in the last 15 s */
+#ifndef RECENT
+#define RECENT 1
+#endif
+#ifndef XBLOCK
+#define XBLOCK 333
+#endif
+#ifndef XPEAK
+#define XPEAK 1e9f
+#endif
+#ifndef XFALL
+#define XFALL 0.08f
+#define XFALLC 0.2f
+#endif
+#ifndef XFORGET
+#define XFORGET 0.985f
+#endif
+static const float BIN_MS = 1.0f;
+static const float FORGET = XFORGET;          /* per entry: half of the weight lies in the last 15 s */
 static const float WEIGHT_LIMIT = 1e12f;
 static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
-enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 6000 };
-static const float PEAK_MS = 10.0f;          /* beyond the target */
+#ifndef XWIN
+#define XWIN 2000
+#endif
+#ifndef TREND
+#define TREND 3
+#endif
+enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = XBLOCK, PEAK_WINDOW_MS = XWIN };
+static const float PEAK_MS = XPEAK;          /* beyond the target */
 static const float HIGH_JITTER_MS = 50.0f, LOW_JITTER_MS = 10.0f;
-static const float FALL_PER_ENTRY = 0.08f, FALL_CALM_PER_ENTRY = 0.2f; /* of what it is above the quantile */
+static const float FALL_PER_ENTRY = XFALL, FALL_CALM_PER_ENTRY = XFALLC; /* of what it is above the quantile */
 
 static int64_t in_samples(const ms_delay *d, int64_t ns) {
     return ns / MS_NS_PER_S * d->rate_hz + ns % MS_NS_PER_S * d->rate_hz / MS_NS_PER_S;
@@ -42,7 +64,7 @@ static int64_t lag_of(const ms_delay *d, int64_t rtp_extended, int64_t arrival_n
 /* ---- the histogram ---------------------------------------------------------------------------------------------- */
 
 static void add(ms_delay *d, float ms) {
-    int32_t bin = (int32_t)(ms / BIN_MS);
+    int32_t bin = (int32_t)(ms / BIN_MS + 0.5f);
     if (bin >= MS_DELAY_BINS) bin = MS_DELAY_BINS - 1;
     d->weights[bin < 0 ? 0 : bin] += d->next_weight;
     d->total += d->next_weight;
@@ -58,7 +80,7 @@ static float quantile_ms(const ms_delay *d) {
     float wanted = d->quantile * d->total, below = 0;
     for (int32_t k = 0; k < MS_DELAY_BINS; k++) {
         if (d->weights[k] > 0 && below + d->weights[k] >= wanted)
-            return ((float)k + (wanted - below) / d->weights[k]) * BIN_MS;
+            return fmaxf(0, (float)k - 0.5f + (wanted - below) / d->weights[k]) * BIN_MS;
         below += d->weights[k];
     }
     return MS_DELAY_BINS * BIN_MS;
@@ -129,6 +151,7 @@ static void take_peak(ms_delay *d, int64_t clock, float delay_ms) {
 
 static void end_block(ms_delay *d, int64_t clock, bool calm) {
     add(d, d->block_worst_ms);
+    d->recent_worst_ms[d->recent_block++ % RECENT] = d->block_worst_ms;
     d->block_worst_ms = 0;
     d->worst_block_ends = clock + (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
     d->quantile_ms = quantile_ms(d);
@@ -146,6 +169,7 @@ void ms_delay_arrival(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns, boo
     take_least(d, clock, lag);
     float delay_ms = in_ms(d, lag - d->least_lag);
     if (delay_ms > d->block_worst_ms) d->block_worst_ms = delay_ms;
+    d->last_ms[d->last_packet++ % MS_DELAY_LAST] = delay_ms;
     take_peak(d, clock, delay_ms);
     if (clock >= d->worst_block_ends) end_block(d, clock, calm);
 }
@@ -157,5 +181,27 @@ int64_t ms_delay_of(const ms_delay *d, int64_t rtp_extended, int64_t arrival_ns)
 }
 
 int64_t ms_delay_front(const ms_delay *d, int64_t ns) { return d->origin_rtp + clock_of(d, ns) - d->least_lag; }
+
+int32_t ms_delay_recent(const ms_delay *d) {
+    float worst_ms = d->block_worst_ms > d->target_ms ? d->block_worst_ms : d->target_ms;
+    for (int32_t k = 0; k < RECENT; k++)
+        if (d->recent_worst_ms[k] > worst_ms) worst_ms = d->recent_worst_ms[k];
+    return (int32_t)ceilf(worst_ms * (float)d->rate_hz / 1000.0f);
+}
+
+/* The least delay of TREND packets, the newest of them `back` packets ago. */
+static float least_of_last(const ms_delay *d, uint32_t back) {
+    float least = d->last_ms[(d->last_packet - 1 - back) % MS_DELAY_LAST];
+    for (uint32_t k = 1; k < TREND; k++) {
+        float one = d->last_ms[(d->last_packet - 1 - back - k) % MS_DELAY_LAST];
+        if (one < least) least = one;
+    }
+    return least;
+}
+
+int32_t ms_delay_ahead(const ms_delay *d) {
+    float now = least_of_last(d, 0), before = least_of_last(d, MS_DELAY_LAST - TREND);
+    return (int32_t)((now > before ? 2 * now - before : now) * (float)d->rate_hz / 1000.0f);
+}
 
 int32_t ms_delay_target(const ms_delay *d) { return (int32_t)ceilf(d->target_ms * (float)d->rate_hz / 1000.0f); }

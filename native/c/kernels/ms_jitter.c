@@ -27,8 +27,11 @@
 
 #include <string.h>
 
+#ifndef XGUARD
+#define XGUARD 0
+#endif
 enum { DEFAULT_MIN_MS = 40, DEFAULT_MAX_MS = 200, DEFAULT_PACKET_MS = 20 };
-enum { JUMP_MS = 1000, EARLY_JUMP_MS = 200, LATE_RUN = 4, GUARD_US = 500 };
+enum { JUMP_MS = 1000, EARLY_JUMP_MS = 200, LATE_RUN = 4, GUARD_US = XGUARD };
 enum { ALIGNMENT = 16 };
 static const int64_t FARTHEST = INT64_C(1) << 60; /* of stamps and times: sums of two still fit */
 static const float LOSS_PER_PACKET = 1.0f / 64, FEW_LOST = 0.01f;
@@ -86,16 +89,16 @@ static int32_t within(int32_t value, int32_t low, int32_t high) { return value <
 
 /* How far the cursor stays behind the front. Of the packets that a tick needs, the last begins `frame - grid` after the
  * cursor. The configured delays count from the capture of a packet's first sample, the front from its arrival. */
-static int32_t distance(const ms_jitter *j, int32_t margin) {
+static int32_t distance(const ms_jitter *j, int32_t delay, int32_t margin) {
     int32_t guard = (int32_t)((int64_t)j->config.rate_hz * GUARD_US / 1000000);
-    int32_t wanted = ms_delay_target(&j->delay) + guard + j->frame - j->grid;
+    int32_t wanted = delay + guard + j->frame - j->grid;
     int32_t shortest = ms_jitter_samples(j, j->config.min_ms) - j->packet;
     int32_t longest = ms_jitter_samples(j, j->config.max_ms) - j->packet;
     return within(wanted, shortest < 0 ? 0 : shortest, longest < 0 ? 0 : longest) + margin;
 }
 
-int64_t ms_jitter_ideal(const ms_jitter *j, int64_t ns, int32_t margin) {
-    int64_t place = ms_delay_front(&j->delay, ns) - distance(j, margin);
+int64_t ms_jitter_place(const ms_jitter *j, int64_t ns, int32_t delay, int32_t margin) {
+    int64_t place = ms_delay_front(&j->delay, ns) - distance(j, delay, margin);
     int64_t over = (place - j->newest_rtp) % j->grid;
     return place - (over < 0 ? over + j->grid : over);
 }
@@ -170,7 +173,7 @@ static void learn(ms_jitter *j, size_t n, int64_t rtp_extended, int64_t arrival_
 static void make_room(ms_jitter *j, int64_t end, int64_t arrival_ns) {
     int64_t least = end - j->timeline.capacity;
     if (least <= j->timeline.at) return;
-    int64_t ideal = ms_jitter_ideal(j, arrival_ns, 0);
+    int64_t ideal = ms_jitter_place(j, arrival_ns, ms_delay_target(&j->delay), 0);
     int64_t most = end - j->frame;
     ms_jitter_flush_to(j, ideal < least ? least : ideal > most ? most : ideal);
 }
@@ -217,6 +220,6 @@ int ms_jitter_put(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extend
 void ms_jitter_get_statistics(const ms_jitter *j, ms_jitter_statistics *out) {
     *out = j->statistics;
     out->held_samples = ms_timeline_held(&j->timeline);
-    out->target_ms = (float)(distance(j, 0) + j->packet) * 1000.0f / (float)j->config.rate_hz;
+    out->target_ms = (float)(distance(j, ms_delay_target(&j->delay), 0) + j->packet) * 1000.0f / (float)j->config.rate_hz;
     out->jitter_ms = j->delay.jitter_ms;
 }

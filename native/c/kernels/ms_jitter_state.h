@@ -31,8 +31,8 @@ struct ms_jitter {
     uint32_t noise;               /* generator's state */
 };
 
-/* Where the cursor should stand at `ns`, were `margin` more than the target waited for. */
-int64_t ms_jitter_ideal(const ms_jitter *j, int64_t ns, int32_t margin);
+/* Where the cursor should stand at `ns` for packets that take up to `delay`, with so much to spare. */
+int64_t ms_jitter_place(const ms_jitter *j, int64_t ns, int32_t delay, int32_t margin);
 /* Drops what stands before `at`. */
 void ms_jitter_flush_to(ms_jitter *j, int64_t at);
 int32_t ms_jitter_samples(const ms_jitter *j, int32_t ms);
