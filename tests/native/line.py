@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 import random
 from array import array
+from typing import TYPE_CHECKING, Unpack
 
 from mediasrv_native import kernels
 from mediasrv_native.core import Core, CoreEvent, CoreSpan
 from tests.reference import rtp
 from tests.reference.rtp import RtpPacket
 
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
+
 Address = tuple[str, int]
+
+DEFAULTS: Settings = {"telephone_event_type": 101, "remote": ("192.0.2.1", 4_000)}
 
 MS = 1_000_000
 FRAME_NS = 20 * MS
@@ -66,8 +72,8 @@ def voice(n: int, pitch_hz: float = 125, level: float = 6000, rate_hz: int = 800
 class Line:
     """Time stands still unless a method moves it; packets come and ticks are due on a 20 ms grid."""
 
-    def __init__(self, *, seed: int = 0, **settings: object) -> None:
-        self.core = Core(seed=seed, **settings)
+    def __init__(self, *, seed: int = 0, **settings: Unpack[Settings]) -> None:
+        self.core = Core(seed=seed, **(DEFAULTS | settings))
         self.now_ns = 1_000_000_000
         self.sequence, self.timestamp, self.ssrc = 100, 8_000, 0x5EED
         self.sent: list[RtpPacket] = []
