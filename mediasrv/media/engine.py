@@ -174,16 +174,13 @@ class Engine:
         return stream
 
     def _add_native(self, engine: NativeEngine, spec: StreamSpec, group: int, port: Port) -> int:
-        return engine.add(
-            socket_fd=port.fd,
-            group=group % 2**32,
-            **settings_of(spec),
-            ssrc=self._tokens.number(32),
-            first_sequence=self._tokens.number(
-                15
-            ),  # RFC 3711 3.3.1: below 2**15, or a lost first packet is a wrap
-            first_timestamp=self._tokens.number(32),
-        )
+        settings = settings_of(spec)
+        settings["ssrc"] = self._tokens.number(32)
+        settings["first_sequence"] = self._tokens.number(
+            15
+        )  # RFC 3711 3.3.1: or a lost first packet is a wrap
+        settings["first_timestamp"] = self._tokens.number(32)
+        return engine.add(socket_fd=port.fd, group=group % 2**32, **settings)
 
     def streams(self) -> Sequence[Stream]:
         """Those that are not yet gone, closing ones among them."""
