@@ -153,9 +153,9 @@ static void two_threads(void) {
     for (int tick = 0; tick < TICKS; tick++, now_ns += MS_FRAME_NS) {
         for (int k = next_random(&dice) % 3; k > 0; k--) send_something(stage.core, &dice, tick, now_ns);
         if (next_random(&dice) % 8 == 0) command_something(stage.core, &dice, now_ns, stage.generation);
-        int packets = ms_tick(stage.core, now_ns, now_ns + next_random(&dice) % (70 * MS_NS_PER_MS), packets, MS_PACKETS_A_TICK);
-        assert(packets == 0 || packets[0].n == 12 + SAMPLES);
-        sent += (uint64_t)packets;
+        int count = ms_tick(stage.core, now_ns, now_ns + next_random(&dice) % (70 * MS_NS_PER_MS), packets, MS_PACKETS_A_TICK);
+        assert(count == 0 || packets[0].n == 12 + SAMPLES);
+        sent += (uint64_t)count;
         while (ms_next_event(stage.core, &event)) check_event(&event);
         if (ms_next_deadline(stage.core) < now_ns) ms_handle_deadline(stage.core, now_ns);
     }
