@@ -95,15 +95,14 @@ class Line:
         heard: list[int] = []
         for _ in range(count):
             self.now_ns += FRAME_NS
-            out = self.core.tick(self.now_ns)
+            packets = self.core.tick_all(self.now_ns)
             self.collect()
-            if out is None:
-                continue
-            packet = rtp.parse(out[1])
-            assert packet is not None
-            self.sent.append(packet)
-            self.sent_to.append(out[0])
-            heard += samples_of(kernels.g711_decode_u(packet.payload))
+            for to, data in packets:
+                packet = rtp.parse(data)
+                assert packet is not None
+                self.sent.append(packet)
+                self.sent_to.append(to)
+                heard += samples_of(kernels.g711_decode_u(packet.payload))
         return heard
 
     # ---- the caller's side ----------------------------------------------------------------------------------
