@@ -84,9 +84,13 @@ cdef extern from "ms_core.h" nogil:
         int64_t rtp_extended, at_ns
         uint32_t n, flags
 
+    enum ms_channel:
+        MS_CHANNEL_RTP, MS_CHANNEL_RTCP
+
     ctypedef struct ms_packet:
         ms_address to
         uint16_t n
+        uint8_t channel
         uint8_t data[MS_MAX_PACKET]
 
     ctypedef struct ms_core_statistics:

@@ -143,9 +143,12 @@ typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16
                              * so. RESYNC: time jumped before it */
 } ms_span;
 
+enum ms_channel { MS_CHANNEL_RTP = 0, MS_CHANNEL_RTCP = 1 };
+
 typedef struct ms_packet {  /* one datagram to send */
     ms_address to;
     uint16_t n;
+    uint8_t channel;              /* enum ms_channel: the socket it leaves by, where there are two */
     uint8_t data[MS_MAX_PACKET];
 } ms_packet;
 
