@@ -25,9 +25,8 @@ import trio
 from mediasrv.bench.speech import SMALL_TALK
 from mediasrv.media import Address, Arming, Cost, StreamFace, StreamSpec
 from mediasrv.media.engine import Engine, EngineSettings
-from mediasrv.media.statistics import EngineStatistics
+from mediasrv.media.statistics import EngineStatistics, stream_bytes
 from mediasrv.providers.formant import speak
-from mediasrv_native.engine import bytes_per_stream
 
 READ_MS = 100  # of heard audio at a time, as a recogniser's stream takes it
 SWITCH_INTERVAL_S = 0.000_5  # as the server sets it
@@ -73,7 +72,7 @@ async def listen_on(stream: StreamFace) -> None:
         await stream.read(READ_MS)
 
 
-def spec(remote: Address, *, plain: bool) -> StreamSpec:
+def spec(remote: Address | None, *, plain: bool) -> StreamSpec:
     on = not plain
     return StreamSpec(remote=remote, aec=on, ns=on, vad=on)
 
@@ -95,7 +94,7 @@ async def host(*, plain: bool) -> None:
                 streams.append(await engine.add(reservation, spec((name, port), plain=plain), group))
                 nursery.start_soon(speak_on, streams[-1], pcm)
                 nursery.start_soon(listen_on, streams[-1])
-            memory = bytes_per_stream(aec=not plain, ns=not plain)
+            memory = stream_bytes(spec(None, plain=plain))
             tell({"locals": [stream.local for stream in streams], "bytes_per_stream": memory})
         nursery.cancel_scope.cancel()
 

@@ -19,16 +19,16 @@ from mediasrv.errors import AtCapacity, LocalError
 from mediasrv.ids import SystemTokens, TokenSource
 from mediasrv.media.admission import Admission, Reservation, Share
 from mediasrv.media.face import ReservationFace
+from mediasrv.media.native_settings import settings_of
 from mediasrv.media.ports import Port, PortAllocator, PortRange, UdpPorts, VirtualPorts
 from mediasrv.media.scheduling import Policy, spare_cpu
-from mediasrv.media.spec import Address, Cost, StreamSpec
+from mediasrv.media.spec import CODECS, Address, Cost, StreamSpec
 from mediasrv.media.statistics import EngineStatistics
 from mediasrv.media.stream import Stream
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull
 
-CODECS = {"PCMU": native.PCMU, "PCMA": native.PCMA}
 EVENTS_AT_ONCE = 256
 
 
@@ -148,8 +148,9 @@ class Engine:
         engine = self._open_native()
         if not isinstance(reservation, Reservation):
             raise TypeError(f"not a reservation of this engine: {reservation!r}")
-        if spec.codec not in CODECS:
-            raise ValueError(f"{spec.codec!r} is not one of {', '.join(CODECS)}")
+        unknown = {coding.codec for coding in spec.codings()} - CODECS.keys()
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))}: not of {', '.join(CODECS)}")
         await trio.lowlevel.checkpoint()
         share = reservation.take()
         try:
@@ -173,31 +174,13 @@ class Engine:
         return stream
 
     def _add_native(self, engine: NativeEngine, spec: StreamSpec, group: int, port: Port) -> int:
-        return engine.add(
-            socket_fd=port.fd,
-            group=group % 2**32,
-            codec=CODECS[spec.codec],
-            payload_type=spec.payload_type,
-            telephone_event_type=spec.telephone_event_type,
-            remote=spec.remote,
-            aec=spec.aec,
-            ns=spec.ns,
-            vad=spec.vad,
-            lock_source=spec.lock_source,
-            aec_tail_ms=spec.aec_tail_ms,
-            reorder_ms=spec.reorder_ms,
-            playout_ms=spec.playout_ms,
-            rewind_ms=spec.rewind_ms,
-            ears_ms=spec.ears_ms,
-            far_delay_ms=spec.far_delay_ms,
-            far_delay_error_ms=spec.far_delay_error_ms,
-            media_timeout_ms=spec.media_timeout_ms,
-            ssrc=self._tokens.number(32),
-            first_sequence=self._tokens.number(
-                15
-            ),  # RFC 3711 3.3.1: below 2**15, or a lost first packet is a wrap
-            first_timestamp=self._tokens.number(32),
-        )
+        settings = settings_of(spec)
+        settings["ssrc"] = self._tokens.number(32)
+        settings["first_sequence"] = self._tokens.number(
+            15
+        )  # RFC 3711 3.3.1: or a lost first packet is a wrap
+        settings["first_timestamp"] = self._tokens.number(32)
+        return engine.add(socket_fd=port.fd, group=group % 2**32, **settings)
 
     def streams(self) -> Sequence[Stream]:
         """Those that are not yet gone, closing ones among them."""

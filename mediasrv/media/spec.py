@@ -2,9 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from mediasrv_native import settings as native
 
 Address = tuple[str, int]
+
+
+class Rates(NamedTuple):
+    """Of a codec, and of the PCM that is best played into it and heard out of it."""
+
+    native: int  # the number that the native core knows it by
+    say_hz: int
+    hear_hz: int  # Opus is decoded at the rate that recognisers want
+
+
+CODECS: Mapping[str, Rates] = MappingProxyType(
+    {
+        "PCMU": Rates(native.PCMU, 8_000, 8_000),
+        "PCMA": Rates(native.PCMA, 8_000, 8_000),
+        "G722": Rates(native.G722, 16_000, 16_000),
+        "L16": Rates(native.L16, 16_000, 16_000),
+        "opus": Rates(native.OPUS, 48_000, 16_000),
+    }
+)
+
+
+class Coding(NamedTuple):
+    codec: str  # one of CODECS
+    payload_type: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +46,18 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """One RTP stream, as the offer and answer settled it."""
+    """One RTP stream, as the offer and answer settled it. All its codecs count time stamps by one clock."""
 
-    codec: str = "PCMU"  # PCMU | PCMA
+    codec: str = "PCMU"  # what is sent, and accepted
     payload_type: int = 0
+    also: tuple[Coding, ...] = ()  # accepted besides, and may be switched to
+    say_hz: int = 0  # of the PCM that is played; 0: what suits the codecs
+    hear_hz: int = 0  # of what ears and bridge work on; 0: what suits the codecs
+    ptime_ms: int = 20  # of the packets we send: 10, 20, 30, 40, 60
+    opus_complexity: int = 5
+    opus_fec: bool = True
+    opus_dtx: bool = False
+    opus_bit_rate: int = 0  # bits a second; 0: the encoder's choice
     telephone_event_type: int = 0  # 0: none agreed
     remote: Address | None = None
     aec: bool = True
@@ -36,6 +73,16 @@ class StreamSpec:
     far_delay_error_ms: int = 40
     media_timeout_ms: int = 20_000
 
+    def codings(self) -> Iterator[Coding]:
+        """Every codec that is accepted; the first is sent."""
+        yield Coding(self.codec, self.payload_type)
+        yield from self.also
+
     @property
     def rate_hz(self) -> int:
-        return 8_000
+        """Of the PCM that is played."""
+        return self.say_hz or max(CODECS[coding.codec].say_hz for coding in self.codings())
+
+    @property
+    def heard_hz(self) -> int:
+        return self.hear_hz or max(CODECS[coding.codec].hear_hz for coding in self.codings())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mediasrv.media.native_settings import settings_of
 from mediasrv.media.scheduling import Policy
 from mediasrv.media.spec import StreamSpec
 from mediasrv_native import engine as native
@@ -35,9 +36,7 @@ def lateness_quantile_ms(histogram: Sequence[int], quantile: float) -> float:
 
 def stream_bytes(spec: StreamSpec) -> int:
     """Memory that a stream will take for good, the playout ring apart."""
-    return native.bytes_per_stream(
-        aec=spec.aec, ns=spec.ns, rate_hz=spec.rate_hz, aec_tail_ms=spec.aec_tail_ms
-    )
+    return native.bytes_per_stream(**settings_of(spec))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """One core (native/c/core/ms_core.h), without an engine around it; times in ns, audio as bytes of int16."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
+
+from mediasrv_native.settings import Settings
 
 class CorePosition(NamedTuple):
     generation: int
@@ -29,16 +31,20 @@ class CoreSpan(NamedTuple):
     samples: int
     flags: int
 
-def core_bytes(**settings: object) -> tuple[int, int]:
-    """What a core takes with its playout ring, and what the libraries allocate besides."""
+def core_bytes(**settings: Unpack[Settings]) -> int:
+    """What a core takes, all of it."""
 
 class Core:
-    """Settings are the fields of ms_config; a refused command raises NativeError."""
+    """A refused command raises NativeError."""
 
-    def __init__(self, *, seed: int = 0, **settings: object) -> None: ...
+    def __init__(self, *, seed: int = 0, **settings: Unpack[Settings]) -> None: ...
     def receive(self, packet: bytes, source: tuple[str, int], at_ns: int) -> bool:
         """True when something urgent waits among the events."""
-    def tick(self, due_ns: int, now_ns: int | None = None) -> tuple[tuple[str, int], bytes] | None: ...
+    def tick(self, due_ns: int, now_ns: int | None = None) -> tuple[tuple[str, int], bytes] | None:
+        """For streams that send no more than a packet a tick."""
+    def tick_all(self, due_ns: int, now_ns: int | None = None) -> list[tuple[tuple[str, int], bytes]]: ...
+    def mix_in(self, pcm: bytes, gain: float = 1) -> None:
+        """20 ms at say_hz, added to what the next tick sends."""
     def hold(
         self, hold: int, lease_ms: int, now_ns: int, *, duck: bool = False, on_lease: int = 0
     ) -> None: ...

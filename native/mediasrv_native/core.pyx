@@ -1,14 +1,14 @@
 """One core, without an engine around it: for tests, which play the part of the engine, the network and Python."""
 
 from collections import namedtuple
-from ipaddress import ip_address
 
 from libc.stdlib cimport free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from mediasrv_native.errors import raise_status
 
 from mediasrv_native.ms_core cimport *
+from mediasrv_native.settings cimport from_address, to_address, to_config
 
 cdef extern from "stdlib.h" nogil:
     void *aligned_alloc(size_t alignment, size_t size)
@@ -17,56 +17,14 @@ CorePosition = namedtuple("CorePosition", "generation hold wire source heard hea
 CoreEvent = namedtuple("CoreEvent", "kind reason code hold name arg at_ns rtp_extended position remote")
 CoreSpan = namedtuple("CoreSpan", "rtp_extended at_ns samples flags")
 
-_DEFAULTS = {
-    "rate_hz": 8000, "codec": MS_PCMU, "payload_type": 0, "telephone_event_type": 101,
-    "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "aec_tail_ms": 0, "reorder_ms": 40,
-    "playout_ms": 2000, "rewind_ms": 1000, "ears_ms": 1000, "far_delay_ms": 60, "far_delay_error_ms": 40,
-    "media_timeout_ms": 0, "ssrc": 0x1234, "first_timestamp": 0, "first_sequence": 0,
-}
-
-
-cdef int to_address(object pair, ms_address *out) except -1:
-    memset(out, 0, sizeof(ms_address))
-    if pair is None:
-        return 0
-    ip = ip_address(pair[0])
-    cdef bytes packed = ip.packed
-    memcpy(out.ip, <const char*>packed, len(packed))
-    out.family, out.port = ip.version, pair[1]
-    return 0
-
-
-cdef object from_address(const ms_address *address):
-    if address.family == 0:
-        return None
-    return str(ip_address(<bytes>address.ip[:4 if address.family == 4 else 16])), address.port
-
-
 cdef object from_position(const ms_position *p):
     return CorePosition(p.generation, p.hold, p.wire, p.source, p.heard, p.heard_error, p.at_ns)
-
-
-cdef int to_config(dict settings, ms_config *out) except -1:
-    unknown = settings.keys() - _DEFAULTS.keys() - {"remote"}
-    if unknown:
-        raise TypeError(f"no such setting: {sorted(unknown)}")
-    c = _DEFAULTS | settings
-    memset(out, 0, sizeof(ms_config))
-    out.rate_hz, out.codec, out.payload_type = c["rate_hz"], c["codec"], c["payload_type"]
-    out.telephone_event_type = c["telephone_event_type"]
-    out.aec, out.ns, out.vad, out.lock_source = c["aec"], c["ns"], c["vad"], c["lock_source"]
-    out.aec_tail_ms, out.reorder_ms, out.playout_ms = c["aec_tail_ms"], c["reorder_ms"], c["playout_ms"]
-    out.rewind_ms, out.ears_ms = c["rewind_ms"], c["ears_ms"]
-    out.far_delay_ms, out.far_delay_error_ms = c["far_delay_ms"], c["far_delay_error_ms"]
-    out.media_timeout_ms, out.ssrc = c["media_timeout_ms"], c["ssrc"]
-    out.first_timestamp, out.first_sequence = c["first_timestamp"], c["first_sequence"]
-    return to_address(c.get("remote", ("192.0.2.1", 4000)), &out.remote)
 
 
 def core_bytes(**settings):
     cdef ms_config config
     to_config(settings, &config)
-    return ms_size(&config), ms_library_bytes(&config)
+    return ms_size(&config)
 
 
 cdef class Core:
@@ -97,11 +55,19 @@ cdef class Core:
         return ms_receive(self.core, <const uint8_t*><const char*>packet, len(packet), &address, at_ns) == MS_URGENT
 
     def tick(self, int64_t due_ns, now_ns=None):
-        cdef ms_packet packet
+        packets = self.tick_all(due_ns, now_ns)
+        if len(packets) > 1:
+            raise ValueError(f"{len(packets)} packets in one tick: ask with tick_all")
+        return packets[0] if packets else None
+
+    def tick_all(self, int64_t due_ns, now_ns=None):
+        cdef ms_packet packets[MS_PACKETS_A_TICK]
         cdef int64_t now = due_ns if now_ns is None else now_ns
-        if ms_tick(self.core, due_ns, now, &packet, 1) < 1:
-            return None
-        return from_address(&packet.to), <bytes>packet.data[:packet.n]
+        cdef int count = ms_tick(self.core, due_ns, now, packets, MS_PACKETS_A_TICK)
+        return [(from_address(&packets[i].to), <bytes>packets[i].data[:packets[i].n]) for i in range(count)]
+
+    def mix_in(self, bytes pcm not None, float gain=1):
+        ms_mix_in(self.core, <const int16_t*><const char*>pcm, gain)
 
     cdef int apply(self, ms_command *command, int64_t now_ns) except -1:
         cdef int status = ms_apply(self.core, command, now_ns)

@@ -1,14 +1,13 @@
 """The engine (native/c/engine/ms_engine.h) for Python: a pool of streams, one thread, one eventfd."""
 
-from typing import Final, NamedTuple, TypedDict
+from typing import Final, NamedTuple, TypedDict, Unpack
+
+from mediasrv_native.settings import Settings
 
 POLICY_NORMAL: Final[int]
 POLICY_SLICE: Final[int]
 POLICY_FIFO: Final[int]
 POLICY_BEST: Final[int]
-
-PCMU: Final[int]
-PCMA: Final[int]
 
 EVENT_ONSET: Final[int]
 EVENT_OFFSET: Final[int]
@@ -114,31 +113,7 @@ class NativeEngine:
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def close(self) -> None: ...
-    def add(
-        self,
-        *,
-        socket_fd: int,
-        group: int,
-        codec: int,
-        payload_type: int,
-        telephone_event_type: int,
-        remote: Address | None,
-        aec: bool,
-        ns: bool,
-        vad: bool,
-        lock_source: bool,
-        aec_tail_ms: int,
-        reorder_ms: int,
-        playout_ms: int,
-        rewind_ms: int,
-        ears_ms: int,
-        far_delay_ms: int,
-        far_delay_error_ms: int,
-        media_timeout_ms: int,
-        ssrc: int,
-        first_sequence: int,
-        first_timestamp: int,
-    ) -> int: ...
+    def add(self, *, socket_fd: int, group: int, **settings: Unpack[Settings]) -> int: ...
     def remove(self, stream: int) -> None: ...
     def reclaim(self, stream: int) -> None: ...
     def hold(self, stream: int, hold: int, lease_ms: int, on_lease: int) -> None: ...
@@ -175,4 +150,4 @@ class NativeEngine:
     def packets(self) -> list[OutPacket]: ...
 
 def try_policy(wanted: int, priority: int = 40) -> int: ...
-def bytes_per_stream(*, aec: bool, ns: bool, rate_hz: int = 8000, aec_tail_ms: int = 128) -> int: ...
+def bytes_per_stream(**settings: Unpack[Settings]) -> int: ...

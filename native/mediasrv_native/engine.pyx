@@ -6,24 +6,16 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.string cimport memset
 
-from mediasrv_native.errors import WrongArgument, raise_status
+from mediasrv_native.errors import raise_status
 
 from mediasrv_native.ms_core cimport *
 from mediasrv_native.ms_engine cimport *
-
-cdef extern from "arpa/inet.h" nogil:
-    enum: AF_INET
-    enum: AF_INET6
-    int inet_pton(int family, const char *text, void *address)
-    const char *inet_ntop(int family, const void *address, char *text, unsigned int size)
+from mediasrv_native.settings cimport from_address, to_address, to_config
 
 POLICY_NORMAL = MS_POLICY_NORMAL
 POLICY_SLICE = MS_POLICY_SLICE
 POLICY_FIFO = MS_POLICY_FIFO
 POLICY_BEST = MS_POLICY_BEST
-
-PCMU = MS_PCMU
-PCMA = MS_PCMA
 
 EVENT_ONSET = MS_EVENT_ONSET
 EVENT_OFFSET = MS_EVENT_OFFSET
@@ -57,32 +49,6 @@ OutPacket = namedtuple("OutPacket", "stream at_ns to data")
 
 
 # ---- translations ---------------------------------------------------------------------------------------------
-cdef int to_address(object pair, ms_address *out) except -1:
-    memset(out, 0, sizeof(ms_address))
-    if pair is None:
-        return 0
-    host, port = pair
-    text = host.encode("ascii", "replace")
-    if not 0 <= port <= 65535:
-        raise ValueError(f"port {port} is not within 0-65535")
-    if inet_pton(AF_INET, text, out.ip) == 1:
-        out.family = 4
-    elif inet_pton(AF_INET6, text, out.ip) == 1:
-        out.family = 6
-    else:
-        raise ValueError(f"{host!r} is not an IP address")
-    out.port = port
-    return 0
-
-
-cdef object from_address(const ms_address *address):
-    cdef char text[64]
-    if address.family == 0:
-        return None
-    inet_ntop(AF_INET if address.family == 4 else AF_INET6, address.ip, text, sizeof(text))
-    return ((<bytes>text).decode("ascii"), address.port)
-
-
 cdef object from_position(const ms_position *p):
     return NativePosition(p.generation, p.hold, p.wire, p.source, p.heard, p.heard_error, p.at_ns)
 
@@ -151,17 +117,13 @@ cdef class NativeEngine:
             ms_engine_free(engine)
 
     # ---- the pool
-    def add(self, *, socket_fd, group, remote, **fields):
+    def add(self, *, socket_fd, group, **settings):
         cdef ms_engine *engine = self.open()
         cdef ms_config config
         cdef ms_handle handle = 0
         cdef int status, fd = socket_fd
         cdef uint32_t group_id = group
-        try:
-            config = config_of(fields)
-        except OverflowError as error:  # wider than its C type: out of range all the more
-            raise WrongArgument(-1, "adding a stream", str(error)) from None
-        to_address(remote, &config.remote)
+        to_config(settings, &config)
         with nogil:
             status = ms_engine_add(engine, &config, fd, group_id, &handle)
         check(status, "adding a stream")
@@ -323,32 +285,10 @@ cdef class NativeEngine:
 
 
 # ---- beside it ------------------------------------------------------------------------------------------------
-cdef ms_config config_of(dict fields) except *:
-    """The keywords of `add`; every field must be there, and nothing else."""
-    cdef ms_config c
-    memset(&c, 0, sizeof(c))
-    left = dict(fields)
-    c.rate_hz = left.pop("rate_hz", 8000)
-    c.codec, c.payload_type = left.pop("codec"), left.pop("payload_type")
-    c.telephone_event_type = left.pop("telephone_event_type")
-    c.aec, c.ns, c.vad, c.lock_source = left.pop("aec"), left.pop("ns"), left.pop("vad"), left.pop("lock_source")
-    c.aec_tail_ms, c.reorder_ms = left.pop("aec_tail_ms"), left.pop("reorder_ms")
-    c.playout_ms, c.rewind_ms, c.ears_ms = left.pop("playout_ms"), left.pop("rewind_ms"), left.pop("ears_ms")
-    c.far_delay_ms, c.far_delay_error_ms = left.pop("far_delay_ms"), left.pop("far_delay_error_ms")
-    c.media_timeout_ms = left.pop("media_timeout_ms")
-    c.ssrc, c.first_sequence = left.pop("ssrc"), left.pop("first_sequence")
-    c.first_timestamp = left.pop("first_timestamp")
-    if left:
-        raise TypeError(f"unknown fields: {', '.join(left)}")
-    return c
-
-
-def bytes_per_stream(*, aec, ns, rate_hz=8000, aec_tail_ms=128):
-    cdef ms_config c
-    memset(&c, 0, sizeof(c))
-    c.rate_hz, c.aec, c.ns, c.vad, c.aec_tail_ms = rate_hz, aec, ns, True, aec_tail_ms
-    c.codec, c.reorder_ms, c.playout_ms, c.rewind_ms, c.ears_ms = MS_PCMU, 40, 2000, 1000, 1000
-    return ms_engine_bytes_per_stream(&c)
+def bytes_per_stream(**settings):
+    cdef ms_config config
+    to_config(settings, &config)
+    return ms_engine_bytes_per_stream(&config)
 
 
 def try_policy(int wanted, int priority=40):

@@ -6,6 +6,7 @@ cdef extern from "ms_types.h" nogil:
     enum: MS_MAX_PACKET
     enum: MS_OK
     enum: MS_E_FULL
+    enum: MS_E_ARGUMENT
     enum: MS_E_STALE
 
     ctypedef struct ms_address:
@@ -14,13 +15,28 @@ cdef extern from "ms_types.h" nogil:
         uint8_t family      # 0 none, 4, 6
 
 
-cdef extern from "ms_core.h" nogil:
+cdef extern from "ms_codec.h" nogil:
     enum: MS_PCMU
     enum: MS_PCMA
+    enum: MS_G722
+    enum: MS_L16
+    enum: MS_OPUS
+
+
+cdef extern from "ms_core.h" nogil:
+    enum: MS_CODINGS
+    enum: MS_PACKETS_A_TICK
+
+    ctypedef struct ms_coding:
+        uint8_t codec, payload_type
 
     ctypedef struct ms_config:
-        int32_t rate_hz
-        uint8_t codec, payload_type, telephone_event_type
+        int32_t say_hz, hear_hz
+        ms_coding codings[4]    # MS_CODINGS
+        uint8_t coding_count, ptime_ms
+        uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
+        int32_t opus_bit_rate
+        uint8_t telephone_event_type
         uint8_t aec, ns, vad, lock_source
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms
         uint16_t far_delay_ms, far_delay_error_ms
@@ -35,6 +51,7 @@ cdef extern from "ms_core.h" nogil:
 
     enum ms_op:
         MS_OP_HOLD, MS_OP_DUCK, MS_OP_RELEASE, MS_OP_FLUSH, MS_OP_MARK, MS_OP_REMOTE, MS_OP_SENDING, MS_OP_HEARING
+        MS_OP_CODING
 
     ctypedef struct ms_command:
         uint8_t op, flag
@@ -67,9 +84,13 @@ cdef extern from "ms_core.h" nogil:
         int64_t rtp_extended, at_ns
         uint32_t n, flags
 
+    enum ms_channel:
+        MS_CHANNEL_RTP, MS_CHANNEL_RTCP
+
     ctypedef struct ms_packet:
         ms_address to
         uint16_t n
+        uint8_t channel
         uint8_t data[MS_MAX_PACKET]
 
     ctypedef struct ms_core_statistics:

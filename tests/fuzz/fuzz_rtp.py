@@ -62,7 +62,7 @@ def disturb(core: Core, mutator: Mutator, sound: bytes, k: int, now_ns: int) -> 
 def run(seed: int) -> None:
     mutator, sound = Mutator(seed, SPICES), noise(FRAME * 4, seed)
     core = Core(
-        rate_hz=8_000, telephone_event_type=TELEPHONE_EVENT, aec=1, ns=1, vad=1, lock_source=1, reorder_ms=40,
+        telephone_event_type=TELEPHONE_EVENT, aec=1, ns=1, vad=1, lock_source=1, reorder_ms=40,
         playout_ms=500, rewind_ms=200, ears_ms=200, media_timeout_ms=1_000, remote=CALLER,
     )  # fmt: skip
     for k in range(TICKS_A_RUN):

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 import random
 from array import array
+from typing import TYPE_CHECKING, Unpack
 
 from mediasrv_native import kernels
 from mediasrv_native.core import Core, CoreEvent, CoreSpan
 from tests.reference import rtp
 from tests.reference.rtp import RtpPacket
 
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
+
 Address = tuple[str, int]
+
+DEFAULTS: Settings = {"telephone_event_type": 101, "remote": ("192.0.2.1", 4_000)}
 
 MS = 1_000_000
 FRAME_NS = 20 * MS
@@ -66,8 +72,8 @@ def voice(n: int, pitch_hz: float = 125, level: float = 6000, rate_hz: int = 800
 class Line:
     """Time stands still unless a method moves it; packets come and ticks are due on a 20 ms grid."""
 
-    def __init__(self, *, seed: int = 0, **settings: object) -> None:
-        self.core = Core(seed=seed, **settings)
+    def __init__(self, *, seed: int = 0, **settings: Unpack[Settings]) -> None:
+        self.core = Core(seed=seed, **(DEFAULTS | settings))
         self.now_ns = 1_000_000_000
         self.sequence, self.timestamp, self.ssrc = 100, 8_000, 0x5EED
         self.sent: list[RtpPacket] = []
@@ -89,15 +95,14 @@ class Line:
         heard: list[int] = []
         for _ in range(count):
             self.now_ns += FRAME_NS
-            out = self.core.tick(self.now_ns)
+            packets = self.core.tick_all(self.now_ns)
             self.collect()
-            if out is None:
-                continue
-            packet = rtp.parse(out[1])
-            assert packet is not None
-            self.sent.append(packet)
-            self.sent_to.append(out[0])
-            heard += samples_of(kernels.g711_decode_u(packet.payload))
+            for to, data in packets:
+                packet = rtp.parse(data)
+                assert packet is not None
+                self.sent.append(packet)
+                self.sent_to.append(to)
+                heard += samples_of(kernels.g711_decode_u(packet.payload))
         return heard
 
     # ---- the caller's side ----------------------------------------------------------------------------------

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from mediasrv_native.errors import NativeError, QueueFull, StaleHandle, WrongArgument, WrongState
+from mediasrv_native.settings import OPUS, PCMA, PCMU
 from tests.native.line import (
     FINISHED,
     FLUSHED,
@@ -19,6 +22,9 @@ from tests.native.line import (
     on_the_wire,
     pcm_of,
 )
+
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
 
 FADE = 40  # 5 ms at 8 kHz
 BY_COMMAND, BY_LEASE, BY_FLUSH = 0, 1, 2
@@ -55,7 +61,7 @@ def test_any_chunking_sounds_the_same() -> None:
 
 
 def test_packets_follow_one_another_through_both_wraps() -> None:
-    line = Line(first_sequence=0xFFFE, first_timestamp=0xFFFFFFFF - FRAME, ssrc=77, payload_type=96)
+    line = Line(first_sequence=0xFFFE, first_timestamp=0xFFFFFFFF - FRAME, ssrc=77, codings=((PCMU, 96),))
     line.tick(4)
     assert [p.sequence for p in line.sent] == [0xFFFE, 0xFFFF, 0, 1]
     assert [p.timestamp for p in line.sent] == [0xFFFFFFFF - FRAME, 0xFFFFFFFF, FRAME - 1, 2 * FRAME - 1]
@@ -513,11 +519,16 @@ def test_wrong_arguments_are_refused_and_change_nothing(line: Line) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"rate_hz": 44_100},
-        {"codec": 3},
-        {"payload_type": 128},
+        {"say_hz": 44_100},
+        {"say_hz": 8_000, "hear_hz": 11_025},
+        {"codings": ((3, 0),)},
+        {"codings": ((PCMU, 0), (OPUS, 96))},
+        {"codings": ((PCMU, 0), (PCMA, 0))},
+        {"codings": ()},
+        {"ptime_ms": 25},
+        {"codings": ((PCMU, 128),)},
         {"telephone_event_type": 0x80},
-        {"payload_type": 101},
+        {"codings": ((PCMU, 101),)},
         {"aec_tail_ms": 63},
         {"reorder_ms": 41},
         {"playout_ms": 199},
@@ -527,7 +538,7 @@ def test_wrong_arguments_are_refused_and_change_nothing(line: Line) -> None:
         {"far_delay_ms": 1_001},
     ],
 )
-def test_a_wrong_configuration_is_refused(wrong: dict[str, int]) -> None:
+def test_a_wrong_configuration_is_refused(wrong: Settings) -> None:
     with pytest.raises(NativeError):
         Line(**wrong)
 

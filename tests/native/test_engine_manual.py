@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Unpack
 
 import pytest
 
@@ -10,18 +11,18 @@ from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
 
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
+
 MS = 1_000_000
 CALLER = ("192.0.2.7", 4000)
 
 
-def add(engine: NativeEngine, group: int = 0, **different: int) -> int:
-    fields = {
-        "codec": native.PCMU, "payload_type": 0, "telephone_event_type": 0, "aec": 0, "ns": 0, "vad": 0,
-        "lock_source": 1, "aec_tail_ms": 128, "reorder_ms": 40, "playout_ms": 400, "rewind_ms": 200,
-        "ears_ms": 400, "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0, "ssrc": 1,
-        "first_sequence": 0, "first_timestamp": 0,
-    }  # fmt: skip
-    return engine.add(socket_fd=-1, group=group, remote=CALLER, **{**fields, **different})  # type: ignore[arg-type]
+SMALL: Settings = {"playout_ms": 400, "rewind_ms": 200, "ears_ms": 400, "remote": CALLER}
+
+
+def add(engine: NativeEngine, group: int = 0, **different: Unpack[Settings]) -> int:
+    return engine.add(socket_fd=-1, group=group, **(SMALL | different))
 
 
 @pytest.fixture

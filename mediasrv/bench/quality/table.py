@@ -31,5 +31,7 @@ class Table:
     summary: Mapping[str, float | int | bool]  # what must be reached, as one figure each
 
     def as_json(self) -> dict[str, object]:
-        cases = {case.name: {who: dict(figures) for who, figures in case.contenders.items()} for case in self.cases}
+        cases = {
+            case.name: {who: dict(figures) for who, figures in case.contenders.items()} for case in self.cases
+        }
         return {"cases": cases, "summary": dict(self.summary)}

@@ -10,10 +10,14 @@
 
 static bool within(uint32_t value, uint32_t low, uint32_t high) { return value >= low && value <= high; }
 
+static bool is_coding(const ms_config *c, uint8_t payload_type) {
+    for (int i = 0; i < c->coding_count; i++)
+        if (payload_type != 0 && c->codings[i].payload_type == payload_type) return true;
+    return false;
+}
+
 static bool is_valid(const ms_config *c) {
-    return (c->rate_hz == 8000 || c->rate_hz == 16000) && (c->codec == MS_PCMU || c->codec == MS_PCMA) &&
-           c->payload_type < 128 && c->telephone_event_type < 128 &&
-           (c->telephone_event_type == 0 || c->telephone_event_type != c->payload_type) &&
+    return ms_coders_are_valid(c) && c->telephone_event_type < 128 && !is_coding(c, c->telephone_event_type) &&
            (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
            c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS;
@@ -23,11 +27,12 @@ static bool is_valid(const ms_config *c) {
 static ms_config completed(const ms_config *config) {
     ms_config c = *config;
     if (c.aec_tail_ms == 0) c.aec_tail_ms = 128;
+    if (c.ptime_ms == 0) c.ptime_ms = MS_FRAME_MS;
     return c;
 }
 
 typedef struct layout {
-    size_t concealer, echo, noise, blocks, playout, total;
+    size_t coders, payloads, concealer, echo, reference, noise, blocks, said, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -38,26 +43,25 @@ static size_t carve(size_t *total, size_t n) {
 
 static layout lay_out(const ms_config *c) {
     layout l = {.total = 0};
+    size_t say_ms = (size_t)c->say_hz / 1000;
     carve(&l.total, sizeof(ms_core));
-    l.concealer = carve(&l.total, ms_concealer_size(c->rate_hz));
-    l.echo = carve(&l.total, c->aec ? ms_echo_size(c->rate_hz, c->aec_tail_ms) : 0);
-    l.noise = carve(&l.total, c->ns ? ms_noise_size(c->rate_hz) : 0);
+    l.coders = carve(&l.total, ms_coders_size(c));
+    l.payloads = carve(&l.total, MS_REORDER_SLOTS * ms_coders_longest_payload(c));
+    l.concealer = carve(&l.total, ms_concealer_size(c->hear_hz));
+    l.echo = carve(&l.total, c->aec ? ms_echo_size(c->hear_hz, c->aec_tail_ms) : 0);
+    l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
+    l.noise = carve(&l.total, c->ns ? ms_noise_size(c->hear_hz) : 0);
+    l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
+    l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
+    l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
     l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
     return l;
 }
 
 size_t ms_size(const ms_config *config) {
-    if (!is_valid(config)) return 0;
     ms_config c = completed(config);
-    return lay_out(&c).total;
-}
-
-size_t ms_library_bytes(const ms_config *config) {
-    if (!is_valid(config)) return 0;
-    ms_config c = completed(config);
-    return (c.aec ? ms_echo_library_bytes(c.rate_hz, c.aec_tail_ms) : 0) +
-           (c.ns ? ms_noise_library_bytes(c.rate_hz) : 0);
+    return is_valid(&c) ? lay_out(&c).total : 0;
 }
 
 static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
@@ -65,6 +69,7 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
     ms_ears_parts parts = {
         .concealer = (ms_concealer *)(base + l->concealer),
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
+        .reference = (ms_resampler *)(base + l->reference),
         .noise = c->ns ? (ms_noise *)(base + l->noise) : NULL,
         .blocks = (ms_ears_block *)(base + l->blocks),
         .block_count = ms_ears_ring_blocks(c->ears_ms),
@@ -87,14 +92,18 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     core->timestamp = config->first_timestamp;
     layout l = lay_out(&core->config);
     ms_playout_init(&core->playout, &core->config, (int16_t *)((uint8_t *)memory + l.playout), &core->events);
-    ms_reorder_init(&core->reorder, config->reorder_ms * MS_NS_PER_MS);
+    ms_reorder_init(&core->reorder, config->reorder_ms * MS_NS_PER_MS, (uint8_t *)memory + l.payloads,
+                    (uint16_t)ms_coders_longest_payload(&core->config));
     ms_dtmf_init(&core->dtmf);
-    int status = init_ears(core, memory, &l);
-    if (status != MS_OK) ms_release(core);
+    core->said = (int16_t *)((uint8_t *)memory + l.said);
+    core->mix = (float *)((uint8_t *)memory + l.mix);
+    core->pending = (int16_t *)((uint8_t *)memory + l.pending);
+    int status = ms_coders_init(&core->coders, &core->config, (uint8_t *)memory + l.coders);
+    if (status == MS_OK) status = init_ears(core, memory, &l);
     return status;
 }
 
-void ms_release(ms_core *core) { ms_ears_release(&core->ears); }
+void ms_release(ms_core *core) { (void)core; /* all of it lies in its own memory */ }
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
@@ -111,7 +120,17 @@ static int set_remote(ms_core *core, const ms_address *remote) {
 
 static int set_sending(ms_core *core, bool on) {
     core->sending = on;
-    if (!on) ms_playout_pause(&core->playout);
+    if (on) return MS_OK;
+    ms_playout_pause(&core->playout);
+    ms_core_forget_pending(core);
+    return MS_OK;
+}
+
+static int set_coding(ms_core *core, int64_t payload_type) {
+    ms_coder *coder = payload_type >= 0 && payload_type < 128
+                          ? ms_coders_find(&core->coders, (uint8_t)payload_type) : NULL;
+    if (!coder) return MS_E_ARGUMENT;
+    core->coders.saying = coder;
     return MS_OK;
 }
 
@@ -137,6 +156,7 @@ int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
     case MS_OP_REMOTE: return set_remote(core, &command->remote);
     case MS_OP_SENDING: return set_sending(core, command->arg != 0);
     case MS_OP_HEARING: return set_hearing(core, command->arg != 0);
+    case MS_OP_CODING: return set_coding(core, command->arg);
     default: return MS_E_ARGUMENT;
     }
 }
@@ -186,7 +206,7 @@ void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
     out->leases_expired = core->playout.leases_expired;
     out->starved = core->playout.starved;
     out->events_lost = core->events.lost;
-    out->jitter_us = ms_rtp_source_jitter_us(&core->source, core->config.rate_hz);
+    out->jitter_us = ms_rtp_source_jitter_us(&core->source, core->coders.clock_hz);
 }
 
 /* ---- the other thread's side -------------------------------------------------------------------------------------- */

@@ -15,7 +15,10 @@
  * hold. Holds that the engine takes by itself have MS_ENGINE_HOLD in their id, and never take over one that was asked
  * for.
  *
- * Positions. `source` counts samples at the stream's rate from the first sample played in this generation; a
+ * Rates. RTP time stamps count by the codecs' common clock (ms_codec.h); `rtp_extended` is such a stamp, unwrapped.
+ * What is played is PCM at say_hz, what is heard is PCM at hear_hz until the ears hand it out at 16 kHz.
+ *
+ * Positions. `source` counts samples at say_hz from the first sample played in this generation; a
  * release to an earlier mark rewinds it. `wire` counts the samples of this generation that were sent; it only
  * grows. `heard` is the part of `source` that has probably reached the caller's ear, +- `heard_error`. A mark stands
  * before its sample: it fires once, when everything before it was sent. */
@@ -25,13 +28,21 @@
 #include "ms_types.h"
 
 #define MS_ENGINE_HOLD 0x80000000u
+#define MS_CODINGS 4              /* codecs that a stream can have agreed on */
 
-enum ms_codec { MS_PCMU = 0, MS_PCMA = 8 };
+typedef struct ms_coding {
+    uint8_t codec;                /* enum ms_codec of ms_codec.h */
+    uint8_t payload_type;         /* 0-127, each another */
+} ms_coding;
 
 typedef struct ms_config {
-    int32_t rate_hz;              /* 8000 for G.711 */
-    uint8_t codec;                /* enum ms_codec */
-    uint8_t payload_type;         /* what we send and accept for the codec, 0-127 */
+    int32_t say_hz, hear_hz;      /* PCM that is played, and that ears and bridge work on: 8000, 16000, 24000, 48000;
+                                   * neither below its codecs' own */
+    ms_coding codings[MS_CODINGS]; /* what we accept, all of one RTP clock; the first is what we send */
+    uint8_t coding_count;
+    uint8_t ptime_ms;             /* of the packets we send: 10, 20, 30, 40, 60; 0 means 20 */
+    uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss; /* as in ms_codec_config */
+    int32_t opus_bit_rate;
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
@@ -67,7 +78,8 @@ enum ms_op {
     MS_OP_MARK = 5,     /* generation, arg = source sample, name: answered by MS_EVENT_MARK when it is sent */
     MS_OP_REMOTE = 6,   /* remote: send there from now on (re-INVITE); unlocks the source */
     MS_OP_SENDING = 7,  /* arg = 0 stop sending packets (hold in SDP), 1 send again */
-    MS_OP_HEARING = 8   /* arg = 0 drop what arrives, 1 hear again */
+    MS_OP_HEARING = 8,  /* arg = 0 drop what arrives, 1 hear again */
+    MS_OP_CODING = 9    /* arg = payload type: send this one of the codings from now on */
 };
 
 typedef struct ms_command {
@@ -131,9 +143,12 @@ typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16
                              * so. RESYNC: time jumped before it */
 } ms_span;
 
+enum ms_channel { MS_CHANNEL_RTP = 0, MS_CHANNEL_RTCP = 1 };
+
 typedef struct ms_packet {  /* one datagram to send */
     ms_address to;
     uint16_t n;
+    uint8_t channel;              /* enum ms_channel: the socket it leaves by, where there are two */
     uint8_t data[MS_MAX_PACKET];
 } ms_packet;
 
@@ -141,6 +156,7 @@ typedef struct ms_core_statistics {
     uint64_t packets_received, packets_sent, octets_received, octets_sent;
     /* dropped, by reason */
     uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing;
+    uint64_t codec_errors;        /* payloads that would not decode: concealed */
     uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes;
     uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost;
     uint64_t ticks, ticks_skipped;
@@ -153,19 +169,24 @@ typedef struct ms_core_statistics {
 typedef struct ms_core ms_core;
 
 #define MS_CORE_ALIGNMENT 64 /* of the memory that ms_init is given, in bytes */
+#define MS_PACKETS_A_TICK 4
 
 size_t ms_size(const ms_config *config);                             /* bytes to provide, 0: config is wrong */
-int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* may allocate (echo, noise); MS_OK or error */
+int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* allocates nothing; MS_OK or error */
 void ms_release(ms_core *core);                                      /* gives back what ms_init allocated; the memory stays the caller's */
-size_t ms_library_bytes(const ms_config *config);                    /* what ms_init will allocate besides */
 
 /* a datagram came: validates, reorders, runs the ears. MS_OK, or MS_URGENT when an urgent event waits */
 int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address *from, int64_t received_ns);
 
-/* the 20 ms that were due at `due_ns` are to be sent: advances playout, leases, time-outs; writes 0 or 1 packets.
+/* the 20 ms that were due at `due_ns` are to be sent: advances playout, leases, time-outs; writes up to
+ * MS_PACKETS_A_TICK packets, for which there must be room.
  * A tick that is called more than 60 ms late is skipped (counted), not caught up in a burst.
  * Returns the number of packets, or an error. Urgent events: ask ms_urgent. */
 int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity);
+/* 20 ms at say_hz of another voice, added to what the next tick sends */
+void ms_mix_in(ms_core *core, const int16_t *pcm, float gain);
+/* 20 ms at say_hz: what this stream's own voice said in its last tick, silence included; NULL before the first */
+const int16_t *ms_said(const ms_core *core);
 
 int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns);
 int ms_next_event(ms_core *core, ms_event *event);                   /* 1 and the event, or 0 */
@@ -175,7 +196,7 @@ int ms_handle_deadline(ms_core *core, int64_t now_ns);               /* as ms_re
 void ms_position_now(const ms_core *core, ms_position *out);
 void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out);
 
-/* [producer] appends samples at the stream's rate; returns how many had room (0..n), MS_E_STALE when the
+/* [producer] appends samples at say_hz; returns how many had room (0..n), MS_E_STALE when the
  * generation is dead already. Generations may only grow from call to call. */
 int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n);
 /* [producer] nothing more will come in this generation; MS_E_FULL: try again */

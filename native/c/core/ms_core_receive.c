@@ -14,15 +14,17 @@ bool ms_address_equal(const ms_address *a, const ms_address *b) {
     return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
-static enum kind kind_of(const ms_core *core, uint8_t payload_type) {
-    if (payload_type == core->config.payload_type) return KIND_CODEC;
+static enum kind kind_of(ms_core *core, uint8_t payload_type) {
+    if (ms_coders_find(&core->coders, payload_type)) return KIND_CODEC;
     if (payload_type == core->config.telephone_event_type && payload_type != 0) return KIND_KEY;
     return payload_type == COMFORT_NOISE ? KIND_COMFORT : KIND_UNKNOWN;
 }
 
-static bool payload_fits(const ms_core *core, enum kind kind, uint16_t n) {
-    if (kind == KIND_KEY) return n >= TELEPHONE_EVENT_OCTETS;
-    return kind != KIND_CODEC || (n > 0 && n <= core->config.rate_hz / 1000 * MS_MAX_PTIME_MS);
+static bool payload_fits(ms_core *core, enum kind kind, const ms_rtp_packet *packet) {
+    if (kind == KIND_KEY) return packet->n >= TELEPHONE_EVENT_OCTETS;
+    if (kind != KIND_CODEC) return true;
+    const ms_coder *coder = ms_coders_find(&core->coders, packet->payload_type);
+    return packet->n <= core->reorder.octets && ms_coder_samples(coder, packet->payload, packet->n) > 0;
 }
 
 void ms_core_forget_source(ms_core *core) {
@@ -70,7 +72,7 @@ static void hear_key(ms_core *core, const ms_rtp_packet *packet) {
         core->statistics.malformed++;
         return;
     }
-    int32_t per_ms = core->config.rate_hz / 1000;
+    int32_t per_ms = core->coders.clock_hz / 1000;
     uint32_t duration = (uint32_t)packet->payload[2] << 8 | packet->payload[3];
     uint32_t margin = packet->payload[1] & END_BIT ? 0 : (uint32_t)(KEY_MARGIN_MS * per_ms);
     ms_ears_mask(&core->ears, began, began + duration + margin);
@@ -94,8 +96,9 @@ static void deliver_ready(ms_core *core) {
     uint32_t lost;
     while ((packet = ms_reorder_take(&core->reorder, core->playout.now_ns, &lost))) {
         give_up(core, lost);
-        if (packet->payload_type != core->config.payload_type) continue;
-        ms_ears_hear(&core->ears, packet, core->missing);
+        ms_coder *coder = ms_coders_find(&core->coders, packet->payload_type);
+        if (!coder) continue;
+        if (ms_ears_hear(&core->ears, packet, coder, core->missing) < 0) core->statistics.codec_errors++;
         core->missing = 0;
     }
 }
@@ -140,7 +143,7 @@ static void take_in(ms_core *core, const ms_rtp_packet *packet, enum kind kind) 
     media_came(core);
     if (kind == KIND_UNKNOWN) core->statistics.unknown_type++;
     if (kind == KIND_CODEC)
-        ms_rtp_source_timing(&core->source, packet->timestamp, core->playout.now_ns, core->config.rate_hz);
+        ms_rtp_source_timing(&core->source, packet->timestamp, core->playout.now_ns, core->coders.clock_hz);
     enqueue(core, packet, kind, sequence);
 }
 
@@ -156,7 +159,7 @@ int ms_receive(ms_core *core, const uint8_t *data, size_t n, const ms_address *f
         statistics->malformed++;
     } else {
         enum kind kind = kind_of(core, packet.payload_type);
-        if (!payload_fits(core, kind, packet.n)) statistics->malformed++;
+        if (!payload_fits(core, kind, &packet)) statistics->malformed++;
         else if (!is_from_peer(core, from, kind)) statistics->foreign++;
         else if (!core->hearing) statistics->not_hearing++;
         else if (kind == KIND_UNKNOWN && !core->source.known) statistics->unknown_type++;

@@ -1,55 +1,138 @@
-/* The tick: 20 ms of voice or silence out, and the same 20 ms to the echo canceller as what was really sent. */
+/* The tick: 20 ms of voice or silence out, and the same 20 ms to the echo canceller as what was really sent.
+ *
+ * Packets need not be 20 ms long: what was said waits in `pending` until there is enough for one. */
 #include "ms_core_state.h"
 
 #include <string.h>
 
 #define LATE_NS (60 * MS_NS_PER_MS) /* a tick that is later is skipped: what is gone cannot be sent in a burst */
 
-uint32_t ms_core_frame(const ms_core *core) { return (uint32_t)core->config.rate_hz / 1000 * MS_FRAME_MS; }
+uint32_t ms_core_frame(const ms_core *core) { return (uint32_t)core->config.say_hz / 1000 * MS_FRAME_MS; }
 
-static void remember_sent(ms_core *core, const int16_t *pcm, int64_t due_ns) {
-    static const int16_t silence[MS_EARS_MAX_CODEC_FRAME];
-    if (core->ears.echo)
-        ms_echo_reference(core->ears.echo, pcm ? pcm : silence, ms_core_frame(core), due_ns);
+static uint32_t ticks_of(const ms_core *core, uint32_t samples) {
+    return (uint32_t)((uint64_t)samples * (uint32_t)core->coders.clock_hz / (uint32_t)core->config.say_hz);
 }
 
-static void write_packet(ms_core *core, const int16_t *pcm, bool voice, int64_t due_ns, ms_packet *out) {
+void ms_core_forget_pending(ms_core *core) {
+    core->pending_n = 0;
+    core->pending_voice = false;
+}
+
+/* ---- what others say --------------------------------------------------------------------------------------------- */
+
+void ms_mix_in(ms_core *core, const int16_t *pcm, float gain) {
     uint32_t frame = ms_core_frame(core);
-    bool is_a_law = core->config.codec == MS_PCMA;
+    if (!core->mixing) memset(core->mix, 0, frame * sizeof *core->mix);
+    core->mixing = true;
+    for (uint32_t i = 0; i < frame; i++) core->mix[i] += gain * (float)pcm[i];
+}
+
+const int16_t *ms_said(const ms_core *core) { return core->has_said ? core->said : NULL; }
+
+static void add_others(ms_core *core, int16_t *pcm) {
+    if (!core->mixing) return;
+    for (uint32_t i = 0; i < ms_core_frame(core); i++) {
+        float sum = (float)pcm[i] + core->mix[i];
+        pcm[i] = (int16_t)(sum > 32767 ? 32767 : sum < -32768 ? -32768 : sum);
+    }
+    core->mixing = false;
+}
+
+/* ---- packets ----------------------------------------------------------------------------------------------------- */
+
+/* Returns whether there is a packet: a codec may find that nothing need be sent. */
+static bool write_packet(ms_core *core, const int16_t *pcm, uint32_t n, uint32_t timestamp, bool voice,
+                         ms_packet *out) {
+    ms_coder *coder = core->coders.saying;
+    int octets = ms_coder_encode(coder, pcm, n, out->data + MS_RTP_HEADER, MS_MAX_PAYLOAD);
+    if (octets <= 0) {
+        core->talking = false; /* what comes after it is a talk spurt's first */
+        return false;
+    }
     ms_rtp_packet header = {
-        .timestamp = core->timestamp, .ssrc = core->config.ssrc, .sequence = core->sequence++,
-        .payload_type = core->config.payload_type,
+        .timestamp = timestamp, .ssrc = core->config.ssrc, .sequence = core->sequence++,
+        .payload_type = coder->payload_type,
         .marker = voice && !core->talking, /* RFC 3551 4.1: the first packet of a talk spurt */
     };
-    uint8_t *payload = out->data + MS_RTP_HEADER;
     ms_rtp_write_header(out->data, &header);
-    (is_a_law ? ms_g711_encode_a : ms_g711_encode_u)(pcm, payload, frame);
-    out->n = (uint16_t)(MS_RTP_HEADER + frame);
+    out->n = (uint16_t)(MS_RTP_HEADER + octets);
     out->to = core->remote;
     core->talking = voice;
     core->statistics.packets_sent++;
     core->statistics.octets_sent += out->n;
-    int16_t sent[MS_EARS_MAX_CODEC_FRAME];
-    (is_a_law ? ms_g711_decode_a : ms_g711_decode_u)(payload, sent, frame);
-    remember_sent(core, sent, due_ns);
+    return true;
+}
+
+/* As many packets as are full; the rest stays for the next tick. */
+static int packetise(ms_core *core, uint32_t frame, ms_packet *out, int capacity) {
+    uint32_t each = (uint32_t)core->config.say_hz / 1000 * core->config.ptime_ms, done = 0;
+    uint32_t first = core->timestamp - ticks_of(core, core->pending_n - frame);
+    int count = 0;
+    while (core->pending_n - done >= each && count < capacity) {
+        count += write_packet(core, core->pending + done, each, first + ticks_of(core, done), core->pending_voice,
+                              &out[count]);
+        done += each;
+    }
+    core->pending_n -= done;
+    memmove(core->pending, core->pending + done, core->pending_n * sizeof *core->pending);
+    if (core->pending_n == 0) core->pending_voice = false;
+    return count;
+}
+
+/* ---- what was sent, for the echo canceller ------------------------------------------------------------------------ */
+
+static void remember_sent(ms_core *core, const int16_t *pcm, int64_t due_ns) {
+    static const int16_t silence[MS_MAX_FRAME];
+    if (!core->ears.echo) return;
+    ms_ears_said(&core->ears, pcm ? pcm : silence, ms_core_frame(core), due_ns);
+}
+
+/* The other side hears the payload, not what was encoded; where the two are easily told apart, the difference matters. */
+static void remember_frame(ms_core *core, const int16_t *pcm, const ms_packet *packet, int count, int64_t due_ns) {
+    int16_t heard[MS_MAX_FRAME];
+    const ms_coder *coder = core->coders.saying;
+    bool is_whole = count == 1 && core->pending_n == 0 && core->config.ptime_ms == MS_FRAME_MS && !coder->from_say;
+    bool exact = is_whole && ms_encoder_echo(coder->encoder, packet->data + MS_RTP_HEADER,
+                                             (size_t)packet->n - MS_RTP_HEADER, heard);
+    remember_sent(core, exact ? heard : pcm, due_ns);
+}
+
+/* ---- the tick ----------------------------------------------------------------------------------------------------- */
+
+static int speak(ms_core *core, int64_t due_ns, ms_packet *out, int capacity) {
+    uint32_t frame = ms_core_frame(core);
+    int16_t *pcm = core->pending + core->pending_n;
+    core->pending_voice |= ms_playout_tick(&core->playout, pcm, frame, due_ns) || core->mixing;
+    memcpy(core->said, pcm, frame * sizeof *pcm);
+    core->has_said = true;
+    add_others(core, pcm);
+    core->pending_n += frame;
+    int16_t sent[MS_MAX_FRAME];
+    memcpy(sent, pcm, frame * sizeof *pcm);
+    int count = packetise(core, frame, out, capacity);
+    remember_frame(core, sent, out, count, due_ns);
+    return count;
+}
+
+static void stay_silent(ms_core *core, bool on_purpose, int64_t due_ns) {
+    remember_sent(core, NULL, due_ns);
+    if (on_purpose) core->talking = false;
+    memset(core->said, 0, ms_core_frame(core) * sizeof *core->said);
+    core->mixing = false;
+    core->playout.at_ns = due_ns;
+    ms_core_forget_pending(core);
 }
 
 int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity) {
-    int16_t pcm[MS_EARS_MAX_CODEC_FRAME];
-    if (capacity < 1) return MS_E_ARGUMENT;
+    if (capacity < MS_PACKETS_A_TICK) return MS_E_ARGUMENT;
     ms_core_enter(core, now_ns);
     ms_core_run_deadlines(core);
     bool skipped = now_ns - due_ns > LATE_NS, silent = !core->sending || core->remote.family == 0;
+    int count = 0;
     core->statistics.ticks++;
     core->statistics.ticks_skipped += skipped;
-    if (skipped || silent) {
-        remember_sent(core, NULL, due_ns);
-        if (silent) core->talking = false;
-        core->playout.at_ns = due_ns;
-    } else {
-        bool voice = ms_playout_tick(&core->playout, pcm, ms_core_frame(core), due_ns);
-        write_packet(core, pcm, voice, due_ns, out);
-    }
-    core->timestamp += ms_core_frame(core);
-    return !skipped && !silent;
+    if (skipped || silent) stay_silent(core, silent, due_ns);
+    else count = speak(core, due_ns, out, capacity);
+    core->timestamp += ticks_of(core, ms_core_frame(core));
+    return count;
 }

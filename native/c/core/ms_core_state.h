@@ -3,6 +3,7 @@
 #ifndef MS_CORE_STATE_H
 #define MS_CORE_STATE_H
 
+#include "ms_coder.h"
 #include "ms_ears.h"
 #include "ms_rtp.h"
 
@@ -10,6 +11,7 @@ struct ms_core {
     ms_config config;
     ms_core_statistics statistics;
     ms_events events;
+    ms_coders coders;
 
     /* who speaks to us */
     ms_rtp_source source;
@@ -28,8 +30,15 @@ struct ms_core {
     /* what we say */
     ms_playout playout;
     bool sending, talking;     /* talking: the last packet held voice */
+    bool has_said;
     uint16_t sequence;
-    uint32_t timestamp;
+    uint32_t timestamp;        /* of the tick that comes */
+    int16_t *said;             /* 20 ms at say_hz: the voice alone */
+    float *mix;                /* 20 ms at say_hz: the others, for the next tick */
+    bool mixing;               /* there is something in `mix` */
+    int16_t *pending;          /* encoded when ptime_ms of it are there */
+    uint32_t pending_n;
+    bool pending_voice;
 };
 
 /* Every entry that knows the time begins with this. */
@@ -39,6 +48,8 @@ void ms_core_run_deadlines(ms_core *core);
 /* Leaves the source: the next valid one is taken. */
 void ms_core_forget_source(ms_core *core);
 bool ms_address_equal(const ms_address *a, const ms_address *b);
-uint32_t ms_core_frame(const ms_core *core); /* samples in a tick */
+uint32_t ms_core_frame(const ms_core *core); /* samples at say_hz in a tick */
+/* What was not yet enough for a packet is dropped. */
+void ms_core_forget_pending(ms_core *core);
 
 #endif

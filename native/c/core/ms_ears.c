@@ -5,37 +5,63 @@
 #define NO_RESIDUAL_DBFS (-100.0f) /* what the gate is told when there is no echo canceller */
 #define NEVER INT64_MIN
 
-static uint32_t samples_in(const ms_ears *e, uint32_t ms) { return (uint32_t)e->rate_hz / 1000 * ms; }
+static uint32_t samples_in(const ms_ears *e, uint32_t ms) { return (uint32_t)e->hear_hz / 1000 * ms; }
+
+static int64_t ticks_in(const ms_ears *e, uint32_t ms) { return (int64_t)e->clock_hz / 1000 * ms; }
+
+static int64_t ticks_of(const ms_ears *e, int64_t samples) { return samples * e->clock_hz / e->hear_hz; }
+
+static void advance(ms_ears *e, uint32_t samples) {
+    e->samples += samples;
+    e->expected = e->base + ticks_of(e, e->samples);
+}
+
+/* The gate knows 8 and 16 kHz, and looks at no more than the band of a telephone: 24 and 48 are thinned to these by
+ * averaging. */
+enum { THINNING = 3 };
+
+static bool is_thinned(const ms_ears *e) { return e->hear_hz > MS_EARS_RATE_HZ; }
+
+static int32_t gate_rate_hz(const ms_ears *e) { return is_thinned(e) ? e->hear_hz / THINNING : e->hear_hz; }
+
+static const int16_t *for_gate(const ms_ears *e, const int16_t *half, int16_t *thinned) {
+    if (!is_thinned(e)) return half;
+    for (uint32_t i = 0; i < samples_in(e, MS_EARS_BLOCK_MS) / THINNING; i++) {
+        const int16_t *at = half + THINNING * i;
+        thinned[i] = (int16_t)((at[0] + at[1] + at[2]) / THINNING);
+    }
+    return thinned;
+}
+
+bool ms_ears_need_reference(const ms_config *config) { return config->aec && config->say_hz != config->hear_hz; }
 
 int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts) {
     memset(e, 0, sizeof *e);
-    e->codec = config->codec;
-    e->rate_hz = config->rate_hz;
+    e->hear_hz = config->hear_hz;
+    e->say_hz = config->say_hz;
+    e->clock_hz = ms_coders_clock_hz(config);
     e->has_gate = config->vad;
     e->concealer = parts->concealer;
     e->events = parts->events;
     e->playout = parts->playout;
     e->mask_from = e->mask_to = NEVER;
-    ms_ears_ring_init(&e->ring, parts->blocks, parts->block_count, config->rate_hz);
-    int status = ms_concealer_init(e->concealer, config->rate_hz);
-    if (status == MS_OK && config->vad) status = ms_gate_init(&e->gate, config->rate_hz);
-    if (status == MS_OK) status = ms_resampler_init(&e->resampler, config->rate_hz, MS_EARS_RATE_HZ);
+    ms_ears_ring_init(&e->ring, parts->blocks, parts->block_count, e->clock_hz);
+    int status = ms_concealer_init(e->concealer, e->hear_hz);
+    if (status == MS_OK && config->vad) status = ms_gate_init(&e->gate, gate_rate_hz(e));
+    if (status == MS_OK) status = ms_resampler_init(&e->resampler, e->hear_hz, MS_EARS_RATE_HZ);
+    if (status == MS_OK && ms_ears_need_reference(config)) {
+        e->reference = parts->reference;
+        status = ms_resampler_init(e->reference, e->say_hz, e->hear_hz);
+    }
     if (status == MS_OK && parts->echo) {
-        status = ms_echo_init(parts->echo, config->rate_hz, config->aec_tail_ms);
+        status = ms_echo_init(parts->echo, e->hear_hz, config->aec_tail_ms);
         if (status == MS_OK) e->echo = parts->echo;
     }
     if (status == MS_OK && parts->noise) {
-        status = ms_noise_init(parts->noise, config->rate_hz, e->echo);
+        status = ms_noise_init(parts->noise, e->hear_hz, e->echo);
         if (status == MS_OK) e->noise = parts->noise;
     }
     return status;
-}
-
-void ms_ears_release(ms_ears *e) {
-    if (e->noise) ms_noise_release(e->noise);
-    if (e->echo) ms_echo_release(e->echo);
-    e->noise = NULL;
-    e->echo = NULL;
 }
 
 void ms_ears_restart(ms_ears *e) { e->restart = true; }
@@ -63,8 +89,9 @@ static void tell_offset(ms_ears *e, int64_t at_ns, int64_t rtp_extended) {
 /* Edges are made of the gate's level and of what was told, not of its own edges: an end that we had to tell because
  * packets stopped may be followed by speech that the gate never saw interrupted. */
 static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended) {
+    int16_t thinned[MS_MAX_FRAME / 2];
     float residual_dbfs = e->echo ? ms_echo_residual_dbfs(e->echo) : NO_RESIDUAL_DBFS;
-    int verdict = ms_gate_process(&e->gate, half, residual_dbfs);
+    int verdict = ms_gate_process(&e->gate, for_gate(e, half, thinned), residual_dbfs);
     e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
     if (e->gate_open && !e->speaking) {
         e->speaking = true;
@@ -72,13 +99,13 @@ static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended) {
         ms_playout_onset(e->playout, rtp_extended);
     } else if (!e->gate_open && e->speaking) {
         uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
-        tell_offset(e, e->arrivals[spoke % MS_EARS_ARRIVALS], rtp_extended - samples_in(e, MS_EARS_HANGOVER_MS));
+        tell_offset(e, e->arrivals[spoke % MS_EARS_ARRIVALS], rtp_extended - ticks_in(e, MS_EARS_HANGOVER_MS));
     }
 }
 
 /* After a jump nothing may be taken for the rest of what was said before it. */
 static void close_gate(ms_ears *e) {
-    static const int16_t silence[MS_EARS_MAX_CODEC_FRAME / 2];
+    static const int16_t silence[MS_MAX_FRAME / 2]; /* at any rate of the gate's */
     if (e->speaking) tell_offset(e, e->last_audio_ns, e->expected);
     for (int ms = 0; e->gate_open && ms < 2 * MS_EARS_HANGOVER_MS; ms += MS_FRAME_MS / 2) {
         int verdict = ms_gate_process(&e->gate, silence, NO_RESIDUAL_DBFS);
@@ -123,15 +150,15 @@ static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
 /* The gate listens before the suppressor, which gives each frame 20 ms late: so long would an interruption go
  * unnoticed. What the suppressor would take away the gate has its own measures of: noise floor and residual echo. */
 static void run_frame(ms_ears *e) {
-    uint32_t frame = samples_in(e, MS_FRAME_MS), half = frame / 2;
-    int64_t began = e->expected - frame;
+    uint32_t frame = samples_in(e, MS_FRAME_MS);
+    int64_t began = e->expected - ticks_in(e, MS_FRAME_MS), second = began + ticks_in(e, MS_FRAME_MS / 2);
     bool heard = e->frame_silent < frame;
     if (heard && e->echo) ms_echo_process(e->echo, e->frame, e->frame, frame, began);
     listen_to_half(e, 0, began);
-    listen_to_half(e, 1, began + half);
+    listen_to_half(e, 1, second);
     if (heard && e->noise) ms_noise_process(e->noise, e->frame, frame);
     deliver_half(e, 0, began);
-    deliver_half(e, 1, began + half);
+    deliver_half(e, 1, second);
     e->frame_n = e->frame_silent = 0;
     e->half_flags[0] = e->half_flags[1] = 0;
 }
@@ -146,51 +173,68 @@ static void gather(ms_ears *e, const int16_t *pcm, uint32_t n, uint32_t flags, b
         e->half_flags[e->frame_n / half] |= flags;
         e->frame_silent += silent ? piece : 0;
         e->frame_n += piece;
-        e->expected += piece;
+        advance(e, piece);
         pcm += piece;
         n -= piece;
         if (e->frame_n == frame) run_frame(e);
     }
 }
 
-static bool is_masked(const ms_ears *e, int64_t at, uint32_t n) {
-    return e->mask_to != NEVER && at < e->mask_to && at + n > e->mask_from;
+/* Whether a key sounds in the next n samples. */
+static bool is_masked(const ms_ears *e, uint32_t n) {
+    return e->mask_to != NEVER && e->expected < e->mask_to && e->expected + ticks_of(e, n) > e->mask_from;
 }
 
 /* ---- gaps ------------------------------------------------------------------------------------------------------ */
 
-static void fill_piece(ms_ears *e, uint32_t n, bool conceal) {
-    int16_t pcm[MS_EARS_MAX_CODEC_FRAME] = {0};
-    bool masked = is_masked(e, e->expected, n);
-    if (conceal) {
-        ms_concealer_lost(e->concealer, pcm, n);
-        e->concealed_samples += n;
-    }
-    if (masked) memset(pcm, 0, sizeof pcm);
+/* What a gap is filled with: silence (nothing was lost), or a guess. A codec that conceals out of its own state may
+ * find a copy of the last lost packet in the one that came after the gap. */
+typedef struct filling {
+    ms_coder *coder;
+    const ms_reorder_packet *next;
+    uint32_t concealable, copied;  /* samples from the beginning that are guessed; at the end, that `next` may hold */
+} filling;
+
+static void guess(ms_ears *e, const filling *f, int16_t *pcm, uint32_t n, bool is_last) {
+    bool copied = is_last && f->copied > 0;
+    bool done = ms_coder_conceals(f->coder) &&
+                ms_coder_lost(f->coder, pcm, (int)n, copied ? f->next->payload : NULL, copied ? f->next->n : 0) == (int)n;
+    if (!done) ms_concealer_lost(e->concealer, pcm, n);
+    e->concealed_samples += n;
+}
+
+static void fill_piece(ms_ears *e, const filling *f, uint32_t n, bool conceal, bool is_last) {
+    int16_t pcm[MS_CODER_MAX_SAMPLES] = {0};
+    bool masked = is_masked(e, n);
+    if (conceal) guess(e, f, pcm, n, is_last);
+    if (masked) memset(pcm, 0, n * sizeof *pcm);
     gather(e, pcm, n, masked ? MS_SPAN_MASKED : MS_SPAN_GAP, masked || !conceal);
 }
 
-static void fill_gap(ms_ears *e, uint32_t gap, bool was_lost) {
-    uint32_t piece = samples_in(e, MS_FRAME_MS / 2), concealable = was_lost ? samples_in(e, MS_EARS_CONCEAL_MS) : 0;
-    for (uint32_t done = 0; done < gap; done += piece) {
-        uint32_t n = gap - done < piece ? gap - done : piece;
-        fill_piece(e, n, done < concealable);
+static void fill_gap(ms_ears *e, const filling *f, uint32_t gap) {
+    uint32_t piece = samples_in(e, MS_FRAME_MS / 2);
+    for (uint32_t done = 0, n; done < gap; done += n) {
+        bool is_last = gap - done <= (f->copied > piece ? f->copied : piece);
+        n = is_last ? gap - done : piece;
+        fill_piece(e, f, n, done < f->concealable, is_last);
     }
 }
 
 /* Whoever listens gets what was gathered before the jump: the last word is not cut. */
 static void jump(ms_ears *e, uint32_t timestamp) {
-    static const int16_t silence[MS_EARS_MAX_CODEC_FRAME];
+    static const int16_t silence[MS_MAX_FRAME];
     if (e->begun) {
         if (e->frame_n > 0) gather(e, silence, samples_in(e, MS_FRAME_MS) - e->frame_n, MS_SPAN_GAP, true);
         close_gate(e);
         e->jumped = true;
         e->resyncs++;
         if (e->echo) ms_echo_resync(e->echo);
-        e->expected += (uint32_t)(timestamp - (uint32_t)e->expected);
+        e->base = e->expected + (uint32_t)(timestamp - (uint32_t)e->expected);
     } else {
-        e->expected = timestamp;
+        e->base = timestamp;
     }
+    e->samples = 0;
+    e->expected = e->base;
     e->mask_from = e->mask_to = NEVER;
     e->begun = true;
     e->restart = false;
@@ -199,22 +243,49 @@ static void jump(ms_ears *e, uint32_t timestamp) {
 /* ---- packets --------------------------------------------------------------------------------------------------- */
 
 /* Makes the packet's time stamp the one that is expected. */
-static void arrive_at(ms_ears *e, const ms_reorder_packet *packet, bool lost) {
+static void arrive_at(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, uint32_t n, bool lost) {
     int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
-    bool follows = e->begun && !e->restart && ahead >= 0 && ahead <= samples_in(e, MS_EARS_MAX_GAP_MS);
-    if (!follows) jump(e, packet->timestamp);
+    bool follows = e->begun && !e->restart && ahead >= 0 && ahead <= ticks_in(e, MS_EARS_MAX_GAP_MS);
+    if (!follows) {
+        jump(e, packet->timestamp);
+        ms_coder_reset(coder);
+    }
     e->last_audio_ns = packet->received_ns;
-    if (follows) fill_gap(e, (uint32_t)ahead, lost);
+    filling f = {.coder = coder, .next = packet, .concealable = lost ? samples_in(e, MS_EARS_CONCEAL_MS) : 0,
+                 .copied = lost && ms_coder_conceals(coder) ? n : 0};
+    if (follows) fill_gap(e, &f, (uint32_t)(ahead * e->hear_hz / e->clock_hz));
 }
 
-void ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost) {
-    int16_t pcm[MS_REORDER_OCTETS];
-    arrive_at(e, packet, lost > 0);
+static void hear_samples(ms_ears *e, const ms_coder *coder, int16_t *pcm, uint32_t n) {
+    bool masked = is_masked(e, n), repairs = !ms_coder_conceals(coder);
+    if (masked) memset(pcm, 0, n * sizeof *pcm); /* whole packets: a key's edges may lie within them */
+    if (repairs) ms_concealer_good(e->concealer, pcm, n);
+    if (masked && repairs) memset(pcm, 0, n * sizeof *pcm); /* and no echo of what was before it is merged in */
+    gather(e, pcm, n, masked ? MS_SPAN_MASKED : 0, masked);
+}
+
+int ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, uint32_t lost) {
+    int16_t pcm[MS_CODER_MAX_SAMPLES];
+    int said = ms_coder_samples(coder, packet->payload, packet->n);
+    if (said <= 0) return MS_E_ARGUMENT;
+    arrive_at(e, packet, coder, (uint32_t)said, lost > 0);
     if (e->echo) ms_echo_arrival(e->echo, e->expected, packet->received_ns);
-    (e->codec == MS_PCMA ? ms_g711_decode_a : ms_g711_decode_u)(packet->payload, pcm, packet->n);
-    bool masked = is_masked(e, e->expected, packet->n);
-    if (masked) memset(pcm, 0, packet->n * sizeof *pcm); /* whole packets: a key's edges may lie within them */
-    ms_concealer_good(e->concealer, pcm, packet->n);
-    if (masked) memset(pcm, 0, packet->n * sizeof *pcm); /* and no echo of what was before it is merged in */
-    gather(e, pcm, packet->n, masked ? MS_SPAN_MASKED : 0, masked);
+    int n = ms_coder_decode(coder, packet->payload, packet->n, pcm);
+    if (n > 0) {
+        hear_samples(e, coder, pcm, (uint32_t)n);
+        return MS_OK;
+    }
+    filling f = {.coder = coder, .concealable = (uint32_t)said};
+    fill_gap(e, &f, (uint32_t)said);
+    return MS_E_ARGUMENT;
+}
+
+void ms_ears_said(ms_ears *e, const int16_t *pcm, uint32_t n, int64_t due_ns) {
+    int16_t heard[MS_MAX_FRAME];
+    if (!e->reference) {
+        ms_echo_reference(e->echo, pcm, n, due_ns);
+        return;
+    }
+    size_t m = ms_resampler_process(e->reference, pcm, n, heard);
+    ms_echo_reference(e->echo, heard, m, due_ns);
 }

@@ -1,7 +1,8 @@
 /* What the caller says, on its way to recognition: decoded once, gaps filled and labelled, echo taken off, speech
  * noticed, noise taken off, 16 kHz. Runs when a packet comes.
  *
- * Time is the sender's: `expected` is the extended time stamp of the next sample. A packet that stands later leaves a
+ * Time is the sender's: `expected` is the extended time stamp of the next sample, in ticks of the RTP clock, which
+ * are not samples (G.722, Opus): so samples are counted from the last jump, and ticks are made of them. A packet that stands later leaves a
  * gap. What was lost is concealed for a while, then silent; what was never sent (the sequence has no hole: the
  * sender was silent on purpose) is silent; a gap of more than a second, or a step back, is a jump of the clock and is
  * not filled at all. Extended time stamps only grow: after a jump they go on in the next cycle of 2^32 if need be.
@@ -11,6 +12,7 @@
 #ifndef MS_EARS_H
 #define MS_EARS_H
 
+#include "ms_coder.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
 #include "ms_playout.h"
@@ -22,17 +24,16 @@
 #define MS_EARS_HANGOVER_MS 200    /* quiet that the gate waits for before it says that speech ended */
 #define MS_EARS_HANGOVER_HALVES (MS_EARS_HANGOVER_MS / MS_EARS_BLOCK_MS)
 #define MS_EARS_ARRIVALS 32        /* 10 ms each: longer than the hangover */
-#define MS_EARS_MAX_CODEC_FRAME (16 * MS_FRAME_MS)
 
 typedef struct ms_ears {
     ms_concealer *concealer;
     ms_echo *echo;                 /* NULL: off */
     ms_noise *noise;
     bool has_gate;
-    uint8_t codec;
-    int32_t rate_hz;
+    int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
-    ms_resampler resampler;
+    ms_resampler resampler;        /* to 16 kHz */
+    ms_resampler *reference;       /* what was sent, to hear_hz; NULL: it has that rate already */
     ms_ears_ring ring;
     ms_events *events;
     ms_playout *playout;           /* speech onset acts on it */
@@ -40,7 +41,8 @@ typedef struct ms_ears {
     bool begun, restart;           /* restart: the next packet begins a new time line */
     bool gate_open, speaking;      /* what the gate said last; what was told */
     bool jumped;                   /* the next span stands after a jump */
-    int64_t expected;
+    int64_t expected;              /* base + the ticks of `samples` */
+    int64_t base, samples;         /* time stamp of the last jump, and samples since */
     int64_t mask_from, mask_to;    /* time stamps in which a key sounds */
     int64_t last_audio_ns;
     uint64_t halves;               /* 10 ms pieces so far, and when each of the last ones came */
@@ -48,7 +50,7 @@ typedef struct ms_ears {
 
     uint32_t frame_n, frame_silent;         /* samples gathered, and how many of them are silence we filled in */
     uint32_t half_flags[2];
-    int16_t frame[MS_EARS_MAX_CODEC_FRAME];
+    int16_t frame[MS_MAX_FRAME];
     uint32_t block_n;
     int16_t block[2 * MS_EARS_BLOCK];       /* resampled, not yet 10 ms of it */
 
@@ -60,6 +62,7 @@ typedef struct ms_ears_parts {
     ms_concealer *concealer;
     ms_echo *echo;
     ms_noise *noise;
+    ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;
     ms_events *events;
@@ -67,11 +70,15 @@ typedef struct ms_ears_parts {
 } ms_ears_parts;
 
 int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts);
-void ms_ears_release(ms_ears *e);
 /* The source began anew: its next packet has nothing to do with what was heard before. */
 void ms_ears_restart(ms_ears *e);
-/* A packet of the codec, in its order; `lost` packets before it are missing. */
-void ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost);
+/* A packet of one of the codecs, in its order; `lost` packets before it are missing. MS_OK, or MS_E_ARGUMENT when it
+ * would not decode: it is concealed then. */
+int ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, uint32_t lost);
+/* 20 ms at say_hz that were sent, or silence: the canceller's reference. */
+void ms_ears_said(ms_ears *e, const int16_t *pcm, uint32_t n, int64_t due_ns);
+/* Whether what is sent must be resampled for the canceller. */
+bool ms_ears_need_reference(const ms_config *config);
 /* Unwraps a time stamp next to what is expected. */
 int64_t ms_ears_extend(const ms_ears *e, uint32_t timestamp);
 /* A key sounds from `from` to `to`; what was masked before stays so. */

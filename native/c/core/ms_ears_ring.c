@@ -4,11 +4,11 @@
 
 size_t ms_ears_ring_blocks(uint32_t ears_ms) { return ears_ms / MS_EARS_BLOCK_MS + 1; }
 
-void ms_ears_ring_init(ms_ears_ring *r, ms_ears_block *blocks, size_t count, int32_t rtp_rate_hz) {
+void ms_ears_ring_init(ms_ears_ring *r, ms_ears_block *blocks, size_t count, int32_t clock_hz) {
     memset(r, 0, sizeof *r);
     r->blocks = blocks;
     r->limit = count - 1;
-    r->rtp_rate_hz = rtp_rate_hz;
+    r->clock_hz = clock_hz;
 }
 
 void ms_ears_ring_put(ms_ears_ring *r, const int16_t *pcm, const ms_span *span) {
@@ -53,7 +53,7 @@ static bool fetch(ms_ears_ring *r) {
 }
 
 static int64_t rtp_after(const ms_ears_ring *r, const ms_span *span) {
-    return span->rtp_extended + (int64_t)span->n * r->rtp_rate_hz / MS_EARS_RATE_HZ;
+    return span->rtp_extended + (int64_t)span->n * r->clock_hz / MS_EARS_RATE_HZ;
 }
 
 /* A resync stands before a span, so a block that has one begins a new span. */

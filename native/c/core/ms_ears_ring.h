@@ -23,7 +23,7 @@ typedef struct ms_ears_block {
 typedef struct ms_ears_ring {
     ms_ears_block *blocks;        /* limit + 1 */
     uint64_t limit;               /* blocks unread, at most */
-    int32_t rtp_rate_hz;          /* the clock of span.rtp_extended */
+    int32_t clock_hz;             /* the clock of span.rtp_extended */
 
     _Alignas(64) _Atomic uint64_t written;  /* producer */
     _Atomic uint64_t overruns;
@@ -36,7 +36,7 @@ typedef struct ms_ears_ring {
 } ms_ears_ring;
 
 size_t ms_ears_ring_blocks(uint32_t ears_ms);
-void ms_ears_ring_init(ms_ears_ring *r, ms_ears_block *blocks, size_t count, int32_t rtp_rate_hz);
+void ms_ears_ring_init(ms_ears_ring *r, ms_ears_block *blocks, size_t count, int32_t clock_hz);
 /* [engine] */
 void ms_ears_ring_put(ms_ears_ring *r, const int16_t *pcm, const ms_span *span);
 /* [consumer] as ms_read_ears; neighbours that tell the same story make one span */

@@ -19,7 +19,7 @@ static void tell(ms_playout *p, ms_event event) {
     ms_events_push(p->events, &event);
 }
 
-static size_t samples_in(const ms_config *config, uint32_t ms) { return (size_t)config->rate_hz / 1000 * ms; }
+static size_t samples_in(const ms_config *config, uint32_t ms) { return (size_t)config->say_hz / 1000 * ms; }
 
 size_t ms_playout_ring_samples(const ms_config *config) {
     return samples_in(config, (uint32_t)config->playout_ms + config->rewind_ms);
@@ -30,10 +30,10 @@ void ms_playout_init(ms_playout *p, const ms_config *config, int16_t *pcm, ms_ev
     ms_voice_init(&p->voice, pcm, samples_in(config, config->playout_ms), samples_in(config, config->rewind_ms));
     ms_heard_init(&p->heard, config->far_delay_ms * MS_NS_PER_MS);
     p->events = events;
-    p->rate_hz = config->rate_hz;
+    p->rate_hz = config->say_hz;
     p->heard_error = (int64_t)samples_in(config, config->far_delay_error_ms);
     p->gain = FULL_GAIN;
-    p->fade_step = FULL_GAIN / (config->rate_hz / 1000 * MS_FADE_MS) + 1;
+    p->fade_step = FULL_GAIN / (config->say_hz / 1000 * MS_FADE_MS) + 1;
     p->seek = -1;
     p->lease_ends_ns = INT64_MAX;
 }

@@ -351,8 +351,8 @@ void ms_engine_get_statistics(const ms_engine *engine, ms_engine_statistics *out
 size_t ms_engine_bytes_per_stream(const ms_config *config)
 {
     size_t core = ms_size(config);
-    size_t playout = (size_t)config->rate_hz / 1000 * config->playout_ms * sizeof(int16_t);
+    size_t playout = (size_t)config->say_hz / 1000 * config->playout_ms * sizeof(int16_t);
     if (core == 0)
         return 0;
-    return sizeof(ms_stream) + core + ms_library_bytes(config) - (playout < core ? playout : 0);
+    return sizeof(ms_stream) + core - (playout < core ? playout : 0);
 }

@@ -187,12 +187,12 @@ static void meet_deadlines(ms_engine *engine, int64_t now_ns)
     }
 }
 
-static void send(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, int64_t now_ns)
 {
     if (engine->config.manual)
-        ms_manual_send(engine, stream, &engine->packet, now_ns);
+        ms_manual_send(engine, stream, packet, now_ns);
     else if (stream->fault_errno == 0)
-        ms_net_send(engine, stream, &engine->packet);
+        ms_net_send(engine, stream, packet);
 }
 
 static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t now_ns)
@@ -200,8 +200,9 @@ static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t n
     engine->tally.ticks++;
     if (now_ns - due_ns > MS_MAX_LATE_NS)
         engine->tally.late_ticks_skipped++;
-    if (ms_tick(stream->core, due_ns, now_ns, &engine->packet, 1) == 1)
-        send(engine, stream, now_ns);
+    int count = ms_tick(stream->core, due_ns, now_ns, engine->packets, MS_PACKETS_A_TICK);
+    for (int i = 0; i < count; i++)
+        send(engine, stream, &engine->packets[i], now_ns);
     grant_wishes(engine, stream, now_ns);
     publish(stream);
     note_deadline(engine, stream);

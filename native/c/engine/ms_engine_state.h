@@ -98,7 +98,7 @@ struct ms_engine {
     int64_t due_ns;                      /* of the next slot; -1: the schedule has not begun */
     int64_t notified_ns;                 /* when the eventfd was last written */
     bool to_notify;
-    ms_packet packet;                    /* the one being sent */
+    ms_packet packets[MS_PACKETS_A_TICK]; /* those being sent */
     ms_engine_statistics tally;
     bool more_to_receive;                /* packets wait that the last slot had no time for */
     int epoll_fd;

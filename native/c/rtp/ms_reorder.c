@@ -8,9 +8,11 @@ static ms_reorder_packet *slot_of(ms_reorder *r, int64_t sequence) {
     return &r->slots[(uint64_t)sequence % MS_REORDER_SLOTS];
 }
 
-void ms_reorder_init(ms_reorder *r, int64_t hold_ns) {
+void ms_reorder_init(ms_reorder *r, int64_t hold_ns, uint8_t *payloads, uint16_t octets) {
     memset(r, 0, sizeof *r);
     r->hold_ns = hold_ns;
+    r->octets = octets;
+    for (int i = 0; i < MS_REORDER_SLOTS; i++) r->slots[i].payload = payloads + i * octets;
 }
 
 void ms_reorder_restart(ms_reorder *r, int64_t sequence) {
@@ -38,9 +40,9 @@ enum ms_reorder_verdict ms_reorder_put(ms_reorder *r, const ms_reorder_packet *h
     slot->received_ns = header->received_ns;
     slot->timestamp = header->timestamp;
     slot->payload_type = header->payload_type;
-    slot->n = header->n;
+    slot->n = header->n < r->octets ? header->n : r->octets;
     slot->held = true;
-    memcpy(slot->payload, payload, header->n);
+    memcpy(slot->payload, payload, slot->n);
     r->count++;
     return MS_REORDER_TAKEN;
 }

@@ -8,7 +8,6 @@
 #include "ms_types.h"
 
 #define MS_REORDER_SLOTS 16
-#define MS_REORDER_OCTETS (MS_MAX_PTIME_MS * 16) /* the longest payload at 16 kHz, one octet a sample */
 
 typedef struct ms_reorder_packet {
     int64_t sequence, received_ns;
@@ -16,7 +15,7 @@ typedef struct ms_reorder_packet {
     uint16_t n;
     uint8_t payload_type;
     bool held;
-    uint8_t payload[MS_REORDER_OCTETS];
+    uint8_t *payload;
 } ms_reorder_packet;
 
 typedef struct ms_reorder {
@@ -24,15 +23,17 @@ typedef struct ms_reorder {
     int64_t hold_ns;
     uint64_t delivered;   /* bit k: next - 1 - k was delivered, not skipped */
     uint32_t count;       /* packets held */
+    uint16_t octets;      /* of the longest payload */
     ms_reorder_packet slots[MS_REORDER_SLOTS];
 } ms_reorder;
 
 enum ms_reorder_verdict { MS_REORDER_TAKEN = 0, MS_REORDER_DUPLICATE = 1, MS_REORDER_LATE = 2, MS_REORDER_FAR = 3 };
 
-void ms_reorder_init(ms_reorder *r, int64_t hold_ns);
+/* `payloads`: MS_REORDER_SLOTS times `octets` */
+void ms_reorder_init(ms_reorder *r, int64_t hold_ns, uint8_t *payloads, uint16_t octets);
 /* Begins anew at `sequence`; what is held is dropped. */
 void ms_reorder_restart(ms_reorder *r, int64_t sequence);
-/* Copies the packet in. FAR: no slot so far ahead; ms_reorder_skip makes room, then put again. */
+/* Copies the packet in, no more of it than `octets`. FAR: no slot so far ahead; ms_reorder_skip makes room, then put again. */
 enum ms_reorder_verdict ms_reorder_put(ms_reorder *r, const ms_reorder_packet *header, const uint8_t *payload);
 /* The next packet whose turn it is at `now_ns`, or NULL; valid until the next call. `*lost` counts the packets
  * given up before it. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ms_codec.h"
 #include "ms_core.h"
 #include "ms_kernels.h"
 
@@ -23,7 +24,7 @@ static uint32_t next_random(uint64_t *state) {
 
 static ms_config full_config(void) {
     return (ms_config){
-        .rate_hz = 8000, .codec = MS_PCMU, .payload_type = 0, .telephone_event_type = 101, .aec = 1, .ns = 1, .vad = 1,
+        .say_hz = 8000, .hear_hz = 8000, .codings = {{MS_PCMU, 0}}, .coding_count = 1, .telephone_event_type = 101, .aec = 1, .ns = 1, .vad = 1,
         .lock_source = 1, .aec_tail_ms = 64, .reorder_ms = 40, .playout_ms = 200, .rewind_ms = 100, .ears_ms = 100,
         .far_delay_ms = 60, .far_delay_error_ms = 40, .media_timeout_ms = 400, .ssrc = 1,
         .remote = {.ip = {127, 0, 0, 1}, .port = 4000, .family = 4},
@@ -145,16 +146,16 @@ static void two_threads(void) {
     stage stage = {.core = new_core(&config), .generation = 1};
     uint64_t dice = 5, sent = 0;
     int64_t now_ns = MS_NS_PER_S;
-    ms_packet packet;
+    ms_packet packets[MS_PACKETS_A_TICK];
     ms_event event;
     pthread_t thread;
     assert(pthread_create(&thread, NULL, python, &stage) == 0);
     for (int tick = 0; tick < TICKS; tick++, now_ns += MS_FRAME_NS) {
         for (int k = next_random(&dice) % 3; k > 0; k--) send_something(stage.core, &dice, tick, now_ns);
         if (next_random(&dice) % 8 == 0) command_something(stage.core, &dice, now_ns, stage.generation);
-        int packets = ms_tick(stage.core, now_ns, now_ns + next_random(&dice) % (70 * MS_NS_PER_MS), &packet, 1);
-        assert(packets == 0 || packet.n == 12 + SAMPLES);
-        sent += (uint64_t)packets;
+        int count = ms_tick(stage.core, now_ns, now_ns + next_random(&dice) % (70 * MS_NS_PER_MS), packets, MS_PACKETS_A_TICK);
+        assert(count == 0 || packets[0].n == 12 + SAMPLES);
+        sent += (uint64_t)count;
         while (ms_next_event(stage.core, &event)) check_event(&event);
         if (ms_next_deadline(stage.core) < now_ns) ms_handle_deadline(stage.core, now_ns);
     }
@@ -188,11 +189,11 @@ static void a_ramp_comes_out_whole(void) {
     ms_core *core = new_core(&config);
     int64_t now_ns = MS_NS_PER_S, end = -1;
     pthread_t thread;
-    ms_packet packet;
+    ms_packet packets[MS_PACKETS_A_TICK];
     ms_event event;
     assert(pthread_create(&thread, NULL, play_ramp, core) == 0);
     for (uint64_t before = 0; end < 0; now_ns += MS_FRAME_NS) {
-        assert(ms_tick(core, now_ns, now_ns, &packet, 1) == 1);
+        assert(ms_tick(core, now_ns, now_ns, packets, MS_PACKETS_A_TICK) == 1);
         ms_position position;
         ms_position_now(core, &position);
         int16_t pcm[SAMPLES], octet[SAMPLES];
@@ -201,7 +202,7 @@ static void a_ramp_comes_out_whole(void) {
         for (uint64_t i = 0; i < count; i++) pcm[i] = (int16_t)((before + i) % 253 * 100);
         ms_g711_encode_u(pcm, encoded, count);
         ms_g711_decode_u(encoded, octet, count);
-        assert(memcmp(encoded, packet.data + 12, count) == 0);
+        assert(memcmp(encoded, packets[0].data + 12, count) == 0);
         before = (uint64_t)position.wire;
         while (ms_next_event(core, &event))
             if (event.kind == MS_EVENT_FINISHED) end = event.position.wire;
@@ -220,8 +221,8 @@ static void wrong_memory_is_refused(void) {
     assert(memory != NULL);
     assert(ms_init(memory, size - 1, &config, 0) == MS_E_ARGUMENT);
     assert(ms_init(memory + 8, size, &config, 0) == MS_E_ARGUMENT);
-    config.rate_hz = 11025;
-    assert(ms_size(&config) == 0 && ms_library_bytes(&config) == 0);
+    config.say_hz = 11025;
+    assert(ms_size(&config) == 0);
     assert(ms_init(memory, size, &config, 0) == MS_E_ARGUMENT);
     free(memory);
 }

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ms_codec.h"
 #include "ms_engine_state.h"
 
 #define STREAMS 12
@@ -101,10 +102,10 @@ static ms_config config_of(const line *l, uint32_t k)
     struct sockaddr_in caller;
     socklen_t n = sizeof caller;
     getsockname(l->caller_fd, (struct sockaddr *)&caller, &n);
-    ms_config config = {.rate_hz = RATE_HZ, .codec = k % 2 ? MS_PCMA : MS_PCMU, .aec = 1, .ns = 1, .vad = 1,
+    ms_config config = {.say_hz = RATE_HZ, .hear_hz = RATE_HZ, .coding_count = 1, .aec = 1, .ns = 1, .vad = 1,
                         .telephone_event_type = 101, .lock_source = 1, .reorder_ms = 40, .playout_ms = 400,
                         .rewind_ms = 200, .ears_ms = 400, .media_timeout_ms = 300, .ssrc = k};
-    config.payload_type = config.codec;
+    config.codings[0].codec = config.codings[0].payload_type = k % 2 ? MS_PCMA : MS_PCMU;
     config.remote.family = 4;
     config.remote.port = ntohs(caller.sin_port);
     memcpy(config.remote.ip, &caller.sin_addr, 4);

@@ -1,0 +1,38 @@
+"""A StreamSpec in the words of the native core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mediasrv.media.spec import CODECS, StreamSpec
+
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
+
+
+def settings_of(spec: StreamSpec) -> Settings:
+    """Everything but what the engine draws for itself (SSRC, first numbers)."""
+    return {
+        "codings": tuple((CODECS[coding.codec].native, coding.payload_type) for coding in spec.codings()),
+        "say_hz": spec.rate_hz,
+        "hear_hz": spec.heard_hz,
+        "ptime_ms": spec.ptime_ms,
+        "opus_complexity": spec.opus_complexity,
+        "opus_fec": spec.opus_fec,
+        "opus_dtx": spec.opus_dtx,
+        "opus_bit_rate": spec.opus_bit_rate,
+        "telephone_event_type": spec.telephone_event_type,
+        "remote": spec.remote,
+        "aec": spec.aec,
+        "ns": spec.ns,
+        "vad": spec.vad,
+        "lock_source": spec.lock_source,
+        "aec_tail_ms": spec.aec_tail_ms,
+        "reorder_ms": spec.reorder_ms,
+        "playout_ms": spec.playout_ms,
+        "rewind_ms": spec.rewind_ms,
+        "ears_ms": spec.ears_ms,
+        "far_delay_ms": spec.far_delay_ms,
+        "far_delay_error_ms": spec.far_delay_error_ms,
+        "media_timeout_ms": spec.media_timeout_ms,
+    }

@@ -1,0 +1,42 @@
+"""What a stream can be asked to be: the keywords of `Core` and `NativeEngine.add`, with their defaults."""
+
+from collections.abc import Mapping
+from typing import Final, TypedDict
+
+PCMU: Final[int]
+PCMA: Final[int]
+G722: Final[int]
+L16: Final[int]
+OPUS: Final[int]
+
+DEFAULTS: Final[Mapping[str, object]]
+
+class Settings(TypedDict, total=False):
+    """The fields of ms_config (native/c/core/ms_core.h)."""
+
+    say_hz: int
+    hear_hz: int
+    codings: tuple[tuple[int, int], ...]  # codec and payload type; the first is what is sent
+    ptime_ms: int
+    opus_complexity: int
+    opus_fec: bool
+    opus_dtx: bool
+    opus_expected_loss: int
+    opus_bit_rate: int
+    telephone_event_type: int
+    aec: bool
+    ns: bool
+    vad: bool
+    lock_source: bool
+    aec_tail_ms: int
+    reorder_ms: int
+    playout_ms: int
+    rewind_ms: int
+    ears_ms: int
+    far_delay_ms: int
+    far_delay_error_ms: int
+    media_timeout_ms: int
+    ssrc: int
+    first_sequence: int
+    first_timestamp: int
+    remote: tuple[str, int] | None
