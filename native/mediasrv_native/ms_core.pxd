@@ -37,12 +37,12 @@ cdef extern from "ms_core.h" nogil:
         uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
         int32_t opus_bit_rate
         uint8_t telephone_event_type
-        uint8_t aec, ns, vad, lock_source
+        uint8_t aec, ns, vad, lock_source, bridge
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms
         uint16_t far_delay_ms, far_delay_error_ms
         uint32_t media_timeout_ms
         uint32_t ssrc, first_timestamp
-        uint16_t first_sequence
+        uint16_t first_sequence, bridge_min_ms, bridge_max_ms
         ms_address remote
 
     ctypedef struct ms_arming:

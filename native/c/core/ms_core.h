@@ -46,7 +46,7 @@ typedef struct ms_config {
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
-    uint8_t reserved;
+    uint8_t bridge;               /* 1: people may listen (ms_bridge.h) */
     uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
     uint16_t reorder_ms;          /* longest wait for a missing packet, 0-40 */
     uint16_t playout_ms;          /* room for audio not yet played, 200-2000 */
@@ -57,7 +57,7 @@ typedef struct ms_config {
     uint32_t media_timeout_ms;    /* no packet for this long: an event; 0 never */
     uint32_t ssrc, first_timestamp;
     uint16_t first_sequence;
-    uint16_t reserved2;
+    uint16_t bridge_min_ms, bridge_max_ms; /* its delay, 20-1000; 0: 40 and 200 */
     ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
 } ms_config;
 

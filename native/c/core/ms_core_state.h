@@ -3,6 +3,7 @@
 #ifndef MS_CORE_STATE_H
 #define MS_CORE_STATE_H
 
+#include "ms_bridge.h"
 #include "ms_coder.h"
 #include "ms_ears.h"
 #include "ms_rtp.h"
@@ -19,6 +20,7 @@ struct ms_core {
     uint32_t missing;          /* packets given up since the last one that was heard */
     ms_dtmf_receiver dtmf;
     ms_ears ears;
+    ms_bridge *bridge;         /* NULL: nobody may listen */
     ms_address remote;         /* where packets go */
     ms_address heard_from;     /* the locked source */
     ms_address left;           /* where we were told to leave; not believed again before `left_until_ns` */

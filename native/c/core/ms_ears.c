@@ -42,6 +42,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     e->clock_hz = ms_coders_clock_hz(config);
     e->has_gate = config->vad;
     e->concealer = parts->concealer;
+    e->bridge = parts->bridge;
     e->events = parts->events;
     e->playout = parts->playout;
     e->mask_from = e->mask_to = NEVER;
@@ -147,6 +148,17 @@ static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
     deliver(e, e->frame + (uint32_t)index * n, n, &span);
 }
 
+/* A frame that only the gap filled says nothing of the network, and may be skipped. */
+static uint32_t bridge_flags(const ms_ears *e) {
+    if (e->frame_silent == samples_in(e, MS_FRAME_MS)) return MS_JITTER_QUIET;
+    return e->frame_filled == samples_in(e, MS_FRAME_MS) ? MS_JITTER_CONCEALED : 0;
+}
+
+static void hand_to_bridge(ms_ears *e, int64_t began) {
+    int64_t samples = began * e->hear_hz / e->clock_hz;
+    ms_bridge_hear(e->bridge, e->frame, samples_in(e, MS_FRAME_MS), samples, e->last_audio_ns, bridge_flags(e));
+}
+
 /* The gate listens before the suppressor, which gives each frame 20 ms late: so long would an interruption go
  * unnoticed. What the suppressor would take away the gate has its own measures of: noise floor and residual echo. */
 static void run_frame(ms_ears *e) {
@@ -157,9 +169,10 @@ static void run_frame(ms_ears *e) {
     listen_to_half(e, 0, began);
     listen_to_half(e, 1, second);
     if (heard && e->noise) ms_noise_process(e->noise, e->frame, frame);
+    if (e->bridge) hand_to_bridge(e, began);
     deliver_half(e, 0, began);
     deliver_half(e, 1, second);
-    e->frame_n = e->frame_silent = 0;
+    e->frame_n = e->frame_filled = e->frame_silent = 0;
     e->half_flags[0] = e->half_flags[1] = 0;
 }
 
@@ -171,6 +184,7 @@ static void gather(ms_ears *e, const int16_t *pcm, uint32_t n, uint32_t flags, b
         uint32_t piece = n < rest_of_half ? n : rest_of_half;
         memcpy(e->frame + e->frame_n, pcm, piece * sizeof *pcm);
         e->half_flags[e->frame_n / half] |= flags;
+        e->frame_filled += flags & MS_SPAN_GAP ? piece : 0;
         e->frame_silent += silent ? piece : 0;
         e->frame_n += piece;
         advance(e, piece);

@@ -12,6 +12,7 @@
 #ifndef MS_EARS_H
 #define MS_EARS_H
 
+#include "ms_bridge.h"
 #include "ms_coder.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
@@ -29,6 +30,7 @@ typedef struct ms_ears {
     ms_concealer *concealer;
     ms_echo *echo;                 /* NULL: off */
     ms_noise *noise;
+    ms_bridge *bridge;             /* NULL: nobody may listen */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -48,7 +50,8 @@ typedef struct ms_ears {
     uint64_t halves;               /* 10 ms pieces so far, and when each of the last ones came */
     int64_t arrivals[MS_EARS_ARRIVALS];
 
-    uint32_t frame_n, frame_silent;         /* samples gathered, and how many of them are silence we filled in */
+    /* samples gathered; how many of them we filled in, and how many of these with silence */
+    uint32_t frame_n, frame_filled, frame_silent;
     uint32_t half_flags[2];
     int16_t frame[MS_MAX_FRAME];
     uint32_t block_n;
@@ -63,6 +66,7 @@ typedef struct ms_ears_parts {
     ms_echo *echo;
     ms_noise *noise;
     ms_resampler *reference;
+    ms_bridge *bridge;
     ms_ears_block *blocks;
     size_t block_count;
     ms_events *events;

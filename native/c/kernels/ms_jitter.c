@@ -7,16 +7,18 @@
  * 1. Where the cursor should be. A packet is of use when it is there at the tick that first needs some of it. Ticks come
  *    every 20 ms and packets begin every so many ms, so the times between need and arrival form a fixed comb: a cursor
  *    that stands inside a packet rather than on its edge costs delay and saves nothing. The ideal place is the latest
- *    packet edge that leaves each packet the target delay. Coming down needs 3 ms more of room than going up, so that
- *    two clocks that drift past each other do not make it swing.
+ *    packet edge that leaves each packet the target delay. Coming down needs half a millisecond more of room than going
+ *    up, so that two clocks that drift past each other do not make it swing, and does not go below what was needed a
+ *    moment ago; going up looks ahead while delays are growing.
  * 2. How it gets there. By time stretching (ms_stretch): at most one shift a tick, whole pitch periods in speech and not
  *    in each tick, what is wanted at once where it is quiet. A hole is left out rather than concealed where the delay is
  *    too long anyway. The drift between two clocks is just a cursor that needs a shift now and then.
  * 3. What happens when there is nothing. A hole with sound after it was lost: it is concealed, and the cursor goes on.
  *    When nothing comes after it, the packet may be on its way: it is concealed as well, and the cursor stays, so what
  *    was said is said later, and the delay shrinks back by rule 2. When the sound comes after all, the part of a hole
- *    that lies before the ideal place is skipped: so do long gaps, silence that was not sent, and lost packets at the
- *    edge of a hole come out right without being told apart.
+ *    that lies before the ideal place is skipped: so long gaps, silence that was not sent, and lost packets at the edge
+ *    of a hole come out right without being told apart. After a tenth of a second of nothing, half the target will do
+ *    to begin with.
  *
  * The ring holds 200 ms more than the longest delay. What does not fit pushes the cursor to its ideal place at once, and
  * is counted (`flushed`). A clock that jumped is seen by packets that neither follow what came before nor come in their
@@ -27,11 +29,8 @@
 
 #include <string.h>
 
-#ifndef XGUARD
-#define XGUARD 0
-#endif
 enum { DEFAULT_MIN_MS = 40, DEFAULT_MAX_MS = 200, DEFAULT_PACKET_MS = 20 };
-enum { JUMP_MS = 1000, EARLY_JUMP_MS = 200, LATE_RUN = 4, GUARD_US = XGUARD };
+enum { JUMP_MS = 1000, EARLY_JUMP_MS = 200, LATE_RUN = 4 };
 enum { ALIGNMENT = 16 };
 static const int64_t FARTHEST = INT64_C(1) << 60; /* of stamps and times: sums of two still fit */
 static const float LOSS_PER_PACKET = 1.0f / 64, FEW_LOST = 0.01f;
@@ -90,8 +89,7 @@ static int32_t within(int32_t value, int32_t low, int32_t high) { return value <
 /* How far the cursor stays behind the front. Of the packets that a tick needs, the last begins `frame - grid` after the
  * cursor. The configured delays count from the capture of a packet's first sample, the front from its arrival. */
 static int32_t distance(const ms_jitter *j, int32_t delay, int32_t margin) {
-    int32_t guard = (int32_t)((int64_t)j->config.rate_hz * GUARD_US / 1000000);
-    int32_t wanted = delay + guard + j->frame - j->grid;
+    int32_t wanted = delay + j->frame - j->grid;
     int32_t shortest = ms_jitter_samples(j, j->config.min_ms) - j->packet;
     int32_t longest = ms_jitter_samples(j, j->config.max_ms) - j->packet;
     return within(wanted, shortest < 0 ? 0 : shortest, longest < 0 ? 0 : longest) + margin;

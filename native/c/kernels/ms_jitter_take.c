@@ -6,19 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#ifndef XDOWN
-#define XDOWN 500
-#endif
-#ifndef XTREND
-#define XTREND 1
-#endif
-#ifndef XSKIP2
-#define XSKIP2 2
-#endif
-#ifndef XSKIP
-#define XSKIP 2
-#endif
-enum { DOWN_MARGIN_MS = XDOWN, URGENT_MS = 60, REST_TICKS = 2, URGENT_REST_TICKS = 1, NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
+enum { DOWN_MARGIN_US = 500, LONG_GAP_MS = 100 };
+enum { URGENT_MS = 60, REST_TICKS = 2, URGENT_REST_TICKS = 1 }; /* between two shifts in speech */
+enum { NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
 static const float LIKENESS = 0.9f, LIKENESS_GIVEN_UP = 0.5f; /* asked of speech; how much less when it is urgent */
 static const float QUIET_ENERGY = 30.0f * 30.0f;              /* per sample; below it nobody hears a seam */
 static const float BELOW_VOICE = 1.0f / 300, ABOVE_FLOOR = 4.0f;
@@ -131,24 +121,29 @@ static bool play_shifted(ms_jitter *j, int16_t *out, int32_t wanted, size_t read
 
 /* ---- the tick --------------------------------------------------------------------------------------------------- */
 
+static int32_t clamped(const ms_jitter *j, int64_t samples) {
+    int32_t most = j->timeline.capacity;
+    return samples > most ? most : samples < -most ? -most : (int32_t)samples;
+}
+
 /* Samples to skip, or, negative, to repeat, to come to the ideal place. */
 static int32_t wanted_shift(const ms_jitter *j, int64_t due_ns) {
-    int32_t margin = j->config.rate_hz / 1000 * DOWN_MARGIN_MS / 1000;
-    int64_t at = j->timeline.at, most = j->timeline.capacity;
+    int32_t margin = j->config.rate_hz / 1000 * DOWN_MARGIN_US / 1000;
+    int64_t at = j->timeline.at;
     int64_t down = ms_jitter_place(j, due_ns, ms_delay_recent(&j->delay), margin);
     int32_t target = ms_delay_target(&j->delay), ahead = ms_delay_ahead(&j->delay);
-    int64_t up = ms_jitter_place(j, due_ns, XTREND && ahead > target ? ahead : target, 0);
-    if (XTREND && down > up) down = up;
-    int64_t wanted = at < down ? down - at : at > up ? up - at : 0;
-    return (int32_t)(wanted > most ? most : wanted < -most ? -most : wanted);
+    int64_t up = ms_jitter_place(j, due_ns, ahead > target ? ahead : target, 0);
+    if (down > up) down = up;
+    return clamped(j, at < down ? down - at : at > up ? up - at : 0);
 }
 
 /* The part of a hole that lies before the ideal place is not waited through. */
 static size_t skip_hole(ms_jitter *j, size_t hole, int64_t due_ns) {
     int32_t surplus = wanted_shift(j, due_ns);
-    if (XSKIP && j->gap >= ms_jitter_samples(j, 100)) {
-        int64_t s2 = ms_jitter_place(j, due_ns, ms_delay_target(&j->delay) / XSKIP2, 0) - j->timeline.at;
-        if (s2 > surplus) surplus = s2 > j->timeline.capacity ? j->timeline.capacity : s2;
+    if (j->gap >= ms_jitter_samples(j, LONG_GAP_MS)) {
+        int64_t halfway = ms_jitter_place(j, due_ns, ms_delay_target(&j->delay) / 2, 0);
+        int32_t more = clamped(j, halfway - j->timeline.at);
+        if (more > surplus) surplus = more;
     }
     if (surplus <= 0) return 0;
     size_t skipped = (size_t)surplus < hole ? (size_t)surplus : hole;
