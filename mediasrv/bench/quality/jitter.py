@@ -30,7 +30,7 @@ from mediasrv.bench.speech import FRAME_SAMPLES, RATE_HZ, talk_bed
 from mediasrv_native.jitter import JitterBuffer
 from mediasrv_native.kernels import g711_decode_u
 
-SECONDS, BRIEF_SECONDS = 240.0, 30.0
+SECONDS, BRIEF_SECONDS = 120.0, 30.0
 PHASES_MS = (2.5, 7.5, 12.5, 17.5)
 MIN_MS, MAX_MS = 20, 400  # of the target, for ours and NetEQ's alike
 OUR_QUANTILE, SHIPPED_QUANTILE = 0.93, 0.95  # as each is delivered

@@ -11,7 +11,7 @@
  * same as fading all the others, and costs nothing.
  *
  * A histogram of half a minute is slow to believe in a change. Two peaks of 40 ms beyond the target within two seconds
- * raise it at once to what both of them needed; when the jitter is above 50 ms one is enough. It falls slowly, faster on
+ * raise it at once to what both of them needed; when the jitter stays above 50 ms one is enough. It falls slowly, faster on
  * a calm path. A queue that fills up somewhere makes each packet later than the one before: the level of the newest
  * packets against that of a quarter of a second ago tells where it will be in another quarter. */
 #include "ms_delay.h"
@@ -23,7 +23,7 @@ static const float BIN_MS = 1.0f;
 static const float FORGET = 0.985f;          /* per entry: half of the weight lies in the last 15 s */
 static const float WEIGHT_LIMIT = 1e12f;
 static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
-enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 2000, TREND = 3 };
+enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 2000, TREND = 3, RESTLESS_BLOCKS = 2 };
 static const float PEAK_MS = 40.0f;          /* beyond the target */
 static const float HIGH_JITTER_MS = 50.0f, LOW_JITTER_MS = 10.0f;
 static const float FALL_PER_ENTRY = 0.08f, FALL_CALM_PER_ENTRY = 0.2f; /* of what it is above the quantile */
@@ -121,7 +121,8 @@ static void take_peak(ms_delay *d, int64_t clock, float delay_ms) {
     int64_t window = (int64_t)d->rate_hz * PEAK_WINDOW_MS / 1000, apart = (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
     bool second = clock - d->peak_at <= window && clock - d->peak_at >= apart;
     float agreed = second && d->peak_ms < delay_ms ? d->peak_ms : delay_ms;
-    if ((second || d->jitter_ms > HIGH_JITTER_MS) && agreed > d->target_ms) {
+    if (agreed > MS_DELAY_BINS * BIN_MS) agreed = MS_DELAY_BINS * BIN_MS;
+    if ((second || d->restless_blocks >= RESTLESS_BLOCKS) && agreed > d->target_ms) {
         d->target_ms = d->floor_ms = agreed;
         d->floor_until = clock + window;
     }
@@ -137,6 +138,7 @@ static void end_block(ms_delay *d, int64_t clock, bool calm) {
     d->block_worst_ms = 0;
     d->worst_block_ends = clock + (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
     d->quantile_ms = quantile_ms(d);
+    d->restless_blocks = d->jitter_ms > HIGH_JITTER_MS ? d->restless_blocks + 1 : 0;
     float wanted = clock < d->floor_until && d->floor_ms > d->quantile_ms ? d->floor_ms : d->quantile_ms;
     float fall = calm && d->jitter_ms < LOW_JITTER_MS ? FALL_CALM_PER_ENTRY : FALL_PER_ENTRY;
     d->target_ms = wanted >= d->target_ms ? wanted : d->target_ms + (wanted - d->target_ms) * fall;

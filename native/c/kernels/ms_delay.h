@@ -29,6 +29,7 @@ typedef struct ms_delay {
     float peak_ms, floor_ms;                /* the last delay beyond the target; what two of them agreed on */
     int64_t peak_at, floor_until;           /* arrival, in samples since the origin */
     float jitter_ms;                        /* RFC 3550 6.4.1 */
+    int32_t restless_blocks;                /* thirds of a second at whose end it was high, one after the other */
 } ms_delay;
 
 void ms_delay_init(ms_delay *d, int32_t rate_hz, float quantile);

@@ -27,6 +27,7 @@
  * Left out on purpose: the order of packets, their loss and their codec: the ears see to them. */
 #include "ms_jitter_state.h"
 
+#include <float.h>
 #include <string.h>
 
 enum { DEFAULT_MIN_MS = 40, DEFAULT_MAX_MS = 200, DEFAULT_PACKET_MS = 20 };
@@ -73,6 +74,7 @@ int ms_jitter_init(ms_jitter *j, const ms_jitter_config *config) {
     j->frame = ms_jitter_samples(j, MS_FRAME_MS);
     j->packet = j->grid = ms_jitter_samples(j, DEFAULT_PACKET_MS);
     j->noise = 1;
+    j->quiet_now = j->quiet_before = FLT_MAX;
     uint8_t *memory = (uint8_t *)j + aligned(sizeof *j);
     j->concealer = (ms_concealer *)memory;
     j->last_frame = (int16_t *)(memory + aligned(ms_concealer_size(j->config.rate_hz)));

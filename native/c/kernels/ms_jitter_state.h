@@ -27,7 +27,9 @@ struct ms_jitter {
     int32_t gap;                  /* samples concealed without a break, 0: none */
     bool splice;                  /* the next sample does not follow the last one */
     int32_t rest_ticks;           /* until speech may be stretched again */
-    float voice_energy, floor_energy;  /* per sample: of the loud frames and of the quiet ones */
+    float voice_energy;           /* per sample, of the loud frames */
+    float quiet_now, quiet_before; /* and of the quietest of this second and a half, and of the one before */
+    int32_t quiet_frames;
     uint32_t noise;               /* generator's state */
 };
 

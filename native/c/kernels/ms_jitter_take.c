@@ -11,8 +11,9 @@ enum { URGENT_MS = 60, REST_TICKS = 2, URGENT_REST_TICKS = 1 }; /* between two s
 enum { NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
 static const float LIKENESS = 0.9f, LIKENESS_GIVEN_UP = 0.5f; /* asked of speech; how much less when it is urgent */
 static const float QUIET_ENERGY = 30.0f * 30.0f;              /* per sample; below it nobody hears a seam */
-static const float BELOW_VOICE = 1.0f / 300, ABOVE_FLOOR = 4.0f;
-static const float RISE = 0.25f, VOICE_FALL = 0.999f, FLOOR_RISE = 1.003f;
+static const float BELOW_VOICE = 1.0f / 300, MOST_OF_VOICE = 1.0f / 100, ABOVE_FLOOR = 4.0f;
+static const float RISE = 0.25f, VOICE_FALL = 0.999f;
+enum { QUIET_FRAMES = 75 };
 static const int64_t FARTHEST = INT64_C(1) << 60;
 
 /* ---- how loud it is --------------------------------------------------------------------------------------------- */
@@ -23,16 +24,25 @@ static float energy_of(const int16_t *pcm, size_t n) {
     return sum / (float)n;
 }
 
+/* What is heard when nobody speaks; a floor that is near the voice is voice that did not pause. */
+static float floor_energy(const ms_jitter *j) {
+    float quietest = j->quiet_now < j->quiet_before ? j->quiet_now : j->quiet_before;
+    float most = MOST_OF_VOICE * j->voice_energy;
+    return quietest < most ? quietest : most;
+}
+
 static bool is_quiet(const ms_jitter *j, float energy) {
-    float floor = ABOVE_FLOOR * j->floor_energy, below_voice = BELOW_VOICE * j->voice_energy;
-    if (floor > 10 * below_voice) floor = 10 * below_voice; /* a floor that is near the voice is voice */
-    return energy < QUIET_ENERGY || energy < below_voice || energy < floor;
+    return energy < QUIET_ENERGY || energy < BELOW_VOICE * j->voice_energy || energy < ABOVE_FLOOR * floor_energy(j);
 }
 
 static void learn_level(ms_jitter *j, float energy) {
     j->voice_energy = energy > j->voice_energy ? j->voice_energy + (energy - j->voice_energy) * RISE
                                                : j->voice_energy * VOICE_FALL;
-    j->floor_energy = energy < j->floor_energy ? energy : j->floor_energy * FLOOR_RISE + 0.01f;
+    if (energy < j->quiet_now) j->quiet_now = energy;
+    if (++j->quiet_frames < QUIET_FRAMES) return;
+    j->quiet_before = j->quiet_now;
+    j->quiet_now = energy;
+    j->quiet_frames = 0;
 }
 
 /* ---- what is not there ------------------------------------------------------------------------------------------ */
@@ -40,7 +50,7 @@ static void learn_level(ms_jitter *j, float energy) {
 /* Comfort noise as loud as the quiet was, fading in while the concealed voice fades out. */
 static void add_noise(ms_jitter *j, int16_t *out, size_t n, int32_t gap) {
     int32_t from = ms_jitter_samples(j, NOISE_AFTER_MS), full = ms_jitter_samples(j, NOISE_FULL_MS);
-    float level = sqrtf(j->floor_energy * 3) / 32768.0f; /* even noise from -1 to 1 has a third of that power */
+    float level = sqrtf(floor_energy(j) * 3) / 32768.0f; /* even noise from -1 to 1 has a third of that power */
     for (size_t i = 0; i < n; i++) {
         int32_t at = gap + (int32_t)i - from;
         if (at <= 0) continue;
