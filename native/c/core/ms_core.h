@@ -25,6 +25,7 @@
 #ifndef MS_CORE_H
 #define MS_CORE_H
 
+#include "ms_mixer.h"
 #include "ms_types.h"
 
 #define MS_ENGINE_HOLD 0x80000000u
@@ -184,10 +185,14 @@ int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address 
  * A tick that is called more than 60 ms late is skipped (counted), not caught up in a burst.
  * Returns the number of packets, or an error. Urgent events: ask ms_urgent. */
 int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity);
-/* 20 ms at say_hz of another voice, added to what the next tick sends */
-void ms_mix_in(ms_core *core, const int16_t *pcm, float gain);
-/* 20 ms at say_hz: what this stream's own voice said in its last tick, silence included; NULL before the first */
+/* 20 ms at say_hz of another voice, added to what the next tick sends; the gain walks on */
+void ms_mix_in(ms_core *core, const int16_t *pcm, ms_gain *gain);
+/* 20 ms at say_hz: what this stream's own voice said in its last tick, silence included */
 const int16_t *ms_said(const ms_core *core);
+/* the same with all that was mixed in: what its peer was sent */
+const int16_t *ms_sent(const ms_core *core);
+/* the rate of the three */
+int32_t ms_say_hz(const ms_core *core);
 
 int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns);
 int ms_next_event(ms_core *core, ms_event *event);                   /* 1 and the event, or 0 */
