@@ -84,6 +84,29 @@ def test_every_native_module_has_a_typed_face() -> None:
     assert modules == faces
 
 
+# What each room of native/c may include, besides itself and the units that all share (ms_types.h).
+NATIVE_ROOMS = {
+    "kernels": set[str](),
+    "rtp": set[str](),
+    "core": {"kernels", "rtp"},
+    "engine": {"core", "kernels", "rtp"},
+    "instrument": set[str](),  # what measures shares no code with what it measures
+}
+
+
+def test_native_rooms_include_only_what_stands_below_them() -> None:
+    room_of = {path.name: path.parent.name for path in (ROOT / "native/c").glob("*/*.h")}
+    assert {path.parent.name for path in (ROOT / "native/c").glob("*/*.c")} == NATIVE_ROOMS.keys()
+    wrong = {
+        f"{name(path)} includes {header}"
+        for path in (ROOT / "native/c").glob("*/*.[ch]")
+        for header in re.findall(r'#include "(\w+\.h)"', path.read_text())
+        if (target := room_of.get(header, ""))
+        and target not in NATIVE_ROOMS[path.parent.name] | {path.parent.name}
+    }
+    assert wrong == set()
+
+
 ROOMS = sorted(str(p.parent.relative_to(ROOT)) for p in (ROOT / "mediasrv").rglob("__init__.py"))
 
 
