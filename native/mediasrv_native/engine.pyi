@@ -26,6 +26,22 @@ EVENT_ROOM: Final[int]
 EVENT_ADDED: Final[int]
 EVENT_REMOVED: Final[int]
 EVENT_FAULT: Final[int]
+EVENT_CLIP_DONE: Final[int]
+EVENT_RECORDING: Final[int]
+
+HEARD: Final[int]
+SAID: Final[int]
+CONNECTIONS: Final[int]
+
+RECORD_WAV: Final[int]
+RECORD_OPUS: Final[int]
+RECORD_GOES_ON: Final[int]
+RECORD_GAP: Final[int]
+RECORD_CUT: Final[int]
+RECORD_HEARD: Final[int]
+RECORD_SAID: Final[int]
+RECORDING_STOPPED: Final[int]
+RECORDING_FAILED: Final[int]
 
 SPAN_GAP: Final[int]
 SPAN_MASKED: Final[int]
@@ -67,6 +83,7 @@ class OutPacket(NamedTuple):
     at_ns: int
     to: Address
     data: bytes
+    channel: int  # 0 RTP, 1 RTCP
 
 class NativeStatistics(TypedDict):
     wakeups: int
@@ -113,7 +130,7 @@ class NativeEngine:
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def close(self) -> None: ...
-    def add(self, *, socket_fd: int, group: int, **settings: Unpack[Settings]) -> int: ...
+    def add(self, *, rtp_fd: int, rtcp_fd: int = -1, group: int, **settings: Unpack[Settings]) -> int: ...
     def remove(self, stream: int) -> None: ...
     def reclaim(self, stream: int) -> None: ...
     def hold(self, stream: int, hold: int, lease_ms: int, on_lease: int) -> None: ...
@@ -124,6 +141,16 @@ class NativeEngine:
     def set_remote(self, stream: int, remote: Address) -> None: ...
     def set_sending(self, stream: int, on: bool) -> None: ...
     def set_hearing(self, stream: int, on: bool) -> None: ...
+    def connect(self, listener: int, source: int, what: int, gain: float) -> None: ...
+    def disconnect(self, listener: int, source: int, what: int) -> None: ...
+    def background(
+        self, stream: int, clip_id: int, pcm: bytes, gain: float, fade_ms: int, loop: bool
+    ) -> None:
+        """No sound: silence. The bytes must live until CLIP_DONE says so, or REMOVED."""
+    def record(self, stream: int, fd: int, recording: int, format: int, bit_rate: int) -> None: ...
+    def control_recording(
+        self, stream: int, recording: int, pause: int, masked: int, stop: bool
+    ) -> None: ...
     def play(
         self,
         stream: int,
