@@ -339,5 +339,11 @@ def bytes_per_stream(**settings):
     return ms_engine_bytes_per_stream(&config)
 
 
+def wav_header(int32_t rate_hz, uint64_t data_bytes):
+    cdef uint8_t header[MS_WAV_HEADER]
+    ms_wav_header(header, rate_hz, data_bytes)
+    return bytes(header[:MS_WAV_HEADER])
+
+
 def try_policy(int wanted, int priority=40):
     return check(ms_engine_try_policy(wanted, priority), "trying a scheduling policy")

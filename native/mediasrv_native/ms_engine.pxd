@@ -115,6 +115,9 @@ cdef extern from "ms_engine.h" nogil:
     int ms_engine_record(ms_engine *engine, ms_handle stream, const ms_record_config *config)
     int ms_engine_record_control(ms_engine *engine, ms_handle stream, uint32_t id, const ms_record_control *control)
 
+    enum: MS_WAV_HEADER
+    void ms_wav_header(uint8_t *out, int32_t rate_hz, uint64_t data_bytes)
+
     # answers out
     int ms_engine_read_ears(ms_engine *engine, ms_handle stream, int16_t *pcm, int capacity, ms_span *span)
     int ms_engine_ears_readable(ms_engine *engine, ms_handle stream)
