@@ -17,7 +17,6 @@ cdef extern from "ms_core.h" nogil:
         pass
 
     size_t ms_size(const ms_config *config)
-    size_t ms_library_bytes(const ms_config *config)
     int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed)
     void ms_release(ms_core *core)
     # engine thread

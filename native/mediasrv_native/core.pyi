@@ -31,8 +31,8 @@ class CoreSpan(NamedTuple):
     samples: int
     flags: int
 
-def core_bytes(**settings: Unpack[Settings]) -> tuple[int, int]:
-    """What a core takes with its playout ring, and what the libraries allocate besides."""
+def core_bytes(**settings: Unpack[Settings]) -> int:
+    """What a core takes, all of it."""
 
 class Core:
     """A refused command raises NativeError."""

@@ -24,7 +24,7 @@ cdef object from_position(const ms_position *p):
 def core_bytes(**settings):
     cdef ms_config config
     to_config(settings, &config)
-    return ms_size(&config), ms_library_bytes(&config)
+    return ms_size(&config)
 
 
 cdef class Core:

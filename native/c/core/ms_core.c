@@ -64,13 +64,6 @@ size_t ms_size(const ms_config *config) {
     return is_valid(&c) ? lay_out(&c).total : 0;
 }
 
-size_t ms_library_bytes(const ms_config *config) {
-    ms_config c = completed(config);
-    if (!is_valid(&c)) return 0;
-    return (c.aec ? ms_echo_library_bytes(c.hear_hz, c.aec_tail_ms) : 0) +
-           (c.ns ? ms_noise_library_bytes(c.hear_hz) : 0);
-}
-
 static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
     const ms_config *c = &core->config;
     ms_ears_parts parts = {
@@ -107,11 +100,10 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     core->pending = (int16_t *)((uint8_t *)memory + l.pending);
     int status = ms_coders_init(&core->coders, &core->config, (uint8_t *)memory + l.coders);
     if (status == MS_OK) status = init_ears(core, memory, &l);
-    if (status != MS_OK) ms_release(core);
     return status;
 }
 
-void ms_release(ms_core *core) { ms_ears_release(&core->ears); }
+void ms_release(ms_core *core) { (void)core; /* all of it lies in its own memory */ }
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 

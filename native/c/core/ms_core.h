@@ -172,9 +172,8 @@ typedef struct ms_core ms_core;
 #define MS_PACKETS_A_TICK 4
 
 size_t ms_size(const ms_config *config);                             /* bytes to provide, 0: config is wrong */
-int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* may allocate (echo, noise); MS_OK or error */
+int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* allocates nothing; MS_OK or error */
 void ms_release(ms_core *core);                                      /* gives back what ms_init allocated; the memory stays the caller's */
-size_t ms_library_bytes(const ms_config *config);                    /* what ms_init will allocate besides */
 
 /* a datagram came: validates, reorders, runs the ears. MS_OK, or MS_URGENT when an urgent event waits */
 int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address *from, int64_t received_ns);

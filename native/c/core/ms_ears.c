@@ -64,13 +64,6 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     return status;
 }
 
-void ms_ears_release(ms_ears *e) {
-    if (e->noise) ms_noise_release(e->noise);
-    if (e->echo) ms_echo_release(e->echo);
-    e->noise = NULL;
-    e->echo = NULL;
-}
-
 void ms_ears_restart(ms_ears *e) { e->restart = true; }
 
 int64_t ms_ears_extend(const ms_ears *e, uint32_t timestamp) {

@@ -70,7 +70,6 @@ typedef struct ms_ears_parts {
 } ms_ears_parts;
 
 int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts);
-void ms_ears_release(ms_ears *e);
 /* The source began anew: its next packet has nothing to do with what was heard before. */
 void ms_ears_restart(ms_ears *e);
 /* A packet of one of the codecs, in its order; `lost` packets before it are missing. MS_OK, or MS_E_ARGUMENT when it

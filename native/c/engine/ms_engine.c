@@ -354,5 +354,5 @@ size_t ms_engine_bytes_per_stream(const ms_config *config)
     size_t playout = (size_t)config->say_hz / 1000 * config->playout_ms * sizeof(int16_t);
     if (core == 0)
         return 0;
-    return sizeof(ms_stream) + core + ms_library_bytes(config) - (playout < core ? playout : 0);
+    return sizeof(ms_stream) + core - (playout < core ? playout : 0);
 }
