@@ -32,7 +32,7 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, noise, blocks, said, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, noise, blocks, said, sent, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -52,6 +52,7 @@ static layout lay_out(const ms_config *c) {
     l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
     l.noise = carve(&l.total, c->ns ? ms_noise_size(c->hear_hz) : 0);
     l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
+    l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
     l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
@@ -96,6 +97,8 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
                     (uint16_t)ms_coders_longest_payload(&core->config));
     ms_dtmf_init(&core->dtmf);
     core->said = (int16_t *)((uint8_t *)memory + l.said);
+    core->sent = (int16_t *)((uint8_t *)memory + l.sent);
+    ms_limiter_init(&core->limiter);
     core->mix = (float *)((uint8_t *)memory + l.mix);
     core->pending = (int16_t *)((uint8_t *)memory + l.pending);
     int status = ms_coders_init(&core->coders, &core->config, (uint8_t *)memory + l.coders);
