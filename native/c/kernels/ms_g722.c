@@ -7,14 +7,14 @@
  * block by block under the recommendation's names (given here in capitals).
  *
  * What is done differently from the text, to the same bits:
- *   - The six zeros of a predictor (UPZERO, FILTEZ) live in the lanes of one vector, moved by a shuffle. Their
+ *   - The six zeros of a predictor (UPZERO, FILTEZ) live in the lanes of two vectors, moved by shuffles. Their
  *     differences are kept doubled and saturated, as FILTEZ wants them; sign and zero, which is all that UPZERO looks
  *     at, stay. A coefficient cannot leave 16 bits: 255/256 of it and 128 more is at most 32767.
  *   - FILTEZ saturates after each of six additions. That makes no difference unless the magnitudes add up to more than
  *     16 bits, which is looked at first.
  *   - QUANTL looks for the last level L with (L * DETL) >> 12 <= magnitude. That is the same as
  *     L <= ((magnitude + 1) * 4096 - 1) / DETL in whole numbers: one product, and a look-up instead of a search. In
- *     doubles, half of 1/4096 is added, so that no quotient stands nearer than half of 1/DETL to a whole number.
+ *     doubles a half is added above the line, so that no quotient comes so near a whole number that rounding matters.
  * The filters have no feedback and run over whole frames before (after) the bands do. */
 #include "ms_codec_kind.h"
 
