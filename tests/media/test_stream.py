@@ -384,4 +384,4 @@ async def test_rtp_of_an_unknown_type_is_counted(bench: Bench) -> None:
     stream = await bench.add(StreamSpec(aec=False, ns=False, vad=False))
     bench.engine.push(stream, rtp(1, 160, bytes(160), payload_type=96), CALLER, 0)
     await bench.run(20)
-    assert stream.statistics()["unknown_type"] == 1
+    assert stream.statistics().unknown_type == 1
