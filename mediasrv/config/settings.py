@@ -73,7 +73,7 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     cpu: Annotated[
         int,
         Meta(
-            description="Processor that the engine's first thread is pinned to, the others below it; -1 leaves the choice to it.",
+            description="Processor that the engine's first thread is pinned to, others below it; -1: its own choice.",
             ge=-1,
             le=4_095,
         ),
@@ -86,6 +86,16 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
             le=4_096,
         ),
     ] = 256
+    codecs: Annotated[
+        tuple[Literal["opus", "G722", "PCMU", "PCMA", "L16"], ...],
+        Meta(
+            description="Codecs that may be agreed on, in the order of our offers; an offer's first one is taken.",
+            min_length=1,
+        ),
+    ] = ("opus", "G722", "PCMU", "PCMA")
+    opus_complexity: Annotated[
+        int, Meta(description="Effort of the Opus encoder, 0-10: sound against processor time.", ge=0, le=10)
+    ] = 5
     aec: Annotated[bool, Meta(description="Cancel the echo of the agent's own voice in what is heard.")] = (
         True
     )

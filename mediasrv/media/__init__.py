@@ -29,9 +29,9 @@ from mediasrv.media.events import (
 )
 from mediasrv.media.face import EngineFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
-from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
 from mediasrv.media.recording import Recording, RecordingFailed, RecordingFormat, RecordingResult
-from mediasrv.media.spec import Address, Clip, Cost, Listen, StreamSpec
+from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
+from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, StreamSpec
 from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
 from mediasrv.media.stream import Stream
 
@@ -39,6 +39,7 @@ __all__ = [
     "Address",
     "Arming",
     "Clip",
+    "Coding",
     "Cost",
     "Dtmf",
     "EarsChunk",

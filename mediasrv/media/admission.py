@@ -1,8 +1,8 @@
 """Room that is kept for a call before it is accepted, so that an accepted call is never starved.
 
-Two things can run out on a thread of the engine: streams of its pool and processor time of its core. What is promised never adds
-up to more than there is. A promise passes stream by stream from the reservation to the streams added under it, and
-comes back when they are gone; what was never used comes back with `release`.
+Two things can run out on a thread of the engine: streams of its pool and processor time of its core. What is promised
+never adds up to more than there is. A promise passes stream by stream from the reservation to the streams added under
+it, and comes back when they are gone; what was never used comes back with `release`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ class Admission:
             raise AtCapacity(f"{self.streams_promised} of {self._streams} streams are taken")
         if self.millicores_promised + cost.millicores > self._millicores:
             taken = round(self.millicores_promised)
-            raise AtCapacity(f"{taken} of {self._millicores:g} thousandths of an engine thread's core are taken")
+            raise AtCapacity(
+                f"{taken} of {self._millicores:g} thousandths of an engine thread's core are taken"
+            )
         self.streams_promised += cost.streams
         self.millicores_promised += cost.millicores
         return Reservation(self, cost)

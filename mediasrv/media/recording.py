@@ -109,7 +109,7 @@ class Recordings:
             self._engine.record(handle, file, self._count, FORMATS[kind], bit_rate)
         except BaseException as error:
             os.close(file)
-            path.unlink(missing_ok=True)
+            os.unlink(path)
             if isinstance(error, WrongState):
                 raise LocalError("the stream is being recorded already") from None
             if isinstance(error, QueueFull):

@@ -59,6 +59,7 @@ class Stream:
         self._engine, self.handle, self.spec, self.group = engine, handle, spec, group
         (self._host, self._port), self._share, self._recordings = place, share, recordings
         self._rate_hz = spec.rate_hz
+        self._payload_types = frozenset(coding.payload_type for coding in spec.codings())
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
@@ -145,7 +146,9 @@ class Stream:
         try:
             self._engine.connect(self.handle, handle, what.value, 10 ** (gain_db / 20))
         except WrongArgument:
-            raise LocalError("only another stream of the same group can be listened to, below 18 dB") from None
+            raise LocalError(
+                "only another stream of the same group can be listened to, below 18 dB"
+            ) from None
         except WrongState:
             raise LocalError("the stream was added without `bridge`: nobody can hear what it hears") from None
         except QueueFull:
@@ -193,6 +196,12 @@ class Stream:
             self._events.put(RecordingOver(result.path, result.duration_ms, result.errno, at_ns))
 
     # ---- signalling's wishes
+    def set_codec(self, payload_type: int) -> None:
+        self._check_open()
+        if payload_type not in self._payload_types:
+            raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
+        self._engine.set_coding(self.handle, payload_type)
+
     def set_remote(self, remote: Address) -> None:
         self._check_open()
         self._engine.set_remote(self.handle, remote)

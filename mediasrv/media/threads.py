@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -22,7 +23,9 @@ from mediasrv.media.stream import Stream
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull
-from mediasrv_native.settings import Settings
+
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
 
 EVENTS_AT_ONCE = 256
 GROUPS = 2**32

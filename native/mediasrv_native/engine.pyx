@@ -194,6 +194,12 @@ cdef class NativeEngine:
         to_address(remote, &c.remote)
         self.command(stream, &c, "set_remote")
 
+    def set_coding(self, ms_handle stream, int payload_type):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.arg = MS_OP_CODING, payload_type
+        self.command(stream, &c, "change the codec")
+
     def set_sending(self, ms_handle stream, bint on):
         cdef ms_command c
         memset(&c, 0, sizeof(c))
