@@ -301,8 +301,8 @@ async def test_packets_from_a_stranger_are_counted_and_change_nothing(bench: Ben
     bench.engine.push(stream, b"", CALLER, 0)
     await bench.run(60)
     counted = stream.statistics()
-    assert (counted["foreign"], counted["malformed"]) == (1, 2)
-    assert counted["packets_received"] >= 1
+    assert (counted.foreign, counted.malformed) == (1, 2)
+    assert counted.packets_received >= 1
 
 
 async def test_a_new_remote_gets_the_packets_from_then_on(bench: Bench) -> None:

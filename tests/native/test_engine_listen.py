@@ -13,6 +13,7 @@ from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
 from mediasrv_native.settings import L16
+from tests.reference import rtp
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.settings import Settings
@@ -33,6 +34,7 @@ class House:
         self.sent: dict[int, list[bytes]] = {}
         self.events: list[native.NativeEvent] = []
         self.clips: list[bytes] = []
+        self.coming: list[tuple[int, int, bytes]] = []
         self.engine.step(0)
 
     def add(self, group: int = 1, **different: Unpack[Settings]) -> int:
@@ -41,6 +43,9 @@ class House:
         return self.engine.add(rtp_fd=-1, group=group, **(settings | different))
 
     def run(self, ms: int) -> None:
+        for at_ns, stream, data in sorted(self.coming):
+            self.engine.push(stream, data, CALLER, at_ns)
+        self.coming.clear()
         self.now_ns += ms * MS
         self.engine.step(self.now_ns)
         for out in self.engine.packets():
@@ -49,6 +54,13 @@ class House:
 
     def say(self, stream: int, pcm: Sound) -> None:
         self.engine.play(stream, 1, pcm.tobytes(), 0, 0, 0)
+
+    def call_in(self, stream: int, pcm: Sound) -> None:
+        """The stream's peer sends this, a packet every 20 ms from now on."""
+        for k in range(len(pcm) // 320):
+            payload = pcm[k * 320 : (k + 1) * 320].astype(">i2").tobytes()
+            data = rtp.RtpPacket(payload, sequence=k, timestamp=k * 320, payload_type=96).encode()
+            self.coming.append((self.now_ns + k * TICK, stream, data))
 
     def background(
         self,
@@ -208,6 +220,58 @@ def test_eight_voices_at_full_scale_are_limited_and_not_clipped(house: House) ->
     heard = house.heard_by_peer(listener)[6_400:]
     assert level(heard) == pytest.approx(29_000, rel=0.02)
     assert steepest(heard) < 1.1 * 29_000 * 2 * np.pi * 200 / 16_000
+
+
+# ---- what streams hear
+def test_a_supervisor_hears_the_caller_and_the_agent_at_once(house: House) -> None:
+    caller, supervisor = house.add(), house.add()
+    house.engine.connect(supervisor, caller, native.HEARD, 1)
+    house.engine.connect(supervisor, caller, native.SAID, 1)
+    house.call_in(caller, tone(800, 6_000, hz=500))
+    house.say(caller, tone(800, 3_000, hz=1_250))
+    house.run(700)
+    spectrum = np.abs(np.fft.rfft(house.heard_by_peer(supervisor)[-3_200:])) / 1_600
+    assert spectrum[100] == pytest.approx(6_000, rel=0.1)
+    assert spectrum[250] == pytest.approx(3_000, rel=0.05)
+    assert not any(event.kind == native.EVENT_FAULT for event in house.events)
+
+
+def test_a_whisper_reaches_the_agents_leg_only(house: House) -> None:
+    caller, agent, supervisor = house.add(), house.add(), house.add()
+    house.engine.connect(agent, caller, native.HEARD, 1)
+    house.engine.connect(caller, agent, native.HEARD, 1)
+    house.engine.connect(agent, supervisor, native.HEARD, 1)
+    house.call_in(supervisor, tone(800, 6_000))
+    house.run(700)
+    assert level(house.heard_by_peer(agent)[-3_200:]) == pytest.approx(6_000, rel=0.1)
+    assert not house.heard_by_peer(caller).any()
+    house.engine.connect(caller, supervisor, native.HEARD, 1)  # and now it is a barge
+    house.run(60)
+    assert level(house.heard_by_peer(caller)[-320:]) == pytest.approx(6_000, rel=0.1)
+
+
+def test_legs_of_a_conference_hear_each_other_and_never_themselves(house: House) -> None:
+    legs = [house.add() for _ in range(3)]
+    for listener in legs:
+        for source in legs:
+            if listener != source:
+                house.engine.connect(listener, source, native.HEARD, 1)
+    pitches = (500, 1_000, 2_000)
+    for leg, hz in zip(legs, pitches, strict=True):
+        house.call_in(leg, tone(1_000, 6_000, hz=hz))
+    house.run(900)
+    for leg, own_hz in zip(legs, pitches, strict=True):
+        spectrum = np.abs(np.fft.rfft(house.heard_by_peer(leg)[-3_200:])) / 1_600
+        heard = {hz for hz in pitches if spectrum[hz // 5] > 3_000}
+        assert heard == set(pitches) - {own_hz}
+        assert spectrum[own_hz // 5] < 100
+
+
+def test_who_has_nobody_to_hear_from_hears_silence(house: House) -> None:
+    caller, listener = house.add(), house.add()
+    house.engine.connect(listener, caller, native.HEARD, 1)
+    house.run(300)
+    assert not house.heard_by_peer(listener).any()
 
 
 # ---- the clip behind it all
