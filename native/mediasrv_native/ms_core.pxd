@@ -63,6 +63,7 @@ cdef extern from "ms_core.h" nogil:
         MS_EVENT_ONSET, MS_EVENT_OFFSET, MS_EVENT_HELD, MS_EVENT_RELEASED, MS_EVENT_FLUSHED, MS_EVENT_MARK
         MS_EVENT_FINISHED, MS_EVENT_STARVED, MS_EVENT_DTMF, MS_EVENT_MEDIA_TIMEOUT, MS_EVENT_MEDIA_BACK
         MS_EVENT_LOCKED, MS_EVENT_EARS, MS_EVENT_ROOM, MS_EVENT_ADDED, MS_EVENT_REMOVED, MS_EVENT_FAULT
+        MS_EVENT_CLIP_DONE, MS_EVENT_RECORDING
 
     enum ms_span_flag:
         MS_SPAN_GAP, MS_SPAN_MASKED, MS_SPAN_SPEECH, MS_SPAN_RESYNC
@@ -95,7 +96,7 @@ cdef extern from "ms_core.h" nogil:
 
     ctypedef struct ms_core_statistics:
         uint64_t packets_received, packets_sent, octets_received, octets_sent
-        uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing
+        uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing, codec_errors
         uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes
         uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost
         uint64_t ticks, ticks_skipped

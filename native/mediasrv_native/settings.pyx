@@ -21,8 +21,8 @@ OPUS = MS_OPUS
 DEFAULTS = {
     "say_hz": 8000, "hear_hz": 8000, "codings": ((PCMU, 0),), "ptime_ms": 20,
     "opus_complexity": 5, "opus_fec": 1, "opus_dtx": 0, "opus_expected_loss": 5, "opus_bit_rate": 0,
-    "telephone_event_type": 0, "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "aec_tail_ms": 0,
-    "bridge": 0, "bridge_min_ms": 0, "bridge_max_ms": 0,
+    "telephone_event_type": 0, "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "bridge": 0, "aec_tail_ms": 0,
+    "bridge_min_ms": 0, "bridge_max_ms": 0,
     "reorder_ms": 40, "playout_ms": 2000, "rewind_ms": 1000, "ears_ms": 1000,
     "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0,
     "ssrc": 0x1234, "first_timestamp": 0, "first_sequence": 0, "remote": None,

@@ -398,7 +398,7 @@ def test_a_reset_forgets_the_sound_but_not_the_network() -> None:
 )  # fmt: skip
 def test_what_is_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="range"):
-        JitterBuffer(**wrong)  # type: ignore[arg-type]
+        JitterBuffer(**wrong)
 
 
 def test_memory_is_small_and_known_beforehand() -> None:

@@ -1,97 +1,89 @@
 #include "ms_bridge.h"
 
-#include "ms_core_state.h"
-
 #include <string.h>
 
-enum { RATES = 4 };
-static const int32_t RATES_HZ[RATES] = {8000, 16000, 24000, 48000};
+#include "ms_core_state.h"
 
-/* The tick's frame at one rate. */
-typedef struct rendering {
-    bool made;                  /* for the tick in progress */
-    ms_resampler resampler;     /* from hear_hz */
-} rendering;
+enum { RATES = 4 };
+static const int32_t RATE_HZ[RATES] = {8000, 16000, 24000, 48000};
+
+/* The frame of the last tick, once more at another rate. */
+typedef struct copy {
+    ms_resampler resampler;
+    int64_t due_ns;            /* of the tick it was made for; INT64_MIN: never */
+    int16_t pcm[MS_MAX_FRAME];
+} copy;
 
 struct ms_bridge {
+    int32_t hear_hz, clock_hz;
+    int64_t due_ns;            /* of the frame; INT64_MIN: none was asked for yet */
+    int16_t frame[MS_MAX_FRAME];
     ms_jitter *jitter;
-    size_t frame;               /* samples of 20 ms at hear_hz */
-    bool asked;                 /* a tick was asked for: the one that is due at due_ns */
-    int64_t due_ns;
-    int16_t *heard;             /* its frame at hear_hz */
-    int16_t *pcm[RATES];        /* and at each rate */
-    rendering renderings[RATES];
+    copy copies[RATES];        /* the one at hear_hz is not used */
 };
 
-static size_t frame_samples(int32_t rate_hz) { return (size_t)rate_hz / 1000 * MS_FRAME_MS; }
-
-static ms_jitter_config jitter_config(const ms_config *config) {
-    return (ms_jitter_config){
-        .rate_hz = config->hear_hz, .min_ms = config->bridge_min_ms, .max_ms = config->bridge_max_ms,
-    };
+static ms_jitter_config jitter_config(const ms_config *c) {
+    return (ms_jitter_config){.rate_hz = c->hear_hz, .min_ms = c->bridge_min_ms, .max_ms = c->bridge_max_ms};
 }
 
-static size_t aligned(size_t n) { return (n + MS_CORE_ALIGNMENT - 1) / MS_CORE_ALIGNMENT * MS_CORE_ALIGNMENT; }
-
-static size_t all_frames(const ms_config *config) {
-    size_t samples = frame_samples(config->hear_hz);
-    for (int k = 0; k < RATES; k++) samples += frame_samples(RATES_HZ[k]);
-    return samples * sizeof(int16_t);
-}
+static size_t own_bytes(void) { return (sizeof(ms_bridge) + 63) / 64 * 64; }
 
 size_t ms_bridge_size(const ms_config *config) {
     ms_jitter_config jitter = jitter_config(config);
     size_t size = config->bridge ? ms_jitter_size(&jitter) : 0;
-    return size ? aligned(sizeof(ms_bridge)) + aligned(all_frames(config)) + size : 0;
+    return size ? own_bytes() + size : 0;
 }
 
-int ms_bridge_init(ms_bridge *b, const ms_config *config) {
-    memset(b, 0, sizeof *b);
-    b->frame = frame_samples(config->hear_hz);
-    b->heard = (int16_t *)((uint8_t *)b + aligned(sizeof *b));
-    int16_t *next = b->heard + b->frame;
-    int status = MS_OK;
-    for (int k = 0; k < RATES && status == MS_OK; k++) {
-        b->pcm[k] = next;
-        next += frame_samples(RATES_HZ[k]);
-        status = ms_resampler_init(&b->renderings[k].resampler, config->hear_hz, RATES_HZ[k]);
-    }
-    b->jitter = (ms_jitter *)((uint8_t *)b->heard + aligned(all_frames(config)));
+int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz) {
     ms_jitter_config jitter = jitter_config(config);
-    return status == MS_OK ? ms_jitter_init(b->jitter, &jitter) : status;
+    memset(b, 0, sizeof *b);
+    b->hear_hz = config->hear_hz;
+    b->clock_hz = clock_hz;
+    b->due_ns = INT64_MIN;
+    b->jitter = (ms_jitter *)((uint8_t *)b + own_bytes());
+    int status = ms_jitter_init(b->jitter, &jitter);
+    for (int i = 0; i < RATES && status == MS_OK; i++) {
+        b->copies[i].due_ns = INT64_MIN;
+        status = ms_resampler_init(&b->copies[i].resampler, b->hear_hz, RATE_HZ[i]);
+    }
+    return status;
 }
 
-void ms_bridge_hear(ms_bridge *b, const int16_t *pcm, size_t n, int64_t samples_extended, int64_t arrival_ns,
-                    uint32_t flags) {
-    ms_jitter_put(b->jitter, pcm, n, samples_extended, arrival_ns, flags);
+/* In two steps, because a sender whose clock jumps all the time makes large stamps. */
+static int64_t in_samples(const ms_bridge *b, int64_t ticks) {
+    return ticks / b->clock_hz * b->hear_hz + ticks % b->clock_hz * b->hear_hz / b->clock_hz;
 }
 
-/* A rate that nobody asked for in a while goes on from what it heard last: 2.7 ms of the old sound at the seam. */
-static void begin_tick(ms_bridge *b, int64_t due_ns) {
-    if (b->asked && due_ns <= b->due_ns) return;
-    b->asked = true;
-    b->due_ns = due_ns;
-    for (int k = 0; k < RATES; k++) b->renderings[k].made = false;
-    if (ms_jitter_take(b->jitter, b->heard, b->frame, due_ns, NULL) != MS_OK)
-        memset(b->heard, 0, b->frame * sizeof *b->heard);
+void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
+                   uint32_t flags) {
+    ms_jitter_put(b->jitter, pcm, n, in_samples(b, rtp_extended), arrival_ns, flags);
+}
+
+static uint32_t samples_in_frame(int32_t rate_hz) { return (uint32_t)rate_hz / 1000 * MS_FRAME_MS; }
+
+/* A copy that missed a tick begins with silence: what its filter remembers lies elsewhere in time. Between two frames
+ * the filter has no other state. */
+static const int16_t *copy_at(ms_bridge *b, copy *c) {
+    if (c->due_ns == b->due_ns) return c->pcm;
+    if (c->due_ns != b->due_ns - MS_FRAME_NS) memset(c->resampler.history, 0, sizeof c->resampler.history);
+    ms_resampler_process(&c->resampler, b->frame, samples_in_frame(b->hear_hz), c->pcm);
+    c->due_ns = b->due_ns;
+    return c->pcm;
 }
 
 const int16_t *ms_bridge_frame(ms_core *core, int64_t due_ns, int32_t rate_hz) {
-    ms_bridge *b = core->bridge;
+    ms_bridge *b = core->ears.bridge;
     if (!b) return NULL;
-    begin_tick(b, due_ns);
-    for (int k = 0; k < RATES; k++) {
-        rendering *r = &b->renderings[k];
-        if (RATES_HZ[k] != rate_hz) continue;
-        if (!r->made) ms_resampler_process(&r->resampler, b->heard, b->frame, b->pcm[k]);
-        r->made = true;
-        return b->pcm[k];
-    }
+    if (due_ns != b->due_ns) ms_jitter_take(b->jitter, b->frame, samples_in_frame(b->hear_hz), due_ns, NULL);
+    b->due_ns = due_ns;
+    if (rate_hz == b->hear_hz) return b->frame;
+    for (int i = 0; i < RATES; i++)
+        if (RATE_HZ[i] == rate_hz) return copy_at(b, &b->copies[i]);
     return NULL;
 }
 
 bool ms_bridge_get_statistics(const ms_core *core, ms_jitter_statistics *out) {
-    if (!core->bridge) return false;
-    ms_jitter_get_statistics(core->bridge->jitter, out);
+    if (!core->ears.bridge) return false;
+    ms_jitter_get_statistics(core->ears.bridge->jitter, out);
     return true;
 }

@@ -12,8 +12,6 @@
 #include "ms_core.h"
 #include "ms_jitter.h"
 
-/* ---- for whoever listens ---------------------------------------------------------------------------------------- */
-
 /* The 20 ms of the tick that is due at `due_ns`, at 8, 16, 24 or 48 kHz; silence before anything was heard. Due times
  * only grow; asking again for the same tick gives the same sound. The memory is the core's, good until the next tick.
  * NULL: the stream has no bridge, or not at that rate. */
@@ -22,14 +20,13 @@ const int16_t *ms_bridge_frame(ms_core *core, int64_t due_ns, int32_t rate_hz);
 /* The jitter buffer's counters; false: the stream has no bridge. */
 bool ms_bridge_get_statistics(const ms_core *core, ms_jitter_statistics *out);
 
-/* ---- for the core ----------------------------------------------------------------------------------------------- */
-
+/* ---- the core's own part ----------------------------------------------------------------------------------------- */
 typedef struct ms_bridge ms_bridge;
 /* Bytes to provide; 0: the configuration has no bridge, or a wrong one. */
 size_t ms_bridge_size(const ms_config *config);
-int ms_bridge_init(ms_bridge *b, const ms_config *config);
-/* 20 ms at hear_hz that begin at a time stamp in samples; flags as ms_jitter_put takes them. */
-void ms_bridge_hear(ms_bridge *b, const int16_t *pcm, size_t n, int64_t samples_extended, int64_t arrival_ns,
-                    uint32_t flags);
+int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz);
+/* A cleaned frame at hear_hz that begins at the time stamp, and came with the packet of `arrival_ns`; flags: enum
+ * ms_jitter_flag. A clock that jumps is the jitter buffer's own affair. */
+void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns, uint32_t flags);
 
 #endif

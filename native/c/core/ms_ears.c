@@ -42,7 +42,6 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     e->clock_hz = ms_coders_clock_hz(config);
     e->has_gate = config->vad;
     e->concealer = parts->concealer;
-    e->bridge = parts->bridge;
     e->events = parts->events;
     e->playout = parts->playout;
     e->mask_from = e->mask_to = NEVER;
@@ -57,6 +56,10 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     if (status == MS_OK && parts->echo) {
         status = ms_echo_init(parts->echo, e->hear_hz, config->aec_tail_ms);
         if (status == MS_OK) e->echo = parts->echo;
+    }
+    if (status == MS_OK && parts->bridge) {
+        e->bridge = parts->bridge;
+        status = ms_bridge_init(e->bridge, config, e->clock_hz);
     }
     if (status == MS_OK && parts->noise) {
         status = ms_noise_init(parts->noise, e->hear_hz, e->echo);
@@ -148,15 +151,12 @@ static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
     deliver(e, e->frame + (uint32_t)index * n, n, &span);
 }
 
-/* A frame that only the gap filled says nothing of the network, and may be skipped. */
-static uint32_t bridge_flags(const ms_ears *e) {
-    if (e->frame_silent == samples_in(e, MS_FRAME_MS)) return MS_JITTER_QUIET;
-    return e->frame_filled == samples_in(e, MS_FRAME_MS) ? MS_JITTER_CONCEALED : 0;
-}
-
-static void hand_to_bridge(ms_ears *e, int64_t began) {
-    int64_t samples = began * e->hear_hz / e->clock_hz;
-    ms_bridge_hear(e->bridge, e->frame, samples_in(e, MS_FRAME_MS), samples, e->last_audio_ns, bridge_flags(e));
+/* To people, too. A frame that only fills a gap came with the packet after it, whatever the network did; when all of it
+ * is silence of ours, it was never sent at all. */
+static void hand_over(ms_ears *e, int64_t began) {
+    uint32_t n = samples_in(e, MS_FRAME_MS), flags = 0;
+    if (e->frame_filled == n) flags = e->frame_silent == n ? MS_JITTER_QUIET : MS_JITTER_CONCEALED;
+    ms_bridge_put(e->bridge, e->frame, n, began, e->last_audio_ns, flags);
 }
 
 /* The gate listens before the suppressor, which gives each frame 20 ms late: so long would an interruption go
@@ -169,7 +169,7 @@ static void run_frame(ms_ears *e) {
     listen_to_half(e, 0, began);
     listen_to_half(e, 1, second);
     if (heard && e->noise) ms_noise_process(e->noise, e->frame, frame);
-    if (e->bridge) hand_to_bridge(e, began);
+    if (e->bridge) hand_over(e, began);
     deliver_half(e, 0, began);
     deliver_half(e, 1, second);
     e->frame_n = e->frame_filled = e->frame_silent = 0;

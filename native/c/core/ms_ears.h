@@ -30,7 +30,7 @@ typedef struct ms_ears {
     ms_concealer *concealer;
     ms_echo *echo;                 /* NULL: off */
     ms_noise *noise;
-    ms_bridge *bridge;             /* NULL: nobody may listen */
+    ms_bridge *bridge;             /* NULL: no people listen */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -50,7 +50,7 @@ typedef struct ms_ears {
     uint64_t halves;               /* 10 ms pieces so far, and when each of the last ones came */
     int64_t arrivals[MS_EARS_ARRIVALS];
 
-    /* samples gathered; how many of them we filled in, and how many of these with silence */
+    /* samples gathered; how many of them fill a gap; and how many are silence of ours */
     uint32_t frame_n, frame_filled, frame_silent;
     uint32_t half_flags[2];
     int16_t frame[MS_MAX_FRAME];
@@ -65,8 +65,8 @@ typedef struct ms_ears_parts {
     ms_concealer *concealer;
     ms_echo *echo;
     ms_noise *noise;
-    ms_resampler *reference;
     ms_bridge *bridge;
+    ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;
     ms_events *events;
