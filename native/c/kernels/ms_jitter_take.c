@@ -79,10 +79,17 @@ static void count_played(ms_jitter *j, size_t n, ms_jitter_made *made) {
     made->played += (uint16_t)n;
 }
 
+/* The concealer blends what follows a gap into what it would have made up: here of a gap of one sample, not heard. */
+static void begin_splice(ms_jitter *j) {
+    int16_t unheard;
+    ms_concealer_lost(j->concealer, &unheard, 1);
+}
+
 static void play(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
     count_played(j, n, made);
     ms_timeline_copy(&j->timeline, out, n);
     ms_timeline_advance(&j->timeline, (int64_t)n);
+    if (j->splice && j->gap == 0) begin_splice(j);
     ms_concealer_good(j->concealer, out, n);
     j->gap = 0;
     j->splice = false;
@@ -174,11 +181,7 @@ static size_t fill(ms_jitter *j, int16_t *out, size_t done, int64_t due_ns, ms_j
         if (hole > 0) ms_timeline_advance(&j->timeline, (int64_t)n);
         return n;
     }
-    if (j->splice && j->gap == 0) {  /* one sample made up: what follows is blended out of it */
-        conceal(j, out, 1, made);
-        return 1;
-    }
-    if (done == 0 && j->gap == 0 && ready >= frame && play_shifted(j, out, wanted_shift(j, due_ns), ready, made))
+    if (done == 0 && j->gap == 0 && !j->splice && ready >= frame && play_shifted(j, out, wanted_shift(j, due_ns), ready, made))
         return frame;
     size_t n = ready < left ? ready : left;
     play(j, out, n, made);
