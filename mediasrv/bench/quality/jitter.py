@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from math import inf, isfinite
+from pathlib import Path
 from statistics import fmean
 
 from mediasrv.bench.netem import Profile
@@ -148,15 +149,23 @@ def _compare(
 # ---- the table -------------------------------------------------------------------------------------------------------
 
 
+def _draw(path: Path, title: str, curves: Mapping[str, Points]) -> None:
+    """As far as NetEQ's curve reaches and half as far again: short fixed delays would leave no room for the others."""
+    most = 1.5 * max(point.concealed for point in curves["neteq"]) + RESOLUTION_CONCEALED
+    fronts = {name: [p for p in _front(points) if p.concealed <= most] for name, points in curves.items()}
+    drawn = {
+        name: Curve([100 * p.concealed for p in front], [p.delay_ms for p in front])
+        for name, front in fronts.items()
+    }
+    draw_curves(path, title, ("concealed (%)", "delay beyond the network's least (ms)"), drawn)
+
+
 def _case(profile: Profile, plan: Plan, contenders: Sequence[Contender]) -> Case:
     seconds = BRIEF_SECONDS if plan.brief else SECONDS
     traces = [observe(profile, seconds, plan.seed * len(PHASES_MS) + k) for k in range(len(PHASES_MS))]
     curves = {contender.name: contender.curve(traces) for contender in contenders}
     if plan.pictures is not None:
-        drawn = {name: Curve([100 * p.concealed for p in _front(points)], [p.delay_ms for p in _front(points)])
-                 for name, points in curves.items()}  # fmt: skip
-        axes = ("concealed (%)", "delay, capture to play, beyond the network's least (ms)")
-        draw_curves(plan.pictures / f"jitter-{profile.name}.png", profile.name, axes, drawn)
+        _draw(plan.pictures / f"jitter-{profile.name}.png", profile.name, curves)
     return Case(profile.name, _compare(curves, contenders))
 
 
