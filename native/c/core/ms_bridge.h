@@ -27,6 +27,7 @@ size_t ms_bridge_size(const ms_config *config);
 int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz);
 /* A cleaned frame at hear_hz that begins at the time stamp, and came with the packet of `arrival_ns`; flags: enum
  * ms_jitter_flag. A clock that jumps is the jitter buffer's own affair. */
-void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns, uint32_t flags);
+void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
+                   uint32_t flags);
 
 #endif

@@ -5,14 +5,14 @@
  * and so short that a drift of 300 ppm moves it by 2.4 ms only, and that a longer route is soon the usual one.
  *
  * What is to be waited for is a high quantile of that delay, as in NetEQ: not of all packets' delays, but of the worst
- * of each third of a second. A path that stops for 200 ms makes ten packets late and yet only one hole: the buffer waits
- * once. Counting holes rather than packets makes the quantile mean something: the share of thirds of a second in which
- * somebody may hear one. The histogram forgets: each new entry weighs a little more than the one before, which is the
- * same as fading all the others, and costs nothing.
+ * of each third of a second. A path that stops for 200 ms makes ten packets late and yet only one hole: the buffer
+ * waits once. Counting holes rather than packets makes the quantile mean something: the share of thirds of a second in
+ * which somebody may hear one. The histogram forgets: each new entry weighs a little more than the one before, which is
+ * the same as fading all the others, and costs nothing.
  *
  * A histogram of half a minute is slow to believe in a change. Two peaks of 40 ms beyond the target within two seconds
- * raise it at once to what both of them needed; when the jitter stays above 50 ms one is enough. It falls slowly, faster on
- * a calm path. A queue that fills up somewhere makes each packet later than the one before: the level of the newest
+ * raise it at once to what both of them needed; when the jitter stays above 50 ms one is enough. It falls slowly, faster
+ * on a calm path. A queue that fills up somewhere makes each packet later than the one before: the level of the newest
  * packets against that of a quarter of a second ago tells where it will be in another quarter. */
 #include "ms_delay.h"
 
@@ -25,6 +25,7 @@ static const float WEIGHT_LIMIT = 1e12f;
 static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
 enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 2000, TREND = 3, RESTLESS_BLOCKS = 2 };
 static const float PEAK_MS = 40.0f;          /* beyond the target */
+static const float LONGEST_MS = 10000.0f;    /* that is believed: a clock that jumps makes more */
 static const float HIGH_JITTER_MS = 50.0f, LOW_JITTER_MS = 10.0f;
 static const float FALL_PER_ENTRY = 0.08f, FALL_CALM_PER_ENTRY = 0.2f; /* of what it is above the quantile */
 
@@ -147,11 +148,11 @@ static void end_block(ms_delay *d, int64_t clock, bool calm) {
 void ms_delay_arrival(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns, bool calm) {
     if (!d->started) begin(d, rtp_extended, arrival_ns);
     int64_t clock = clock_of(d, arrival_ns), lag = lag_of(d, rtp_extended, arrival_ns);
-    float step_ms = fabsf(in_ms(d, lag - d->last_lag));
+    float step_ms = fminf(fabsf(in_ms(d, lag - d->last_lag)), LONGEST_MS);
     d->jitter_ms += (step_ms - d->jitter_ms) / 16;
     d->last_lag = lag;
     take_least(d, clock, lag);
-    float delay_ms = in_ms(d, lag - d->least_lag);
+    float delay_ms = fminf(in_ms(d, lag - d->least_lag), LONGEST_MS);
     if (delay_ms > d->block_worst_ms) d->block_worst_ms = delay_ms;
     d->last_ms[d->packets++ % MS_DELAY_LAST] = delay_ms;
     take_peak(d, clock, delay_ms);

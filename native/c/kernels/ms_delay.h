@@ -25,7 +25,7 @@ typedef struct ms_delay {
     uint32_t packets;
     float weights[MS_DELAY_BINS], total, next_weight;
 
-    float quantile_ms, target_ms;           /* what the histogram says; what is waited for: rises at once, falls slowly */
+    float quantile_ms, target_ms;           /* what the histogram says; what is waited for */
     float peak_ms, floor_ms;                /* the last delay beyond the target; what two of them agreed on */
     int64_t peak_at, floor_until;           /* arrival, in samples since the origin */
     float jitter_ms;                        /* RFC 3550 6.4.1 */

@@ -25,6 +25,7 @@ struct ms_jitter {
     int32_t late_run;             /* and how many came so one after the other */
 
     int32_t gap;                  /* samples concealed without a break, 0: none */
+    bool gap_in_voice;            /* somebody spoke when it began */
     bool splice;                  /* the next sample does not follow the last one */
     int32_t rest_ticks;           /* until speech may be stretched again */
     float voice_energy;           /* per sample, of the loud frames */

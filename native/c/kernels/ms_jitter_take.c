@@ -12,8 +12,8 @@ enum { NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
 static const float LIKENESS = 0.9f, LIKENESS_GIVEN_UP = 0.5f; /* asked of speech; how much less when it is urgent */
 static const float QUIET_ENERGY = 30.0f * 30.0f;              /* per sample; below it nobody hears a seam */
 static const float BELOW_VOICE = 1.0f / 300, MOST_OF_VOICE = 1.0f / 100, ABOVE_FLOOR = 4.0f;
-static const float RISE = 0.25f, VOICE_FALL = 0.999f;
-enum { QUIET_FRAMES = 75 };
+static const float RISE = 0.25f, VOICE_FALL = 0.999f;         /* of the voice's level, a frame */
+enum { QUIET_FRAMES = 75 };                                   /* in which a speaker is taken to pause */
 static const int64_t FARTHEST = INT64_C(1) << 60;
 
 /* ---- how loud it is --------------------------------------------------------------------------------------------- */
@@ -35,7 +35,9 @@ static bool is_quiet(const ms_jitter *j, float energy) {
     return energy < QUIET_ENERGY || energy < BELOW_VOICE * j->voice_energy || energy < ABOVE_FLOOR * floor_energy(j);
 }
 
+/* Silence to the bit says nothing of how quiet the line is: nobody sent it. */
 static void learn_level(ms_jitter *j, float energy) {
+    if (energy == 0) return;
     j->voice_energy = energy > j->voice_energy ? j->voice_energy + (energy - j->voice_energy) * RISE
                                                : j->voice_energy * VOICE_FALL;
     if (energy < j->quiet_now) j->quiet_now = energy;
@@ -61,8 +63,8 @@ static void add_noise(ms_jitter *j, int16_t *out, size_t n, int32_t gap) {
 }
 
 static void conceal(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
-    bool after_voice = j->gap < ms_jitter_samples(j, NOISE_FULL_MS) &&
-                       !is_quiet(j, energy_of(j->last_frame, (size_t)j->frame));
+    if (j->gap == 0) j->gap_in_voice = !is_quiet(j, energy_of(j->last_frame, (size_t)j->frame));
+    bool after_voice = j->gap_in_voice && j->gap < ms_jitter_samples(j, NOISE_FULL_MS);
     ms_concealer_lost(j->concealer, out, n);
     add_noise(j, out, n, j->gap);
     if (j->gap < INT32_MAX / 2) j->gap += (int32_t)n;
@@ -97,7 +99,7 @@ static void play(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
 
 /* ---- stretching ------------------------------------------------------------------------------------------------- */
 
-/* The shift that speech allows nearest to what is wanted, 0: none now. `wanted` is what to skip, or, negative, to repeat. */
+/* The shift that speech allows, up to what is wanted (to skip, or, negative, to repeat); 0: none now. */
 static int32_t shift_in_speech(ms_jitter *j, const int16_t *sound, int32_t wanted) {
     int32_t rate_hz = j->config.rate_hz, size = wanted < 0 ? -wanted : wanted;
     int32_t shortest = (int32_t)((int64_t)rate_hz * MS_STRETCH_SHORTEST_US / 1000000);
@@ -181,8 +183,8 @@ static size_t fill(ms_jitter *j, int16_t *out, size_t done, int64_t due_ns, ms_j
         if (hole > 0) ms_timeline_advance(&j->timeline, (int64_t)n);
         return n;
     }
-    if (done == 0 && j->gap == 0 && !j->splice && ready >= frame && play_shifted(j, out, wanted_shift(j, due_ns), ready, made))
-        return frame;
+    bool whole = done == 0 && j->gap == 0 && !j->splice && ready >= frame;
+    if (whole && play_shifted(j, out, wanted_shift(j, due_ns), ready, made)) return frame;
     size_t n = ready < left ? ready : left;
     play(j, out, n, made);
     return n;
