@@ -89,7 +89,9 @@ NATIVE_ROOMS = {
     "kernels": set[str](),
     "rtp": set[str](),
     "core": {"kernels", "rtp"},
-    "engine": {"core", "kernels", "rtp"},
+    "rings": set[str](),
+    "recorder": {"rings"},
+    "engine": {"core", "kernels", "recorder", "rings", "rtp"},
     "instrument": set[str](),  # what measures shares no code with what it measures
 }
 

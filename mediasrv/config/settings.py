@@ -78,6 +78,16 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
             le=4_096,
         ),
     ] = 256
+    codecs: Annotated[
+        tuple[Literal["opus", "G722", "PCMU", "PCMA", "L16"], ...],
+        Meta(
+            description="Codecs that may be agreed on, in the order of our offers; an offer's first one is taken.",
+            min_length=1,
+        ),
+    ] = ("opus", "G722", "PCMU", "PCMA")
+    opus_complexity: Annotated[
+        int, Meta(description="Effort of the Opus encoder, 0-10: sound against processor time.", ge=0, le=10)
+    ] = 5
     aec: Annotated[bool, Meta(description="Cancel the echo of the agent's own voice in what is heard.")] = (
         True
     )

@@ -2,12 +2,14 @@
 
 The offer decides the codec before the stream exists, and the stream's port must stand in the answer: so the offer
 is answered twice, purely, first to learn what the stream must be, then with the port it got. An INVITE without an
-offer gets one of ours that names a single codec, because the stream is open before the ACK says what was chosen;
-and for the same reason a re-INVITE may move or hold the sound, but not change its codec.
+offer gets one of ours that names codecs of one clock and band, because the stream is open before the ACK says what
+was chosen. A re-INVITE may move or hold the sound, and change the codec to another that the first offer named and the
+stream can take without being made anew (the same clock, no wider band).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -16,8 +18,9 @@ import trio
 from mediasrv.endpoints import CallEnd, CallGone, SipCall
 from mediasrv.errors import RemoteError
 from mediasrv.legs.leg import CallInfo, Ending, LegEnded
-from mediasrv.media import EngineFace, ReservationFace, StreamFace, StreamSpec
+from mediasrv.media import Coding, Cost, EngineFace, StreamFace, StreamSpec
 from mediasrv.sdp import (
+    CODECS,
     LocalMedia,
     MalformedDescription,
     Negotiated,
@@ -33,8 +36,9 @@ from mediasrv.sdp.offer_answer import TELEPHONE_EVENT_TYPE
 from mediasrv.sip import EndCause, Ended, WrongState
 
 FAREWELL_S = 2.0
+PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
 NO_PORT_YET = 9  # stands in an answer that is only made to learn what the offer wants
-LATE_OFFER_CODECS = ("PCMU",)  # every telephone speaks it
+LATE_OFFER_CODECS = ("PCMU", "PCMA")  # every telephone speaks one of them
 
 _ENDINGS = {
     EndCause.BYE: Ending.CALLER_HUNG_UP,
@@ -72,16 +76,19 @@ class LegMedia:
     ns: bool = True
     vad: bool = True
     media_timeout_ms: int = 20_000
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")  # in our order
+    opus_complexity: int = 5
 
 
 class SipLeg:
     """Open from `open` to `aclose`; `attend` must run beside the call."""
 
     def __init__(
-        self, call: SipCall, info: CallInfo, stream: StreamFace, local: LocalMedia, agreed: Negotiated | None
-    ) -> None:
+        self, call: SipCall, info: CallInfo, stream: StreamFace, spec: StreamSpec, local: LocalMedia,
+        agreed: Negotiated | None,
+    ) -> None:  # fmt: skip
         self.info = info
-        self._call, self._stream, self._local = call, stream, local
+        self._call, self._stream, self._spec, self._local = call, stream, spec, local
         self._agreed = agreed
         self._ours: SessionDescription = offer(local) if agreed is None else agreed.description
 
@@ -91,23 +98,24 @@ class SipLeg:
         call: SipCall,
         info: CallInfo,
         engine: EngineFace,
-        reservation: ReservationFace,
+        cost: Callable[[StreamSpec], Cost],
         media: LegMedia,
         *,
         group: int,
         session_id: int,
     ) -> Self:
         """Negotiates and opens the stream; raises OfferUnacceptable or AtCapacity, and then nothing is left."""
-        local = LocalMedia((media.host, NO_PORT_YET), session_id=session_id)
+        local = LocalMedia((media.host, NO_PORT_YET), media.codecs, session_id=session_id)
         offered = _read(call.offer) if call.offer else None
         try:
             wanted = answer(offered, local) if offered else None
         except NotAcceptable as error:
             raise OfferUnacceptable(str(error), 488) from error
-        stream = await engine.add(reservation, _spec(wanted, media), group)
+        spec = _spec(wanted, media)
+        stream = await _reserve_and_add(engine, cost(spec), spec, group)
         local = replace(local, address=(media.host, stream.local[1]))
         if offered is None:
-            return cls(call, info, stream, replace(local, codecs=LATE_OFFER_CODECS), None)
+            return cls(call, info, stream, spec, replace(local, codecs=LATE_OFFER_CODECS), None)
         try:
             agreed = answer(offered, local)
             # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
@@ -115,7 +123,8 @@ class SipLeg:
         except BaseException:
             await stream.aclose()
             raise
-        return cls(call, info, stream, replace(local, codecs=(agreed.codec,)), agreed)
+        running = dict.fromkeys(each.name for each in (agreed.format, *agreed.also))
+        return cls(call, info, stream, spec, replace(local, codecs=tuple(running)), agreed)
 
     @property
     def stream(self) -> StreamFace:
@@ -177,17 +186,24 @@ class SipLeg:
 
     def _reanswer(self, offered: SessionDescription) -> Negotiated:
         agreed = answer(offered, self._local, self._ours)
-        before = self._agreed
-        if before and (agreed.payload_type, agreed.telephone_event_type) != (
-            before.payload_type,
-            before.telephone_event_type,
-        ):
-            raise NotAcceptable("the payload types of a running stream stay")
+        self._check_fits(agreed)
         return agreed
+
+    def _check_fits(self, agreed: Negotiated) -> None:
+        """A running stream keeps the payload types that it was made with."""
+        spec = self._spec
+        if (agreed.codec, agreed.payload_type) not in spec.codings() or agreed.telephone_event_type not in (
+            0,
+            spec.telephone_event_type,
+        ):
+            raise NotAcceptable("not among the payload types of the running stream")
 
     def _settle(self, agreed: Negotiated) -> None:
         """The stream follows what was agreed."""
+        self._check_fits(agreed)
         moved = self._agreed is None or self._agreed.remote != agreed.remote
+        if self._agreed is None or self._agreed.payload_type != agreed.payload_type:
+            self._stream.set_codec(agreed.payload_type)
         if agreed.remote is not None and moved:
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
@@ -201,17 +217,47 @@ def _read(offered: bytes) -> SessionDescription:
         raise OfferUnacceptable(str(error), 400) from error
 
 
+async def _reserve_and_add(engine: EngineFace, cost: Cost, spec: StreamSpec, group: int) -> StreamFace:
+    reservation = engine.reserve(cost)
+    try:
+        return await engine.add(reservation, spec, group)
+    except BaseException:
+        reservation.release()
+        raise
+
+
 def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
-    spec = StreamSpec(aec=media.aec, ns=media.ns, vad=media.vad, media_timeout_ms=media.media_timeout_ms)
-    if wanted is None:  # ours to offer: the first codec, its usual type, and nobody to send to before the ACK
-        return replace(spec, codec=LATE_OFFER_CODECS[0], telephone_event_type=TELEPHONE_EVENT_TYPE)
+    spec = StreamSpec(
+        aec=media.aec, ns=media.ns, vad=media.vad, media_timeout_ms=media.media_timeout_ms,
+        opus_complexity=media.opus_complexity,
+    )  # fmt: skip
+    if wanted is None:  # ours to offer: with their usual types, and nobody to send to before the ACK
+        first, *others = (Coding(name, CODECS[name].payload_type) for name in LATE_OFFER_CODECS)
+        return replace(
+            spec, codec=first.codec, payload_type=first.payload_type, also=tuple(others),
+            telephone_event_type=TELEPHONE_EVENT_TYPE,
+        )  # fmt: skip
+    theirs = wanted.format
+    linear_hz = theirs.clock_hz if theirs.name == "L16" else 0  # the other codecs know their rates
     return replace(
         spec,
-        codec=wanted.codec,
-        payload_type=wanted.payload_type,
+        codec=theirs.name,
+        payload_type=theirs.payload_type,
+        also=tuple(Coding(each.name, each.payload_type) for each in wanted.also),
+        say_hz=linear_hz,
+        hear_hz=linear_hz,
+        ptime_ms=_packet_ms(theirs.name, wanted.ptime_ms),
+        opus_fec=theirs.is_set("useinbandfec"),
+        opus_dtx=theirs.is_set("usedtx"),
+        opus_bit_rate=theirs.bit_rate(),
         telephone_event_type=wanted.telephone_event_type,
         remote=wanted.remote,
     )
+
+
+def _packet_ms(codec: str, wanted_ms: int) -> int:
+    """The longest packet we make that is no longer than they like; Opus has no frames of 30 ms."""
+    return max(ms for ms in PACKETS_MS if ms <= wanted_ms and (codec, ms) != ("opus", 30))
 
 
 def _ending(end: CallEnd) -> Ending:

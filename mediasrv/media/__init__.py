@@ -29,13 +29,14 @@ from mediasrv.media.events import (
 from mediasrv.media.face import EngineFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
 from mediasrv.media.scheduling import Policy, available_policy, spare_cpu
-from mediasrv.media.spec import Address, Cost, StreamSpec
+from mediasrv.media.spec import Address, Coding, Cost, StreamSpec
 from mediasrv.media.statistics import EngineStatistics, Lateness, stream_bytes
 from mediasrv.media.stream import Stream
 
 __all__ = [
     "Address",
     "Arming",
+    "Coding",
     "Cost",
     "Dtmf",
     "EarsChunk",

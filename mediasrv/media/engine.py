@@ -180,7 +180,7 @@ class Engine:
             15
         )  # RFC 3711 3.3.1: or a lost first packet is a wrap
         settings["first_timestamp"] = self._tokens.number(32)
-        return engine.add(socket_fd=port.fd, group=group % 2**32, **settings)
+        return engine.add(rtp_fd=port.fd, group=group % 2**32, **settings)
 
     def streams(self) -> Sequence[Stream]:
         """Those that are not yet gone, closing ones among them."""

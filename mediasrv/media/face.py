@@ -20,7 +20,7 @@ class StreamFace(Protocol):
 
     @property
     def rate_hz(self) -> int:
-        """The codec's clock, in which positions count."""
+        """Of the PCM that is played; positions count it."""
 
     def begin(self) -> Generation:
         """A new generation of audio, later than every other."""
@@ -45,6 +45,9 @@ class StreamFace(Protocol):
 
     async def next_event(self) -> MediaEvent: ...
     def position(self) -> Position: ...
+    def set_codec(self, payload_type: int) -> None:
+        """Sends another of the stream's codecs from now on; ValueError when it is none of them."""
+
     def set_remote(self, remote: Address) -> None: ...
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
     def statistics(self) -> dict[str, int | float]: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -73,10 +73,9 @@ class StreamSpec:
     far_delay_error_ms: int = 40
     media_timeout_ms: int = 20_000
 
-    def codings(self) -> Iterator[Coding]:
+    def codings(self) -> tuple[Coding, ...]:
         """Every codec that is accepted; the first is sent."""
-        yield Coding(self.codec, self.payload_type)
-        yield from self.also
+        return Coding(self.codec, self.payload_type), *self.also
 
     @property
     def rate_hz(self) -> int:

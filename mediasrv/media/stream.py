@@ -34,6 +34,7 @@ class Stream:
         self._engine, self.handle = engine, handle
         self._host, self._port, self._share = host, port, share
         self._rate_hz = spec.rate_hz
+        self._payload_types = frozenset(coding.payload_type for coding in spec.codings())
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
@@ -111,6 +112,12 @@ class Stream:
         return await self._events.get()
 
     # ---- signalling's wishes
+    def set_codec(self, payload_type: int) -> None:
+        self._check_open()
+        if payload_type not in self._payload_types:
+            raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
+        self._engine.set_coding(self.handle, payload_type)
+
     def set_remote(self, remote: Address) -> None:
         self._check_open()
         self._engine.set_remote(self.handle, remote)

@@ -3,6 +3,7 @@
 `parse` and `SessionDescription.build` are each other's inverse; `offer`, `answer` and `accept` negotiate.
 """
 
+from mediasrv.sdp.codecs import CODECS, Format
 from mediasrv.sdp.description import (
     Connection,
     Direction,
@@ -15,9 +16,11 @@ from mediasrv.sdp.offer_answer import LocalMedia, Negotiated, accept, answer, ne
 from mediasrv.sdp.parse import parse
 
 __all__ = [
+    "CODECS",
     "AnswerRejected",
     "Connection",
     "Direction",
+    "Format",
     "LocalMedia",
     "MalformedDescription",
     "MediaDescription",

@@ -1,10 +1,12 @@
 """Offer and answer (RFC 3264) as pure functions: what two descriptions agree on, and the one to send.
 
-One audio stream of G.711 with telephone events is what we speak. Of an offer with more, every other stream
+One audio stream with telephone events is what we speak. Of an offer with more, every other stream
 is refused in its place (port 0, section 6); an offer with nothing for us raises OfferRejected. Directions
-are ours: `sendonly` means that we send. The payload types of an answer are the offer's.
+are ours: `sendonly` means that we send. The payload types of an answer are the offer's. The answer names one codec;
+the others of the offer that could take its place in the same stream (the same clock, no wider band) are remembered,
+because a later offer may choose one of them.
 
-RTCP multiplexing, SRTP and ICE are not answered, which tells the other side to do without them.
+SRTP and ICE are not answered, which tells the other side to do without them.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 
-from mediasrv.sdp.codecs import CODECS, TELEPHONE_EVENT, Format, formats_of
+from mediasrv.sdp.codecs import CODECS, COMFORT_NOISE, TELEPHONE_EVENT, Format, formats_of
 from mediasrv.sdp.description import (
     Attribute,
     Connection,
@@ -25,6 +27,9 @@ from mediasrv.sdp.errors import AnswerRejected, NotAcceptable, OfferRejected
 
 Address = tuple[str, int]
 TELEPHONE_EVENT_TYPE = 101  # by custom; any dynamic type would do
+TELEPHONE_EVENT_TYPES = (TELEPHONE_EVENT_TYPE, 102, 103)
+COMFORT_NOISE_TYPE = 13
+SEVERAL = 3  # codecs that are kept in mind beside the one in use
 TELEPHONE_EVENTS = "0-15"  # RFC 4733 section 7.1.1: the sixteen keys
 PTIME_MS, SHORTEST_PTIME_MS, LONGEST_PTIME_MS = 20, 10, 60
 SPOKEN_PROTOCOL = "RTP/AVP"
@@ -47,6 +52,9 @@ class LocalMedia:
     address: Address
     codecs: tuple[str, ...] = ("PCMU", "PCMA")
     telephone_events: bool = True
+    comfort_noise: bool = False  # RFC 3389: silence is described instead of sent
+    rtcp_mux: bool = False  # RFC 5761: RTCP comes to the port of the sound
+    rtcp_port: int = 0  # where it comes else; 0: the next one, which need not be said
     ptime_ms: int = PTIME_MS
     direction: Direction = "sendrecv"
     session_id: int = 1
@@ -57,15 +65,28 @@ class LocalMedia:
 class Negotiated:
     """What came of it. `description` is ours: the answer to send, or the offer they accepted."""
 
-    codec: str
-    payload_type: int
-    clock_hz: int
+    format: Format  # the codec, with what they say of it
     telephone_event_type: int  # 0: none agreed
     remote: Address | None  # None: they hold us with 0.0.0.0
     remote_rtcp: Address | None
     direction: Direction
     ptime_ms: int  # that the other side likes to get
     description: SessionDescription
+    also: tuple[Format, ...] = ()  # what might take the codec's place in this stream
+    comfort_noise_type: int = 0  # 0: none agreed
+    rtcp_mux: bool = False
+
+    @property
+    def codec(self) -> str:
+        return self.format.name
+
+    @property
+    def payload_type(self) -> int:
+        return self.format.payload_type
+
+    @property
+    def clock_hz(self) -> int:
+        return self.format.clock_hz
 
     @property
     def sending(self) -> bool:
@@ -78,9 +99,16 @@ class Negotiated:
 
 def offer(local: LocalMedia) -> SessionDescription:
     """All that we can do, best first."""
-    formats = [Format(CODECS[name].payload_type, name, CODECS[name].clock_hz) for name in local.codecs]
-    events = TELEPHONE_EVENT_TYPE if local.telephone_events else 0
-    return _describe(local, (_audio(local, formats, events, local.direction),))
+    codecs = [CODECS[name] for name in local.codecs]
+    formats = [Format(codec.payload_type, codec.name, codec.clocks_hz[0], codec.channels) for codec in codecs]
+    if local.comfort_noise:
+        formats.append(Format(COMFORT_NOISE_TYPE, COMFORT_NOISE, 8_000))
+    if local.telephone_events:  # RFC 4733 section 7.1: one for each clock that sound may run on
+        clocks = dict.fromkeys(each.clock_hz for each in formats)
+        formats += [
+            Format(kind, TELEPHONE_EVENT, hz) for kind, hz in zip(TELEPHONE_EVENT_TYPES, clocks, strict=False)
+        ]
+    return _describe(local, (_audio(local, formats, local.direction, mux=local.rtcp_mux),))
 
 
 def answer(
@@ -91,7 +119,7 @@ def answer(
     `previous` is what we sent last in this session: its version grows if anything has changed (section 8).
     """
     chosen, agreed = _choose(offered, local)
-    audio = _audio(local, [agreed.format], agreed.telephone_event_type, agreed.direction)
+    audio = _audio(local, agreed.formats(), agreed.direction, mux=agreed.rtcp_mux)
     sections = [_refused(media) for media in offered.media]
     sections[chosen] = audio
     return agreed.negotiated(next_version(_describe(local, tuple(sections)), previous))
@@ -117,6 +145,8 @@ def accept(offered: SessionDescription, answered: SessionDescription) -> Negotia
         (offered.origin.connection.host, ours.port),
         tuple(each.name for each in formats_of(ours) if each.name in CODECS),
         any(each.name == TELEPHONE_EVENT for each in formats_of(ours)),
+        any(each.name == COMFORT_NOISE for each in formats_of(ours)),
+        ours.attribute("rtcp-mux") is not None,
         direction=offered.direction_of(ours),
     )
     try:
@@ -145,11 +175,23 @@ class _Agreed:
     remote_rtcp: Address | None
     direction: Direction
     ptime_ms: int
+    also: tuple[Format, ...]
+    comfort_noise_type: int
+    rtcp_mux: bool
+
+    def formats(self) -> list[Format]:
+        """What an answer names."""
+        formats = [replace(self.format, parameters={})]
+        if self.comfort_noise_type:
+            formats.append(Format(self.comfort_noise_type, COMFORT_NOISE, self.format.clock_hz))
+        if self.telephone_event_type:
+            formats.append(Format(self.telephone_event_type, TELEPHONE_EVENT, self.format.clock_hz))
+        return formats
 
     def negotiated(self, description: SessionDescription) -> Negotiated:
         return Negotiated(
-            self.format.name, self.format.payload_type, self.format.clock_hz, self.telephone_event_type,
-            self.remote, self.remote_rtcp, self.direction, self.ptime_ms, description,
+            self.format, self.telephone_event_type, self.remote, self.remote_rtcp, self.direction, self.ptime_ms,
+            description, self.also, self.comfort_noise_type, self.rtcp_mux,
         )  # fmt: skip
 
 
@@ -166,24 +208,35 @@ def _agree(theirs: SessionDescription, media: MediaDescription, local: LocalMedi
     host = _host(theirs.connection_of(media), local)
     direction = _direction(theirs.direction_of(media), local.direction, held=host is None)
     remote = None if host is None else (host, media.port)
+    mux = local.rtcp_mux and media.attribute("rtcp-mux") is not None
     return _Agreed(
         spoken[0],
-        _telephone_event_type(formats, spoken[0].clock_hz) if local.telephone_events else 0,
+        _type_of(TELEPHONE_EVENT, formats, spoken[0].clock_hz) if local.telephone_events else 0,
         remote,
-        _rtcp(media, remote),
+        remote if mux else _rtcp(media, remote),
         direction,
         _ptime_ms(media),
+        _could_take_its_place(spoken),
+        _type_of(COMFORT_NOISE, formats, spoken[0].clock_hz) if local.comfort_noise else 0,
+        mux,
     )
 
 
 def _speaks(local: LocalMedia, theirs: Format) -> bool:
-    return theirs.name in local.codecs and CODECS[theirs.name].clock_hz == theirs.clock_hz
+    return theirs.name in local.codecs and theirs.is_spoken
 
 
-def _telephone_event_type(formats: list[Format], clock_hz: int) -> int:
-    """RFC 4733 section 7.1: events run on the clock of the audio they stand in for."""
+def _could_take_its_place(spoken: list[Format]) -> tuple[Format, ...]:
+    first, *others = spoken
+    fitting = [each for each in others if each.clock_hz == first.clock_hz and each.audio_hz <= first.audio_hz]
+    apart = {each.payload_type: each for each in fitting if each.payload_type != first.payload_type}
+    return tuple(apart.values())[:SEVERAL]
+
+
+def _type_of(name: str, formats: list[Format], clock_hz: int) -> int:
+    """RFC 4733 section 7.1, RFC 3389 section 5: these run on the clock of the audio they stand in for."""
     for each in formats:
-        if each.name == TELEPHONE_EVENT and each.clock_hz == clock_hz:
+        if each.name == name and each.clock_hz == clock_hz:
             return each.payload_type
     return 0
 
@@ -227,19 +280,24 @@ def _ptime_ms(media: MediaDescription) -> int:
     return min(max(int(text), SHORTEST_PTIME_MS), LONGEST_PTIME_MS)
 
 
-def _audio(local: LocalMedia, formats: list[Format], events: int, direction: Direction) -> MediaDescription:
-    attributes: list[Attribute] = [
-        ("rtpmap", f"{each.payload_type} {each.name}/{each.clock_hz}") for each in formats
-    ]
-    types = [str(each.payload_type) for each in formats]
-    if events:
-        types.append(str(events))
-        attributes.append(("rtpmap", f"{events} telephone-event/{formats[0].clock_hz}"))
-        attributes.append(("fmtp", f"{events} {TELEPHONE_EVENTS}"))
-    attributes += [("ptime", str(local.ptime_ms)), (direction, None)]
-    return MediaDescription(
-        "audio", local.address[1], SPOKEN_PROTOCOL, tuple(types), attributes=tuple(attributes)
-    )
+def _audio(local: LocalMedia, formats: list[Format], direction: Direction, *, mux: bool) -> MediaDescription:
+    attributes = [attribute for each in formats for attribute in _explained(each)]
+    attributes.append(("ptime", str(local.ptime_ms)))
+    if mux:
+        attributes.append(("rtcp-mux", None))
+    elif local.rtcp_port:
+        attributes.append(("rtcp", str(local.rtcp_port)))
+    attributes.append((direction, None))
+    types = tuple(str(each.payload_type) for each in formats)
+    return MediaDescription("audio", local.address[1], SPOKEN_PROTOCOL, types, attributes=tuple(attributes))
+
+
+def _explained(format_: Format) -> list[Attribute]:
+    kind, codec = format_.payload_type, CODECS.get(format_.name)
+    channels = f"/{codec.channels}" if codec and codec.channels > 1 else ""
+    attributes: list[Attribute] = [("rtpmap", f"{kind} {format_.name}/{format_.clock_hz}{channels}")]
+    fmtp = codec.fmtp if codec else TELEPHONE_EVENTS if format_.name == TELEPHONE_EVENT else ""
+    return [*attributes, ("fmtp", f"{kind} {fmtp}")] if fmtp else attributes
 
 
 def _refused(media: MediaDescription) -> MediaDescription:

@@ -92,7 +92,6 @@ class Reception:
 
     async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:
         house, media = self._house, self._house.settings.media
-        reservation = house.engine.reserve(wiring.cost(agent.needs, house.settings))
         self._groups += 1
         wishes = LegMedia(
             host=house.advertised,
@@ -100,15 +99,13 @@ class Reception:
             ns=media.ns and agent.needs.ns,
             vad=agent.needs.vad,
             media_timeout_ms=media.media_timeout_ms,
+            codecs=media.codecs,
+            opus_complexity=media.opus_complexity,
         )
-        try:
-            session_id = house.services.tokens.number(SESSION_ID_BITS)
-            return await SipLeg.open(
-                call, info, house.engine, reservation, wishes, group=self._groups, session_id=session_id
-            )
-        except BaseException:
-            reservation.release()
-            raise
+        session_id = house.services.tokens.number(SESSION_ID_BITS)
+        return await SipLeg.open(
+            call, info, house.engine, wiring.cost, wishes, group=self._groups, session_id=session_id
+        )
 
     async def _run(self, leg: SipLeg, agent: Agent) -> None:
         self._house.counters.count("calls", "taken")

@@ -9,21 +9,25 @@ from mediasrv.call import (
     AgentSettings,
     CallSettings,
     Interruptibility,
-    MediaNeeds,
     Patience,
     build_agent,
 )
 from mediasrv.config import Settings
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
-from mediasrv.media import Cost, EngineFace
+from mediasrv.media import Cost, EngineFace, StreamSpec
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
 
 # Thousandths of a core that one stream takes, with echo cancelling and noise suppression and without (docs/bench.md).
-FULL_MILLICORES = 2.8
-PLAIN_MILLICORES = 0.5
+MILLICORES = {  # for each codec: without and with echo canceller and noise suppressor
+    "PCMU": (0.5, 2.8),
+    "PCMA": (0.5, 2.8),
+    "G722": (1.0, 5.0),
+    "L16": (1.0, 5.0),
+    "opus": (6.0, 10.0),
+}
 
 
 def call_settings(settings: Settings) -> CallSettings:
@@ -58,9 +62,12 @@ def agents(settings: Settings) -> dict[str, Agent]:
     return built
 
 
-def cost(needs: MediaNeeds, settings: Settings) -> Cost:
-    full = (needs.aec and settings.media.aec) or (needs.ns and settings.media.ns)
-    return Cost(streams=1, millicores=FULL_MILLICORES if full else PLAIN_MILLICORES)
+def cost(spec: StreamSpec) -> Cost:
+    """What a stream takes of the engine's core; `mediasrv bench media` measures it."""
+    plain, full = MILLICORES[
+        max((coding.codec for coding in spec.codings()), key=lambda name: MILLICORES[name])
+    ]
+    return Cost(streams=1, millicores=full if spec.aec or spec.ns else plain)
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

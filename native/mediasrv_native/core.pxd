@@ -16,14 +16,20 @@ cdef extern from "ms_core.h" nogil:
     ctypedef struct ms_core:
         pass
 
+    ctypedef struct ms_gain:
+        pass
+
     size_t ms_size(const ms_config *config)
-    size_t ms_library_bytes(const ms_config *config)
     int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed)
     void ms_release(ms_core *core)
     # engine thread
     int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address *source, int64_t received_ns)
     int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity)
-    void ms_mix_in(ms_core *core, const int16_t *pcm, float gain)
+    void ms_gain_init(ms_gain *gain, float value)
+    void ms_mix_in(ms_core *core, const int16_t *pcm, ms_gain *gain)
+    const int16_t *ms_said(const ms_core *core)
+    const int16_t *ms_sent(const ms_core *core)
+    int ms_say_hz(const ms_core *core)
     int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns)
     int ms_next_event(ms_core *core, ms_event *event)
     bint ms_urgent(const ms_core *core)

@@ -31,8 +31,8 @@ class CoreSpan(NamedTuple):
     samples: int
     flags: int
 
-def core_bytes(**settings: Unpack[Settings]) -> tuple[int, int]:
-    """What a core takes with its playout ring, and what the libraries allocate besides."""
+def core_bytes(**settings: Unpack[Settings]) -> int:
+    """What a core takes, all of it."""
 
 class Core:
     """A refused command raises NativeError."""
@@ -45,6 +45,10 @@ class Core:
     def tick_all(self, due_ns: int, now_ns: int | None = None) -> list[tuple[tuple[str, int], bytes]]: ...
     def mix_in(self, pcm: bytes, gain: float = 1) -> None:
         """20 ms at say_hz, added to what the next tick sends."""
+    def said(self) -> bytes:
+        """The voice of the last tick, 20 ms at say_hz."""
+    def sent(self) -> bytes:
+        """The same with what was mixed in."""
     def hold(
         self, hold: int, lease_ms: int, now_ns: int, *, duck: bool = False, on_lease: int = 0
     ) -> None: ...

@@ -24,7 +24,7 @@ cdef object from_position(const ms_position *p):
 def core_bytes(**settings):
     cdef ms_config config
     to_config(settings, &config)
-    return ms_size(&config), ms_library_bytes(&config)
+    return ms_size(&config)
 
 
 cdef class Core:
@@ -67,7 +67,17 @@ cdef class Core:
         return [(from_address(&packets[i].to), <bytes>packets[i].data[:packets[i].n]) for i in range(count)]
 
     def mix_in(self, bytes pcm not None, float gain=1):
-        ms_mix_in(self.core, <const int16_t*><const char*>pcm, gain)
+        cdef ms_gain steady
+        if len(pcm) != ms_say_hz(self.core) // 50 * 2:
+            raise ValueError(f"{len(pcm)} bytes are not 20 ms")
+        ms_gain_init(&steady, gain)
+        ms_mix_in(self.core, <const int16_t*><const char*>pcm, &steady)
+
+    def said(self):
+        return (<const char*>ms_said(self.core))[: ms_say_hz(self.core) // 50 * 2]
+
+    def sent(self):
+        return (<const char*>ms_sent(self.core))[: ms_say_hz(self.core) // 50 * 2]
 
     cdef int apply(self, ms_command *command, int64_t now_ns) except -1:
         cdef int status = ms_apply(self.core, command, now_ns)

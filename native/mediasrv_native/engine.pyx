@@ -34,6 +34,22 @@ EVENT_ROOM = MS_EVENT_ROOM
 EVENT_ADDED = MS_EVENT_ADDED
 EVENT_REMOVED = MS_EVENT_REMOVED
 EVENT_FAULT = MS_EVENT_FAULT
+EVENT_CLIP_DONE = MS_EVENT_CLIP_DONE
+EVENT_RECORDING = MS_EVENT_RECORDING
+
+HEARD = MS_LISTEN_HEARD
+SAID = MS_LISTEN_SAID
+CONNECTIONS = MS_CONNECTIONS
+
+RECORD_WAV = MS_RECORD_WAV
+RECORD_OPUS = MS_RECORD_OPUS
+RECORD_GOES_ON = MS_RECORD_GOES_ON
+RECORD_GAP = MS_RECORD_GAP
+RECORD_CUT = MS_RECORD_CUT
+RECORD_HEARD = MS_RECORD_HEARD
+RECORD_SAID = MS_RECORD_SAID
+RECORDING_STOPPED = MS_RECORD_STOPPED
+RECORDING_FAILED = MS_RECORD_FAILED
 
 SPAN_GAP = MS_SPAN_GAP
 SPAN_MASKED = MS_SPAN_MASKED
@@ -45,7 +61,7 @@ NativeEvent = namedtuple(
     "NativeEvent", "stream kind reason code hold name arg at_ns rtp_extended position remote"
 )
 NativeSpan = namedtuple("NativeSpan", "rtp_extended at_ns samples flags")
-OutPacket = namedtuple("OutPacket", "stream at_ns to data")
+OutPacket = namedtuple("OutPacket", "stream at_ns to data channel")
 
 
 # ---- translations ---------------------------------------------------------------------------------------------
@@ -117,15 +133,17 @@ cdef class NativeEngine:
             ms_engine_free(engine)
 
     # ---- the pool
-    def add(self, *, socket_fd, group, **settings):
+    def add(self, *, rtp_fd, rtcp_fd=-1, group, **settings):
         cdef ms_engine *engine = self.open()
         cdef ms_config config
         cdef ms_handle handle = 0
-        cdef int status, fd = socket_fd
+        cdef int status
+        cdef ms_sockets sockets
         cdef uint32_t group_id = group
+        sockets.rtp_fd, sockets.rtcp_fd = rtp_fd, rtcp_fd
         to_config(settings, &config)
         with nogil:
-            status = ms_engine_add(engine, &config, fd, group_id, &handle)
+            status = ms_engine_add(engine, &config, sockets, group_id, &handle)
         check(status, "adding a stream")
         return handle
 
@@ -176,6 +194,12 @@ cdef class NativeEngine:
         to_address(remote, &c.remote)
         self.command(stream, &c, "set_remote")
 
+    def set_coding(self, ms_handle stream, int payload_type):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.arg = MS_OP_CODING, payload_type
+        self.command(stream, &c, "change the codec")
+
     def set_sending(self, ms_handle stream, bint on):
         cdef ms_command c
         memset(&c, 0, sizeof(c))
@@ -187,6 +211,36 @@ cdef class NativeEngine:
         memset(&c, 0, sizeof(c))
         c.op, c.arg = MS_OP_HEARING, on
         self.command(stream, &c, "set_hearing")
+
+    # ---- listening
+    def connect(self, ms_handle listener, ms_handle source, int what, float gain):
+        check(ms_engine_connect(self.open(), listener, source, <ms_listen>what, gain), "connect")
+
+    def disconnect(self, ms_handle listener, ms_handle source, int what):
+        check(ms_engine_disconnect(self.open(), listener, source, <ms_listen>what), "disconnect")
+
+    def background(self, ms_handle stream, uint32_t clip_id, const uint8_t[::1] pcm, float gain, uint16_t fade_ms,
+                   bint loop):
+        cdef ms_clip clip
+        memset(&clip, 0, sizeof(clip))
+        if pcm.shape[0] % 2:
+            raise ValueError("16-bit PCM has an even number of bytes")
+        if pcm.shape[0] > 0:
+            clip.pcm, clip.samples = <const int16_t *>&pcm[0], pcm.shape[0] // 2
+        clip.id, clip.gain, clip.fade_ms, clip.loop = clip_id, gain, fade_ms, loop
+        check(ms_engine_background(self.open(), stream, &clip), "background")
+
+    def record(self, ms_handle stream, int fd, uint32_t recording, uint8_t format, int32_t bit_rate):
+        cdef ms_record_config config
+        memset(&config, 0, sizeof(config))
+        config.fd, config.id, config.format, config.bit_rate = fd, recording, format, bit_rate
+        check(ms_engine_record(self.open(), stream, &config), "record")
+
+    def control_recording(self, ms_handle stream, uint32_t recording, uint8_t pause, uint8_t masked, bint stop):
+        cdef ms_record_control control
+        memset(&control, 0, sizeof(control))
+        control.pause, control.masked, control.stop = pause, masked, stop
+        check(ms_engine_record_control(self.open(), stream, recording, &control), "control_recording")
 
     # ---- sound
     def play(self, ms_handle stream, uint32_t generation, const uint8_t[::1] pcm, uint16_t lease_ms, uint8_t on_onset,
@@ -280,7 +334,7 @@ cdef class NativeEngine:
         taken = []
         while ms_engine_take_packet(engine, &out):
             data = PyBytes_FromStringAndSize(<char *>out.packet.data, out.packet.n)
-            taken.append(OutPacket(out.stream, out.at_ns, from_address(&out.packet.to), data))
+            taken.append(OutPacket(out.stream, out.at_ns, from_address(&out.packet.to), data, out.packet.channel))
         return taken
 
 
@@ -289,6 +343,12 @@ def bytes_per_stream(**settings):
     cdef ms_config config
     to_config(settings, &config)
     return ms_engine_bytes_per_stream(&config)
+
+
+def wav_header(int32_t rate_hz, uint64_t data_bytes):
+    cdef uint8_t header[MS_WAV_HEADER]
+    ms_wav_header(header, rate_hz, data_bytes)
+    return bytes(header[:MS_WAV_HEADER])
 
 
 def try_policy(int wanted, int priority=40):

@@ -31,9 +31,7 @@ cdef extern from "ms_kernels.h" nogil:
     ctypedef struct ms_echo:
         pass
     size_t ms_echo_size(int32_t rate_hz, int tail_ms)
-    size_t ms_echo_library_bytes(int32_t rate_hz, int tail_ms)
     int ms_echo_init(ms_echo*, int32_t rate_hz, int tail_ms)
-    void ms_echo_release(ms_echo*)
     void ms_echo_reference(ms_echo*, const int16_t* sent, size_t n, int64_t due_ns)
     void ms_echo_arrival(ms_echo*, int64_t rtp_extended, int64_t received_ns)
     void ms_echo_resync(ms_echo*)
@@ -46,9 +44,7 @@ cdef extern from "ms_kernels.h" nogil:
     ctypedef struct ms_noise:
         pass
     size_t ms_noise_size(int32_t rate_hz)
-    size_t ms_noise_library_bytes(int32_t rate_hz)
     int ms_noise_init(ms_noise*, int32_t rate_hz, ms_echo*)
-    void ms_noise_release(ms_noise*)
     void ms_noise_process(ms_noise*, int16_t* pcm, size_t n)
 
     ctypedef struct ms_gate:

@@ -100,17 +100,13 @@ cdef class Concealer:
 
 cdef class EchoCanceller:
     cdef ms_echo* state
-    cdef readonly int library_bytes
 
     def __cinit__(self, int rate_hz, int tail_ms):
         self.state = <ms_echo*>new_memory(ms_echo_size(rate_hz, tail_ms))
-        self.library_bytes = ms_echo_library_bytes(rate_hz, tail_ms)
         check(ms_echo_init(self.state, rate_hz, tail_ms))
 
     def __dealloc__(self):
-        if self.state != NULL:
-            ms_echo_release(self.state)
-            free(self.state)
+        free(self.state)
 
     def reference(self, bytes sent not None, int64_t due_ns):
         ms_echo_reference(self.state, <const int16_t*><const char*>sent, samples_in(sent), due_ns)
@@ -146,18 +142,14 @@ cdef class EchoCanceller:
 cdef class NoiseSuppressor:
     cdef ms_noise* state
     cdef EchoCanceller echo  # lives at least as long
-    cdef readonly int library_bytes
 
     def __cinit__(self, int rate_hz, EchoCanceller echo=None):
         self.echo = echo
         self.state = <ms_noise*>new_memory(ms_noise_size(rate_hz))
-        self.library_bytes = ms_noise_library_bytes(rate_hz)
         check(ms_noise_init(self.state, rate_hz, NULL if echo is None else echo.state))
 
     def __dealloc__(self):
-        if self.state != NULL:
-            ms_noise_release(self.state)
-            free(self.state)
+        free(self.state)
 
     def process(self, bytes pcm not None):
         cdef size_t n = samples_in(pcm)

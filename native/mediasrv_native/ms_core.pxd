@@ -37,7 +37,7 @@ cdef extern from "ms_core.h" nogil:
         uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
         int32_t opus_bit_rate
         uint8_t telephone_event_type
-        uint8_t aec, ns, vad, lock_source
+        uint8_t aec, ns, vad, lock_source, bridge
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms
         uint16_t far_delay_ms, far_delay_error_ms
         uint32_t media_timeout_ms
@@ -63,6 +63,7 @@ cdef extern from "ms_core.h" nogil:
         MS_EVENT_ONSET, MS_EVENT_OFFSET, MS_EVENT_HELD, MS_EVENT_RELEASED, MS_EVENT_FLUSHED, MS_EVENT_MARK
         MS_EVENT_FINISHED, MS_EVENT_STARVED, MS_EVENT_DTMF, MS_EVENT_MEDIA_TIMEOUT, MS_EVENT_MEDIA_BACK
         MS_EVENT_LOCKED, MS_EVENT_EARS, MS_EVENT_ROOM, MS_EVENT_ADDED, MS_EVENT_REMOVED, MS_EVENT_FAULT
+        MS_EVENT_CLIP_DONE, MS_EVENT_RECORDING
 
     enum ms_span_flag:
         MS_SPAN_GAP, MS_SPAN_MASKED, MS_SPAN_SPEECH, MS_SPAN_RESYNC

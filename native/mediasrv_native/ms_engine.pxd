@@ -1,6 +1,6 @@
 # The shell around many cores (native/c/engine/ms_engine.h): a pool, a thread, two rings and an eventfd.
 from libc.stddef cimport size_t
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from mediasrv_native.ms_core cimport (
     ms_address, ms_arming, ms_command, ms_config, ms_core_statistics, ms_event, ms_packet, ms_position, ms_span,
@@ -58,7 +58,10 @@ cdef extern from "ms_engine.h" nogil:
     int ms_engine_try_policy(int wanted, int priority)
 
     # the pool
-    int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uint32_t group, ms_handle *out)
+    ctypedef struct ms_sockets:
+        int rtp_fd, rtcp_fd
+
+    int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets, uint32_t group, ms_handle *out)
     int ms_engine_remove(ms_engine *engine, ms_handle stream)
     int ms_engine_reclaim(ms_engine *engine, ms_handle stream)
 
@@ -69,6 +72,51 @@ cdef extern from "ms_engine.h" nogil:
     int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation)
     int ms_engine_want_room(ms_engine *engine, ms_handle stream, uint32_t samples)
     int ms_engine_want_ears(ms_engine *engine, ms_handle stream, uint32_t samples)
+
+    # listening
+    enum: MS_CONNECTIONS
+
+    enum ms_listen:
+        MS_LISTEN_HEARD, MS_LISTEN_SAID
+
+    ctypedef struct ms_clip:
+        const int16_t *pcm
+        uint32_t samples, id
+        float gain
+        uint16_t fade_ms
+        uint8_t loop
+
+    int ms_engine_connect(ms_engine *engine, ms_handle listener, ms_handle source, ms_listen what, float gain)
+    int ms_engine_disconnect(ms_engine *engine, ms_handle listener, ms_handle source, ms_listen what)
+    int ms_engine_background(ms_engine *engine, ms_handle stream, const ms_clip *clip)
+
+    # recording
+    enum ms_record_format:
+        MS_RECORD_WAV, MS_RECORD_OPUS
+
+    enum ms_record_reason:
+        MS_RECORD_STOPPED, MS_RECORD_FAILED
+
+    enum ms_record_pause:
+        MS_RECORD_GOES_ON, MS_RECORD_GAP, MS_RECORD_CUT
+
+    enum ms_record_side:
+        MS_RECORD_HEARD, MS_RECORD_SAID
+
+    ctypedef struct ms_record_config:
+        int fd
+        uint32_t id
+        uint8_t format
+        int32_t bit_rate
+
+    ctypedef struct ms_record_control:
+        uint8_t pause, masked, stop
+
+    int ms_engine_record(ms_engine *engine, ms_handle stream, const ms_record_config *config)
+    int ms_engine_record_control(ms_engine *engine, ms_handle stream, uint32_t id, const ms_record_control *control)
+
+    enum: MS_WAV_HEADER
+    void ms_wav_header(uint8_t *out, int32_t rate_hz, uint64_t data_bytes)
 
     # answers out
     int ms_engine_read_ears(ms_engine *engine, ms_handle stream, int16_t *pcm, int capacity, ms_span *span)

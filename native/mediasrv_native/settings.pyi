@@ -28,6 +28,7 @@ class Settings(TypedDict, total=False):
     ns: bool
     vad: bool
     lock_source: bool
+    bridge: bool
     aec_tail_ms: int
     reorder_ms: int
     playout_ms: int

@@ -22,7 +22,7 @@ SMALL: Settings = {"playout_ms": 400, "rewind_ms": 200, "ears_ms": 400, "remote"
 
 
 def add(engine: NativeEngine, group: int = 0, **different: Unpack[Settings]) -> int:
-    return engine.add(socket_fd=-1, group=group, **(SMALL | different))
+    return engine.add(rtp_fd=-1, group=group, **(SMALL | different))
 
 
 @pytest.fixture

@@ -121,6 +121,76 @@ def test_other_streams_are_refused_in_their_places() -> None:
     assert agreed.remote == ("192.0.2.1", 5004)
 
 
+WIDE = LocalMedia(OURS.address, ("opus", "G722", "PCMU", "PCMA", "L16"), comfort_noise=True, rtcp_mux=True)
+OPUS = ("rtpmap:111 opus/48000/2", "rtpmap:101 telephone-event/8000", "rtpmap:102 telephone-event/48000")
+
+
+def test_opus_is_answered_as_its_rfc_names_it_and_with_events_on_its_clock() -> None:
+    agreed = answer(offered("m=audio 5004 RTP/AVP 111 0 101 102", *OPUS), WIDE)
+    assert (agreed.codec, agreed.payload_type, agreed.clock_hz) == ("opus", 111, 48_000)
+    assert agreed.telephone_event_type == 102
+    lines = agreed.description.build().decode().split("\r\n")
+    assert "m=audio 40000 RTP/AVP 111 102" in lines
+    assert "a=rtpmap:111 opus/48000/2" in lines
+    assert "a=fmtp:111 minptime=10;useinbandfec=1" in lines
+    assert "a=rtpmap:102 telephone-event/48000" in lines
+
+
+@pytest.mark.parametrize(
+    ("fmtp", "fec", "dtx", "bit_rate"),
+    [
+        ("useinbandfec=1; usedtx=1;maxaveragebitrate=20000", True, True, 20_000),
+        ("UseInbandFEC=1;stereo=1", True, False, 0),
+        ("useinbandfec=0;maxaveragebitrate=1", False, False, 6_000),
+        ("maxaveragebitrate=9999999;;=;x", False, False, 510_000),
+        ("maxaveragebitrate=4294967296", False, False, 0),
+        ("maxaveragebitrate=-5;usedtx=yes", False, False, 0),
+    ],
+)
+def test_what_they_say_of_their_opus_is_read_and_kept_in_reason(fmtp, fec, dtx, bit_rate) -> None:
+    agreed = answer(offered("m=audio 5004 RTP/AVP 111", *OPUS, f"fmtp:111 {fmtp}"), WIDE)
+    theirs = agreed.format
+    assert (theirs.is_set("useinbandfec"), theirs.is_set("usedtx"), theirs.bit_rate()) == (fec, dtx, bit_rate)
+
+
+@pytest.mark.parametrize(
+    ("media", "attributes", "codec", "also"),
+    [
+        ("m=audio 5004 RTP/AVP 9 0 8", ("x",), "G722", ["PCMU", "PCMA"]),
+        ("m=audio 5004 RTP/AVP 0 9 8", ("x",), "PCMU", ["PCMA"]),  # a wider band needs another stream
+        ("m=audio 5004 RTP/AVP 111 0", OPUS, "opus", []),  # and so does another clock
+        ("m=audio 5004 RTP/AVP 96 0", ("rtpmap:96 L16/16000",), "L16", []),
+        ("m=audio 5004 RTP/AVP 96 0", ("rtpmap:96 L16/44100",), "PCMU", []),
+        ("m=audio 5004 RTP/AVP 96 0", ("rtpmap:96 opus/16000/2",), "PCMU", []),
+        ("m=audio 5004 RTP/AVP 0 8 97 98 99 100", tuple(f"rtpmap:{n} PCMU/8000" for n in range(97, 101)),
+         "PCMU", ["PCMA", "PCMU", "PCMU"]),
+    ],
+)  # fmt: skip
+def test_what_could_take_the_codecs_place_is_remembered(media, attributes, codec, also) -> None:
+    agreed = answer(offered(media, *attributes), WIDE)
+    assert agreed.codec == codec
+    assert [each.name for each in agreed.also] == also
+
+
+def test_comfort_noise_and_one_port_for_rtcp_are_agreed_where_both_want_them() -> None:
+    both = answer(offered("m=audio 5004 RTP/AVP 0 13", "rtcp-mux"), WIDE)
+    assert (both.comfort_noise_type, both.rtcp_mux, both.remote_rtcp) == (13, True, ("192.0.2.1", 5004))
+    assert b"a=rtpmap:13 CN/8000\r\n" in both.description.build()
+    assert b"a=rtcp-mux\r\n" in both.description.build()
+    ours_only = answer(offered("m=audio 5004 RTP/AVP 0"), WIDE)
+    assert (ours_only.comfort_noise_type, ours_only.rtcp_mux) == (0, False)
+    theirs_only = answer(offered("m=audio 5004 RTP/AVP 0 13", "rtcp-mux"), OURS)
+    assert (theirs_only.comfort_noise_type, theirs_only.rtcp_mux) == (0, False)
+
+
+def test_an_offer_of_everything_is_agreed_with_itself() -> None:
+    mine = offer(WIDE)
+    assert mine.media[0].formats == ("96", "9", "0", "8", "97", "13", "101", "102", "103")
+    theirs = answer(parse(mine.build()), WIDE)
+    assert (theirs.codec, theirs.telephone_event_type, theirs.rtcp_mux) == ("opus", 101, True)
+    assert accept(mine, parse(theirs.description.build())).codec == "opus"
+
+
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 FLOWS = {"sendrecv": (1, 1), "sendonly": (1, 0), "recvonly": (0, 1), "inactive": (0, 0)}
 

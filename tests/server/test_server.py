@@ -139,7 +139,7 @@ async def test_a_late_offer_is_ours_and_the_answer_opens_the_sound(autojump_cloc
     async with running() as house, house.caller() as caller:
         call = await caller.call(body=b"")
         offered = await call.wait_answered()
-        assert b"RTP/AVP 0 101" in offered
+        assert b"RTP/AVP 0 8 101" in offered
         await call.acknowledge(offered.replace(offered.split(b"m=audio ")[1].split(b" ")[0], b"5099"))
         await trio.sleep(1)
         assert house.packets_to(5099) > 40
@@ -175,13 +175,27 @@ async def test_hold_stops_the_sound_and_resume_brings_it_back_elsewhere(autojump
 async def test_a_reinvite_that_wants_another_codec_is_refused_and_the_call_goes_on(autojump_clock) -> None:
     async with running() as house, house.caller() as caller:
         call = await caller.answered()
-        caller.media = replace(caller.media, codecs=("PCMA",))
+        caller.media = replace(caller.media, codecs=("opus",))
         await caller.reinvite(call)
         await trio.sleep(0.1)
         assert any("488" in line for line in house.network.lines())
         house.packets_to(5071)
         await trio.sleep(1)
         assert house.packets_to(5071) > 40
+        await call.bye()
+        await nothing_is_left(house)
+
+
+async def test_a_reinvite_changes_to_another_codec_of_the_first_offer(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        await trio.sleep(0.1)
+        caller.media = replace(caller.media, codecs=("PCMA",))
+        await caller.reinvite(call)
+        await trio.sleep(0.1)
+        house.sent.clear()
+        await trio.sleep(1)
+        assert {packet.data[1] & 0x7F for packet in house.sent} == {8}
         await call.bye()
         await nothing_is_left(house)
 

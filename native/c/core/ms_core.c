@@ -32,7 +32,7 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, noise, blocks, said, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, noise, bridge, blocks, said, sent, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -52,8 +52,10 @@ static layout lay_out(const ms_config *c) {
     l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
     l.noise = carve(&l.total, c->ns ? ms_noise_size(c->hear_hz) : 0);
     l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
+    l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
     l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
+    l.bridge = carve(&l.total, c->bridge ? ms_bridge_size(c->hear_hz) : 0);
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
     l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
     return l;
@@ -64,18 +66,12 @@ size_t ms_size(const ms_config *config) {
     return is_valid(&c) ? lay_out(&c).total : 0;
 }
 
-size_t ms_library_bytes(const ms_config *config) {
-    ms_config c = completed(config);
-    if (!is_valid(&c)) return 0;
-    return (c.aec ? ms_echo_library_bytes(c.hear_hz, c.aec_tail_ms) : 0) +
-           (c.ns ? ms_noise_library_bytes(c.hear_hz) : 0);
-}
-
 static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
     const ms_config *c = &core->config;
     ms_ears_parts parts = {
         .concealer = (ms_concealer *)(base + l->concealer),
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
+        .bridge = c->bridge ? (ms_bridge *)(base + l->bridge) : NULL,
         .reference = (ms_resampler *)(base + l->reference),
         .noise = c->ns ? (ms_noise *)(base + l->noise) : NULL,
         .blocks = (ms_ears_block *)(base + l->blocks),
@@ -103,15 +99,16 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
                     (uint16_t)ms_coders_longest_payload(&core->config));
     ms_dtmf_init(&core->dtmf);
     core->said = (int16_t *)((uint8_t *)memory + l.said);
+    core->sent = (int16_t *)((uint8_t *)memory + l.sent);
+    ms_limiter_init(&core->limiter);
     core->mix = (float *)((uint8_t *)memory + l.mix);
     core->pending = (int16_t *)((uint8_t *)memory + l.pending);
     int status = ms_coders_init(&core->coders, &core->config, (uint8_t *)memory + l.coders);
     if (status == MS_OK) status = init_ears(core, memory, &l);
-    if (status != MS_OK) ms_release(core);
     return status;
 }
 
-void ms_release(ms_core *core) { ms_ears_release(&core->ears); }
+void ms_release(ms_core *core) { (void)core; /* all of it lies in its own memory */ }
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 

@@ -25,6 +25,7 @@
 #ifndef MS_CORE_H
 #define MS_CORE_H
 
+#include "ms_mixer.h"
 #include "ms_types.h"
 
 #define MS_ENGINE_HOLD 0x80000000u
@@ -46,7 +47,7 @@ typedef struct ms_config {
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
-    uint8_t reserved;
+    uint8_t bridge;               /* 1: people may listen, so keep what they hear (ms_bridge.h) */
     uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
     uint16_t reorder_ms;          /* longest wait for a missing packet, 0-40 */
     uint16_t playout_ms;          /* room for audio not yet played, 200-2000 */
@@ -112,7 +113,10 @@ enum ms_event_kind {
     MS_EVENT_ROOM = 14,        /* from the engine: as much room is free as was wanted */
     MS_EVENT_ADDED = 15,       /* from the engine: the stream is live */
     MS_EVENT_REMOVED = 16,     /* from the engine: nothing touches the slot any more */
-    MS_EVENT_FAULT = 17        /* from the engine: code = errno of a socket that failed for good */
+    MS_EVENT_FAULT = 17,       /* from the engine: code = errno of a socket that failed for good */
+    MS_EVENT_CLIP_DONE = 32,   /* from the engine: it has let go of clip `name` and of every one before it */
+    MS_EVENT_RECORDING = 33    /* from the recorder: it has let go of recording `name`; reason = enum ms_record_reason,
+                                * code = errno, arg = frames written, rtp_extended = frames that found no room */
 };
 
 enum ms_release_reason { MS_RELEASED_BY_COMMAND = 0, MS_RELEASED_BY_LEASE = 1, MS_RELEASED_BY_FLUSH = 2 };
@@ -143,7 +147,7 @@ typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16
                              * so. RESYNC: time jumped before it */
 } ms_span;
 
-enum ms_channel { MS_CHANNEL_RTP = 0, MS_CHANNEL_RTCP = 1 };
+enum ms_channel { MS_CHANNEL_RTP = 0, MS_CHANNEL_RTCP = 1, MS_CHANNELS = 2 };
 
 typedef struct ms_packet {  /* one datagram to send */
     ms_address to;
@@ -172,9 +176,8 @@ typedef struct ms_core ms_core;
 #define MS_PACKETS_A_TICK 4
 
 size_t ms_size(const ms_config *config);                             /* bytes to provide, 0: config is wrong */
-int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* may allocate (echo, noise); MS_OK or error */
+int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* allocates nothing; MS_OK or error */
 void ms_release(ms_core *core);                                      /* gives back what ms_init allocated; the memory stays the caller's */
-size_t ms_library_bytes(const ms_config *config);                    /* what ms_init will allocate besides */
 
 /* a datagram came: validates, reorders, runs the ears. MS_OK, or MS_URGENT when an urgent event waits */
 int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address *from, int64_t received_ns);
@@ -184,10 +187,14 @@ int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address 
  * A tick that is called more than 60 ms late is skipped (counted), not caught up in a burst.
  * Returns the number of packets, or an error. Urgent events: ask ms_urgent. */
 int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity);
-/* 20 ms at say_hz of another voice, added to what the next tick sends */
-void ms_mix_in(ms_core *core, const int16_t *pcm, float gain);
-/* 20 ms at say_hz: what this stream's own voice said in its last tick, silence included; NULL before the first */
+/* 20 ms at say_hz of another voice, added to what the next tick sends; the gain walks on */
+void ms_mix_in(ms_core *core, const int16_t *pcm, ms_gain *gain);
+/* 20 ms at say_hz: what this stream's own voice said in its last tick, silence included */
 const int16_t *ms_said(const ms_core *core);
+/* the same with all that was mixed in: what its peer was sent */
+const int16_t *ms_sent(const ms_core *core);
+/* the rate of the three */
+int32_t ms_say_hz(const ms_core *core);
 
 int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns);
 int ms_next_event(ms_core *core, ms_event *event);                   /* 1 and the event, or 0 */

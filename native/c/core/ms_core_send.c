@@ -18,26 +18,6 @@ void ms_core_forget_pending(ms_core *core) {
     core->pending_voice = false;
 }
 
-/* ---- what others say --------------------------------------------------------------------------------------------- */
-
-void ms_mix_in(ms_core *core, const int16_t *pcm, float gain) {
-    uint32_t frame = ms_core_frame(core);
-    if (!core->mixing) memset(core->mix, 0, frame * sizeof *core->mix);
-    core->mixing = true;
-    for (uint32_t i = 0; i < frame; i++) core->mix[i] += gain * (float)pcm[i];
-}
-
-const int16_t *ms_said(const ms_core *core) { return core->has_said ? core->said : NULL; }
-
-static void add_others(ms_core *core, int16_t *pcm) {
-    if (!core->mixing) return;
-    for (uint32_t i = 0; i < ms_core_frame(core); i++) {
-        float sum = (float)pcm[i] + core->mix[i];
-        pcm[i] = (int16_t)(sum > 32767 ? 32767 : sum < -32768 ? -32768 : sum);
-    }
-    core->mixing = false;
-}
-
 /* ---- packets ----------------------------------------------------------------------------------------------------- */
 
 /* Returns whether there is a packet: a codec may find that nothing need be sent. */
@@ -103,22 +83,17 @@ static int speak(ms_core *core, int64_t due_ns, ms_packet *out, int capacity) {
     uint32_t frame = ms_core_frame(core);
     int16_t *pcm = core->pending + core->pending_n;
     core->pending_voice |= ms_playout_tick(&core->playout, pcm, frame, due_ns) || core->mixing;
-    memcpy(core->said, pcm, frame * sizeof *pcm);
-    core->has_said = true;
-    add_others(core, pcm);
+    ms_core_add_others(core, pcm);
     core->pending_n += frame;
-    int16_t sent[MS_MAX_FRAME];
-    memcpy(sent, pcm, frame * sizeof *pcm);
     int count = packetise(core, frame, out, capacity);
-    remember_frame(core, sent, out, count, due_ns);
+    remember_frame(core, core->sent, out, count, due_ns);
     return count;
 }
 
 static void stay_silent(ms_core *core, bool on_purpose, int64_t due_ns) {
     remember_sent(core, NULL, due_ns);
     if (on_purpose) core->talking = false;
-    memset(core->said, 0, ms_core_frame(core) * sizeof *core->said);
-    core->mixing = false;
+    ms_core_say_nothing(core);
     core->playout.at_ns = due_ns;
     ms_core_forget_pending(core);
 }

@@ -5,6 +5,7 @@
 
 #include "ms_coder.h"
 #include "ms_ears.h"
+#include "ms_mixer.h"
 #include "ms_rtp.h"
 
 struct ms_core {
@@ -30,11 +31,12 @@ struct ms_core {
     /* what we say */
     ms_playout playout;
     bool sending, talking;     /* talking: the last packet held voice */
-    bool has_said;
     uint16_t sequence;
     uint32_t timestamp;        /* of the tick that comes */
     int16_t *said;             /* 20 ms at say_hz: the voice alone */
+    int16_t *sent;             /* and with the others */
     float *mix;                /* 20 ms at say_hz: the others, for the next tick */
+    ms_limiter limiter;
     bool mixing;               /* there is something in `mix` */
     int16_t *pending;          /* encoded when ptime_ms of it are there */
     uint32_t pending_n;
@@ -51,5 +53,8 @@ bool ms_address_equal(const ms_address *a, const ms_address *b);
 uint32_t ms_core_frame(const ms_core *core); /* samples at say_hz in a tick */
 /* What was not yet enough for a packet is dropped. */
 void ms_core_forget_pending(ms_core *core);
+/* ms_core_mix.c: 20 ms of our own voice become what is sent; or there are none. */
+void ms_core_add_others(ms_core *core, int16_t *pcm);
+void ms_core_say_nothing(ms_core *core);
 
 #endif

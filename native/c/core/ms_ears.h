@@ -12,6 +12,7 @@
 #ifndef MS_EARS_H
 #define MS_EARS_H
 
+#include "ms_bridge.h"
 #include "ms_coder.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
@@ -29,6 +30,7 @@ typedef struct ms_ears {
     ms_concealer *concealer;
     ms_echo *echo;                 /* NULL: off */
     ms_noise *noise;
+    ms_bridge *bridge;             /* NULL: no people listen */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -62,6 +64,7 @@ typedef struct ms_ears_parts {
     ms_concealer *concealer;
     ms_echo *echo;
     ms_noise *noise;
+    ms_bridge *bridge;
     ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;
@@ -70,7 +73,6 @@ typedef struct ms_ears_parts {
 } ms_ears_parts;
 
 int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts);
-void ms_ears_release(ms_ears *e);
 /* The source began anew: its next packet has nothing to do with what was heard before. */
 void ms_ears_restart(ms_ears *e);
 /* A packet of one of the codecs, in its order; `lost` packets before it are missing. MS_OK, or MS_E_ARGUMENT when it

@@ -37,7 +37,7 @@ static int allocate(ms_engine *engine)
         return MS_E_MEMORY;
     for (uint32_t i = 0; i < capacity; i++) {
         engine->pool[i].generation = 1;
-        engine->pool[i].socket_fd = -1;
+        engine->pool[i].socket_fd[MS_CHANNEL_RTP] = engine->pool[i].socket_fd[MS_CHANNEL_RTCP] = -1;
         engine->deadline_ns[i] = INT64_MAX;
     }
     for (uint32_t slot = 0; slot < engine->config.slots; slot++) {
@@ -85,6 +85,8 @@ ms_engine *ms_engine_new(const ms_engine_config *config, int *status)
     *status = allocate(engine);
     if (*status == MS_OK)
         *status = open_descriptors(engine);
+    if (*status == MS_OK)
+        *status = ms_recorder_init(&engine->recorder, config->capacity, engine->event_fd);
     if (*status != MS_OK) {
         int error = errno;
         ms_engine_free(engine);
@@ -92,6 +94,14 @@ ms_engine *ms_engine_new(const ms_engine_config *config, int *status)
         return NULL;
     }
     return engine;
+}
+
+static void free_said(ms_stream *stream)
+{
+    for (int i = 0; i < MS_RATES; i++) {
+        free(stream->said_at[i]);
+        stream->said_at[i] = NULL;
+    }
 }
 
 void ms_engine_free(ms_engine *engine)
@@ -102,8 +112,10 @@ void ms_engine_free(ms_engine *engine)
     for (uint32_t i = 0; engine->pool != NULL && i < engine->config.capacity; i++) {
         if (engine->pool[i].life != MS_LIFE_FREE)
             ms_release(engine->pool[i].core);
+        free_said(&engine->pool[i]);
         free(engine->pool[i].core);
     }
+    ms_recorder_free(&engine->recorder);
     ms_net_close(engine);
     if (engine->event_fd >= 0)
         close(engine->event_fd);
@@ -123,7 +135,7 @@ int ms_engine_eventfd(const ms_engine *engine) { return engine->event_fd; }
 
 /* ---- the pool -------------------------------------------------------------------------------------------- */
 
-static ms_stream *live_stream(ms_engine *engine, ms_handle handle)
+ms_stream *ms_live_stream(ms_engine *engine, ms_handle handle)
 {
     uint32_t index = (uint32_t)handle;
     if (index >= engine->config.capacity)
@@ -190,30 +202,50 @@ static void reset_published(ms_stream *stream)
     ms_publish(&stream->statistics_sequence, stream->statistics_words, &statistics, sizeof statistics);
 }
 
-int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uint32_t group, ms_handle *out)
+static int prepare_sockets(const ms_engine *engine, ms_sockets sockets)
 {
-    if (engine->config.manual != (socket_fd < 0))
+    if (engine->config.manual)
+        return sockets.rtp_fd < 0 && sockets.rtcp_fd < 0 ? MS_OK : MS_E_ARGUMENT;
+    if (sockets.rtp_fd < 0)
         return MS_E_ARGUMENT;
-    ms_stream *stream = free_stream(engine);
-    if (stream == NULL)
-        return MS_E_FULL;
-    if (!engine->config.manual && ms_net_prepare(socket_fd) != MS_OK)
-        return MS_E_SYSTEM;
-    stream->handle = (ms_handle)stream->generation << 32 | (uint32_t)(stream - engine->pool);
-    int status = make_core(engine, stream, config);
-    if (status != MS_OK)
-        return status;
-    stream->slot = slot_for(engine, group);
-    stream->group = group;
-    stream->socket_fd = socket_fd;
+    int status = ms_net_prepare(sockets.rtp_fd);
+    return status == MS_OK && sockets.rtcp_fd >= 0 ? ms_net_prepare(sockets.rtcp_fd) : status;
+}
+
+/* Everything that is not memory of the core; its place is of nobody yet. */
+static void reset_stream(ms_stream *stream, ms_sockets sockets)
+{
+    stream->socket_fd[MS_CHANNEL_RTP] = sockets.rtp_fd;
+    stream->socket_fd[MS_CHANNEL_RTCP] = sockets.rtcp_fd;
     stream->owed = 0;
     stream->leaving = false;
     stream->is_crowded = false;
     stream->received_ns = 0;
     stream->fault_errno = 0;
+    stream->link_count = stream->recording_id = 0;
+    stream->recording = NULL;
+    ms_mix_init(&stream->mix);
     atomic_store_explicit(&stream->wanted_room, 0, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_ears, 0, memory_order_relaxed);
     reset_published(stream);
+}
+
+int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets, uint32_t group, ms_handle *out)
+{
+    ms_stream *stream = free_stream(engine);
+    if (stream == NULL)
+        return MS_E_FULL;
+    int status = prepare_sockets(engine, sockets);
+    if (status != MS_OK)
+        return status;
+    stream->handle = (ms_handle)stream->generation << 32 | (uint32_t)(stream - engine->pool);
+    status = make_core(engine, stream, config);
+    if (status != MS_OK)
+        return status;
+    stream->slot = slot_for(engine, group);
+    stream->group = group;
+    stream->has_bridge = config->bridge;
+    reset_stream(stream, sockets);
     ms_order order = {.stream = stream->handle, .kind = MS_ORDER_ADD};
     ms_ring_push(&engine->orders, &order);
     stream->life = MS_LIFE_LIVE;
@@ -225,11 +257,12 @@ int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uin
 
 int ms_engine_remove(ms_engine *engine, ms_handle handle)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     if (stream == NULL)
         return MS_E_STALE;
     ms_order order = {.stream = handle, .kind = MS_ORDER_REMOVE};
     ms_ring_push(&engine->orders, &order);
+    ms_links_forget(engine, stream);
     stream->life = MS_LIFE_REMOVING;
     return MS_OK;
 }
@@ -244,6 +277,7 @@ int ms_engine_reclaim(ms_engine *engine, ms_handle handle)
     if (stream->life != MS_LIFE_REMOVED)
         return MS_E_STATE;
     ms_release(stream->core);
+    free_said(stream);
     stream->life = MS_LIFE_FREE;
     stream->generation = stream->generation == UINT32_MAX ? 1 : stream->generation + 1;
     engine->streams--;
@@ -253,33 +287,38 @@ int ms_engine_reclaim(ms_engine *engine, ms_handle handle)
 
 /* ---- orders in ------------------------------------------------------------------------------------------- */
 
-int ms_engine_command(ms_engine *engine, ms_handle handle, const ms_command *command)
+int ms_give_order(ms_engine *engine, const ms_order *order)
 {
-    if (live_stream(engine, handle) == NULL)
-        return MS_E_STALE;
     uint32_t reserved = engine->orders.capacity - engine->ordinary_orders;
     if (ms_ring_room(&engine->orders) <= reserved)
         return MS_E_FULL;
+    return ms_ring_push(&engine->orders, order) ? MS_OK : MS_E_FULL;
+}
+
+int ms_engine_command(ms_engine *engine, ms_handle handle, const ms_command *command)
+{
+    if (ms_live_stream(engine, handle) == NULL)
+        return MS_E_STALE;
     ms_order order = {.stream = handle, .kind = MS_ORDER_COMMAND, .command = *command};
-    return ms_ring_push(&engine->orders, &order) ? MS_OK : MS_E_FULL;
+    return ms_give_order(engine, &order);
 }
 
 int ms_engine_play(ms_engine *engine, ms_handle handle, uint32_t generation, const ms_arming *arming,
                    const int16_t *pcm, uint32_t n)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     return stream == NULL ? MS_E_STALE : ms_play(stream->core, generation, arming, pcm, n);
 }
 
 int ms_engine_finish(ms_engine *engine, ms_handle handle, uint32_t generation)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     return stream == NULL ? MS_E_STALE : ms_finish(stream->core, generation);
 }
 
 int ms_engine_want_room(ms_engine *engine, ms_handle handle, uint32_t samples)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     if (stream == NULL)
         return MS_E_STALE;
     atomic_store_explicit(&stream->wanted_room, samples, memory_order_relaxed);
@@ -290,19 +329,19 @@ int ms_engine_want_room(ms_engine *engine, ms_handle handle, uint32_t samples)
 
 int ms_engine_read_ears(ms_engine *engine, ms_handle handle, int16_t *pcm, int capacity, ms_span *span)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     return stream == NULL ? MS_E_STALE : ms_read_ears(stream->core, pcm, capacity, span);
 }
 
 int ms_engine_ears_readable(ms_engine *engine, ms_handle handle)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     return stream == NULL ? MS_E_STALE : (int)ms_ears_readable(stream->core);
 }
 
 int ms_engine_want_ears(ms_engine *engine, ms_handle handle, uint32_t samples)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     if (stream == NULL)
         return MS_E_STALE;
     atomic_store_explicit(&stream->wanted_ears, samples, memory_order_relaxed);
@@ -312,7 +351,7 @@ int ms_engine_want_ears(ms_engine *engine, ms_handle handle, uint32_t samples)
 int ms_engine_next_event(ms_engine *engine, ms_engine_event *out)
 {
     if (!ms_ring_pop(&engine->events, out))
-        return 0;
+        return ms_recording_over(engine, out);
     if (out->event.kind == MS_EVENT_REMOVED)
         engine->pool[(uint32_t)out->stream].life = MS_LIFE_REMOVED;
     return 1;
@@ -320,7 +359,7 @@ int ms_engine_next_event(ms_engine *engine, ms_engine_event *out)
 
 int ms_engine_position(ms_engine *engine, ms_handle handle, ms_position *out)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     if (stream == NULL)
         return MS_E_STALE;
     ms_read_published(&stream->position_sequence, stream->position_words, out, sizeof *out);
@@ -329,7 +368,7 @@ int ms_engine_position(ms_engine *engine, ms_handle handle, ms_position *out)
 
 int ms_engine_stream_statistics(ms_engine *engine, ms_handle handle, ms_core_statistics *out)
 {
-    ms_stream *stream = live_stream(engine, handle);
+    ms_stream *stream = ms_live_stream(engine, handle);
     if (stream == NULL)
         return MS_E_STALE;
     ms_read_published(&stream->statistics_sequence, stream->statistics_words, out, sizeof *out);
@@ -354,5 +393,5 @@ size_t ms_engine_bytes_per_stream(const ms_config *config)
     size_t playout = (size_t)config->say_hz / 1000 * config->playout_ms * sizeof(int16_t);
     if (core == 0)
         return 0;
-    return sizeof(ms_stream) + core + ms_library_bytes(config) - (playout < core ? playout : 0);
+    return sizeof(ms_stream) + core - (playout < core ? playout : 0);
 }

@@ -14,12 +14,17 @@
  * ADD; remove: posts REMOVE, and the slot is free again only after MS_EVENT_REMOVED was taken from the ring and
  * ms_engine_reclaim was called. A stale handle is MS_E_STALE everywhere.
  *
+ * Listening. A stream's peer may also be sent what other streams of its group hear and say, and a clip behind it all
+ * (ms_mix.h); and what it hears and is sent may be recorded (ms_recorder.h). All of it begins, changes and ends with a
+ * tick, never within one.
+ *
  * Manual mode: no thread, no socket, no eventfd; the test pushes packets, calls ms_engine_step and takes packets.
  * Everything else is the same code. */
 #ifndef MS_ENGINE_H
 #define MS_ENGINE_H
 
 #include "ms_core.h"
+#include "ms_recorder.h"
 
 enum ms_policy { MS_POLICY_NORMAL = 0, MS_POLICY_SLICE = 1, MS_POLICY_FIFO = 2, MS_POLICY_BEST = 3 };
 
@@ -75,12 +80,44 @@ int ms_engine_try_policy(int wanted, int priority);     /* what a thread that wa
 void ms_engine_free(ms_engine *engine);                 /* stops, releases every core, closes the eventfd; sockets are the caller's */
 int ms_engine_eventfd(const ms_engine *engine);         /* -1 in manual mode */
 
-/* `socket_fd`: a bound, non-blocking UDP socket, owned by the caller until REMOVED; -1 in manual mode.
- * `group`: streams of one call share one, hence a slot. */
-int ms_engine_add(ms_engine *engine, const ms_config *config, int socket_fd, uint32_t group, ms_handle *out);
+typedef struct ms_sockets {   /* bound, non-blocking UDP, the caller's until REMOVED; -1 in manual mode */
+    int rtp_fd, rtcp_fd;      /* rtcp_fd -1: multiplexed with RTP */
+} ms_sockets;
+
+/* `group`: streams of one call share one, hence a slot. */
+int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets, uint32_t group, ms_handle *out);
 int ms_engine_remove(ms_engine *engine, ms_handle stream);
 int ms_engine_reclaim(ms_engine *engine, ms_handle stream);
 int ms_engine_command(ms_engine *engine, ms_handle stream, const ms_command *command);
+
+/* ms_engine_listen.c. `listener` is sent what `source`, of the same group, hears or says, from the next tick on; a
+ * second time changes the gain. MS_E_FULL: MS_CONNECTIONS are there already, or the ring is full; MS_E_ARGUMENT: another
+ * group, or itself; MS_E_STATE: `source` has no bridge to be heard by. */
+#define MS_CONNECTIONS 8
+enum ms_listen { MS_LISTEN_HEARD = 0, MS_LISTEN_SAID = 1 };
+int ms_engine_connect(ms_engine *engine, ms_handle listener, ms_handle source, enum ms_listen what, float gain);
+int ms_engine_disconnect(ms_engine *engine, ms_handle listener, ms_handle source, enum ms_listen what);
+
+typedef struct ms_clip {      /* sound behind the voice: ringback, hold music, a filler */
+    const int16_t *pcm;       /* at say_hz; the caller's until CLIP_DONE or REMOVED; NULL: silence */
+    uint32_t samples;
+    uint32_t id;              /* grows from clip to clip of a stream */
+    float gain;
+    uint16_t fade_ms;         /* in and out, 5-2000 */
+    uint8_t loop;
+} ms_clip;
+int ms_engine_background(ms_engine *engine, ms_handle stream, const ms_clip *clip); /* in place of the one before */
+
+/* Records what the stream hears and is sent, from the next tick until it is told to stop, leaves, or cannot be written:
+ * answered by MS_EVENT_RECORDING in every case. One at a time for a stream, else MS_E_STATE. */
+typedef struct ms_record_control {
+    uint8_t pause;            /* enum ms_record_pause */
+    uint8_t masked;           /* sides that are silent in the file: of enum ms_record_side */
+    uint8_t stop;
+} ms_record_control;
+int ms_engine_record(ms_engine *engine, ms_handle stream, const ms_record_config *config);
+int ms_engine_record_control(ms_engine *engine, ms_handle stream, uint32_t id, const ms_record_control *control);
+
 int ms_engine_play(ms_engine *engine, ms_handle stream, uint32_t generation, const ms_arming *arming,
                    const int16_t *pcm, uint32_t n);
 int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation);

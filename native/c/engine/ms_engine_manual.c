@@ -37,6 +37,7 @@ int ms_engine_step(ms_engine *engine, int64_t now_ns)
     begin_schedule(engine, now_ns);
     while (engine->due_ns <= now_ns)
         ms_run_slot(engine, engine->due_ns);
+    ms_recorder_work(&engine->recorder);
     ms_run_publish_tally(engine);
     return MS_OK;
 }

@@ -1,4 +1,6 @@
-/* Sockets: non-blocking UDP, one a stream, watched by one epoll. Belongs to the engine thread.
+/* Sockets: non-blocking UDP, watched by one epoll; a stream has one, or a second for RTCP where the two are not
+ * multiplexed (RFC 5761). What comes by either goes to the core, which tells RTP from RTCP itself. Belongs to the
+ * engine thread.
  *
  * A packet's time is the kernel's (SO_TIMESTAMPNS), moved from the wall clock to the monotonic one by the
  * difference between the two now; where that is not to be believed, it is the time of reading.
@@ -100,16 +102,25 @@ int ms_net_prepare(int socket_fd)
     return setsockopt(socket_fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) == 0 ? MS_OK : MS_E_SYSTEM;
 }
 
+/* What epoll gives back: the stream's place in the pool, and which of its sockets. */
+static uint64_t epoll_data(const ms_stream *stream, enum ms_channel channel)
+{
+    return (uint64_t)channel << 32 | (uint32_t)stream->handle;
+}
+
 void ms_net_watch(ms_engine *engine, ms_stream *stream)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)stream->handle};
-    if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, stream->socket_fd, &event) != 0)
-        ms_run_fault(stream, errno);
+    for (int channel = 0; channel < MS_CHANNELS && stream->socket_fd[channel] >= 0; channel++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.u64 = epoll_data(stream, channel)};
+        if (epoll_ctl(engine->epoll_fd, EPOLL_CTL_ADD, stream->socket_fd[channel], &event) != 0)
+            ms_run_fault(stream, errno);
+    }
 }
 
 void ms_net_forget(ms_engine *engine, ms_stream *stream)
 {
-    epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, stream->socket_fd, NULL);
+    for (int channel = 0; channel < MS_CHANNELS && stream->socket_fd[channel] >= 0; channel++)
+        epoll_ctl(engine->epoll_fd, EPOLL_CTL_DEL, stream->socket_fd[channel], NULL);
 }
 
 /* ---- errors ---------------------------------------------------------------------------------------------- */
@@ -148,21 +159,23 @@ static int64_t received_ns(const ms_net *net, struct msghdr *header)
     return net->now_ns;
 }
 
-static int read_batch(ms_engine *engine, ms_stream *stream, int most)
+static int read_batch(ms_engine *engine, ms_stream *stream, enum ms_channel channel, int most)
 {
     ms_net *net = engine->net;
     for (int i = 0; i < most; i++) { /* the kernel wrote the lengths of the last batch over ours */
         net->headers[i].msg_hdr.msg_namelen = sizeof net->from[i];
         net->headers[i].msg_hdr.msg_controllen = sizeof net->control[i];
     }
-    int n = recvmmsg(stream->socket_fd, net->headers, (unsigned)most, MSG_DONTWAIT, NULL);
+    int n = recvmmsg(stream->socket_fd[channel], net->headers, (unsigned)most, MSG_DONTWAIT, NULL);
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         note_error(engine, stream, errno, &engine->tally.receive_errors);
     for (int i = 0; i < n; i++) {
         ms_address from = address_of(&net->from[i]);
         int64_t at_ns = received_ns(net, &net->headers[i].msg_hdr);
-        stream->is_crowded = at_ns - stream->received_ns < CROWDED_NS;
-        stream->received_ns = at_ns;
+        if (channel == MS_CHANNEL_RTP) {
+            stream->is_crowded = at_ns - stream->received_ns < CROWDED_NS;
+            stream->received_ns = at_ns;
+        }
         ms_run_received(engine, stream, net->data[i], net->headers[i].msg_len, &from, at_ns);
     }
     return n;
@@ -170,13 +183,24 @@ static int read_batch(ms_engine *engine, ms_stream *stream, int most)
 
 /* Packets come one at a time, and to ask for a second that is not there costs half as much as the first. So one is
  * asked for, until they come in a crowd; what was left lying keeps the socket ready. */
-static void read_socket(ms_engine *engine, ms_stream *stream)
+static void read_media(ms_engine *engine, ms_stream *stream)
 {
     for (int batch = 0; batch < BATCHES_A_SLOT; batch++) {
         int most = stream->is_crowded ? BATCH : 1;
-        if (read_batch(engine, stream, most) < most || !stream->is_crowded)
+        if (read_batch(engine, stream, MS_CHANNEL_RTP, most) < most || !stream->is_crowded)
             return;
     }
+}
+
+static void read_socket(ms_engine *engine, uint64_t data)
+{
+    ms_stream *stream = &engine->pool[(uint32_t)data];
+    if (stream->fault_errno != 0)
+        return;
+    if (data >> 32 == MS_CHANNEL_RTCP)
+        read_batch(engine, stream, MS_CHANNEL_RTCP, BATCH); /* a few a second: more is a flood, and can wait */
+    else
+        read_media(engine, stream);
 }
 
 /* Sockets with something to read, a few at a time, until none is left or it is late. epoll goes round: those that
@@ -190,7 +214,7 @@ void ms_net_receive(ms_engine *engine, int64_t until_ns)
         net->now_ns = clock_ns(CLOCK_MONOTONIC);
         net->wall_to_monotonic_ns = net->now_ns - clock_ns(CLOCK_REALTIME);
         for (int i = 0; i < ready; i++)
-            read_socket(engine, &engine->pool[net->ready[i].data.u32]);
+            read_socket(engine, net->ready[i].data.u64);
     } while (ready == READY_AT_ONCE && net->now_ns < until_ns);
     engine->more_to_receive = ready == READY_AT_ONCE;
 }
@@ -201,7 +225,9 @@ void ms_net_send(ms_engine *engine, ms_stream *stream, const ms_packet *packet)
 {
     struct sockaddr_storage to;
     socklen_t bytes = sockaddr_of(&packet->to, &to);
-    if (sendto(stream->socket_fd, packet->data, packet->n, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
+    int rtcp_fd = stream->socket_fd[MS_CHANNEL_RTCP];
+    int fd = packet->channel == MS_CHANNEL_RTCP && rtcp_fd >= 0 ? rtcp_fd : stream->socket_fd[MS_CHANNEL_RTP];
+    if (sendto(fd, packet->data, packet->n, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&to,
                bytes) >= 0)
         engine->tally.packets_sent++;
     else

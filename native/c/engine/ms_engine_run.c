@@ -7,12 +7,16 @@
  * A burst of packets must not delay what is to be sent: packets get half of the slot, what is left of it after the
  * ticks, and a few in any case. Those that wait longer lie in the kernel, with their time of arrival on them.
  *
+ * The ticks of a slot come in two phases, so that streams may hear each other: first all gather, then all send
+ * (ms_mix.h).
+ *
  * Events move from a core to the ring after anything that may have made one. When the ring is full they stay where
  * they are, and the stream's next tick tries again. */
 #include <math.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "ms_bridge.h"
 #include "ms_engine_state.h"
 
 /* ---- events out ------------------------------------------------------------------------------------------ */
@@ -57,11 +61,20 @@ static void pay_owed(ms_engine *engine, ms_stream *stream, int64_t now_ns)
             stream->owed &= (uint8_t)~order[i].owed;
 }
 
+static void tell_clips(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    ms_event event = {.kind = MS_EVENT_CLIP_DONE, .name = ms_mix_done(&stream->mix), .at_ns = now_ns};
+    if (post(engine, stream, &event))
+        stream->mix.told = event.name;
+}
+
 static void move_events(ms_engine *engine, ms_stream *stream, int64_t now_ns)
 {
     bool urgent = ms_urgent(stream->core) || (stream->owed & MS_OWED_FAULT);
     if (stream->owed != 0)
         pay_owed(engine, stream, now_ns);
+    if (ms_mix_done(&stream->mix) != stream->mix.told)
+        tell_clips(engine, stream, now_ns);
     ms_engine_event out = {.stream = stream->handle};
     while (ms_ring_room(&engine->events) > 0 && ms_next_event(stream->core, &out.event))
         post(engine, stream, &out.event);
@@ -117,6 +130,25 @@ static void welcome(ms_engine *engine, ms_stream *stream, int64_t now_ns)
     move_events(engine, stream, now_ns);
 }
 
+static void close_recording(ms_stream *stream)
+{
+    if (stream->recording != NULL)
+        ms_recording_close(stream->recording);
+    stream->recording = NULL;
+}
+
+void ms_run_close_recordings(ms_engine *engine)
+{
+    const ms_order *order;
+    while ((order = ms_ring_peek(&engine->orders)) != NULL) { /* given, and never begun */
+        if (order->kind == MS_ORDER_RECORD)
+            ms_recording_close(order->recording);
+        ms_ring_drop(&engine->orders);
+    }
+    for (uint32_t i = 0; i < engine->config.capacity; i++)
+        close_recording(&engine->pool[i]);
+}
+
 /* Nothing touches the core or the socket after this; REMOVED is posted where the stream leaves its slot. */
 static void dismiss(ms_engine *engine, ms_stream *stream)
 {
@@ -124,6 +156,10 @@ static void dismiss(ms_engine *engine, ms_stream *stream)
         ms_net_forget(engine, stream);
     engine->deadline_ns[(uint32_t)stream->handle] = INT64_MAX;
     stream->leaving = true;
+    close_recording(stream);
+    ms_members *group = &engine->members[stream->slot];
+    for (uint32_t i = 0; i < group->count; i++)
+        ms_mix_forget(&engine->pool[group->index[i]].mix, stream);
 }
 
 static void obey(ms_engine *engine, ms_stream *stream, const ms_command *command, int64_t now_ns)
@@ -137,17 +173,45 @@ static void obey(ms_engine *engine, ms_stream *stream, const ms_command *command
     move_events(engine, stream, now_ns);
 }
 
+static void connect(ms_engine *engine, ms_stream *listener, const ms_order *order)
+{
+    ms_stream *source = &engine->pool[order->connection.source];
+    engine->tally.commands++;
+    if (!ms_mix_connect(&listener->mix, listener, source, order->connection.what, order->connection.gain))
+        engine->tally.commands_refused++;
+}
+
+static void control_recording(ms_stream *stream, const ms_record_control *control)
+{
+    if (stream->recording == NULL)
+        return;
+    stream->recording->pause = control->pause;
+    stream->recording->masked = control->masked;
+    if (control->stop)
+        close_recording(stream);
+}
+
+static void take_order(ms_engine *engine, ms_stream *stream, const ms_order *order, int64_t now_ns)
+{
+    switch ((enum ms_order_kind)order->kind) {
+    case MS_ORDER_ADD: welcome(engine, stream, now_ns); break;
+    case MS_ORDER_REMOVE: dismiss(engine, stream); break;
+    case MS_ORDER_COMMAND: obey(engine, stream, &order->command, now_ns); break;
+    case MS_ORDER_CONNECT: connect(engine, stream, order); break;
+    case MS_ORDER_DISCONNECT:
+        ms_mix_disconnect(&stream->mix, stream, &engine->pool[order->connection.source], order->connection.what);
+        break;
+    case MS_ORDER_BACKGROUND: ms_mix_background(&stream->mix, ms_say_hz(stream->core), &order->clip); break;
+    case MS_ORDER_RECORD: stream->recording = order->recording; break;
+    case MS_ORDER_RECORD_CONTROL: control_recording(stream, &order->control); break;
+    }
+}
+
 static void take_orders(ms_engine *engine, int64_t now_ns)
 {
     const ms_order *order;
     while ((order = ms_ring_peek(&engine->orders)) != NULL) {
-        ms_stream *stream = &engine->pool[(uint32_t)order->stream];
-        if (order->kind == MS_ORDER_ADD)
-            welcome(engine, stream, now_ns);
-        else if (order->kind == MS_ORDER_REMOVE)
-            dismiss(engine, stream);
-        else
-            obey(engine, stream, &order->command, now_ns);
+        take_order(engine, &engine->pool[(uint32_t)order->stream], order, now_ns);
         ms_ring_drop(&engine->orders);
     }
 }
@@ -195,6 +259,14 @@ static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, 
         ms_net_send(engine, stream, packet);
 }
 
+static void record(ms_stream *stream, int64_t due_ns)
+{
+    ms_core *core = stream->core;
+    const int16_t *heard = ms_bridge_frame(core, due_ns, ms_say_hz(core));
+    if (!ms_recording_put(stream->recording, heard, ms_sent(core), due_ns))
+        close_recording(stream);
+}
+
 static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t now_ns)
 {
     engine->tally.ticks++;
@@ -203,6 +275,8 @@ static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t n
     int count = ms_tick(stream->core, due_ns, now_ns, engine->packets, MS_PACKETS_A_TICK);
     for (int i = 0; i < count; i++)
         send(engine, stream, &engine->packets[i], now_ns);
+    if (stream->recording != NULL)
+        record(stream, due_ns);
     grant_wishes(engine, stream, now_ns);
     publish(stream);
     note_deadline(engine, stream);
@@ -214,6 +288,9 @@ static void tick_members(ms_engine *engine, uint32_t slot, int64_t due_ns, int64
 {
     ms_members *members = &engine->members[slot];
     uint32_t stay = 0;
+    for (uint32_t i = 0; i < members->count; i++)
+        if (!engine->pool[members->index[i]].leaving)
+            ms_mix_gather(&engine->pool[members->index[i]], due_ns);
     for (uint32_t i = 0; i < members->count; i++) {
         ms_stream *stream = &engine->pool[members->index[i]];
         if (!stream->leaving)

@@ -12,6 +12,7 @@
 #include <semaphore.h>
 
 #include "ms_engine.h"
+#include "ms_mix.h"
 #include "ms_ring.h"
 #include "ms_seqlock.h"
 
@@ -26,17 +27,29 @@ enum ms_life { MS_LIFE_FREE = 0, MS_LIFE_LIVE, MS_LIFE_REMOVING, MS_LIFE_REMOVED
 /* Events that the engine itself owes about a stream; they stay owed while the event ring is full. */
 enum ms_owed { MS_OWED_ADDED = 1, MS_OWED_FAULT = 2 };
 
-typedef struct ms_stream {
+typedef struct ms_link { /* a connection, as the border knows it */
+    ms_handle source;
+    uint8_t what; /* enum ms_listen */
+} ms_link;
+
+struct ms_stream {
     /* the border's */
     uint32_t generation, group;
     uint8_t life; /* enum ms_life */
+    bool has_bridge;
     size_t memory_bytes;
+    uint32_t link_count;
+    ms_link links[MS_CONNECTIONS];
+    uint32_t recording_id; /* 0: none */
     /* fixed from ADD to REMOVED */
     ms_handle handle;
     ms_core *core;
-    int socket_fd;
+    int socket_fd[MS_CHANNELS];
     uint32_t slot;
+    ms_said_at *said_at[MS_RATES]; /* made before the first order that needs it */
     /* the engine thread's */
+    ms_mix mix;
+    ms_recording *recording; /* NULL: none */
     uint8_t owed; /* enum ms_owed */
     bool leaving; /* only REMOVED is still to be said */
     bool is_crowded;     /* the last packet came close behind the one before */
@@ -47,14 +60,27 @@ typedef struct ms_stream {
     _Atomic uint32_t position_sequence, statistics_sequence;
     _Atomic uint64_t position_words[MS_WORDS(ms_position)];
     _Atomic uint64_t statistics_words[MS_WORDS(ms_core_statistics)];
-} ms_stream;
+};
 
-enum ms_order_kind { MS_ORDER_ADD = 1, MS_ORDER_REMOVE, MS_ORDER_COMMAND };
+enum ms_order_kind {
+    MS_ORDER_ADD = 1, MS_ORDER_REMOVE, MS_ORDER_COMMAND, MS_ORDER_CONNECT, MS_ORDER_DISCONNECT,
+    MS_ORDER_BACKGROUND, MS_ORDER_RECORD, MS_ORDER_RECORD_CONTROL
+};
 
 typedef struct ms_order { /* what crosses from the border to the engine thread */
     ms_handle stream;
     uint8_t kind; /* enum ms_order_kind */
-    ms_command command;
+    union {
+        ms_command command;
+        struct {
+            uint32_t source; /* its place in the pool */
+            uint8_t what;    /* enum ms_listen */
+            float gain;
+        } connection;
+        ms_clip clip;
+        ms_recording *recording;
+        ms_record_control control;
+    };
 } ms_order;
 
 typedef struct ms_pushed { /* manual mode: a datagram on its way in */
@@ -82,6 +108,7 @@ struct ms_engine {
     ms_engine_config config;
     ms_stream *pool;
     ms_ring orders, events; /* ms_order in, ms_engine_event out */
+    ms_recorder recorder;
     int64_t slot_ns;
 
     /* the border's */
@@ -120,6 +147,7 @@ struct ms_engine {
 /* ms_engine_run.c: one slot, the same with and without a thread */
 void ms_run_slot(ms_engine *engine, int64_t now_ns);
 void ms_run_publish_tally(ms_engine *engine);
+void ms_run_close_recordings(ms_engine *engine); /* when no slot will be run any more */
 void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
                      int64_t received_ns);
 void ms_run_fault(ms_stream *stream, int32_t error);
@@ -140,6 +168,13 @@ void ms_manual_send(ms_engine *engine, ms_stream *stream, const ms_packet *packe
 /* ms_engine_policy.c: how the calling thread is scheduled */
 void ms_policy_pin(int cpu);
 int ms_policy_apply(int wanted, int priority);           /* returns the enum ms_policy that was got */
+
+/* ms_engine.c: the border's */
+ms_stream *ms_live_stream(ms_engine *engine, ms_handle handle); /* NULL: stale */
+int ms_give_order(ms_engine *engine, const ms_order *order);    /* MS_E_FULL: the room for ordinary ones is used up */
+/* ms_engine_listen.c: the border's */
+void ms_links_forget(ms_engine *engine, const ms_stream *gone);
+bool ms_recording_over(ms_engine *engine, ms_engine_event *out);
 
 int64_t ms_monotonic_ns(void);
 

@@ -153,4 +153,8 @@ void ms_engine_stop(ms_engine *engine)
     if (engine->witness.running)
         pthread_join(engine->witness.thread, NULL);
     engine->started = engine->witness.running = false;
+    if (engine->recorder.running != NULL) {
+        ms_run_close_recordings(engine);
+        ms_recorder_stop(&engine->recorder);
+    }
 }

@@ -9,6 +9,7 @@
  * cannot have been echoed but is also not there to be read; when the reading runs ahead of the ring, `lead` holds
  * it back. In the first second it grows as needed, afterwards at most once, to a whole packet, which always
  * suffices. `delay` moves the window later for echoes that a trunk returns after more than the tail. */
+#include "ms_arena.h"
 #include "ms_clockmap.h"
 #include "ms_echo_state.h"
 
@@ -77,18 +78,22 @@ static bool usable(int32_t rate_hz, int tail_ms) {
     return rate_hz >= 8000 && rate_hz <= MS_MAX_RATE_HZ && rate_hz % 1000 == 0 && tail_ms >= 20 && tail_ms <= 500;
 }
 
-size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
-    if (!usable(rate_hz, tail_ms)) return 0;
-    return sizeof(ms_echo) + (size_t)ring_size_for(rate_hz) * sizeof(int16_t);
-}
-
-/* speexdsp does not tell; measured on 1.2.1 at 8, 16 and 48 kHz: three windows for each block of the tail (input,
- * and two filters) and eighteen of working room. */
-size_t ms_echo_library_bytes(int32_t rate_hz, int tail_ms) {
-    if (!usable(rate_hz, tail_ms)) return 0;
+/* What speexdsp asks for: three windows for each block of the tail (input, and two filters), eighteen of working
+ * room, and its bookkeeping. */
+static size_t library_bytes(int32_t rate_hz, int tail_ms) {
     size_t window = 2 * (size_t)(rate_hz / 1000 * MS_FRAME_MS);
     size_t blocks = ((size_t)tail_ms + MS_FRAME_MS - 1) / MS_FRAME_MS;
-    return 1024 + window * (3 * blocks + 18) * sizeof(float);
+    return 1536 + window * (3 * blocks + 18) * sizeof(float);
+}
+
+/* The struct with its ring, then the library's memory. */
+static size_t own_bytes(int32_t rate_hz) {
+    size_t n = sizeof(ms_echo) + (size_t)ring_size_for(rate_hz) * sizeof(int16_t);
+    return (n + MS_ARENA_ALIGNMENT - 1) / MS_ARENA_ALIGNMENT * MS_ARENA_ALIGNMENT;
+}
+
+size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
+    return usable(rate_hz, tail_ms) ? own_bytes(rate_hz) + library_bytes(rate_hz, tail_ms) : 0;
 }
 
 int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
@@ -105,16 +110,12 @@ int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
     e->residual_dbfs = NOTHING_DBFS;
     e->resting = true;
     ms_clockmap_init(&e->clock, rate_hz);
+    ms_arena_enter((uint8_t *)e + own_bytes(rate_hz), library_bytes(rate_hz, tail_ms));
     e->speex = speex_echo_state_init(e->frame, e->tail);
-    if (!e->speex) return MS_E_MEMORY;
+    ms_arena_leave();
     int rate = rate_hz;
     speex_echo_ctl(e->speex, SPEEX_ECHO_SET_SAMPLING_RATE, &rate);
     return MS_OK;
-}
-
-void ms_echo_release(ms_echo *e) {
-    if (e->speex) speex_echo_state_destroy(e->speex);
-    e->speex = NULL;
 }
 
 SpeexEchoState *ms_echo_speex(ms_echo *e) { return e->speex; }

@@ -37,13 +37,16 @@ typedef struct ms_jitter_made {
 typedef struct ms_jitter_statistics {
     uint64_t packets, duplicate, late, partly_late, out_of_order, restarts;
     uint64_t in_samples;                    /* of all packets that were put */
-    uint64_t refused_samples;               /* of them: late or twice */
+    uint64_t refused_samples;               /* of them: late, twice, or in the place of what came after all */
+    uint64_t held_samples;                  /* of them: waiting to be played */
+    /* in_samples - refused_samples - held_samples - flushed = played - stretched + shrunk */
     uint64_t out_samples;                   /* = played + concealed_voice + concealed_silence + noise */
     uint64_t played, concealed_voice, concealed_silence, noise;
     uint64_t stretched, shrunk;             /* samples that time stretching made and took */
     uint64_t flushed;                       /* samples that were dropped unheard, to come down to the target */
     uint64_t filled_before_us;              /* samples played that were concealed before us */
-    float current_ms, target_ms, jitter_ms; /* delays beyond the network's least; jitter as RFC 3550 6.4.1 has it */
+    float current_ms, target_ms;            /* from capture to play, beyond the network's least delay */
+    float jitter_ms;                        /* RFC 3550 6.4.1 */
     float loss;                             /* recent share of time that was lost, 0-1 */
 } ms_jitter_statistics;
 

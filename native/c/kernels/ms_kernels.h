@@ -1,5 +1,5 @@
 /* The kernels: small struct-over-memory filters, each `init / process`, each with a slow oracle in tests/reference.
- * A struct is the caller's memory; `ms_echo` and `ms_noise` stand over speexdsp, which allocates once at set-up. */
+ * A struct is the caller's memory; what `ms_echo` and `ms_noise` have of speexdsp lies in it, too. */
 #ifndef MS_KERNELS_H
 #define MS_KERNELS_H
 
@@ -44,9 +44,7 @@ void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n);
  * (least delay wins) with its slope (skew), moved by slewing so that the filter sees no jumps. */
 typedef struct ms_echo ms_echo;
 size_t ms_echo_size(int32_t rate_hz, int tail_ms);
-size_t ms_echo_library_bytes(int32_t rate_hz, int tail_ms);
-int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms);       /* MS_E_MEMORY possible */
-void ms_echo_release(ms_echo *e);
+int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms);
 void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns);
 void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /* once per packet: feeds the regression */
 void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */
@@ -62,9 +60,7 @@ float ms_echo_residual_dbfs(const ms_echo *e);
 /* ---- Noise suppressor and residual echo suppression (speexdsp's preprocessor) ------------------------------- */
 typedef struct ms_noise ms_noise;
 size_t ms_noise_size(int32_t rate_hz);
-size_t ms_noise_library_bytes(int32_t rate_hz);
 int ms_noise_init(ms_noise *s, int32_t rate_hz, ms_echo *echo /* or NULL */);
-void ms_noise_release(ms_noise *s);
 void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in place */
 
 /* ---- Speech gate -------------------------------------------------------------------------------------------

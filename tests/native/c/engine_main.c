@@ -178,11 +178,11 @@ static void add_all(ms_engine *engine, line *lines, uint32_t round)
         ms_config config = config_of(&lines[i], round + i);
         lines[i].generation = 1;
         lines[i].hold = lines[i].flushes_asked = lines[i].flushes_answered = 0;
-        REQUIRE(ms_engine_add(engine, &config, lines[i].engine_fd, i / 2, &lines[i].handle) == MS_OK);
+        REQUIRE(ms_engine_add(engine, &config, sockets_of(&lines[i]), i / 2, &lines[i].handle) == MS_OK);
     }
     ms_handle none;
     ms_config config = config_of(&lines[0], 0);
-    REQUIRE(ms_engine_add(engine, &config, lines[0].engine_fd, 0, &none) == MS_E_FULL);
+    REQUIRE(ms_engine_add(engine, &config, sockets_of(&lines[0]), 0, &none) == MS_E_FULL);
 }
 
 static void wait_for_answers(ms_engine *engine, line *lines, bool (*answered)(const line *))

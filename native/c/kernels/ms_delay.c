@@ -1,0 +1,207 @@
+/* The network's delay, relative to its own least.
+ *
+ * Neither clock is known to the other, so only differences count: a packet's lag is its arrival less its time stamp,
+ * and its delay the lag beyond the least lag of the last eight seconds. Eight are long enough to see the least in,
+ * and so short that a drift of 300 ppm moves it by 2.4 ms only, and that a longer route is soon the usual one.
+ *
+ * What is to be waited for is a high quantile of that delay, as in NetEQ: not of all packets' delays, but of the worst
+ * of each third of a second. A path that stops for 200 ms makes ten packets late and yet only one hole: the buffer waits
+ * once. Counting holes rather than packets makes the quantile mean something: the share of thirds of a second in which
+ * somebody may hear one. The histogram forgets: each new entry weighs a little more than the one before, which is the
+ * same as fading all the others, and costs nothing.
+ *
+ * A histogram of half a minute is slow to believe in a change. Two delays beyond the target within six seconds raise
+ * it at once to what both of them needed; when the jitter is above 50 ms one is enough. It falls slowly, faster on a
+ * calm path. */
+#include "ms_delay.h"
+
+#include <math.h>
+#include <string.h>
+
+#ifndef RECENT
+#define RECENT 1
+#endif
+#ifndef XBLOCK
+#define XBLOCK 333
+#endif
+#ifndef XPEAK
+#define XPEAK 1e9f
+#endif
+#ifndef XFALL
+#define XFALL 0.08f
+#define XFALLC 0.2f
+#endif
+#ifndef XFORGET
+#define XFORGET 0.985f
+#endif
+static const float BIN_MS = 1.0f;
+static const float FORGET = XFORGET;          /* per entry: half of the weight lies in the last 15 s */
+static const float WEIGHT_LIMIT = 1e12f;
+static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
+#ifndef XWIN
+#define XWIN 2000
+#endif
+#ifndef TREND
+#define TREND 3
+#endif
+enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = XBLOCK, PEAK_WINDOW_MS = XWIN };
+static const float PEAK_MS = XPEAK;          /* beyond the target */
+static const float HIGH_JITTER_MS = 50.0f, LOW_JITTER_MS = 10.0f;
+static const float FALL_PER_ENTRY = XFALL, FALL_CALM_PER_ENTRY = XFALLC; /* of what it is above the quantile */
+
+static int64_t in_samples(const ms_delay *d, int64_t ns) {
+    return ns / MS_NS_PER_S * d->rate_hz + ns % MS_NS_PER_S * d->rate_hz / MS_NS_PER_S;
+}
+
+static float in_ms(const ms_delay *d, int64_t samples) { return (float)samples * 1000.0f / (float)d->rate_hz; }
+
+static int64_t clock_of(const ms_delay *d, int64_t ns) { return in_samples(d, ns - d->origin_ns); }
+
+static int64_t lag_of(const ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
+    return clock_of(d, arrival_ns) - (rtp_extended - d->origin_rtp);
+}
+
+/* ---- the histogram ---------------------------------------------------------------------------------------------- */
+
+static void add(ms_delay *d, float ms) {
+    int32_t bin = (int32_t)(ms / BIN_MS + 0.5f);
+    if (bin >= MS_DELAY_BINS) bin = MS_DELAY_BINS - 1;
+    d->weights[bin < 0 ? 0 : bin] += d->next_weight;
+    d->total += d->next_weight;
+    d->next_weight /= FORGET;
+    if (d->next_weight < WEIGHT_LIMIT) return;
+    d->total = 0;
+    for (int32_t k = 0; k < MS_DELAY_BINS; k++) d->total += d->weights[k] /= WEIGHT_LIMIT;
+    d->next_weight /= WEIGHT_LIMIT;
+}
+
+/* Within the bin in which the quantile falls, the weight is taken to lie evenly. */
+static float quantile_ms(const ms_delay *d) {
+    float wanted = d->quantile * d->total, below = 0;
+    for (int32_t k = 0; k < MS_DELAY_BINS; k++) {
+        if (d->weights[k] > 0 && below + d->weights[k] >= wanted)
+            return fmaxf(0, (float)k - 0.5f + (wanted - below) / d->weights[k]) * BIN_MS;
+        below += d->weights[k];
+    }
+    return MS_DELAY_BINS * BIN_MS;
+}
+
+void ms_delay_init(ms_delay *d, int32_t rate_hz, float quantile) {
+    memset(d, 0, sizeof *d);
+    d->rate_hz = rate_hz;
+    d->quantile = quantile;
+    d->next_weight = 1;
+    add(d, START_MS);
+    d->target_ms = d->quantile_ms = START_MS;
+}
+
+void ms_delay_restart(ms_delay *d) {
+    d->started = false;
+}
+
+/* ---- the least delay -------------------------------------------------------------------------------------------- */
+
+static void begin(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
+    d->started = true;
+    d->origin_rtp = rtp_extended;
+    d->origin_ns = arrival_ns;
+    d->last_lag = d->least_lag = d->block_least[0] = 0;
+    d->least_blocks = 1;
+    d->least_block_ends = (int64_t)d->rate_hz * LEAST_BLOCK_MS / 1000;
+    d->worst_block_ends = (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
+    d->block_worst_ms = 0;
+    d->floor_until = d->peak_at = INT64_MIN / 2;
+    d->floor_ms = 0;
+}
+
+static void take_least(ms_delay *d, int64_t clock, int64_t lag) {
+    int64_t block = (int64_t)d->rate_hz * LEAST_BLOCK_MS / 1000;
+    if (clock >= d->least_block_ends) {
+        if (d->least_blocks == MS_DELAY_LEAST_BLOCKS) {
+            memmove(d->block_least, d->block_least + 1, sizeof d->block_least - sizeof *d->block_least);
+            d->least_blocks--;
+        }
+        d->block_least[d->least_blocks++] = lag;
+        d->least_block_ends = clock + block;
+    }
+    int64_t *newest = &d->block_least[d->least_blocks - 1];
+    if (lag < *newest) *newest = lag;
+    d->least_lag = *newest;
+    for (int32_t k = 0; k < d->least_blocks; k++)
+        if (d->block_least[k] < d->least_lag) d->least_lag = d->block_least[k];
+}
+
+/* ---- the target ------------------------------------------------------------------------------------------------- */
+
+/* Beyond the target: believed when it is the second of late, or when all is restless. */
+static void take_peak(ms_delay *d, int64_t clock, float delay_ms) {
+    if (delay_ms < d->target_ms + PEAK_MS) return;
+    int64_t window = (int64_t)d->rate_hz * PEAK_WINDOW_MS / 1000, apart = (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
+    bool second = clock - d->peak_at <= window && clock - d->peak_at >= apart;
+    float agreed = second && d->peak_ms < delay_ms ? d->peak_ms : delay_ms;
+    if ((second || d->jitter_ms > HIGH_JITTER_MS) && agreed > d->target_ms) {
+        d->target_ms = d->floor_ms = agreed;
+        d->floor_until = clock + window;
+    }
+    if (clock - d->peak_at >= apart || delay_ms > d->peak_ms) {
+        d->peak_ms = delay_ms;
+        d->peak_at = clock;
+    }
+}
+
+static void end_block(ms_delay *d, int64_t clock, bool calm) {
+    add(d, d->block_worst_ms);
+    d->recent_worst_ms[d->recent_block++ % RECENT] = d->block_worst_ms;
+    d->block_worst_ms = 0;
+    d->worst_block_ends = clock + (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
+    d->quantile_ms = quantile_ms(d);
+    float wanted = clock < d->floor_until && d->floor_ms > d->quantile_ms ? d->floor_ms : d->quantile_ms;
+    float fall = calm && d->jitter_ms < LOW_JITTER_MS ? FALL_CALM_PER_ENTRY : FALL_PER_ENTRY;
+    d->target_ms = wanted >= d->target_ms ? wanted : d->target_ms + (wanted - d->target_ms) * fall;
+}
+
+void ms_delay_arrival(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns, bool calm) {
+    if (!d->started) begin(d, rtp_extended, arrival_ns);
+    int64_t clock = clock_of(d, arrival_ns), lag = lag_of(d, rtp_extended, arrival_ns);
+    float step_ms = fabsf(in_ms(d, lag - d->last_lag));
+    d->jitter_ms += (step_ms - d->jitter_ms) / 16;
+    d->last_lag = lag;
+    take_least(d, clock, lag);
+    float delay_ms = in_ms(d, lag - d->least_lag);
+    if (delay_ms > d->block_worst_ms) d->block_worst_ms = delay_ms;
+    d->last_ms[d->last_packet++ % MS_DELAY_LAST] = delay_ms;
+    take_peak(d, clock, delay_ms);
+    if (clock >= d->worst_block_ends) end_block(d, clock, calm);
+}
+
+/* ---- what follows ----------------------------------------------------------------------------------------------- */
+
+int64_t ms_delay_of(const ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
+    return d->started ? lag_of(d, rtp_extended, arrival_ns) - d->least_lag : 0;
+}
+
+int64_t ms_delay_front(const ms_delay *d, int64_t ns) { return d->origin_rtp + clock_of(d, ns) - d->least_lag; }
+
+int32_t ms_delay_recent(const ms_delay *d) {
+    float worst_ms = d->block_worst_ms > d->target_ms ? d->block_worst_ms : d->target_ms;
+    for (int32_t k = 0; k < RECENT; k++)
+        if (d->recent_worst_ms[k] > worst_ms) worst_ms = d->recent_worst_ms[k];
+    return (int32_t)ceilf(worst_ms * (float)d->rate_hz / 1000.0f);
+}
+
+/* The least delay of TREND packets, the newest of them `back` packets ago. */
+static float least_of_last(const ms_delay *d, uint32_t back) {
+    float least = d->last_ms[(d->last_packet - 1 - back) % MS_DELAY_LAST];
+    for (uint32_t k = 1; k < TREND; k++) {
+        float one = d->last_ms[(d->last_packet - 1 - back - k) % MS_DELAY_LAST];
+        if (one < least) least = one;
+    }
+    return least;
+}
+
+int32_t ms_delay_ahead(const ms_delay *d) {
+    float now = least_of_last(d, 0), before = least_of_last(d, MS_DELAY_LAST - TREND);
+    return (int32_t)((now > before ? 2 * now - before : now) * (float)d->rate_hz / 1000.0f);
+}
+
+int32_t ms_delay_target(const ms_delay *d) { return (int32_t)ceilf(d->target_ms * (float)d->rate_hz / 1000.0f); }
