@@ -104,7 +104,7 @@ cdef extern from "ms_core.h" nogil:
 
     ctypedef struct ms_core_statistics:
         uint64_t packets_received, packets_sent, octets_received, octets_sent
-        uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing
+        uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing, codec_errors
         uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes
         uint64_t srtp_forged, srtp_replayed, reports_sent, reports_received
         uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost
