@@ -35,7 +35,7 @@ from mediasrv.media.translate import media_event, position
 from mediasrv.media.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
-from mediasrv_native.errors import QueueFull, WrongArgument, WrongState
+from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
 from mediasrv_native.kernels import Resampler
 
 if TYPE_CHECKING:
@@ -156,7 +156,11 @@ class Stream:
 
     def disconnect(self, source: StreamFace, what: Listen) -> None:
         self._check_open()
-        self._engine.disconnect(self.handle, self._handle_of(source), what.value)
+        handle = self._handle_of(source)
+        try:
+            self._engine.disconnect(self.handle, handle, what.value)
+        except StaleHandle:
+            raise LocalError("the two are not connected") from None
 
     def _handle_of(self, source: StreamFace) -> int:
         if not isinstance(source, Stream) or source._engine is not self._engine:
