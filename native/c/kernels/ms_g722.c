@@ -7,29 +7,32 @@
  * block by block under the recommendation's names (given here in capitals).
  *
  * What is done differently from the text, to the same bits:
- *   - The six zeros of a predictor (UPZERO, FILTEZ) live in the lanes of one vector, moved by a shuffle. Their
+ *   - The six zeros of a predictor (UPZERO, FILTEZ) live in the lanes of two vectors, moved by shuffles. Their
  *     differences are kept doubled and saturated, as FILTEZ wants them; sign and zero, which is all that UPZERO looks
  *     at, stay. A coefficient cannot leave 16 bits: 255/256 of it and 128 more is at most 32767.
  *   - FILTEZ saturates after each of six additions. That makes no difference unless the magnitudes add up to more than
  *     16 bits, which is looked at first.
- *   - QUANTL's decision level is found by counting the levels below, all at once: they depend on the step alone, so
- *     they are ready before the sample is.
+ *   - QUANTL looks for the last level L with (L * DETL) >> 12 <= magnitude. That is the same as
+ *     L <= ((magnitude + 1) * 4096 - 1) / DETL in whole numbers: one product, and a look-up instead of a search. In
+ *     doubles a half is added above the line, so that no quotient comes so near a whole number that rounding matters.
  * The filters have no feedback and run over whole frames before (after) the bands do. */
 #include "ms_codec_kind.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { RATE_HZ = 16000, MAX_OCTETS = RATE_HZ / 1000 * MS_MAX_PTIME_MS / 2, TAPS = 24, KEPT = TAPS / 2 - 1 };
 enum { LOW_STEP = 32, HIGH_STEP = 8, LOW_NB_MAX = 18432, HIGH_NB_MAX = 22528 };
 
 #define INLINE static inline __attribute__((always_inline))
-typedef int32_t lanes __attribute__((vector_size(32), aligned(16)));
+typedef int32_t lanes __attribute__((vector_size(16)));
 
 typedef struct band {
-    lanes zeros, differences;   /* B1-B6 and DLT1-DLT6, doubled; two lanes stay zero */
-    int32_t s, sz;              /* the prediction, and the zeros' part in it */
-    int32_t a1, a2, r1, p1, p2; /* poles; the last reconstructed sample; the last two partial ones */
-    int32_t nb, step;           /* logarithmic scale factor (NBL), and what it stands for (DETL) */
+    lanes near_zeros, far_zeros; /* B1-B4; B5, B6 and two lanes that stay zero */
+    lanes near, far;             /* DLT1-DLT6 for them, doubled */
+    int32_t s, sz;               /* the prediction, and the zeros' part in it */
+    int32_t a1, a2, r1, p1, p2;  /* poles; the last reconstructed sample; the last two partial ones */
+    int32_t nb, step;            /* logarithmic scale factor (NBL), and what it stands for (DETL) */
 } band;
 
 typedef struct side { /* an encoder or a decoder */
@@ -40,18 +43,22 @@ typedef struct side { /* an encoder or a decoder */
 /* ---- the recommendation's tables --------------------------------------------------------------------------------- */
 
 static const int32_t mirror[TAPS / 2] = {3, -11, 12, 32, -210, 951, 3876, -805, 362, -156, 53, -11};
-/* Q6: decision levels; the last three only fill the vectors */
-static const int32_t levels[32] = {
+/* Q6: decision levels */
+enum { LEVELS = 29, TOP_LEVEL = 2919 };
+static const int16_t levels[LEVELS] = {
     35, 72, 110, 150, 190, 233, 276, 323, 370, 422, 473, 530, 587, 650, 714, 786, 858, 940, 1023, 1121, 1219, 1339,
-    1458, 1612, 1765, 1980, 2195, 2557, 2919, 2919, 2919, 2919,
+    1458, 1612, 1765, 1980, 2195, 2557, TOP_LEVEL,
 };
-/* ILN, ILP: what is sent for a difference that has so many levels below it, negative ones first */
-static const uint8_t low_code[2][33] = {
-    {61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36, 35, 34,
-     33, 32, 32, 32, 32},
-    {63, 62, 31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4,
-     4, 4, 4},
-};
+/* ILN, ILP: what is sent for a magnitude of so many steps, below the prediction and above it */
+static uint8_t codes_below[TOP_LEVEL + 1], codes_above[TOP_LEVEL + 1];
+
+__attribute__((constructor)) static void build_codes(void) {
+    for (int whole = 0, passed = 0; whole <= TOP_LEVEL; whole++) {
+        while (passed < LEVELS && levels[passed] <= whole) passed++;
+        codes_below[whole] = (uint8_t)(passed < 2 ? 63 - passed : 33 - passed);
+        codes_above[whole] = (uint8_t)(61 - passed);
+    }
+}
 static const int16_t quantised_6[64] = { /* QM6 */
     -136, -136, -136, -136, -24808, -21904, -19008, -16704, -14984, -13512, -12280, -11192, -10232, -9360, -8576, -7856,
     -7192, -6576, -6000, -5456, -4944, -4464, -4008, -3576, -3168, -2776, -2400, -2032, -1688, -1360, -1040, -728,
@@ -77,35 +84,34 @@ INLINE int32_t limited(int32_t x, int32_t least, int32_t most) { return x < leas
 
 INLINE int32_t saturated(int32_t x) { return limited(x, INT16_MIN, INT16_MAX); }
 
-INLINE int32_t sum_of(const lanes *terms) {
-    lanes x = *terms + __builtin_shuffle(*terms, (lanes){4, 5, 6, 7, 0, 1, 2, 3});
-    x += __builtin_shuffle(x, (lanes){2, 3, 0, 1, 6, 7, 4, 5});
+INLINE int32_t sum_of(lanes x) {
+    x += __builtin_shuffle(x, (lanes){2, 3, 0, 1});
     return x[0] + x[1];
 }
 
 /* The sum as the recommendation forms it: oldest first, held to 16 bits after each step. */
-static int32_t saturated_sum(const int32_t products[6]) {
-    int32_t sum = 0;
-    for (int i = 5; i >= 0; i--) sum = saturated(sum + saturated(products[i]));
+static int32_t saturated_sum(lanes near, lanes far) {
+    int32_t sum = saturated(far[1]);
+    sum = saturated(sum + saturated(far[0]));
+    for (int i = 3; i >= 0; i--) sum = saturated(sum + saturated(near[i]));
     return sum;
 }
 
+INLINE lanes magnitude(lanes x) { return (x ^ (x >> 31)) - (x >> 31); }
+
+/* UPZERO: `step` towards where sample and difference agree in sign, 1/256 towards zero. */
+INLINE lanes moved(lanes zeros, lanes apart, lanes step) { return ((zeros * 32640) >> 15) + ((step ^ apart) - apart); }
+
 /* UPZERO, DELAYA, FILTEZ */
 INLINE void adapt_zeros(band *b, int32_t difference) {
-    const int32_t gain = difference ? 128 : 0;
-    const lanes apart = (b->differences ^ difference) >> 31;
-    const lanes gains = {gain, gain, gain, gain, gain, gain, 0, 0};
-    b->zeros = ((b->zeros * 32640) >> 15) + ((gains ^ apart) - apart);
-    const lanes newest = {saturated(2 * difference)};
-    b->differences = __builtin_shuffle(b->differences, newest, (lanes){8, 0, 1, 2, 3, 4, 5, 15});
-    const lanes products = (b->zeros * b->differences) >> 15, signs = products >> 31;
-    const lanes magnitudes = (products ^ signs) - signs;
-    b->sz = sum_of(&products);
-    if (__builtin_expect(sum_of(&magnitudes) > INT16_MAX, 0)) {
-        int32_t each[8];
-        memcpy(each, &products, sizeof each);
-        b->sz = saturated_sum(each);
-    }
+    const int32_t step = difference ? 128 : 0;
+    b->near_zeros = moved(b->near_zeros, (b->near ^ difference) >> 31, (lanes){step, step, step, step});
+    b->far_zeros = moved(b->far_zeros, (b->far ^ difference) >> 31, (lanes){step, step, 0, 0});
+    b->far = __builtin_shuffle(b->far, b->near, (lanes){7, 0, 2, 3});
+    b->near = __builtin_shuffle(b->near, (lanes){saturated(2 * difference)}, (lanes){4, 0, 1, 2});
+    const lanes near = (b->near_zeros * b->near) >> 15, far = (b->far_zeros * b->far) >> 15;
+    b->sz = sum_of(near + far);
+    if (__builtin_expect(sum_of(magnitude(near) + magnitude(far)) > INT16_MAX, 0)) b->sz = saturated_sum(near, far);
 }
 
 /* UPPOL2, UPPOL1; `p0` is the newest partial reconstruction (PARREC) */
@@ -149,18 +155,18 @@ INLINE void high_follows(band *b, int code) {
 
 /* ---- coding ------------------------------------------------------------------------------------------------------ */
 
-/* SUBTRA, QUANTL */
+/* SUBTRA, QUANTL. The magnitude of a negative error is one less: |error + 1/2| - 1/2 either way. */
 INLINE int low_encoded(const band *b, int32_t sample) {
-    const int32_t error = saturated(sample - b->s), magnitude = error < 0 ? ~error : error;
-    int below = 0;
-    for (int i = 0; i < 32; i++) below += (levels[i] * b->step) >> 12 <= magnitude;
-    return low_code[error < 0][below];
+    const int32_t error = saturated(sample - b->s);
+    const double steps = (fabs(error + 0.5) + 0.5 - 0.5 / 4096) * (4096.0 / b->step);
+    const int whole = steps < TOP_LEVEL ? (int)steps : TOP_LEVEL;
+    return error < 0 ? codes_below[whole] : codes_above[whole];
 }
 
 /* SUBTRA, QUANTH */
 INLINE int high_encoded(const band *b, int32_t sample) {
-    const int32_t error = saturated(sample - b->s), magnitude = error < 0 ? ~error : error;
-    const int outer = magnitude >= (564 * b->step) >> 12;
+    const int32_t error = saturated(sample - b->s), level = (564 * b->step) >> 12;
+    const int outer = (error >= level) | (error < -level);
     return (error < 0 ? 1 : 3) - outer;
 }
 
