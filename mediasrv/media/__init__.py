@@ -27,7 +27,7 @@ from mediasrv.media.events import (
     SourceLocked,
     Starved,
 )
-from mediasrv.media.face import EngineFace, ReservationFace, StreamFace
+from mediasrv.media.face import EngineFace, RecordingFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
 from mediasrv.media.recording import Recording, RecordingFailed, RecordingFormat, RecordingResult
 from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
@@ -65,6 +65,7 @@ __all__ = [
     "PortsExhausted",
     "Position",
     "Recording",
+    "RecordingFace",
     "RecordingFailed",
     "RecordingFormat",
     "RecordingOver",

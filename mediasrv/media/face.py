@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
 from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position
-from mediasrv.media.recording import Recording, RecordingFormat
+from mediasrv.media.recording import RecordingFormat, RecordingResult
 from mediasrv.media.spec import Address, Clip, Cost, Listen, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 
@@ -25,6 +25,10 @@ class StreamFace(Protocol):
     @property
     def rate_hz(self) -> int:
         """Of the PCM that is played; positions count it."""
+
+    @property
+    def codec(self) -> str:
+        """What is sent."""
 
     def begin(self) -> Generation:
         """A new generation of audio, later than every other."""
@@ -66,7 +70,11 @@ class StreamFace(Protocol):
     ) -> None:
         """Sound behind the voice (ringback, hold music, a filler), in place of the one before; None: silence."""
 
-    def record(self, path: Path, format: RecordingFormat = "wav") -> AbstractAsyncContextManager[Recording]:  # noqa: A002
+    def record(
+        self,
+        path: Path,
+        format: RecordingFormat = "wav",  # noqa: A002
+    ) -> AbstractAsyncContextManager[RecordingFace]:
         """Records into a new file, what is heard left and what is sent right, until the block is left.
 
         RecordingFailed when it cannot be opened; a disk that fails later ends the recording, with an event.
@@ -75,6 +83,21 @@ class StreamFace(Protocol):
     def statistics(self) -> StreamStatistics: ...
     async def aclose(self) -> None:
         """Returns the slot and the port after the engine has let go of both; shielded, bounded."""
+
+
+class RecordingFace(Protocol):
+    """A recording that goes on."""
+
+    def pause(self, *, cut: bool = False) -> None:
+        """Silence until `resume`; or, `cut`, nothing at all, so that the file is shorter than the call."""
+
+    def resume(self) -> None: ...
+    def mask(self, *, heard: bool = False, said: bool = False) -> None:
+        """Sides that are silent in the file from now on (card numbers); neither ends it."""
+
+    @property
+    def result(self) -> RecordingResult | None:
+        """What became of it, once it is over."""
 
 
 class ReservationFace(Protocol):

@@ -49,7 +49,11 @@ class Recording:
         self._path, self._file = path, file
         self._pause, self._masked = native.RECORD_GOES_ON, 0
         self._over = trio.Event()
-        self.result: RecordingResult | None = None  # once it is over
+        self._result: RecordingResult | None = None
+
+    @property
+    def result(self) -> RecordingResult | None:
+        return self._result
 
     def pause(self, *, cut: bool = False) -> None:
         """Silence until `resume`; or, `cut`, nothing at all, so that the file is shorter than the call."""
@@ -66,7 +70,7 @@ class Recording:
         self._control()
 
     def _control(self, *, stop: bool = False) -> None:
-        if self.result is not None:
+        if self._result is not None:
             return
         try:
             self._engine.control_recording(self._handle, self._number, self._pause, self._masked, stop)
@@ -78,16 +82,16 @@ class Recording:
         self._control(stop=True)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + STOP_WITHIN_S):
             await self._over.wait()
-        return self.result
+        return self._result
 
     def over(self, event: NativeEvent) -> RecordingResult:
         """The engine's word: nobody writes to the file any more."""
         os.close(self._file)
-        self.result = RecordingResult(
+        self._result = RecordingResult(
             self._path, event.arg * PTIME_MS, event.rtp_extended * PTIME_MS, event.code
         )
         self._over.set()
-        return self.result
+        return self._result
 
 
 class Recordings:

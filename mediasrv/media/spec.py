@@ -74,7 +74,9 @@ class StreamSpec:
     opus_complexity: int = 5
     opus_fec: bool = True
     opus_dtx: bool = False
-    opus_bit_rate: int = 0  # bits a second; 0: the encoder's choice
+    opus_bit_rate: int = (
+        32_000  # bits a second: full-band speech (RFC 7587 section 3.1.1); 0: the encoder's choice
+    )
     telephone_event_type: int = 0  # 0: none agreed
     remote: Address | None = None
     aec: bool = True

@@ -43,42 +43,46 @@ def stream_bytes(spec: StreamSpec) -> int:
 class StreamStatistics:
     """Counted since the stream was added; as of its last tick."""
 
-    packets_received: int
-    packets_sent: int
-    octets_received: int
-    octets_sent: int
-    malformed: int  # dropped, and why
-    foreign: int
-    unknown_type: int
-    duplicate: int
-    late: int
-    oversize: int
-    not_hearing: int
-    codec_errors: int  # payloads that would not decode: concealed
-    lost: int
-    reordered: int
-    concealed_samples: int
-    resyncs: int
-    ssrc_changes: int
-    onsets: int
-    holds: int
-    leases_expired: int
-    starved: int
-    ears_overruns: int
-    events_lost: int
-    events_dropped: int  # that nobody listened to
-    ticks: int
-    ticks_skipped: int
-    jitter_us: int  # RFC 3550 6.4.1
-    erle_db: float  # how much of the echo is taken off; 0 without a canceller
-    skew_ppm: float  # of the sender's clock against ours
-    noise_dbfs: float
-    speech_dbfs: float
+    packets_received: int = 0
+    packets_sent: int = 0
+    octets_received: int = 0
+    octets_sent: int = 0
+    malformed: int = 0  # dropped, and why
+    foreign: int = 0
+    unknown_type: int = 0
+    duplicate: int = 0
+    late: int = 0
+    oversize: int = 0
+    not_hearing: int = 0
+    codec_errors: int = 0  # payloads that would not decode: concealed
+    lost: int = 0
+    reordered: int = 0
+    concealed_samples: int = 0
+    resyncs: int = 0
+    ssrc_changes: int = 0
+    onsets: int = 0
+    holds: int = 0
+    leases_expired: int = 0
+    starved: int = 0
+    ears_overruns: int = 0
+    events_lost: int = 0
+    events_dropped: int = 0  # that nobody listened to
+    ticks: int = 0
+    ticks_skipped: int = 0
+    jitter_us: int = 0  # RFC 3550 6.4.1
+    rtt_us: int = 0  # of our reports and theirs; 0: not known
+    remote_loss: float = 0  # share of our packets, as the other side reports it
+    mos_listening: float = 0  # E-model (G.107), of what we hear; 0: nothing was heard yet
+    mos_conversational: float = 0
+    erle_db: float = 0  # how much of the echo is taken off; 0 without a canceller
+    skew_ppm: float = 0  # of the sender's clock against ours
+    noise_dbfs: float = 0
+    speech_dbfs: float = 0
 
     @classmethod
     def of(cls, counted: Mapping[str, int | float], *, events_dropped: int = 0) -> StreamStatistics:
         told = {**counted, "events_dropped": events_dropped}
-        return cls(**{field.name: told[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+        return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})  # type: ignore[arg-type]
 
     @property
     def loss(self) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv.bench.netem import PROFILES, Jitter, Loss, Profile, Spikes
@@ -29,6 +30,7 @@ def hum(frames: int, pitch_hz: float = 125.0) -> Pcm:
     return sounds.to_pcm(sum(np.sin(2 * np.pi * pitch_hz * k * at + k) / k for k in range(1, 9)) * 4_000)
 
 
+@cache
 def speech(frames: int, seed: int = 3) -> Pcm:
     """Voice in the quiet of a real line."""
     talk = sounds.talk(frames / SECOND, seed=seed)
@@ -129,6 +131,7 @@ profiles = st.builds(
 packet_samples = st.sampled_from([40, 80, 160, 240, 480])
 
 
+@settings(deadline=None)
 @given(profiles, packet_samples, st.integers(0, 1_000))
 def test_every_sample_is_accounted_for_on_any_network(profile: Profile, samples: int, seed: int) -> None:
     buffer = JitterBuffer(RATE_HZ)
@@ -136,6 +139,7 @@ def test_every_sample_is_accounted_for_on_any_network(profile: Profile, samples:
     check_account(buffer, play(buffer, packets, 7 * SECOND))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.jitter import DelayEstimate, apply_shift, find_shift
@@ -119,6 +119,7 @@ def test_the_shift_is_whole_periods_of_the_pitch(pitch_hz: float, direction: int
     assert round(periods) >= 1
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([-1, 1]))
 def test_no_other_shift_is_much_more_alike(seed: int, direction: int) -> None:
     rng = np.random.default_rng(seed)
@@ -134,6 +135,7 @@ def test_what_is_like_nothing_is_not_shifted() -> None:
     assert find_shift(pcm.tobytes(), 300, RATE_HZ, SHORTEST, LONGEST, 0.9) == 0
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1_000), st.integers(-160, 160))
 def test_a_shift_is_a_straight_blend_from_here_to_there(seed: int, shift: int) -> None:
     pcm = np.random.default_rng(seed).integers(-32_768, 32_767, 700).astype(np.int16)
