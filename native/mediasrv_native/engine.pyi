@@ -149,9 +149,7 @@ class NativeEngine:
     ) -> None:
         """No sound: silence. The bytes must live until CLIP_DONE says so, or REMOVED."""
     def record(self, stream: int, fd: int, recording: int, format: int, bit_rate: int) -> None: ...
-    def control_recording(
-        self, stream: int, recording: int, pause: int, masked: int, stop: bool
-    ) -> None: ...
+    def control_recording(self, stream: int, recording: int, pause: int, masked: int, stop: bool) -> None: ...
     def play(
         self,
         stream: int,

@@ -32,7 +32,7 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, noise, blocks, said, sent, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, noise, bridge, blocks, said, sent, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -55,6 +55,7 @@ static layout lay_out(const ms_config *c) {
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
     l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
+    l.bridge = carve(&l.total, c->bridge ? ms_bridge_size(c->hear_hz) : 0);
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
     l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
     return l;
@@ -70,6 +71,7 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
     ms_ears_parts parts = {
         .concealer = (ms_concealer *)(base + l->concealer),
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
+        .bridge = c->bridge ? (ms_bridge *)(base + l->bridge) : NULL,
         .reference = (ms_resampler *)(base + l->reference),
         .noise = c->ns ? (ms_noise *)(base + l->noise) : NULL,
         .blocks = (ms_ears_block *)(base + l->blocks),

@@ -12,6 +12,7 @@
 #ifndef MS_EARS_H
 #define MS_EARS_H
 
+#include "ms_bridge.h"
 #include "ms_coder.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
@@ -29,6 +30,7 @@ typedef struct ms_ears {
     ms_concealer *concealer;
     ms_echo *echo;                 /* NULL: off */
     ms_noise *noise;
+    ms_bridge *bridge;             /* NULL: no people listen */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -62,6 +64,7 @@ typedef struct ms_ears_parts {
     ms_concealer *concealer;
     ms_echo *echo;
     ms_noise *noise;
+    ms_bridge *bridge;
     ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;
