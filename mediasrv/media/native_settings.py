@@ -27,6 +27,7 @@ def settings_of(spec: StreamSpec) -> Settings:
         "ns": spec.ns,
         "vad": spec.vad,
         "lock_source": spec.lock_source,
+        "bridge": spec.bridge,
         "aec_tail_ms": spec.aec_tail_ms,
         "reorder_ms": spec.reorder_ms,
         "playout_ms": spec.playout_ms,

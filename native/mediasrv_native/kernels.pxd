@@ -31,7 +31,7 @@ cdef extern from "ms_kernels.h" nogil:
     ctypedef struct ms_echo:
         pass
     size_t ms_echo_size(int32_t rate_hz, int tail_ms)
-    int ms_echo_init(ms_echo*, int32_t rate_hz, int tail_ms)
+    int ms_echo_init(ms_echo*, int32_t rate_hz, int32_t clock_hz, int tail_ms)
     void ms_echo_reference(ms_echo*, const int16_t* sent, size_t n, int64_t due_ns)
     void ms_echo_arrival(ms_echo*, int64_t rtp_extended, int64_t received_ns)
     void ms_echo_resync(ms_echo*)

@@ -101,9 +101,9 @@ cdef class Concealer:
 cdef class EchoCanceller:
     cdef ms_echo* state
 
-    def __cinit__(self, int rate_hz, int tail_ms):
+    def __cinit__(self, int rate_hz, int tail_ms, clock_hz=None):
         self.state = <ms_echo*>new_memory(ms_echo_size(rate_hz, tail_ms))
-        check(ms_echo_init(self.state, rate_hz, tail_ms))
+        check(ms_echo_init(self.state, rate_hz, rate_hz if clock_hz is None else clock_hz, tail_ms))
 
     def __dealloc__(self):
         free(self.state)

@@ -20,7 +20,8 @@ static bool is_valid(const ms_config *c) {
     return ms_coders_are_valid(c) && c->telephone_event_type < 128 && !is_coding(c, c->telephone_event_type) &&
            (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
-           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS;
+           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
+           (c->srtp.profile == MS_SRTP_NONE || ms_srtp_keying_octets(c->srtp.profile) > 0);
 }
 
 /* Fills in what zero stands for. */
@@ -83,12 +84,12 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
 }
 
 int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
-    (void)seed; /* nothing here is random yet */
     size_t needed = ms_size(config);
     if (needed == 0 || n < needed || (uintptr_t)memory % ALIGNMENT != 0) return MS_E_ARGUMENT;
     memset(memory, 0, needed);
     ms_core *core = memory;
     core->config = completed(config);
+    memset(&core->config.srtp, 0, sizeof core->config.srtp); /* secrets are kept in one place only */
     core->remote = config->remote;
     core->hearing = core->sending = true;
     core->sequence = config->first_sequence;
@@ -105,10 +106,11 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     core->pending = (int16_t *)((uint8_t *)memory + l.pending);
     int status = ms_coders_init(&core->coders, &core->config, (uint8_t *)memory + l.coders);
     if (status == MS_OK) status = init_ears(core, memory, &l);
-    return status;
+    ms_core_control_init(core, seed);
+    return status == MS_OK ? ms_core_secure_init(core, &config->srtp) : status;
 }
 
-void ms_release(ms_core *core) { (void)core; /* all of it lies in its own memory */ }
+void ms_release(ms_core *core) { ms_core_secure_release(core); }
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
@@ -119,6 +121,7 @@ static int set_remote(ms_core *core, const ms_address *remote) {
         core->left_until_ns = core->playout.now_ns + LEFT_NS;
     }
     core->remote = *remote;
+    core->control.heard_from = (ms_address){.family = 0};
     ms_core_forget_source(core);
     return MS_OK;
 }
@@ -162,6 +165,7 @@ int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
     case MS_OP_SENDING: return set_sending(core, command->arg != 0);
     case MS_OP_HEARING: return set_hearing(core, command->arg != 0);
     case MS_OP_CODING: return set_coding(core, command->arg);
+    case MS_OP_KEYS: return ms_core_take_keys(core);
     default: return MS_E_ARGUMENT;
     }
 }
@@ -211,6 +215,7 @@ void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
     out->leases_expired = core->playout.leases_expired;
     out->starved = core->playout.starved;
     out->events_lost = core->events.lost;
+    ms_core_control_statistics(core, out);
     out->jitter_us = ms_rtp_source_jitter_us(&core->source, core->coders.clock_hz);
 }
 
