@@ -114,10 +114,16 @@ def draw(files: Sequence[tuple[str, Path]], title: str, picture: Path) -> None:
     )
     for panel, (name, pcm, rate_hz) in zip(panels, sounds, strict=True):
         window = rate_hz * WINDOW_MS // 1000
+        audible = (pcm + half_a_bit.uniform(-0.5, 0.5, len(pcm))) / 32_768
         panel.specgram(
-            (pcm + half_a_bit.uniform(-0.5, 0.5, len(pcm))) / 32_768, NFFT=window, Fs=rate_hz, noverlap=window // 2, mode="psd", scale="dB",
-            vmin=FLOOR_DB, vmax=CEILING_DB, cmap="magma",
-        )  # fmt: skip
+            audible,
+            NFFT=window,
+            Fs=rate_hz,
+            noverlap=window // 2,
+            vmin=FLOOR_DB,
+            vmax=CEILING_DB,
+            cmap="magma",
+        )
         panel.set(ylabel="Hz", title=name, xlim=(0, longest_s), ylim=(0, top_hz), facecolor="black")
     panels[-1].set_xlabel("seconds")
     figure.suptitle(title)
