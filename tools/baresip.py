@@ -36,6 +36,7 @@ snd_path {directory}
 opus_stereo no
 opus_sprop_stereo no
 opus_inbandfec yes
+opus_packet_loss 10
 """
 
 
