@@ -26,6 +26,10 @@ class StreamFace(Protocol):
     def rate_hz(self) -> int:
         """Of the PCM that is played; positions count it."""
 
+    @property
+    def codec(self) -> str:
+        """What is sent."""
+
     def begin(self) -> Generation:
         """A new generation of audio, later than every other."""
 

@@ -70,6 +70,10 @@ class StreamStatistics:
     ticks: int = 0
     ticks_skipped: int = 0
     jitter_us: int = 0  # RFC 3550 6.4.1
+    rtt_us: int = 0  # of our reports and theirs; 0: not known
+    remote_loss: float = 0  # share of our packets, as the other side reports it
+    mos_listening: float = 0  # E-model (G.107), of what we hear; 0: nothing was heard yet
+    mos_conversational: float = 0
     erle_db: float = 0  # how much of the echo is taken off; 0 without a canceller
     skew_ppm: float = 0  # of the sender's clock against ours
     noise_dbfs: float = 0
@@ -78,7 +82,7 @@ class StreamStatistics:
     @classmethod
     def of(cls, counted: Mapping[str, int | float], *, events_dropped: int = 0) -> StreamStatistics:
         told = {**counted, "events_dropped": events_dropped}
-        return cls(**{field.name: told[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+        return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})  # type: ignore[arg-type]
 
     @property
     def loss(self) -> float:

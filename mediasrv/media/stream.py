@@ -59,7 +59,8 @@ class Stream:
         self._engine, self.handle, self.spec, self.group = engine, handle, spec, group
         (self._host, self._port), self._share, self._recordings = place, share, recordings
         self._rate_hz = spec.rate_hz
-        self._payload_types = frozenset(coding.payload_type for coding in spec.codings())
+        self._codecs = {coding.payload_type: coding.codec for coding in spec.codings()}
+        self._codec = spec.codec
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
@@ -82,6 +83,10 @@ class Stream:
     @property
     def rate_hz(self) -> int:
         return self._rate_hz
+
+    @property
+    def codec(self) -> str:
+        return self._codec
 
     @property
     def closed(self) -> bool:
@@ -202,9 +207,10 @@ class Stream:
     # ---- signalling's wishes
     def set_codec(self, payload_type: int) -> None:
         self._check_open()
-        if payload_type not in self._payload_types:
+        if payload_type not in self._codecs:
             raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
         self._engine.set_coding(self.handle, payload_type)
+        self._codec = self._codecs[payload_type]
 
     def set_remote(self, remote: Address) -> None:
         self._check_open()

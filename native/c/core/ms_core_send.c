@@ -37,6 +37,7 @@ static bool write_packet(ms_core *core, const int16_t *pcm, uint32_t n, uint32_t
     ms_rtp_write_header(out->data, &header);
     out->n = (uint16_t)(MS_RTP_HEADER + octets);
     out->to = core->remote;
+    out->channel = MS_CHANNEL_RTP;
     core->talking = voice;
     core->statistics.packets_sent++;
     core->statistics.octets_sent += out->n;
