@@ -44,7 +44,7 @@ cdef extern from "ms_core.h" nogil:
         uint16_t far_delay_ms, far_delay_error_ms
         uint32_t media_timeout_ms
         uint32_t ssrc, first_timestamp
-        uint16_t first_sequence
+        uint16_t first_sequence, bridge_min_ms, bridge_max_ms
         uint8_t rtcp
         ms_address remote, rtcp_remote
         int64_t unix_offset_ns

@@ -65,6 +65,7 @@ typedef struct ms_config {
     uint32_t media_timeout_ms;    /* no packet for this long: an event; 0 never */
     uint32_t ssrc, first_timestamp;
     uint16_t first_sequence;
+    uint16_t bridge_min_ms, bridge_max_ms; /* of its delay, 20-1000; 0 means 40 and 200 */
     uint8_t rtcp;                 /* enum ms_rtcp_mode */
     uint8_t reserved2;
     ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
