@@ -110,5 +110,5 @@ cdef extern from "ms_core.h" nogil:
         uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost
         uint64_t ticks, ticks_skipped
         uint32_t jitter_us, rtt_us, remote_jitter_us, peer_bye
-        float remote_loss, mos_listening, mos_conversational
+        float remote_loss, mos_listening, mos_conversational, bridge_delay_ms, bridge_target_ms
         float erle_db, skew_ppm, noise_dbfs, speech_dbfs

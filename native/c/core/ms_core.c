@@ -1,4 +1,5 @@
 /* A stream as a whole: its memory, its commands, what it tells. */
+#include "ms_bridge.h"
 #include "ms_core_state.h"
 
 #include <string.h>
@@ -209,9 +210,17 @@ static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
     }
 }
 
+static void add_bridge_statistics(const ms_core *core, ms_core_statistics *out) {
+    ms_jitter_statistics jitter;
+    if (!ms_bridge_get_statistics(core, &jitter)) return;
+    out->bridge_delay_ms = jitter.current_ms;
+    out->bridge_target_ms = jitter.target_ms;
+}
+
 void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
     *out = core->statistics;
     add_ears_statistics(&core->ears, out);
+    add_bridge_statistics(core, out);
     out->holds = core->playout.holds;
     out->leases_expired = core->playout.leases_expired;
     out->starved = core->playout.starved;

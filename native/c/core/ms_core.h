@@ -185,6 +185,7 @@ typedef struct ms_core_statistics {
     uint32_t peer_bye;            /* 1: the other side said goodbye (RFC 3550 6.6) */
     float remote_loss;            /* share of our packets, likewise */
     float mos_listening, mos_conversational; /* ms_emodel.h, of what we hear; 0: nothing was heard yet */
+    float bridge_delay_ms, bridge_target_ms; /* what people who listen wait for late packets; 0: nobody can */
     float erle_db;                /* echo return loss enhancement, smoothed; 0 when the AEC is off */
     float skew_ppm;               /* of the sender's clock against ours */
     float noise_dbfs, speech_dbfs;
