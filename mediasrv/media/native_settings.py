@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mediasrv.media.spec import CODECS, StreamSpec
+from mediasrv_native.repair import METHODS
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.settings import Settings
@@ -29,6 +30,7 @@ def settings_of(spec: StreamSpec) -> Settings:
         "lock_source": spec.lock_source,
         "bridge": spec.bridge,
         "aec_tail_ms": spec.aec_tail_ms,
+        "plc": METHODS[spec.plc],
         "reorder_ms": spec.reorder_ms,
         "playout_ms": spec.playout_ms,
         "rewind_ms": spec.rewind_ms,

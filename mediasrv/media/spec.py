@@ -49,6 +49,9 @@ class Clip:
     rate_hz: int
 
 
+Concealment = Literal["waveform", "repeat", "linear", "spectral", "auto"]
+
+
 class Coding(NamedTuple):
     codec: str  # one of CODECS
     payload_type: int
@@ -87,6 +90,7 @@ class StreamSpec:
     rtcp_mux: bool = True  # RTCP comes by RTP's port; else by the odd one above
     bridge: bool = False  # people may listen to what it hears: others of its call, recordings
     aec_tail_ms: int = 128
+    plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself
     reorder_ms: int = 40
     playout_ms: int = 2_000
     rewind_ms: int = 1_000

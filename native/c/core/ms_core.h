@@ -54,6 +54,7 @@ typedef struct ms_config {
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
+    uint8_t plc;                  /* enum ms_conceal_method of ms_conceal.h */
     uint8_t bridge;               /* 1: people may listen, so keep what they hear (ms_bridge.h) */
     uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
     uint16_t reorder_ms;          /* longest wait for a missing packet, 0-40 */
