@@ -31,7 +31,7 @@ from mediasrv.media.face import EngineFace, RecordingFace, ReservationFace, Stre
 from mediasrv.media.ports import PortRange, PortsExhausted
 from mediasrv.media.recording import Recording, RecordingFailed, RecordingFormat, RecordingResult
 from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
-from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, StreamSpec
+from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, SrtpKeys, SrtpProfile, StreamSpec
 from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
 from mediasrv.media.stream import Stream
 
@@ -76,6 +76,8 @@ __all__ = [
     "SentPacket",
     "SourceLocked",
     "Span",
+    "SrtpKeys",
+    "SrtpProfile",
     "Starved",
     "Stream",
     "StreamFace",

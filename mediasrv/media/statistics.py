@@ -60,6 +60,10 @@ class StreamStatistics:
     concealed_samples: int = 0
     resyncs: int = 0
     ssrc_changes: int = 0
+    srtp_forged: int = 0  # not made with our keys, or changed on the way
+    srtp_replayed: int = 0
+    reports_sent: int = 0  # RTCP
+    reports_received: int = 0
     onsets: int = 0
     holds: int = 0
     leases_expired: int = 0
@@ -70,6 +74,12 @@ class StreamStatistics:
     ticks: int = 0
     ticks_skipped: int = 0
     jitter_us: int = 0  # RFC 3550 6.4.1
+    rtt_us: int = 0  # of RTCP; 0: not known
+    remote_loss: float = 0  # share of our packets, as the other side reports it
+    remote_jitter_us: int = 0
+    peer_bye: int = 0  # 1: the other side said goodbye in RTCP
+    mos_listening: float = 0  # ITU-T G.107, of what is heard here; 0: nothing was yet
+    mos_conversational: float = 0
     erle_db: float = 0  # how much of the echo is taken off; 0 without a canceller
     skew_ppm: float = 0  # of the sender's clock against ours
     noise_dbfs: float = 0

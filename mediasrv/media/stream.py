@@ -29,7 +29,7 @@ from mediasrv.media.events import (
 )
 from mediasrv.media.ports import Port
 from mediasrv.media.recording import Recording, RecordingFormat, RecordingResult, Recordings
-from mediasrv.media.spec import Address, Clip, Listen, StreamSpec
+from mediasrv.media.spec import Address, Clip, Listen, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.translate import media_event, position
 from mediasrv.media.voice import LONGEST_LEASE_MS, Voice
@@ -209,6 +209,10 @@ class Stream:
     def set_remote(self, remote: Address) -> None:
         self._check_open()
         self._engine.set_remote(self.handle, remote)
+
+    def set_keys(self, keys: SrtpKeys) -> None:
+        self._check_open()
+        self._engine.set_keys(self.handle, keys.native())
 
     def set_direction(self, *, sending: bool, hearing: bool) -> None:
         self._check_open()
