@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
-from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position
-from mediasrv.media.recording import RecordingFormat, RecordingResult
-from mediasrv.media.spec import Address, Clip, Cost, Listen, SrtpKeys, StreamSpec
+from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position, RecordingResult
+from mediasrv.media.spec import Address, Clip, Cost, Listen, RecordingFormat, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 
 
@@ -25,6 +24,10 @@ class StreamFace(Protocol):
     @property
     def rate_hz(self) -> int:
         """Of the PCM that is played; positions count it."""
+
+    @property
+    def codec(self) -> str:
+        """What is sent."""
 
     def begin(self) -> Generation:
         """A new generation of audio, later than every other."""

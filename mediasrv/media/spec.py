@@ -12,6 +12,7 @@ from mediasrv_native import engine, rtp
 from mediasrv_native import settings as native
 
 Address = tuple[str, int]
+RecordingFormat = Literal["wav", "opus"]
 
 
 class Rates(NamedTuple):

@@ -32,7 +32,9 @@ class Settings(TypedDict, total=False):
     ns: bool
     vad: bool
     lock_source: bool
-    bridge: bool
+    bridge: bool  # people may listen
+    bridge_min_ms: int
+    bridge_max_ms: int
     aec_tail_ms: int
     reorder_ms: int
     playout_ms: int

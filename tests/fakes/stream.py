@@ -311,6 +311,8 @@ class FakeStream:
     def set_remote(self, remote: Address) -> None: ...
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
 
+    codec = "PCMU"
+
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         self._check()
         self.listens_to[id(source), what] = gain_db

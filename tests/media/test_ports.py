@@ -55,7 +55,7 @@ def test_a_pair_is_even_and_the_odd_one_above_both_bound() -> None:
     for fd, number in ((pair.fd, pair.number), (pair.rtcp_fd, pair.number + 1)):
         with socket.socket(fileno=os.dup(fd)) as bound:
             assert bound.getsockname() == ("127.0.0.1", number)
-            assert not bound.getblocking()
+            assert not os.get_blocking(fd)
     pair.close()
     pair.close()
     assert (pair.fd, pair.rtcp_fd) == (-1, -1)

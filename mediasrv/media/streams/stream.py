@@ -16,8 +16,6 @@ import trio
 from mediasrv.audio import EarsChunk
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.admission import Share
-from mediasrv.media.ears import Ears
-from mediasrv.media.event_queue import EventQueue
 from mediasrv.media.events import (
     Arming,
     Finished,
@@ -26,13 +24,16 @@ from mediasrv.media.events import (
     MediaEvent,
     Position,
     RecordingOver,
+    RecordingResult,
 )
 from mediasrv.media.ports import Port
-from mediasrv.media.recording import Recording, RecordingFormat, RecordingResult, Recordings
-from mediasrv.media.spec import Address, Clip, Listen, SrtpKeys, StreamSpec
+from mediasrv.media.spec import Address, Clip, Listen, RecordingFormat, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
-from mediasrv.media.translate import media_event, position
-from mediasrv.media.voice import LONGEST_LEASE_MS, Voice
+from mediasrv.media.streams.ears import Ears
+from mediasrv.media.streams.event_queue import EventQueue
+from mediasrv.media.streams.recording import Recording, Recordings
+from mediasrv.media.streams.translate import media_event, position
+from mediasrv.media.streams.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mediasrv.media.face import StreamFace
 
 CLOSE_WITHIN_S = 1.0
+UNHEARD = "the stream was added without `bridge`: nobody can hear what it hears"
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
 
 
@@ -59,7 +61,8 @@ class Stream:
         self._engine, self.handle, self.spec, self.group = engine, handle, spec, group
         (self._host, self._port), self._share, self._recordings = place, share, recordings
         self._rate_hz = spec.rate_hz
-        self._payload_types = frozenset(coding.payload_type for coding in spec.codings())
+        self._codecs = {coding.payload_type: coding.codec for coding in spec.codings()}
+        self._codec = spec.codec
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
@@ -82,6 +85,10 @@ class Stream:
     @property
     def rate_hz(self) -> int:
         return self._rate_hz
+
+    @property
+    def codec(self) -> str:
+        return self._codec
 
     @property
     def closed(self) -> bool:
@@ -150,7 +157,7 @@ class Stream:
                 "only another stream of the same group can be listened to, below 18 dB"
             ) from None
         except WrongState:
-            raise LocalError("the stream was added without `bridge`: nobody can hear what it hears") from None
+            raise LocalError(UNHEARD) from None
         except QueueFull:
             raise LocalError(f"a stream listens to {native.CONNECTIONS} others at most") from None
 
@@ -188,6 +195,8 @@ class Stream:
     @asynccontextmanager
     async def record(self, path: Path, format: RecordingFormat = "wav") -> AsyncIterator[Recording]:  # noqa: A002
         self._check_open()
+        if not self.spec.bridge:
+            raise LocalError(UNHEARD)
         recording = await self._recordings.begin(self.handle, path, format)
         try:
             yield recording
@@ -202,9 +211,10 @@ class Stream:
     # ---- signalling's wishes
     def set_codec(self, payload_type: int) -> None:
         self._check_open()
-        if payload_type not in self._payload_types:
+        if payload_type not in self._codecs:
             raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
         self._engine.set_coding(self.handle, payload_type)
+        self._codec = self._codecs[payload_type]
 
     def set_remote(self, remote: Address) -> None:
         self._check_open()
