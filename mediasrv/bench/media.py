@@ -24,7 +24,7 @@ from mediasrv.bench.wire_log import Cadence, Gaps, heard_records
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
 from mediasrv.providers.formant import speak
-from mediasrv_native import codecs, jitter, mixer
+from mediasrv_native import codecs, jitter, mixer, rtp
 from mediasrv_native.kernels import benchmark
 from mediasrv_native.wire import Wire, WireStatistics
 
@@ -220,6 +220,10 @@ def report(load: Load, measured: Mapping[Mode, Run], kernels_ns: Mapping[str, fl
 async def run(load: Load) -> dict[str, object]:
     narrow, wide = speak(SMALL_TALK).pcm, speak(SMALL_TALK, 48_000).pcm
     kernels_ns = (
-        benchmark(narrow) | mixer.benchmark(narrow) | codecs.benchmark(wide) | jitter.benchmark(narrow)
+        benchmark(narrow)
+        | mixer.benchmark(narrow)
+        | codecs.benchmark(wide)
+        | jitter.benchmark(narrow)
+        | rtp.benchmark()
     )
     return report(load, {mode: await measure(mode, load) for mode in MODES}, kernels_ns)

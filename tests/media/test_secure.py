@@ -39,8 +39,10 @@ async def test_reports_leave_by_the_socket_that_was_agreed_on(bench: Bench) -> N
     silent = await bench.add(StreamSpec(remote=CALLER))
     muxed = await bench.add(StreamSpec(remote=CALLER, rtcp="mux"))
     apart = await bench.add(StreamSpec(remote=CALLER, rtcp="port"))
-    await bench.run(10_000)
-    reports = [packet for packet in bench.engine.packets() if packet.is_rtcp]
+    reports = []
+    for _ in range(10):  # the outbox does not hold ten seconds of three streams
+        await bench.run(1_000)
+        reports += [packet for packet in bench.engine.packets() if packet.is_rtcp]
     host, port = CALLER
     assert {(packet.stream, packet.to) for packet in reports} == {(muxed, CALLER), (apart, (host, port + 1))}
     assert silent.statistics().reports_sent == 0
