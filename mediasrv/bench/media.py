@@ -24,7 +24,7 @@ from mediasrv.bench.wire_log import Cadence, Gaps, heard_records
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
 from mediasrv.providers.formant import speak
-from mediasrv_native import codecs, jitter, mixer, repair
+from mediasrv_native import codecs, jitter, mixer, repair, rtp
 from mediasrv_native.kernels import benchmark
 from mediasrv_native.wire import Wire, WireStatistics
 
@@ -225,5 +225,6 @@ async def run(load: Load) -> dict[str, object]:
         | codecs.benchmark(wide)
         | jitter.benchmark(narrow)
         | repair.benchmark(narrow)
+        | rtp.benchmark()
     )
     return report(load, {mode: await measure(mode, load) for mode in MODES}, kernels_ns)

@@ -91,4 +91,4 @@ class Rating(NamedTuple):
 
 def emodel(codec: int, loss: float, burst_ratio: float = 1, one_way_ms: float = 0) -> Rating: ...
 def benchmark(packets: int = 2000) -> dict[str, float]:
-    """Microseconds a packet."""
+    """Nanoseconds a packet of 20 ms of G.711, the clock's own included."""
