@@ -24,7 +24,7 @@ from mediasrv.bench.wire_log import Cadence, Gaps, heard_records
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
 from mediasrv.providers.formant import speak
-from mediasrv_native.kernels import benchmark
+from mediasrv_native import echo, kernels
 from mediasrv_native.wire import Wire, WireStatistics
 
 ANSWER_WITHIN_S = 30.0
@@ -197,7 +197,8 @@ def report(load: Load, full: Run, plain: Run, kernels_ns: Mapping[str, float]) -
 
 
 async def run(load: Load) -> dict[str, object]:
-    kernels_ns = benchmark(speak(SMALL_TALK).pcm)
+    pcm = speak(SMALL_TALK).pcm
+    kernels_ns = kernels.benchmark(pcm) | echo.benchmark(pcm)
     full = await measure(load, plain=False)
     plain = await measure(load, plain=True)
     return report(load, full, plain, kernels_ns)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from mediasrv_native.kernels import EchoCanceller
+from mediasrv_native.echo import EchoCanceller
 from tests.reference import echo_path, sounds
 from tests.reference.echo_path import FRAME, RATE_HZ, Caller
 from tests.reference.sounds import Pcm
@@ -157,3 +157,20 @@ def test_hostile_clocks_and_full_scale_noise_leave_it_finite() -> None:
 def test_sizes_outside_the_range_are_refused(rate_hz: int, tail_ms: int) -> None:
     with pytest.raises(ValueError, match="range"):
         EchoCanceller(rate_hz, tail_ms)
+
+
+@pytest.mark.parametrize("clock_hz", [8_000, 48_000])
+def test_a_codec_whose_clock_is_not_its_rate_is_cancelled_like_any_other(clock_hz: int) -> None:
+    """G.722 counts 16 kHz by a clock of 8, Opus by one of 48."""
+    sent = sounds.to_pcm(sounds.pink(1, -21, seed=11, rate_hz=16_000))
+    mic = np.concatenate([np.zeros(800, np.int16), sent // 4])
+    outs = []
+    for hz in (16_000, clock_hz):
+        echo, out = EchoCanceller(16_000, 128, hz), b""
+        for k in range(len(sent) // 320):
+            part, rtp = slice(k * 320, (k + 1) * 320), k * hz // 50
+            echo.reference(sent[part].tobytes(), k * 20 * NS_PER_MS)
+            echo.arrival(rtp, (k * 20 + 1) * NS_PER_MS)
+            out += echo.process(mic[part].astype(np.int16).tobytes(), rtp)
+        outs.append(out)
+    assert outs[0] == outs[1]

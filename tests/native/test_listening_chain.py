@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mediasrv_native.kernels import EchoCanceller, Gate
+from mediasrv_native.echo import EchoCanceller
+from mediasrv_native.kernels import Gate
 from tests.reference import echo_path, sounds
 from tests.reference.echo_path import FRAME, RATE_HZ, Caller
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mediasrv_native.kernels import EchoCanceller, NoiseSuppressor
+from mediasrv_native.echo import EchoCanceller, NoiseSuppressor
 from tests.reference import echo_path, sounds
 from tests.reference.echo_path import FRAME
 from tests.reference.sounds import Pcm, Samples

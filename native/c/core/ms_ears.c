@@ -54,7 +54,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
         status = ms_resampler_init(e->reference, e->say_hz, e->hear_hz);
     }
     if (status == MS_OK && parts->echo) {
-        status = ms_echo_init(parts->echo, e->hear_hz, config->aec_tail_ms);
+        status = ms_echo_init(parts->echo, e->hear_hz, e->clock_hz, config->aec_tail_ms);
         if (status == MS_OK) e->echo = parts->echo;
     }
     if (status == MS_OK && parts->noise) {

@@ -36,7 +36,8 @@ static const float PRE_EMPHASIS = 0.9f, ADDS = 0.97f;
 struct ms_echo {
     SpeexEchoState *speex;
     ms_clockmap clock;
-    int32_t rate_hz, frame, tail, ring_size;
+    int32_t rate_hz, clock_hz;      /* samples, and ticks of the time stamps */
+    int32_t frame, tail, ring_size;
     int32_t lead, packet;          /* samples */
     int32_t delay;                 /* samples; ms_echo_set_delay */
     bool reference_begun, resting;
@@ -96,10 +97,11 @@ size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
     return usable(rate_hz, tail_ms) ? own_bytes(rate_hz) + library_bytes(rate_hz, tail_ms) : 0;
 }
 
-int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
-    if (!usable(rate_hz, tail_ms)) return MS_E_ARGUMENT;
+int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz, int tail_ms) {
+    if (!usable(rate_hz, tail_ms) || clock_hz < 8000 || clock_hz > MS_MAX_RATE_HZ) return MS_E_ARGUMENT;
     memset(e, 0, ms_echo_size(rate_hz, tail_ms));
     e->rate_hz = rate_hz;
+    e->clock_hz = clock_hz;
     e->frame = rate_hz / 1000 * MS_FRAME_MS;
     e->tail = rate_hz / 1000 * tail_ms;
     e->ring_size = ring_size_for(rate_hz);
@@ -109,7 +111,7 @@ int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms) {
     e->credit_db = FIRST_CREDIT_DB;
     e->residual_dbfs = NOTHING_DBFS;
     e->resting = true;
-    ms_clockmap_init(&e->clock, rate_hz);
+    ms_clockmap_init(&e->clock, clock_hz);
     ms_arena_enter((uint8_t *)e + own_bytes(rate_hz), library_bytes(rate_hz, tail_ms));
     e->speex = speex_echo_state_init(e->frame, e->tail);
     ms_arena_leave();
@@ -163,7 +165,7 @@ void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns) {
 }
 
 void ms_echo_resync(ms_echo *e) {
-    ms_clockmap_init(&e->clock, e->rate_hz);
+    ms_clockmap_init(&e->clock, e->clock_hz);
     e->lead = 0;
     e->packet = e->frame;
     e->credit_db = FIRST_CREDIT_DB;
@@ -174,8 +176,11 @@ static double keep_behind(ms_echo *e, double index, int64_t rtp_extended) {
     int32_t per_ms = e->rate_hz / 1000;
     double ahead = index - e->lead + e->frame + TAPS / 2 - (double)e->ring_end;
     if (ahead <= 0 || ahead > IDLE_MS * per_ms) return index - e->lead;
-    int64_t packet = (int64_t)((uint64_t)rtp_extended + (uint64_t)e->frame - (uint64_t)e->newest_rtp);
-    if (packet > e->packet && packet <= per_ms * MS_MAX_PTIME_MS) e->packet = (int32_t)packet;
+    int64_t ticks = (int64_t)((uint64_t)rtp_extended - (uint64_t)e->newest_rtp);
+    if (ticks > 0 && ticks <= e->clock_hz / 1000 * MS_MAX_PTIME_MS) {
+        int32_t packet = (int32_t)(ticks * e->rate_hz / e->clock_hz) + e->frame;
+        e->packet = packet > e->packet ? packet : e->packet;
+    }
     int32_t most = e->packet + LEAD_ROOM_MS * per_ms;
     if (e->lead >= most) return index - e->lead;
     if (e->clock.offset_at_s < SETTLING_S)
@@ -287,15 +292,15 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
         rest(e, near, out, n);
         return;
     }
-    double ns_per_sample;
-    double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_sample);
+    double ns_per_tick;
+    double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_tick);
     double index = since_origin_ns * e->rate_hz / 1e9 + index_of_ns(e, e->clock.origin_ns);
     index = keep_behind(e, index, rtp_extended) - e->delay;
     if (index - TAPS > (double)(e->loud_end + e->tail) || index + e->frame < (double)(e->ring_end - e->ring_size)) {
         rest(e, near, out, n);
         return;
     }
-    read_reference(e, index, ns_per_sample * e->rate_hz / 1e9, far);
+    read_reference(e, index, ns_per_tick * e->clock_hz / 1e9, far);
     speex_echo_cancellation(e->speex, near, far, cleaned);
     e->resting = false;
     mistrust(e, near, cleaned);

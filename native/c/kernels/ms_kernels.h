@@ -44,7 +44,7 @@ void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n);
  * (least delay wins) with its slope (skew), moved by slewing so that the filter sees no jumps. */
 typedef struct ms_echo ms_echo;
 size_t ms_echo_size(int32_t rate_hz, int tail_ms);
-int ms_echo_init(ms_echo *e, int32_t rate_hz, int tail_ms);
+int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz /* of the time stamps */, int tail_ms);
 void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns);
 void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /* once per packet: feeds the regression */
 void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */

@@ -96,7 +96,7 @@ static void echo_and_noise(int32_t rate_hz, int tail_ms) {
     int16_t sent[MS_MAX_FRAME], near[MS_MAX_FRAME];
     ms_echo *e = malloc(ms_echo_size(rate_hz, tail_ms));
     ms_noise *s = malloc(ms_noise_size(rate_hz));
-    REQUIRE(e && ms_echo_init(e, rate_hz, tail_ms) == MS_OK);
+    REQUIRE(e && ms_echo_init(e, rate_hz, rate_hz, tail_ms) == MS_OK);
     REQUIRE(s && ms_noise_init(s, rate_hz, e) == MS_OK);
     int64_t now_ns = 0, rtp = 0;
     for (int k = 0; k < 600; k++) {
@@ -123,7 +123,7 @@ static void every_filter_fits_its_memory(void) {
     for (size_t k = 0; k < sizeof rates / sizeof *rates; k++) {
         for (int tail_ms = 20; tail_ms <= 500; tail_ms += 3) {
             ms_echo *e = malloc(ms_echo_size(rates[k], tail_ms));
-            REQUIRE(e && ms_echo_init(e, rates[k], tail_ms) == MS_OK);
+            REQUIRE(e && ms_echo_init(e, rates[k], rates[k], tail_ms) == MS_OK);
             free(e);
         }
         ms_noise *s = malloc(ms_noise_size(rates[k]));
