@@ -23,5 +23,5 @@ cdef extern from "ms_kernels.h" nogil:
     ctypedef struct ms_noise:
         pass
     size_t ms_noise_size(int32_t rate_hz)
-    int ms_noise_init(ms_noise*, int32_t rate_hz, ms_echo*)
+    int ms_noise_init(ms_noise*, int32_t rate_hz)
     void ms_noise_process(ms_noise*, int16_t* pcm, size_t n)

@@ -72,12 +72,10 @@ cdef class EchoCanceller:
 
 cdef class NoiseSuppressor:
     cdef ms_noise* state
-    cdef EchoCanceller echo  # lives at least as long
 
-    def __cinit__(self, int rate_hz, EchoCanceller echo=None):
-        self.echo = echo
+    def __cinit__(self, int rate_hz):
         self.state = <ms_noise*>new_memory(ms_noise_size(rate_hz))
-        check(ms_noise_init(self.state, rate_hz, NULL if echo is None else echo.state))
+        check(ms_noise_init(self.state, rate_hz))
 
     def __dealloc__(self):
         free(self.state)

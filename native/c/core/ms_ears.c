@@ -58,7 +58,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
         if (status == MS_OK) e->echo = parts->echo;
     }
     if (status == MS_OK && parts->noise) {
-        status = ms_noise_init(parts->noise, e->hear_hz, e->echo);
+        status = ms_noise_init(parts->noise, e->hear_hz);
         if (status == MS_OK) e->noise = parts->noise;
     }
     return status;

@@ -1,5 +1,5 @@
 /* The kernels: small struct-over-memory filters, each `init / process`, each with a slow oracle in tests/reference.
- * A struct is the caller's memory; what `ms_echo` and `ms_noise` have of speexdsp lies in it, too. */
+ * A struct is the caller's memory; what `ms_noise` has of speexdsp lies in it, too. */
 #ifndef MS_KERNELS_H
 #define MS_KERNELS_H
 
@@ -57,10 +57,10 @@ float ms_echo_skew_ppm(const ms_echo *e);
 /* dBFS that the echo could still have in the last frame: what the gate must not take for speech */
 float ms_echo_residual_dbfs(const ms_echo *e);
 
-/* ---- Noise suppressor and residual echo suppression (speexdsp's preprocessor) ------------------------------- */
+/* ---- Noise suppressor (speexdsp's preprocessor) --------------------------------------------------------------- */
 typedef struct ms_noise ms_noise;
 size_t ms_noise_size(int32_t rate_hz);
-int ms_noise_init(ms_noise *s, int32_t rate_hz, ms_echo *echo /* or NULL */);
+int ms_noise_init(ms_noise *s, int32_t rate_hz);
 void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in place */
 
 /* ---- Speech gate -------------------------------------------------------------------------------------------

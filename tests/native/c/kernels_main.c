@@ -97,7 +97,7 @@ static void echo_and_noise(int32_t rate_hz, int tail_ms) {
     ms_echo *e = malloc(ms_echo_size(rate_hz, tail_ms));
     ms_noise *s = malloc(ms_noise_size(rate_hz));
     REQUIRE(e && ms_echo_init(e, rate_hz, rate_hz, tail_ms) == MS_OK);
-    REQUIRE(s && ms_noise_init(s, rate_hz, e) == MS_OK);
+    REQUIRE(s && ms_noise_init(s, rate_hz) == MS_OK);
     int64_t now_ns = 0, rtp = 0;
     for (int k = 0; k < 600; k++) {
         bool hostile = k > 200 && chance(4) == 0;
@@ -127,7 +127,7 @@ static void every_filter_fits_its_memory(void) {
             free(e);
         }
         ms_noise *s = malloc(ms_noise_size(rates[k]));
-        REQUIRE(s && ms_noise_init(s, rates[k], NULL) == MS_OK);
+        REQUIRE(s && ms_noise_init(s, rates[k]) == MS_OK);
         free(s);
     }
 }
