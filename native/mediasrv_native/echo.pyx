@@ -48,9 +48,6 @@ cdef class EchoCanceller:
     def resync(self):
         ms_echo_resync(self.state)
 
-    def set_delay(self, int delay_samples):
-        ms_echo_set_delay(self.state, delay_samples)
-
     def process(self, bytes near not None, int64_t rtp_extended):
         cdef size_t n = samples_in(near)
         cdef bytearray out = bytearray(near)
@@ -62,12 +59,36 @@ cdef class EchoCanceller:
         return ms_echo_erle_db(self.state)
 
     @property
+    def delay_ms(self):
+        return ms_echo_delay_ms(self.state)
+
+    @property
     def skew_ppm(self):
         return ms_echo_skew_ppm(self.state)
 
     @property
     def residual_dbfs(self):
         return ms_echo_residual_dbfs(self.state)
+
+
+cdef class ResidualSuppressor:
+    """Behind a canceller: it is given the frame that the canceller just cleaned."""
+    cdef ms_residual* state
+    cdef EchoCanceller echo
+
+    def __cinit__(self, int rate_hz, EchoCanceller echo not None):
+        self.echo = echo
+        self.state = <ms_residual*>new_memory(ms_residual_size(rate_hz))
+        check(ms_residual_init(self.state, rate_hz))
+
+    def __dealloc__(self):
+        free(self.state)
+
+    def process(self, bytes pcm not None):
+        cdef size_t n = samples_in(pcm)
+        cdef bytearray out = bytearray(pcm)
+        ms_residual_process(self.state, <int16_t*><char*>out, ms_echo_estimate(self.echo.state), n)
+        return bytes(out)
 
 
 cdef class NoiseSuppressor:

@@ -29,10 +29,9 @@ class Heard:
         return sounds.power_db(self.mic[part]) - sounds.power_db(self.out[part])
 
 
-def listen(caller: Caller, tail_ms: int = 128, delay_samples: int = 0) -> Heard:
+def listen(caller: Caller, tail_ms: int = 128) -> Heard:
     """Ticks and packets as an engine would give them, in order of our clock."""
     echo, mic, sent = EchoCanceller(RATE_HZ, tail_ms), caller.microphone(), sounds.to_pcm(caller.far)
-    echo.set_delay(delay_samples)
     heard, cleaned, tick = Heard(mic, mic), [], 0
     for k, arrival_ms in enumerate(caller.arrivals_ms()):
         while tick * 20 <= arrival_ms:

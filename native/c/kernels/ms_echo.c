@@ -8,9 +8,15 @@
  * the reference is read as early as can be had: at the very instant the packet came. What was not yet sent by then
  * cannot have been echoed but is also not there to be read; when the reading runs ahead of the ring, `lead` holds
  * it back. In the first second it grows as needed, afterwards at most once, to a whole packet, which always
- * suffices. `delay` moves the window later for echoes that a trunk returns after more than the tail. */
+ * suffices.
+ *
+ * `delay`. The filter is as long as a room's echo lasts, not as long as a trunk may keep it: where the echo is found
+ * (ms_echo_search.h) beyond its reach, the filter's window is moved, by whole blocks so that what it knows moves with
+ * it. When the echo has jumped and the filter fails, the window follows the jump and the filter stays as it is: mostly
+ * a buffer on the way became longer or shorter, and the path behind it is the same. */
 #include "ms_clockmap.h"
 #include "ms_echo_left.h"
+#include "ms_echo_search.h"
 #include "ms_kalman.h"
 #include "ms_kernels.h"
 #include "ms_reference.h"
@@ -24,6 +30,10 @@ static const double SETTLING_S = 1.0;
 /* A filter that adds sound for this long is wrong about the room beyond what it can see by itself. */
 enum { ADDING_FRAMES = 40 };
 static const float ADDS = 0.97f, AUDIBLE_POWER = 1;
+enum { DELAY_MAX_BLOCKS = 50, ROOM_BEFORE = 3, ROOM_AFTER = 4 };   /* blocks of the window around the echo's peak */
+static const float FAILS = 0.25f;  /* a filter that leaves so much of what comes in: 6 dB */
+static const float LATELY = 0.1f;  /* each 20 ms: 200 ms */
+static const float QUIET_POWER = 33.0f * 33.0f;
 
 struct ms_echo {
     ms_clockmap clock;
@@ -33,10 +43,15 @@ struct ms_echo {
     int32_t rate_hz, clock_hz;     /* samples, and ticks of the time stamps */
     int32_t frame, tail;           /* samples */
     int32_t lead, packet;          /* samples */
-    int32_t delay;                 /* samples; ms_echo_set_delay */
+    ms_echo_search search;
+    int32_t block;                 /* samples: the window moves by so many */
+    int32_t delay;                 /* blocks that the window is later */
+    int32_t lag;                   /* blocks that the echo is late, as far as we know; -1 */
+    float near_lately, out_lately; /* powers while the far end is heard */
     bool resting;                  /* nothing was sent that could echo: the last frame was passed through */
     double next;                   /* where the reference goes on, if nothing jumps */
     int64_t newest_rtp;
+    float echo[MS_MAX_FRAME];      /* what the filter took off the last frame */
     int32_t adding;                /* frames in a row in which the filter added sound */
     int16_t ring[];                /* then the filter's memory */
 };
@@ -60,15 +75,16 @@ int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz, int tail_ms) {
     e->frame = rate_hz / 1000 * MS_FRAME_MS;
     e->tail = rate_hz / 1000 * tail_ms;
     e->packet = e->frame;
+    e->block = e->frame / BLOCKS;
+    e->lag = -1;
     e->resting = true;
     ms_clockmap_init(&e->clock, clock_hz);
     ms_reference_init(&e->reference, rate_hz, e->ring);
     ms_echo_left_init(&e->left, tail_ms);
+    ms_echo_search_init(&e->search, rate_hz);
     e->filter = (ms_kalman *)((uint8_t *)e + own_bytes(rate_hz));
     return ms_kalman_init(e->filter, rate_hz, tail_ms);
 }
-
-void ms_echo_set_delay(ms_echo *e, int32_t delay_samples) { e->delay = delay_samples; }
 
 void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns) {
     ms_reference_write(&e->reference, sent, n, due_ns);
@@ -112,23 +128,47 @@ static double place(ms_echo *e, int64_t rtp_extended, double *step) {
     double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_tick);
     *step = ns_per_tick * e->clock_hz / 1e9;
     double position = since_origin_ns * e->rate_hz / 1e9 + ms_reference_position(&e->reference, e->clock.origin_ns);
-    return keep_behind(e, position, rtp_extended) - e->delay;
+    return keep_behind(e, position, rtp_extended);
 }
 
 static bool can_echo(const ms_echo *e, double position) {
     const ms_reference *r = &e->reference;
-    return position - READ_AHEAD <= (double)(r->loud_end + e->tail) && position + e->frame >= (double)(r->end - r->size);
+    return position - READ_AHEAD <= (double)(r->loud_end + e->tail + e->delay * e->block) && position + e->frame >= (double)(r->end - r->size);
 }
 
 /* The filter hears the far end's past again: it rested, or time jumped. */
 static void resume(ms_echo *e, double position, const int16_t *near) {
     int16_t far[MAX_BLOCK];
-    int32_t block = e->frame / BLOCKS;
-    for (int32_t back = (e->tail + block - 1) / block; back > 0; back--) {
-        ms_reference_read(&e->reference, position - back * block, 1, far, block);
+    for (int32_t back = (e->tail + e->block - 1) / e->block; back > 0; back--) {
+        ms_reference_read(&e->reference, position - back * e->block, 1, far, e->block);
         ms_kalman_pass(e->filter, far);
     }
-    ms_kalman_resume(e->filter, far[block - 1], near[0]);
+    ms_kalman_resume(e->filter, far[e->block - 1], near[0]);
+}
+
+/* ---- the window ------------------------------------------------------------------------------------------------------ */
+
+static int32_t within(int32_t value, int32_t least, int32_t most) {
+    return value < least ? least : value > most ? most : value;
+}
+
+static void follow_echo(ms_echo *e, int32_t lag) {
+    int32_t reach = e->tail / e->block - ROOM_AFTER;
+    bool fails = e->out_lately > FAILS * e->near_lately;
+    if (lag < 0 || !fails) return;
+    e->lag = lag;
+    if (lag >= e->delay && lag <= e->delay + reach) return;
+    e->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS);
+    ms_kalman_forget(e->filter);
+    ms_echo_left_distrust(&e->left);
+}
+
+static void search(ms_echo *e, double position, double step, const int16_t *near) {
+    int16_t far[MS_MAX_FRAME];
+    ms_reference_read(&e->reference, position, step, far, e->frame);
+    int32_t lag = e->lag;
+    for (int32_t at = 0; at < e->frame; at += e->block) lag = ms_echo_search_process(&e->search, far + at, near + at);
+    follow_echo(e, lag);
 }
 
 /* ---- frames --------------------------------------------------------------------------------------------------------- */
@@ -160,10 +200,9 @@ static void rest(ms_echo *e, const int16_t *near, int16_t *out, size_t n) {
 
 static void cancel(ms_echo *e, const int16_t *far, const int16_t *near, int16_t *cleaned) {
     float block[MAX_BLOCK];
-    int32_t n = e->frame / BLOCKS;
-    for (int32_t at = 0; at < e->frame; at += n) {
-        ms_kalman_process(e->filter, far + at, near + at, block, NULL);
-        for (int32_t i = 0; i < n; i++) cleaned[at + i] = rounded(block[i]);
+    for (int32_t at = 0; at < e->frame; at += e->block) {
+        ms_kalman_process(e->filter, far + at, near + at, block, e->echo + at);
+        for (int32_t i = 0; i < e->block; i++) cleaned[at + i] = rounded(block[i]);
     }
 }
 
@@ -179,19 +218,28 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
         rest(e, near, out, n);
         return;
     }
+    search(e, position, step, near);
+    position -= (double)e->delay * e->block;
     if (e->resting || fabs(position - e->next) > 1) resume(e, position, near);
     e->resting = false;
     e->next = position + step * e->frame;
     ms_reference_read(&e->reference, position, step, far, e->frame);
     cancel(e, far, near, cleaned);
+    float far_power = power_of(far, e->frame);
     float near_power = power_of(near, e->frame), cleaned_power = power_of(cleaned, e->frame);
+    if (far_power > QUIET_POWER) {
+        e->near_lately += LATELY * (near_power - e->near_lately);
+        e->out_lately += LATELY * (cleaned_power - e->out_lately);
+    }
     mistrust(e, near_power, cleaned_power);
-    ms_echo_left_frame(&e->left, power_of(far, e->frame), near_power, cleaned_power);
+    ms_echo_left_frame(&e->left, far_power, near_power, cleaned_power);
     /* A filter that adds sound is wrong about the room: what came is the better guess, and the agent must not hear
      * its own voice where the line is silent. */
     memcpy(out, cleaned_power > near_power ? near : cleaned, n * sizeof *out);
 }
 
+const float *ms_echo_estimate(const ms_echo *e) { return e->resting ? NULL : e->echo; }
 float ms_echo_erle_db(const ms_echo *e) { return ms_echo_left_erle_db(&e->left); }
+int32_t ms_echo_delay_ms(const ms_echo *e) { return e->lag < 0 ? -1 : e->lag * BLOCK_MS + e->lead * 1000 / e->rate_hz; }
 float ms_echo_skew_ppm(const ms_echo *e) { return (float)-ms_clockmap_skew_ppm(&e->clock); }
 float ms_echo_residual_dbfs(const ms_echo *e) { return e->left.residual_dbfs; }

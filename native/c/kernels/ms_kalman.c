@@ -8,6 +8,7 @@ enum { BLOCK_MS = 10, LANES = 8, CONSTRAIN_EVERY = 4 };
 static const float PRE_EMPHASIS = 0.9f;
 static const float UNKNOWN = 0.003f;       /* power of a partition's filter before anything was learnt of it */
 static const float KEEPS = 0.998f * 0.998f; /* of a path's power after 10 ms; the rest is change */
+static const float UNSURE = 3e-4f;        /* power by which even a partition that is silent may change */
 static const float OVERLAP = 0.5f;         /* share of a window that is new: what of P an error shows */
 static const float PSI_KEEPS = 0.85f;
 static const float FLOOR = 75.0f;          /* per sample: a disturbance of -72 dBFS is always there */
@@ -91,7 +92,7 @@ MS_SIMD static void predict(int32_t n, const float *restrict x_re, const float *
                             const float *restrict w_re, const float *restrict w_im, float *restrict p,
                             float *restrict y_re, float *restrict y_im, float *restrict wrong) {
     for (int32_t i = 0; i < n; i++) {
-        p[i] = KEEPS * p[i] + (1 - KEEPS) * (w_re[i] * w_re[i] + w_im[i] * w_im[i]);
+        p[i] = KEEPS * p[i] + (1 - KEEPS) * (UNSURE + w_re[i] * w_re[i] + w_im[i] * w_im[i]);
         wrong[i] += (x_re[i] * x_re[i] + x_im[i] * x_im[i]) * p[i];
         y_re[i] += x_re[i] * w_re[i] - x_im[i] * w_im[i];
         y_im[i] += x_re[i] * w_im[i] + x_im[i] * w_re[i];

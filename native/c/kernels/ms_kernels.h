@@ -50,9 +50,11 @@ void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /*
 void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */
 /* 20 ms of near end that begins at rtp_extended; in and out may be the same memory */
 void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended);
-/* moves the filter's window later, for an echo that a trunk returns after more than the tail; 0 at first */
-void ms_echo_set_delay(ms_echo *e, int32_t delay_samples);
+/* what was taken off the last frame; NULL: nothing was, because nothing was sent that could echo */
+const float *ms_echo_estimate(const ms_echo *e);
 float ms_echo_erle_db(const ms_echo *e);
+/* how late the echo comes, to 10 ms, up to 600; -1: none was found */
+int32_t ms_echo_delay_ms(const ms_echo *e);
 float ms_echo_skew_ppm(const ms_echo *e);
 /* dBFS that the echo could still have in the last frame: what the gate must not take for speech */
 float ms_echo_residual_dbfs(const ms_echo *e);

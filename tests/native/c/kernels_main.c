@@ -110,7 +110,6 @@ static void echo_and_noise(int32_t rate_hz, int tail_ms) {
         ms_echo_process(e, near, near, chance(20) ? frame : frame / 2, rtp);
         ms_noise_process(s, near, frame);
         if (chance(100) == 0) ms_echo_resync(e);
-        if (chance(100) == 0) ms_echo_set_delay(e, (int32_t)chance(8000));
         REQUIRE(isfinite(ms_echo_erle_db(e)) && isfinite(ms_echo_skew_ppm(e)) && isfinite(ms_echo_residual_dbfs(e)));
     }
     free(s);
