@@ -33,7 +33,7 @@ C_FLAGS = [
     "-fvisibility=hidden",
     *os.environ.get("MEDIASRV_CFLAGS", "").split(),
 ]
-LIBRARIES = ["opus", "srtp2", "m", "pthread"]
+LIBRARIES = ["opus", "crypto", "m", "pthread"]
 
 
 def c_files(*folders: str) -> list[str]:

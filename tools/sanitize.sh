@@ -7,7 +7,7 @@ out=build/sanitize
 mkdir -p "$out"
 speexdsp=native/vendor/speexdsp
 flags="-std=gnu11 -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Wno-unused-parameter $(printf -- "-I%s " native/c native/c/*/) -DHAVE_CONFIG_H -I$speexdsp -I$speexdsp/include"
-libraries="-lopus -lsrtp2 -lm -lpthread"
+libraries="-lopus -lcrypto -lm -lpthread"
 
 build_and_run() {  # $1: name of the sanitizer set, $2: its flags
     for harness in tests/native/c/*_main.c; do

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import trio
 
-from mediasrv.bench import barge_in, media, turn
+from mediasrv.bench import barge_in, determinism, media, turn
 from mediasrv.bench.report import show
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
@@ -59,3 +59,14 @@ def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed:
 def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
     """What the server adds to a turn, beside the silence it waits for and its providers' time."""
     show(trio.run(turn.run, turn.Plan(calls, turns, seed)), as_json=as_json)
+
+
+@bench.command("determinism")
+@click.option(
+    "--minutes", default=1_000.0, show_default=True, type=click.FloatRange(1, 1e6), help="Of streams, in all."
+)
+@click.option("--seed", default=1, show_default=True, help="Of the networks, and of what everybody does.")
+@as_json_option
+def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
+    """Whether the same seed gives the same run, to the bit, and how much faster than life."""
+    show(determinism.run(determinism.Plan(minutes, seed)), as_json=as_json)

@@ -1,6 +1,6 @@
 """The engine alone in a process of its own, as the server has it: streams that speak without a pause and are heard.
 
-    python -m mediasrv.bench.engine_host --plain --busy
+    python -m mediasrv.bench.engine_host --codec opus --plain --busy
 
 A conversation in JSON lines, on stdin and stdout: first `{"remotes": [[host, port], ...]}`, answered by
 `{"locals": [[host, port], ...], "bytes_per_stream": n}`; then each line, whatever it says, is answered by a snapshot
@@ -31,6 +31,8 @@ from mediasrv.providers.formant import speak
 READ_MS = 100  # of heard audio at a time, as a recogniser's stream takes it
 SWITCH_INTERVAL_S = 0.000_5  # as the server sets it
 LINE_BYTES_MAX = 1_000_000
+PAYLOAD_TYPES = {"PCMU": 0, "G722": 9, "opus": 96}
+COMPLEXITY = 5  # of the Opus encoder
 DEAF = Arming(on_onset="ignore")
 
 
@@ -72,13 +74,15 @@ async def listen_on(stream: StreamFace) -> None:
         await stream.read(READ_MS)
 
 
-def spec(remote: Address | None, *, plain: bool) -> StreamSpec:
+def spec(codec: str, remote: Address | None, *, plain: bool) -> StreamSpec:
     on = not plain
-    return StreamSpec(remote=remote, aec=on, ns=on, vad=on)
+    return StreamSpec(
+        codec, PAYLOAD_TYPES[codec], remote=remote, aec=on, ns=on, vad=on, opus_complexity=COMPLEXITY
+    )
 
 
-async def host(*, plain: bool) -> None:
-    pcm = speak(SMALL_TALK, 8_000, "mid").pcm
+async def host(codec: str, *, plain: bool) -> None:
+    pcm = speak(SMALL_TALK, spec(codec, None, plain=plain).rate_hz, "mid").pcm
     async with (
         aclosing(lines(trio.lowlevel.FdStream(0))) as told,
         Engine(EngineSettings(capacity=1_024, millicores=1e9)) as engine,
@@ -91,22 +95,23 @@ async def host(*, plain: bool) -> None:
             streams = []
             for group, (name, port) in enumerate(line["remotes"]):
                 reservation = engine.reserve(Cost())
-                streams.append(await engine.add(reservation, spec((name, port), plain=plain), group))
+                streams.append(await engine.add(reservation, spec(codec, (name, port), plain=plain), group))
                 nursery.start_soon(speak_on, streams[-1], pcm)
                 nursery.start_soon(listen_on, streams[-1])
-            memory = stream_bytes(spec(None, plain=plain))
+            memory = stream_bytes(spec(codec, None, plain=plain))
             tell({"locals": [stream.local for stream in streams], "bytes_per_stream": memory})
         nursery.cancel_scope.cancel()
 
 
 @click.command()
+@click.option("--codec", default="PCMU", type=click.Choice(list(PAYLOAD_TYPES)))
 @click.option("--plain", is_flag=True, help="Without echo canceller, noise suppressor and speech gate.")
 @click.option("--busy", is_flag=True, help="With a Python thread beside it that never rests.")
-def main(*, plain: bool, busy: bool) -> None:
+def main(*, codec: str, plain: bool, busy: bool) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     if busy:
         threading.Thread(target=spin, daemon=True).start()
-    trio.run(lambda: host(plain=plain))
+    trio.run(lambda: host(codec, plain=plain))
 
 
 if __name__ == "__main__":

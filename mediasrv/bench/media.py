@@ -1,8 +1,8 @@
 """`bench media`: what a stream costs the engine, and how evenly it sends.
 
 The engine runs in a process of its own (engine_host.py), its streams speak without a pause so that the echo canceller
-always works, callers talk with pauses, and Python reads what is heard. Two runs: *full* (echo canceller, noise
-suppressor, speech gate) and *plain* (none of them). Cost is the engine thread's own processor time.
+always works, callers talk with pauses, and Python reads what is heard. A run for each mode: a codec, *full* (echo
+canceller, noise suppressor, speech gate) or *plain* (none of them). Cost is the engine thread's own processor time.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import trio
 
 from mediasrv.bench.callers import open_media_socket, wire_cpu
 from mediasrv.bench.server_process import ServerFailed
-from mediasrv.bench.speech import SMALL_TALK, talk_bed
+from mediasrv.bench.speech import SMALL_TALK, bed_of
 from mediasrv.bench.wire_log import Cadence, Gaps, heard_records
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
 from mediasrv.providers.formant import speak
-from mediasrv_native import echo, kernels
+from mediasrv_native import codecs, echo, kernels
 from mediasrv_native.wire import Wire, WireStatistics
 
 ANSWER_WITHIN_S = 30.0
@@ -41,6 +41,25 @@ class Load:
     calls: int = 200
     seconds: float = 60.0
     busy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What the streams of a run are; no more of them than one core carries."""
+
+    name: str
+    codec: str = "PCMU"
+    plain: bool = False
+    calls_at_most: int = 1_000
+
+
+FULL, PLAIN = Mode("g711_full"), Mode("g711_plain", plain=True)
+MODES = (
+    FULL,
+    PLAIN,
+    Mode("g722_full", "G722", calls_at_most=120),
+    Mode("opus_full", "opus", calls_at_most=60),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +135,9 @@ async def hosted(*arguments: str) -> AsyncIterator[EngineHost]:
                 await process.wait()
 
 
-async def measure(load: Load, *, plain: bool) -> Run:
-    arguments = ["--plain"] * plain + ["--busy"] * load.busy
+async def measure(mode: Mode, load: Load) -> Run:
+    load = replace(load, calls=min(load.calls, mode.calls_at_most))
+    arguments = ["--codec", mode.codec, *["--plain"] * mode.plain, *["--busy"] * load.busy]
     with ExitStack() as stack:
         media = [stack.enter_context(open_media_socket()) for _ in range(load.calls)]
         wire = stack.enter_context(
@@ -125,12 +145,12 @@ async def measure(load: Load, *, plain: bool) -> Run:
         )
         async with hosted(*arguments) as host:
             answer = await host.ask({"remotes": [socket.getsockname() for socket in media]})
-            bed = talk_bed()
+            bed = bed_of(mode.codec)
             for number, (socket, local) in enumerate(zip(media, answer["locals"], strict=True)):
                 wire.add(
                     socket_fd=socket.fileno(), remote=(local[0], local[1]), ssrc=number + 1,
                     first_sequence=number * SEQUENCE_STEP % 65_536,
-                    bed=bed, bed_start=number * len(bed) // load.calls,
+                    bed=bed.octets, bed_start=number * bed.length // load.calls, coded=bed.coded,
                 )  # fmt: skip
             return await observe(load, host, wire, answer["bytes_per_stream"])
 
@@ -154,6 +174,7 @@ async def observe(load: Load, host: EngineHost, wire: Wire, bytes_per_stream: in
 def mode_report(run: Run) -> dict[str, object]:
     """What is worth knowing of one mode beside its cost."""
     return {
+        "calls": run.load.calls,
         "tick_lateness_ms": run.tick_lateness_ms(),
         "max_gap_ms": run.gaps.max_ms,
         "max_gap_with_machine_stalls_ms": run.gaps.max_raw_ms,
@@ -172,8 +193,10 @@ def mode_report(run: Run) -> dict[str, object]:
     }
 
 
-def report(load: Load, full: Run, plain: Run, kernels_ns: Mapping[str, float]) -> dict[str, object]:
-    runs: Sequence[Run] = (full, plain)
+def report(load: Load, measured: Mapping[Mode, Run], kernels_ns: Mapping[str, float]) -> dict[str, object]:
+    runs: Sequence[Run] = tuple(measured.values())
+    full = measured[FULL]
+    by_codec = {mode.codec: run.bytes_per_stream for mode, run in measured.items() if not mode.plain}
     return {
         "bench": "media",
         "calls": load.calls,
@@ -181,24 +204,23 @@ def report(load: Load, full: Run, plain: Run, kernels_ns: Mapping[str, float]) -
         "busy": load.busy,
         "policy": full.after["policy"],
         "witness_fifo": all(run.wire.witness_fifo for run in runs),
-        "cpu_ms_per_call_second": {
-            "g711_full": full.cpu_ms_per_call_second,
-            "g711_plain": plain.cpu_ms_per_call_second,
-        },
+        "cpu_ms_per_call_second": {mode.name: run.cpu_ms_per_call_second for mode, run in measured.items()},
         "tick_lateness_ms": full.tick_lateness_ms(),
         "max_gap_ms": max(run.gaps.max_ms for run in runs),
         "machine_stalls": sum(run.wire.stalls for run in runs),
         "bytes_per_stream": full.bytes_per_stream,
+        "bytes_by_codec": by_codec,
         "lost": sum(run.cadence.lost for run in runs),
-        "full": mode_report(full),
-        "plain": mode_report(plain),
+        **{mode.name.removeprefix("g711_"): mode_report(run) for mode, run in measured.items()},
         "kernels_ns_per_20_ms": {name: round(ns) for name, ns in kernels_ns.items()},
     }
 
 
 async def run(load: Load) -> dict[str, object]:
     pcm = speak(SMALL_TALK).pcm
-    kernels_ns = kernels.benchmark(pcm) | echo.benchmark(pcm)
-    full = await measure(load, plain=False)
-    plain = await measure(load, plain=True)
-    return report(load, full, plain, kernels_ns)
+    kernels_ns = {
+        **kernels.benchmark(pcm),
+        **echo.benchmark(pcm),
+        **codecs.benchmark(speak(SMALL_TALK, 48_000).pcm),
+    }
+    return report(load, {mode: await measure(mode, load) for mode in MODES}, kernels_ns)

@@ -10,9 +10,13 @@ import random
 from dataclasses import dataclass
 
 from mediasrv.providers.formant import speak
+from mediasrv_native import codecs
+from mediasrv_native.codecs import Encoder
 from mediasrv_native.kernels import g711_encode_u
+from mediasrv_native.wire import Coded, packed
 
 RATE_HZ = 8_000
+CODED = {"G722": (16_000, 9, 160, codecs.G722), "opus": (48_000, 96, 960, codecs.OPUS)}
 FRAME_SAMPLES = 160
 INTERRUPTIONS = (
     "excuse me I have another question",
@@ -52,6 +56,28 @@ def labelled(text: str, *, voice: str = "high", lead_samples: int = 0) -> Labell
 
 def interruption(chance: random.Random) -> Labelled:
     return labelled(chance.choice(INTERRUPTIONS), lead_samples=chance.randrange(FRAME_SAMPLES))
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    """A loop for the wire; `length` counts octets, or packets where they are coded."""
+
+    octets: bytes
+    length: int
+    coded: Coded | None = None
+
+
+def bed_of(codec: str) -> Bed:
+    """Small talk with a pause, in 20 ms packets of a codec."""
+    if codec == "PCMU":
+        bed = talk_bed()
+        return Bed(bed, len(bed))
+    rate_hz, payload_type, frame_ticks, number = CODED[codec]
+    pcm = speak(SMALL_TALK, rate_hz, "low").pcm + bytes(rate_hz * 3)  # a second and a half of silence
+    frame = rate_hz // 50 * 2
+    encoder = Encoder(number, rate_hz)
+    packets = [encoder.encode(pcm[at : at + frame]) for at in range(0, len(pcm) - frame + 1, frame)]
+    return Bed(packed(packets), len(packets), Coded(payload_type, frame_ticks))
 
 
 def talk_bed(pause_ms: int = 1_500) -> bytes:

@@ -140,7 +140,7 @@ async def _hang_up(call: Call) -> None:
     why, within_s, record = call.ending or Ending.FAULT, call.settings.hang_up_s, call.record
     record.ending = why.value
     try:
-        record.media = dict(call.stream.statistics())
+        record.media = call.stream.statistics().as_dict()
     except MediasrvError:
         record.media = {}
     with trio.CancelScope(shield=True), trio.move_on_after(within_s) as bound:

@@ -1,4 +1,4 @@
-"""`mediasrv calls`: what happened in a call, read back from its files."""
+"""`mediasrv calls`: what happened in a call, read back from its files; and what happens just now."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_json, print_table
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
@@ -18,9 +19,20 @@ data_dir_option = click.option(
 )
 
 
-@click.group()
-def calls() -> None:
-    """Calls that were: their timelines and records."""
+@click.group(invoke_without_command=True)
+@click.option("--live", is_flag=True, help="Follows the calls of a running server, second by second.")
+@data_dir_option
+@click.option("--json", "as_json", is_flag=True, help="With --live: one JSON object a line and second.")
+@click.pass_context
+def calls(context: click.Context, data_dir: Path, *, live: bool, as_json: bool) -> None:
+    """Calls that were, their timelines and records; with --live, calls that are."""
+    if context.invoked_subcommand is not None:
+        return
+    if live:
+        watch(data_dir, as_json=as_json)
+        return
+    click.echo(context.get_help())
+    context.exit(2)
 
 
 @calls.command("list")

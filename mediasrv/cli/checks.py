@@ -65,15 +65,17 @@ def processor(settings: Settings) -> Finding:
 def scheduling(settings: Settings) -> Finding:
     if _native_problem():
         return Finding("scheduling", "bad", "cannot be told without the native modules", NATIVE_ADVICE)
-    policy = importlib.import_module("mediasrv.media.scheduling").available_policy().name.lower()
+    ours = importlib.import_module("mediasrv.media.scheduling")
+    policy, threads = ours.available_policy().name.lower(), settings.media.threads or ours.default_threads()
     advice = {
         "fifo": "",
         "slice": "for real time under load: CAP_SYS_NICE, or `ulimit -r 50`",
         "normal": "sound will be late under load: CAP_SYS_NICE, or `ulimit -r 50`, or Linux 6.12 and later",
     }[policy]
-    return Finding(
-        "scheduling", "warning" if advice else "ok", f"the engine's thread can have {policy}", advice
-    )
+    found = f"{threads} engine thread{'s' if threads > 1 else ''}, which can have {policy}"
+    if threads > len(os.sched_getaffinity(0)):
+        return Finding("scheduling", "warning", found, "more threads than processors: lower media.threads")
+    return Finding("scheduling", "warning" if advice else "ok", found, advice)
 
 
 def clock(settings: Settings) -> Finding:

@@ -59,13 +59,21 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     policy: Annotated[
         Literal["best", "fifo", "slice", "normal"],
         Meta(
-            description="Scheduling of the engine's thread; `best` takes the first of the others that is permitted."
+            description="Scheduling of the engine's threads; `best` takes the first of the others that is permitted."
         ),
     ] = "best"
+    threads: Annotated[
+        int,
+        Meta(
+            description="Threads of the engine; 0 means one for each processor that can be spared.",
+            ge=0,
+            le=64,
+        ),
+    ] = 0
     cpu: Annotated[
         int,
         Meta(
-            description="Processor that the engine's thread is pinned to; -1 leaves the choice to it.",
+            description="Processor that the engine's first thread is pinned to, others below it; -1: its own choice.",
             ge=-1,
             le=4_095,
         ),

@@ -37,6 +37,8 @@ from mediasrv.sip import EndCause, Ended, WrongState
 
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
+OPUS_BIT_RATE = 32_000  # full-band speech (RFC 7587 section 3.1.1)
+OPUS_BIT_RATE = 32_000  # enough for full-band speech (RFC 7587 section 3.1.1)
 NO_PORT_YET = 9  # stands in an answer that is only made to learn what the offer wants
 LATE_OFFER_CODECS = ("PCMU", "PCMA")  # every telephone speaks one of them
 
@@ -249,7 +251,7 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         ptime_ms=_packet_ms(theirs.name, wanted.ptime_ms),
         opus_fec=theirs.is_set("useinbandfec"),
         opus_dtx=theirs.is_set("usedtx"),
-        opus_bit_rate=theirs.bit_rate(),
+        opus_bit_rate=min(theirs.bit_rate() or OPUS_BIT_RATE, OPUS_BIT_RATE),
         telephone_event_type=wanted.telephone_event_type,
         remote=wanted.remote,
     )

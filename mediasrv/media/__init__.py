@@ -21,21 +21,24 @@ from mediasrv.media.events import (
     Offset,
     Onset,
     Position,
+    RecordingOver,
     Released,
     ReleaseReason,
     SourceLocked,
     Starved,
 )
-from mediasrv.media.face import EngineFace, ReservationFace, StreamFace
+from mediasrv.media.face import EngineFace, RecordingFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
-from mediasrv.media.scheduling import Policy, available_policy, spare_cpu
-from mediasrv.media.spec import Address, Coding, Cost, StreamSpec
-from mediasrv.media.statistics import EngineStatistics, Lateness, stream_bytes
+from mediasrv.media.recording import Recording, RecordingFailed, RecordingFormat, RecordingResult
+from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
+from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, StreamSpec
+from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
 from mediasrv.media.stream import Stream
 
 __all__ = [
     "Address",
     "Arming",
+    "Clip",
     "Coding",
     "Cost",
     "Dtmf",
@@ -49,6 +52,7 @@ __all__ = [
     "Held",
     "HoldId",
     "Lateness",
+    "Listen",
     "MarkReached",
     "MediaBack",
     "MediaEvent",
@@ -60,6 +64,12 @@ __all__ = [
     "PortRange",
     "PortsExhausted",
     "Position",
+    "Recording",
+    "RecordingFace",
+    "RecordingFailed",
+    "RecordingFormat",
+    "RecordingOver",
+    "RecordingResult",
     "ReleaseReason",
     "Released",
     "ReservationFace",
@@ -70,7 +80,9 @@ __all__ = [
     "Stream",
     "StreamFace",
     "StreamSpec",
+    "StreamStatistics",
     "available_policy",
-    "spare_cpu",
+    "default_threads",
+    "spare_cpus",
     "stream_bytes",
 ]

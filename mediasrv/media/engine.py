@@ -1,17 +1,19 @@
-"""The engine as trio sees it: opened and left like a file, with one task that hears what the native thread says.
+"""The engine as trio sees it: opened and left like a file; a few native threads, each with a task that hears it.
 
-`Engine(manual=True)` is the same without thread, sockets and task: the caller pushes packets, calls `tick`, and takes
-the packets that would have been sent.
+A call goes to the thread that has most room for it, and stays there. What is promised never adds up to more than one
+thread can do, so a full engine refuses a call rather than starve two.
+
+`Engine(manual=True)` is the same with one thread that is none, and without sockets: the caller pushes packets, calls
+`tick`, and takes the packets that would have been sent.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import trio
 
@@ -19,29 +21,35 @@ from mediasrv.errors import AtCapacity, LocalError
 from mediasrv.ids import SystemTokens, TokenSource
 from mediasrv.media.admission import Admission, Reservation, Share
 from mediasrv.media.face import ReservationFace
-from mediasrv.media.native_settings import settings_of
-from mediasrv.media.ports import Port, PortAllocator, PortRange, UdpPorts, VirtualPorts
-from mediasrv.media.scheduling import Policy, spare_cpu
+from mediasrv.media.ports import PortAllocator, PortRange, UdpPorts, VirtualPorts
+from mediasrv.media.scheduling import Policy, default_threads, spare_cpus
 from mediasrv.media.spec import CODECS, Address, Cost, StreamSpec
 from mediasrv.media.statistics import EngineStatistics
 from mediasrv.media.stream import Stream
-from mediasrv_native import engine as native
+from mediasrv.media.threads import EngineThread
 from mediasrv_native.engine import NativeEngine
-from mediasrv_native.errors import QueueFull
 
-EVENTS_AT_ONCE = 256
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    capacity: int = 256  # streams in the pool
-    millicores: float = 800  # of the engine's core that may be promised; the rest is for the unforeseen
+    capacity: int = 256  # streams in all pools together
+    millicores: float = 800  # of each thread's core that may be promised; the rest is for the unforeseen
     host: str = "127.0.0.1"  # where the streams' sockets are bound
     ports: PortRange = field(default_factory=PortRange)
+    threads: int = 0  # 0: one for each spare processor
     policy: Policy = Policy.BEST
-    cpu: int | Literal["spare"] | None = "spare"  # to pin the thread to
+    cpus: tuple[int, ...] | Literal["spare"] = "spare"  # to pin the threads to, in turn; none: not at all
     priority: int = 40  # of SCHED_FIFO
     slots: int = 10  # a frame: a wake-up every 2 ms
+
+    def thread_cpus(self) -> list[int | None]:
+        """For each thread the processor it is pinned to."""
+        count = self.threads or default_threads()
+        cpus = spare_cpus() if self.cpus == "spare" else self.cpus
+        return [cpus[number % len(cpus)] if cpus else None for number in range(count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class SentPacket:
     at_ns: int
     to: Address
     data: bytes
+    is_rtcp: bool = False  # from the socket that is RTCP's own
 
 
 class Engine:
@@ -65,10 +74,8 @@ class Engine:
         self.settings = settings if settings is not None else EngineSettings()
         self.manual = manual
         self._tokens = tokens if tokens is not None else SystemTokens()
-        self._admission = Admission(self.settings.capacity, self.settings.millicores)
         self._ports = self._make_ports()
-        self._streams: dict[int, Stream] = {}
-        self._native: NativeEngine | None = None
+        self._threads: list[EngineThread] = []
         self._stack = AsyncExitStack()
 
     def _make_ports(self) -> PortAllocator:
@@ -79,21 +86,26 @@ class Engine:
     # ---- life
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
-            self._native = self._make_native()
-            stack.callback(self._leave, self._native)  # last, when nobody listens to the eventfd any more
+            cpus = [None] if self.manual else self.settings.thread_cpus()
+            for cpu in cpus:
+                thread = self._make_thread(cpu, self._share_of_capacity(len(self._threads), len(cpus)))
+                self._threads.append(thread)
+                stack.callback(self._leave, thread)  # last, when nobody listens to the eventfd any more
             nursery = await stack.enter_async_context(trio.open_nursery())
             stack.callback(nursery.cancel_scope.cancel)
-            if not self.manual:
-                self._native.start()
-                nursery.start_soon(self._listen, self._native)
+            for thread in self._threads:
+                thread.start(nursery)
             self._stack = stack.pop_all()
         return self
 
-    def _make_native(self) -> NativeEngine:
+    def _share_of_capacity(self, number: int, threads: int) -> int:
+        """As even as whole streams can be shared."""
+        return self.settings.capacity // threads + (number < self.settings.capacity % threads)
+
+    def _make_thread(self, cpu: int | None, capacity: int) -> EngineThread:
         settings = self.settings
-        cpu = spare_cpu() if settings.cpu == "spare" else settings.cpu
-        return NativeEngine(
-            capacity=settings.capacity,
+        engine = NativeEngine(
+            capacity=capacity,
             slots=settings.slots,
             manual=self.manual,
             policy=settings.policy.value,
@@ -101,95 +113,92 @@ class Engine:
             priority=settings.priority,
             seed=self._tokens.number(64),
         )
+        return EngineThread(engine, Admission(capacity, settings.millicores), manual=self.manual)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
-    def _leave(self, engine: NativeEngine) -> None:
-        """Joins the thread, tells the streams that it is over, and only then frees what the thread had used."""
-        engine.stop()
-        self._dispatch(engine)
-        for stream in self._streams.values():
-            stream.gone()
-        self._streams.clear()
-        self._native = None
-        engine.close()
+    def _leave(self, thread: EngineThread) -> None:
+        self._threads.remove(thread)
+        thread.leave()
 
-    def _open_native(self) -> NativeEngine:
-        if self._native is None:
+    def _open_threads(self) -> Sequence[EngineThread]:
+        if not self._threads:
             raise LocalError("the engine is not open")
-        return self._native
-
-    # ---- what the thread says
-    async def _listen(self, engine: NativeEngine) -> None:
-        while True:
-            await trio.lowlevel.wait_readable(engine.eventfd)
-            os.eventfd_read(engine.eventfd)
-            self._dispatch(engine)
-
-    def _dispatch(self, engine: NativeEngine) -> None:
-        while events := engine.events(EVENTS_AT_ONCE):
-            for event in events:
-                if event.kind == native.EVENT_REMOVED:
-                    engine.reclaim(event.stream)
-                    self._streams.pop(event.stream).gone()
-                elif event.stream in self._streams:
-                    self._streams[event.stream].take(event)
+        return self._threads
 
     # ---- streams
     def reserve(self, cost: Cost) -> Reservation:
-        self._open_native()
-        return self._admission.reserve(cost)
+        """Room on the thread that has most of it; AtCapacity when not even that one has enough."""
+        most = max(self._open_threads(), key=lambda thread: thread.admission.millicores_left)
+        try:
+            return most.admission.reserve(cost)
+        except AtCapacity:
+            for thread in self._threads:
+                if thread is not most and thread.admission.has_room(cost):
+                    return thread.admission.reserve(cost)
+            raise
 
     async def add(self, reservation: ReservationFace, spec: StreamSpec, group: int) -> Stream:
-        """A live stream. Streams of one call share a `group`, hence a slot."""
-        engine = self._open_native()
+        """A live stream. Streams of one call share a `group`, hence a thread and a slot."""
+        self._open_threads()
         if not isinstance(reservation, Reservation):
             raise TypeError(f"not a reservation of this engine: {reservation!r}")
         unknown = {coding.codec for coding in spec.codings()} - CODECS.keys()
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))}: not of {', '.join(CODECS)}")
         await trio.lowlevel.checkpoint()
-        share = reservation.take()
+        thread = self._thread_for(reservation, group)
+        share = self._share_on(thread, reservation)
         try:
-            return self._add(engine, spec, group, share)
+            return thread.add(spec, self._drawn(), group, self.settings.host, self._ports, share)
         except BaseException:
             share.release()
             raise
 
-    def _add(self, engine: NativeEngine, spec: StreamSpec, group: int, share: Share) -> Stream:
-        port = self._ports.open()
-        try:
-            handle = self._add_native(engine, spec, group, port)
-        except QueueFull:
-            port.close()
-            raise AtCapacity("every stream of the pool is in use") from None
-        except BaseException:
-            port.close()
-            raise
-        stream = Stream(engine, handle, spec, self.settings.host, port, share)
-        self._streams[handle] = stream
-        return stream
+    def _thread_for(self, reservation: Reservation, group: int) -> EngineThread:
+        """Where the group is already; else where room was kept."""
+        for thread in self._threads:
+            if thread.holds(group):
+                return thread
+        return next(thread for thread in self._threads if thread.admission is reservation.admission)
 
-    def _add_native(self, engine: NativeEngine, spec: StreamSpec, group: int, port: Port) -> int:
-        settings = settings_of(spec)
-        settings["ssrc"] = self._tokens.number(32)
-        settings["first_sequence"] = self._tokens.number(
-            15
-        )  # RFC 3711 3.3.1: or a lost first packet is a wrap
-        settings["first_timestamp"] = self._tokens.number(32)
-        return engine.add(rtp_fd=port.fd, group=group % 2**32, **settings)
+    def _share_on(self, thread: EngineThread, reservation: Reservation) -> Share:
+        """One stream's room; it moves when the group lives on another thread than the one it was kept on."""
+        if thread.admission is reservation.admission:
+            return reservation.take()
+        here = thread.admission.reserve(reservation.each)
+        try:
+            reservation.take().release()
+        except LocalError:
+            here.release()
+            raise
+        return here.take()
+
+    def _drawn(self) -> Settings:
+        """What nobody may guess. RFC 3711 3.3.1: a first number below 2**15, or a lost first packet is a wrap."""
+        number = self._tokens.number
+        return {"ssrc": number(32), "first_sequence": number(15), "first_timestamp": number(32)}
 
     def streams(self) -> Sequence[Stream]:
         """Those that are not yet gone, closing ones among them."""
-        return tuple(self._streams.values())
+        return tuple(stream for thread in self._threads for stream in thread.streams.values())
 
     def statistics(self) -> EngineStatistics:
-        return EngineStatistics.of(self._open_native().statistics())
+        """Of all threads together."""
+        return EngineStatistics.total(self.thread_statistics())
+
+    def thread_statistics(self) -> Sequence[EngineStatistics]:
+        return [thread.statistics() for thread in self._open_threads()]
 
     # ---- manual mode
+    def _the_thread(self) -> EngineThread:
+        if not self.manual:
+            raise LocalError("only in manual mode")
+        return self._open_threads()[0]
+
     async def tick(self, now_ns: int) -> None:
         """Everything that was due up to `now_ns`; who waited for it runs when this returns."""
         self.step(now_ns)
@@ -197,13 +206,13 @@ class Engine:
 
     def step(self, now_ns: int) -> None:
         """The same, and who waited for it is only woken: a clock that ticks 500 times a second need not yield."""
-        engine = self._open_native()
-        engine.step(now_ns)
-        self._dispatch(engine)
+        thread = self._the_thread()
+        thread.native.step(now_ns)
+        thread.dispatch()
 
     def next_tick_ns(self) -> int:
         """When the next slot is due."""
-        return self._open_native().next_step()
+        return self._the_thread().native.next_step()
 
     def push(self, stream: Stream, packet: bytes, source: Address, at_ns: int) -> None:
         """A datagram reaches the stream's port; it is looked at in the first slot at or after `at_ns`.
@@ -211,12 +220,13 @@ class Engine:
         One that comes to a closed stream is lost, as it is on every network.
         """
         if not stream.closed:
-            self._open_native().push(stream.handle, packet, source, at_ns)
+            self._the_thread().native.push(stream.handle, packet, source, at_ns)
 
     def packets(self) -> list[SentPacket]:
         """What was sent since last asked, in order; packets of streams that are gone are left out."""
+        thread = self._the_thread()
         return [
-            SentPacket(self._streams[out.stream], out.at_ns, out.to, out.data)
-            for out in self._open_native().packets()
-            if out.stream in self._streams
+            SentPacket(thread.streams[out.stream], out.at_ns, out.to, out.data, bool(out.channel))
+            for out in thread.native.packets()
+            if out.stream in thread.streams
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Literal, NewType
 
 Generation = NewType("Generation", int)
@@ -123,7 +124,17 @@ class MediaFault:
     at_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingOver:
+    """A recording has ended, and its file is closed; `errno` 0: because it was told to, or its stream left."""
+
+    path: Path
+    duration_ms: int
+    errno: int
+    at_ns: int
+
+
 MediaEvent = (
     Onset | Offset | Held | Released | MarkReached | Finished | Starved | Dtmf
-    | MediaTimeout | MediaBack | SourceLocked | MediaFault
+    | MediaTimeout | MediaBack | SourceLocked | MediaFault | RecordingOver
 )  # fmt: skip

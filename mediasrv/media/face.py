@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
 from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position
-from mediasrv.media.spec import Address, Cost, StreamSpec
+from mediasrv.media.recording import RecordingFormat, RecordingResult
+from mediasrv.media.spec import Address, Clip, Cost, Listen, StreamSpec
+from mediasrv.media.statistics import StreamStatistics
 
 
 class StreamFace(Protocol):
@@ -21,6 +25,10 @@ class StreamFace(Protocol):
     @property
     def rate_hz(self) -> int:
         """Of the PCM that is played; positions count it."""
+
+    @property
+    def codec(self) -> str:
+        """What is sent."""
 
     def begin(self) -> Generation:
         """A new generation of audio, later than every other."""
@@ -50,9 +58,46 @@ class StreamFace(Protocol):
 
     def set_remote(self, remote: Address) -> None: ...
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
-    def statistics(self) -> dict[str, int | float]: ...
+    def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
+        """From the next tick on the peer is also sent what `source`, of the same group, hears or says.
+
+        Once more changes the gain; at most eight at a time.
+        """
+
+    def disconnect(self, source: StreamFace, what: Listen) -> None: ...
+    def background(
+        self, clip: Clip | None, gain_db: float = 0.0, *, loop: bool = True, fade_ms: int = 20
+    ) -> None:
+        """Sound behind the voice (ringback, hold music, a filler), in place of the one before; None: silence."""
+
+    def record(
+        self,
+        path: Path,
+        format: RecordingFormat = "wav",  # noqa: A002
+    ) -> AbstractAsyncContextManager[RecordingFace]:
+        """Records into a new file, what is heard left and what is sent right, until the block is left.
+
+        RecordingFailed when it cannot be opened; a disk that fails later ends the recording, with an event.
+        """
+
+    def statistics(self) -> StreamStatistics: ...
     async def aclose(self) -> None:
         """Returns the slot and the port after the engine has let go of both; shielded, bounded."""
+
+
+class RecordingFace(Protocol):
+    """A recording that goes on."""
+
+    def pause(self, *, cut: bool = False) -> None:
+        """Silence until `resume`; or, `cut`, nothing at all, so that the file is shorter than the call."""
+
+    def resume(self) -> None: ...
+    def mask(self, *, heard: bool = False, said: bool = False) -> None:
+        """Sides that are silent in the file from now on (card numbers); neither ends it."""
+
+    @property
+    def result(self) -> RecordingResult | None:
+        """What became of it, once it is over."""
 
 
 class ReservationFace(Protocol):

@@ -1,14 +1,15 @@
 """UDP ports for RTP: even ones, out of a configured range, beginning somewhere that nobody can guess.
 
-RFC 3550 section 11: RTP takes an even port, its RTCP the odd one above. A port that another program holds is
-passed over; when the whole range is taken there is no room for another call, and that is a 503, not a fault.
+RFC 3550 section 11: RTP takes an even port, its RTCP the odd one above. Where both go through one (RFC 5761, rtcp-mux)
+the odd one stays free; else the two are had together or not at all. A port that another program holds is passed over,
+with its partner; when the whole range is taken there is no room for another call, and that is a 503, not a fault.
 """
 
 from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,15 +48,19 @@ class Port(Protocol):
 
     @property
     def fd(self) -> int:
-        """The socket's descriptor; -1 when there is none behind the number."""
+        """The RTP socket's descriptor; -1 when there is none behind the number."""
+
+    @property
+    def rtcp_fd(self) -> int:
+        """RTCP's own socket, on the odd port above; -1 when it goes through the first."""
 
     def close(self) -> None:
-        """Gives the port back; idempotent."""
+        """Gives the port back, and its partner; idempotent."""
 
 
 class PortAllocator(Protocol):
-    def open(self) -> Port:
-        """A port nobody else has, or PortsExhausted."""
+    def open(self, *, rtcp_mux: bool = True) -> Port:
+        """A port nobody else has, or a pair of them; or PortsExhausted."""
 
 
 class _Numbers:
@@ -63,14 +68,16 @@ class _Numbers:
 
     def __init__(self, ports: PortRange, tokens: TokenSource) -> None:
         self._even = ports.even()
+        self._last = ports.last
         self._tokens = tokens
         self.held: set[int] = set()
 
-    def free(self) -> Iterator[int]:
+    def free(self, *, rtcp_mux: bool) -> Iterator[int]:
         start = self._tokens.number(32) % len(self._even)
         for step in range(len(self._even)):
             number = self._even[(start + step) % len(self._even)]
-            if number not in self.held:
+            has_partner = rtcp_mux or number < self._last
+            if number not in self.held and has_partner:
                 yield number
 
     def exhausted(self) -> PortsExhausted:
@@ -78,19 +85,25 @@ class _Numbers:
 
 
 class _BoundPort:
-    def __init__(self, number: int, bound: socket.socket, held: set[int]) -> None:
+    def __init__(self, number: int, bound: Sequence[socket.socket], held: set[int]) -> None:
         self.number = number
-        self._socket = bound
+        self._bound = bound
         self._held = held
 
     @property
     def fd(self) -> int:
-        return self._socket.fileno()
+        return self._bound[0].fileno()
+
+    @property
+    def rtcp_fd(self) -> int:
+        return self._bound[1].fileno() if len(self._bound) > 1 else -1
 
     def close(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._socket.close()
-            self._held.discard(self.number)
+        if self.fd < 0:
+            return
+        for bound in self._bound:
+            bound.close()
+        self._held.discard(self.number)
 
 
 class UdpPorts:
@@ -101,29 +114,41 @@ class UdpPorts:
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._numbers = _Numbers(ports, tokens)
 
-    def open(self) -> _BoundPort:
-        for number in self._numbers.free():
-            bound = self._bind(number)
+    def open(self, *, rtcp_mux: bool = True) -> _BoundPort:
+        for number in self._numbers.free(rtcp_mux=rtcp_mux):
+            bound = self._bind_all((number,) if rtcp_mux else (number, number + 1))
             if bound is not None:
                 self._numbers.held.add(number)
                 return _BoundPort(number, bound, self._numbers.held)
         raise self._numbers.exhausted()
 
-    def _bind(self, number: int) -> socket.socket | None:
-        """None when another program holds the port."""
+    def _bind_all(self, numbers: Sequence[int]) -> Sequence[socket.socket] | None:
+        """None, and nothing bound, when another program holds one of them."""
+        bound: list[socket.socket] = []
+        try:
+            for number in numbers:
+                bound.append(self._bind(number))
+        except OSError as error:
+            for one in bound:
+                one.close()
+            if error.errno == errno.EADDRINUSE:
+                return None
+            raise
+        return bound
+
+    def _bind(self, number: int) -> socket.socket:
         bound = socket.socket(self._family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             bound.bind((self._host, number))
-        except OSError as error:
+        except OSError:
             bound.close()
-            if error.errno == errno.EADDRINUSE:
-                return None
             raise
         return bound
 
 
 class _VirtualPort:
     fd = -1
+    rtcp_fd = -1
 
     def __init__(self, number: int, held: set[int]) -> None:
         self.number = number
@@ -141,7 +166,7 @@ class VirtualPorts:
     def __init__(self, ports: PortRange, tokens: TokenSource) -> None:
         self._numbers = _Numbers(ports, tokens)
 
-    def open(self) -> _VirtualPort:
-        for number in self._numbers.free():
+    def open(self, *, rtcp_mux: bool = True) -> _VirtualPort:
+        for number in self._numbers.free(rtcp_mux=rtcp_mux):
             return _VirtualPort(number, self._numbers.held)
         raise self._numbers.exhausted()

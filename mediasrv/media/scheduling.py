@@ -1,4 +1,4 @@
-"""How the engine's thread may be scheduled on this machine: what `doctor` shows, and what the engine asks for."""
+"""How the engine's threads may be scheduled on this machine: what `doctor` shows, and what the engine asks for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ def available_policy(wanted: Policy = Policy.BEST) -> Policy:
     return Policy(native.try_policy(wanted.value))
 
 
-def spare_cpu() -> int | None:
-    """The processor to pin the engine to: the highest we may use; none when there is but one."""
-    allowed = os.sched_getaffinity(0)
-    return max(allowed) if len(allowed) > 1 else None
+def spare_cpus() -> tuple[int, ...]:
+    """The processors for the engine's threads, best first: all we may use but the lowest, which is Python's.
+
+    None when there is but one.
+    """
+    return tuple(sorted(os.sched_getaffinity(0), reverse=True)[:-1])
+
+
+def default_threads() -> int:
+    """One for each spare processor; one in any case."""
+    return max(1, len(spare_cpus()))

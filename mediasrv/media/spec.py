@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from mediasrv_native import engine
 from mediasrv_native import settings as native
 
 Address = tuple[str, int]
@@ -29,6 +31,21 @@ CODECS: Mapping[str, Rates] = MappingProxyType(
         "opus": Rates(native.OPUS, 48_000, 16_000),
     }
 )
+
+
+class Listen(Enum):
+    """What of a stream another one's peer is sent: what came in, or what the agent says there."""
+
+    HEARD = engine.HEARD
+    SAID = engine.SAID
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Sound to play behind a voice. Whoever loops it sees to it that its ends meet."""
+
+    pcm: bytes
+    rate_hz: int
 
 
 class Coding(NamedTuple):
@@ -57,13 +74,20 @@ class StreamSpec:
     opus_complexity: int = 5
     opus_fec: bool = True
     opus_dtx: bool = False
-    opus_bit_rate: int = 0  # bits a second; 0: the encoder's choice
+    opus_bit_rate: int = (
+        32_000  # bits a second: full-band speech (RFC 7587 section 3.1.1); 0: the encoder's choice
+    )
     telephone_event_type: int = 0  # 0: none agreed
     remote: Address | None = None
     aec: bool = True
     ns: bool = True
+    ns_strength: float = 0.5  # 0-1: at 1 noise goes down by 30 dB
+    high_pass: bool = True  # hum and rumble below 90 Hz are taken off what is heard
+    agc_dbfs: int = 0  # level that heard speech is brought to, -40 to -6; 0: it stays as it is
     vad: bool = True
     lock_source: bool = True
+    rtcp_mux: bool = True  # RTCP comes by RTP's port; else by the odd one above
+    bridge: bool = False  # people may listen to what it hears: others of its call, recordings
     aec_tail_ms: int = 128
     reorder_ms: int = 40
     playout_ms: int = 2_000

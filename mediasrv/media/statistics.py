@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from mediasrv.media.native_settings import settings_of
@@ -37,6 +37,63 @@ def lateness_quantile_ms(histogram: Sequence[int], quantile: float) -> float:
 def stream_bytes(spec: StreamSpec) -> int:
     """Memory that a stream will take for good, the playout ring apart."""
     return native.bytes_per_stream(**settings_of(spec))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatistics:
+    """Counted since the stream was added; as of its last tick."""
+
+    packets_received: int = 0
+    packets_sent: int = 0
+    octets_received: int = 0
+    octets_sent: int = 0
+    malformed: int = 0  # dropped, and why
+    foreign: int = 0
+    unknown_type: int = 0
+    duplicate: int = 0
+    late: int = 0
+    oversize: int = 0
+    not_hearing: int = 0
+    codec_errors: int = 0  # payloads that would not decode: concealed
+    lost: int = 0
+    reordered: int = 0
+    concealed_samples: int = 0
+    resyncs: int = 0
+    ssrc_changes: int = 0
+    onsets: int = 0
+    holds: int = 0
+    leases_expired: int = 0
+    starved: int = 0
+    ears_overruns: int = 0
+    events_lost: int = 0
+    events_dropped: int = 0  # that nobody listened to
+    ticks: int = 0
+    ticks_skipped: int = 0
+    jitter_us: int = 0  # RFC 3550 6.4.1
+    rtt_us: int = 0  # of our reports and theirs; 0: not known
+    remote_loss: float = 0  # share of our packets, as the other side reports it
+    mos_listening: float = 0  # E-model (G.107), of what we hear; 0: nothing was heard yet
+    mos_conversational: float = 0
+    erle_db: float = 0  # how much of the echo is taken off; 0 without a canceller
+    skew_ppm: float = 0  # of the sender's clock against ours
+    echo_delay_ms: int = -1  # how late our sound comes back; -1: no echo was found
+    echo_seen: int = 0  # 1: the line has given something of ours back
+    noise_dbfs: float = 0
+    speech_dbfs: float = 0
+
+    @classmethod
+    def of(cls, counted: Mapping[str, int | float], *, events_dropped: int = 0) -> StreamStatistics:
+        told = {**counted, "events_dropped": events_dropped}
+        return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})  # type: ignore[arg-type]
+
+    @property
+    def loss(self) -> float:
+        """Share of packets that never came, 0-1."""
+        expected = self.packets_received + self.lost
+        return self.lost / expected if expected else 0.0
+
+    def as_dict(self) -> dict[str, int | float]:
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +139,7 @@ class EngineStatistics:
     machine_stalls: int
     machine_stall_max_ms: float
     policy: Policy
-    cpu: int | None
+    cpu: int | None  # None: not pinned, or each thread to another
 
     @classmethod
     def of(cls, counted: NativeStatistics) -> EngineStatistics:
@@ -109,3 +166,28 @@ class EngineStatistics:
             policy=Policy(counted["policy"]),
             cpu=None if counted["cpu"] == -1 else counted["cpu"],
         )
+
+    @classmethod
+    def total(cls, threads: Sequence[EngineStatistics]) -> EngineStatistics:
+        """Of several threads: counts are added, the worst of the rest stands for all."""
+        if len(threads) == 1:
+            return threads[0]
+        merged = {name: sum(getattr(one, name) for one in threads) for name in _COUNTED}
+        histograms = zip(*(one.lateness.histogram for one in threads), strict=True)
+        return cls(
+            **merged,
+            lateness=Lateness(
+                tuple(sum(bucket) for bucket in histograms), max(one.lateness.max_ms for one in threads)
+            ),
+            slot_work_max_ms=max(one.slot_work_max_ms for one in threads),
+            machine_stall_max_ms=max(one.machine_stall_max_ms for one in threads),
+            policy=min((one.policy for one in threads), key=lambda policy: policy.value),
+            cpu=None,
+        )
+
+
+_COUNTED = (
+    "streams", "capacity", "wakeups", "ticks", "late_ticks_skipped", "overruns", "packets_received", "packets_sent",
+    "send_errors", "receive_errors", "commands", "commands_refused", "events", "events_deferred", "cpu_ns",
+    "machine_stalls",
+)  # fmt: skip

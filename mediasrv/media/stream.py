@@ -6,22 +6,40 @@ steps: `aclose` asks, the engine's REMOVED answers, and only then do the socket 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
 from mediasrv.audio import EarsChunk
-from mediasrv.errors import StreamClosed
+from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.admission import Share
 from mediasrv.media.ears import Ears
 from mediasrv.media.event_queue import EventQueue
-from mediasrv.media.events import Arming, Finished, Generation, HoldId, MediaEvent, Position
+from mediasrv.media.events import (
+    Arming,
+    Finished,
+    Generation,
+    HoldId,
+    MediaEvent,
+    Position,
+    RecordingOver,
+)
 from mediasrv.media.ports import Port
-from mediasrv.media.spec import Address, StreamSpec
+from mediasrv.media.recording import Recording, RecordingFormat, RecordingResult, Recordings
+from mediasrv.media.spec import Address, Clip, Listen, StreamSpec
+from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.translate import media_event, position
 from mediasrv.media.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
+from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
+from mediasrv_native.kernels import Resampler
+
+if TYPE_CHECKING:
+    from mediasrv.media.face import StreamFace
 
 CLOSE_WITHIN_S = 1.0
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
@@ -29,22 +47,33 @@ NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
 
 class Stream:
     def __init__(
-        self, engine: NativeEngine, handle: int, spec: StreamSpec, host: str, port: Port, share: Share
+        self,
+        engine: NativeEngine,
+        handle: int,
+        spec: StreamSpec,
+        place: tuple[str, Port],
+        share: Share,
+        recordings: Recordings,
+        group: int,
     ) -> None:
-        self._engine, self.handle = engine, handle
-        self._host, self._port, self._share = host, port, share
+        self._engine, self.handle, self.spec, self.group = engine, handle, spec, group
+        (self._host, self._port), self._share, self._recordings = place, share, recordings
         self._rate_hz = spec.rate_hz
-        self._payload_types = frozenset(coding.payload_type for coding in spec.codings())
+        self._codecs = {coding.payload_type: coding.codec for coding in spec.codings()}
+        self._codec = spec.codec
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
         self._holds = 0
+        self._clips: dict[int, bytes] = {}  # that the engine may be reading
+        self._clip = 0
         self._closed = False
         self._gone = trio.Event()
         self._between_us: dict[int, Callable[[NativeEvent], None]] = {
             native.EVENT_ROOM: lambda _: self._voice.room(),
             native.EVENT_EARS: lambda _: self._ears.readable(),
             native.EVENT_FLUSHED: lambda e: self._voice.flushed(e.arg, position(e.position)),
+            native.EVENT_CLIP_DONE: lambda e: self._forget_clips(e.name),
         }
 
     @property
@@ -54,6 +83,10 @@ class Stream:
     @property
     def rate_hz(self) -> int:
         return self._rate_hz
+
+    @property
+    def codec(self) -> str:
+        return self._codec
 
     @property
     def closed(self) -> bool:
@@ -111,12 +144,73 @@ class Stream:
         self._check_open()
         return await self._events.get()
 
+    # ---- whom the peer hears besides, and what is recorded
+    def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
+        self._check_open()
+        handle = self._handle_of(source)
+        try:
+            self._engine.connect(self.handle, handle, what.value, 10 ** (gain_db / 20))
+        except WrongArgument:
+            raise LocalError(
+                "only another stream of the same group can be listened to, below 18 dB"
+            ) from None
+        except WrongState:
+            raise LocalError("the stream was added without `bridge`: nobody can hear what it hears") from None
+        except QueueFull:
+            raise LocalError(f"a stream listens to {native.CONNECTIONS} others at most") from None
+
+    def disconnect(self, source: StreamFace, what: Listen) -> None:
+        self._check_open()
+        handle = self._handle_of(source)
+        try:
+            self._engine.disconnect(self.handle, handle, what.value)
+        except StaleHandle:
+            raise LocalError("the two are not connected") from None
+
+    def _handle_of(self, source: StreamFace) -> int:
+        if not isinstance(source, Stream) or source._engine is not self._engine:
+            raise LocalError("only another stream of the same group can be listened to")
+        source._check_open()
+        return source.handle
+
+    def background(
+        self, clip: Clip | None, gain_db: float = 0.0, *, loop: bool = True, fade_ms: int = 20
+    ) -> None:
+        self._check_open()
+        pcm = b"" if clip is None else self._at_our_rate(clip)
+        self._engine.background(self.handle, self._clip + 1, pcm, 10 ** (gain_db / 20), fade_ms, loop)
+        self._clip += 1
+        self._clips[self._clip] = pcm
+
+    def _at_our_rate(self, clip: Clip) -> bytes:
+        if clip.rate_hz == self._rate_hz:
+            return clip.pcm
+        return Resampler(clip.rate_hz, self._rate_hz).process(clip.pcm)
+
+    def _forget_clips(self, newest: int) -> None:
+        self._clips = {number: pcm for number, pcm in self._clips.items() if number > newest}
+
+    @asynccontextmanager
+    async def record(self, path: Path, format: RecordingFormat = "wav") -> AsyncIterator[Recording]:  # noqa: A002
+        self._check_open()
+        recording = await self._recordings.begin(self.handle, path, format)
+        try:
+            yield recording
+        finally:
+            await recording.stop()
+
+    def recorded(self, result: RecordingResult, at_ns: int) -> None:
+        """Called by the engine when a recording is over."""
+        if not self._closed:
+            self._events.put(RecordingOver(result.path, result.duration_ms, result.errno, at_ns))
+
     # ---- signalling's wishes
     def set_codec(self, payload_type: int) -> None:
         self._check_open()
-        if payload_type not in self._payload_types:
+        if payload_type not in self._codecs:
             raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
         self._engine.set_coding(self.handle, payload_type)
+        self._codec = self._codecs[payload_type]
 
     def set_remote(self, remote: Address) -> None:
         self._check_open()
@@ -127,9 +221,10 @@ class Stream:
         self._engine.set_sending(self.handle, sending)
         self._engine.set_hearing(self.handle, hearing)
 
-    def statistics(self) -> dict[str, int | float]:
+    def statistics(self) -> StreamStatistics:
         self._check_open()
-        return {**self._engine.stream_statistics(self.handle), "events_dropped": self._events.dropped}
+        counted = self._engine.stream_statistics(self.handle)
+        return StreamStatistics.of(counted, events_dropped=self._events.dropped)
 
     # ---- the engine's word
     def take(self, event: NativeEvent) -> None:
@@ -151,6 +246,7 @@ class Stream:
         self._close_waits()
         self._port.close()
         self._share.release()
+        self._clips.clear()
         self._gone.set()
 
     def _close_waits(self) -> None:

@@ -7,7 +7,7 @@ cancellation, and it leaves nothing behind: no stream, no port, no reservation, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -19,7 +19,7 @@ from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
 from mediasrv.legs import CallInfo
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
-from mediasrv.media import EngineFace
+from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
 from mediasrv.telemetry import Counters, Timeline, concerning
@@ -27,6 +27,16 @@ from mediasrv.telemetry import Counters, Timeline, concerning
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """A call that has its leg."""
+
+    info: CallInfo
+    agent: str
+    began: float  # trio's time
+    stream: StreamFace
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +58,17 @@ class Reception:
         self._house = house
         self.draining = draining
         self._live: dict[CallId, SipCall] = {}
+        self._with_leg: dict[CallId, LiveCall] = {}
         self._left = trio.Event()
         self._groups = 0
 
     @property
     def live_calls(self) -> int:
         return len(self._live)
+
+    def calls(self) -> Sequence[LiveCall]:
+        """Those that have sound, oldest first."""
+        return tuple(self._with_leg.values())
 
     async def wait_empty(self) -> None:
         while self._live:
@@ -72,6 +87,7 @@ class Reception:
             finally:
                 await self._take_leave(call)
                 del self._live[call_id]
+                self._with_leg.pop(call_id, None)
                 self._left.set()
 
     async def _serve(self, call: SipCall, call_id: CallId) -> None:
@@ -88,6 +104,8 @@ class Reception:
         except OfferUnacceptable as error:
             await self._refuse(call, unacceptable(error.status))
         else:
+            began = trio.current_time()
+            self._with_leg[call_id] = LiveCall(leg.info, decision.agent, began, leg.stream)
             await self._run(leg, agent)
 
     async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:

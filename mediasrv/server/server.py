@@ -3,6 +3,7 @@
     records        outlive everything, so that the last word is written
     engine         outlives the calls: their streams are given back to it
     SIP endpoint   outlives the calls: the last BYE goes through it
+    live view      of the calls, for who asks on this machine
     calls          one nursery; each call in it has its own, behind its own fault barrier
 
 Draining: new calls are refused with 503, running ones may go on for `server.drain_s`, and then their nursery is
@@ -29,6 +30,7 @@ from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
+from mediasrv.server.live import LiveView
 from mediasrv.server.reception import House, Reception
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -92,7 +94,8 @@ class Server:
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
                         self._reception = Reception(self._house(self._engine, sink), draining=self.draining)
-                        await self._take_calls(endpoint, self._reception, task_status)
+                        async with self._watchable(self._reception):
+                            await self._take_calls(endpoint, self._reception, task_status)
         finally:
             self._stopped.set()
 
@@ -164,6 +167,16 @@ class Server:
             raise ConfigError("server.data_dir", problem, value=self.settings.server.data_dir) from error
         async with _beside(files.run):
             yield files
+
+    @asynccontextmanager
+    async def _watchable(self, reception: Reception) -> AsyncIterator[None]:
+        """Shows what goes on beside the files it goes into; a server that writes none has no place for it."""
+        if self._sink is not None:
+            yield
+            return
+        view = LiveView(Path(self.settings.server.data_dir), reception.calls)
+        async with _beside(view.run):
+            yield
 
     @asynccontextmanager
     async def _signalling(self) -> AsyncIterator[SipEndpoint]:

@@ -77,7 +77,8 @@ def engine_settings(settings: Settings) -> EngineSettings:
         host=media_host(settings),
         ports=PortRange(media.rtp_ports.first, media.rtp_ports.last),
         policy=Policy[media.policy.upper()],
-        cpu="spare" if media.cpu < 0 else media.cpu,
+        threads=media.threads,
+        cpus="spare" if media.cpu < 0 else tuple(range(media.cpu, -1, -1)),
     )
 
 

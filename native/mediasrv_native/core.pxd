@@ -1,6 +1,7 @@
 # One core (native/c/core/ms_core.h), driven directly: what the tests need besides the structs of ms_core.pxd.
 from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from mediasrv_native.rtp cimport ms_srtp_keys
 from mediasrv_native.ms_core cimport (
     ms_address, ms_arming, ms_command, ms_config, ms_core_statistics, ms_event, ms_packet, ms_position, ms_span,
 )
@@ -30,6 +31,7 @@ cdef extern from "ms_core.h" nogil:
     const int16_t *ms_said(const ms_core *core)
     const int16_t *ms_sent(const ms_core *core)
     int ms_say_hz(const ms_core *core)
+    int ms_farewell(ms_core *core, int64_t now_ns, ms_packet *out)
     int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns)
     int ms_next_event(ms_core *core, ms_event *event)
     bint ms_urgent(const ms_core *core)
@@ -38,6 +40,7 @@ cdef extern from "ms_core.h" nogil:
     void ms_position_now(const ms_core *core, ms_position *out)
     void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out)
     # producer
+    int ms_offer_keys(ms_core *core, const ms_srtp_keys *keys)
     int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n)
     int ms_finish(ms_core *core, uint32_t generation)
     uint32_t ms_room(const ms_core *core)

@@ -8,6 +8,7 @@ from libc.string cimport memset
 from mediasrv_native.errors import raise_status
 
 from mediasrv_native.ms_core cimport *
+from mediasrv_native.rtp cimport to_srtp_keys
 from mediasrv_native.settings cimport from_address, to_address, to_config
 
 cdef extern from "stdlib.h" nogil:
@@ -65,6 +66,33 @@ cdef class Core:
         cdef int64_t now = due_ns if now_ns is None else now_ns
         cdef int count = ms_tick(self.core, due_ns, now, packets, MS_PACKETS_A_TICK)
         return [(from_address(&packets[i].to), <bytes>packets[i].data[:packets[i].n]) for i in range(count)]
+
+    def tick_channels(self, int64_t due_ns, now_ns=None):
+        cdef ms_packet packets[MS_PACKETS_A_TICK]
+        cdef int64_t now = due_ns if now_ns is None else now_ns
+        cdef int count = ms_tick(self.core, due_ns, now, packets, MS_PACKETS_A_TICK)
+        return [(packets[i].channel, from_address(&packets[i].to), <bytes>packets[i].data[:packets[i].n])
+                for i in range(count)]
+
+    def farewell(self, int64_t now_ns):
+        cdef ms_packet packet
+        if not ms_farewell(self.core, now_ns, &packet):
+            return None
+        return from_address(&packet.to), <bytes>packet.data[:packet.n]
+
+    def offer_keys(self, keys):
+        cdef ms_srtp_keys wanted
+        to_srtp_keys(keys, &wanted)
+        cdef int status = ms_offer_keys(self.core, &wanted)
+        if status < 0:
+            raise_status(status, "offering keys")
+
+    def set_keys(self, keys, int64_t now_ns):
+        cdef ms_command command
+        self.offer_keys(keys)
+        memset(&command, 0, sizeof(command))
+        command.op = MS_OP_KEYS
+        self.apply(&command, now_ns)
 
     def mix_in(self, bytes pcm not None, float gain=1):
         cdef ms_gain steady

@@ -10,6 +10,7 @@ from mediasrv_native.errors import raise_status
 
 from mediasrv_native.ms_core cimport *
 from mediasrv_native.ms_engine cimport *
+from mediasrv_native.rtp cimport ms_srtp_keys, to_srtp_keys
 from mediasrv_native.settings cimport from_address, to_address, to_config
 
 POLICY_NORMAL = MS_POLICY_NORMAL
@@ -199,6 +200,12 @@ cdef class NativeEngine:
         memset(&c, 0, sizeof(c))
         c.op, c.arg = MS_OP_CODING, payload_type
         self.command(stream, &c, "change the codec")
+
+    def set_keys(self, ms_handle stream, keys):
+        cdef ms_srtp_keys wanted
+        to_srtp_keys(keys, &wanted)
+        check(ms_engine_set_keys(self.open(), stream, &wanted), "set_keys")
+        memset(&wanted, 0, sizeof(wanted))
 
     def set_sending(self, ms_handle stream, bint on):
         cdef ms_command c

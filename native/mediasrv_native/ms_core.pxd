@@ -1,5 +1,7 @@
 # One stream, as pure state (native/c/core/ms_core.h): here only what crosses into Python.
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from mediasrv_native.rtp cimport ms_srtp_keys
 
 
 cdef extern from "ms_types.h" nogil:
@@ -37,13 +39,17 @@ cdef extern from "ms_core.h" nogil:
         uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
         int32_t opus_bit_rate
         uint8_t telephone_event_type
-        uint8_t aec, ns, vad, lock_source, bridge
+        uint8_t aec, ns, vad, ns_percent, high_pass, lock_source, bridge
+        int8_t agc_dbfs
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms
         uint16_t far_delay_ms, far_delay_error_ms
         uint32_t media_timeout_ms
         uint32_t ssrc, first_timestamp
         uint16_t first_sequence
-        ms_address remote
+        uint8_t rtcp
+        ms_address remote, rtcp_remote
+        int64_t unix_offset_ns
+        ms_srtp_keys srtp
 
     ctypedef struct ms_arming:
         uint16_t lease_ms
@@ -51,7 +57,7 @@ cdef extern from "ms_core.h" nogil:
 
     enum ms_op:
         MS_OP_HOLD, MS_OP_DUCK, MS_OP_RELEASE, MS_OP_FLUSH, MS_OP_MARK, MS_OP_REMOTE, MS_OP_SENDING, MS_OP_HEARING
-        MS_OP_CODING
+        MS_OP_CODING, MS_OP_KEYS
 
     ctypedef struct ms_command:
         uint8_t op, flag
@@ -85,6 +91,9 @@ cdef extern from "ms_core.h" nogil:
         int64_t rtp_extended, at_ns
         uint32_t n, flags
 
+    enum ms_rtcp_mode:
+        MS_RTCP_OFF, MS_RTCP_MUX, MS_RTCP_PORT
+
     enum ms_channel:
         MS_CHANNEL_RTP, MS_CHANNEL_RTCP
 
@@ -96,9 +105,13 @@ cdef extern from "ms_core.h" nogil:
 
     ctypedef struct ms_core_statistics:
         uint64_t packets_received, packets_sent, octets_received, octets_sent
-        uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing
+        uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing, codec_errors
         uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes
+        uint64_t srtp_forged, srtp_replayed, reports_sent, reports_received
         uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost
         uint64_t ticks, ticks_skipped
-        uint32_t jitter_us
+        uint32_t jitter_us, rtt_us, remote_jitter_us, peer_bye
+        float remote_loss, mos_listening, mos_conversational
         float erle_db, skew_ppm, noise_dbfs, speech_dbfs
+        int32_t echo_delay_ms
+        uint32_t echo_seen

@@ -5,6 +5,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t,
 from mediasrv_native.ms_core cimport (
     ms_address, ms_arming, ms_command, ms_config, ms_core_statistics, ms_event, ms_packet, ms_position, ms_span,
 )
+from mediasrv_native.rtp cimport ms_srtp_keys
 
 
 cdef extern from "ms_engine.h" nogil:
@@ -67,6 +68,7 @@ cdef extern from "ms_engine.h" nogil:
 
     # orders in
     int ms_engine_command(ms_engine *engine, ms_handle stream, const ms_command *command)
+    int ms_engine_set_keys(ms_engine *engine, ms_handle stream, const ms_srtp_keys *keys)
     int ms_engine_play(ms_engine *engine, ms_handle stream, uint32_t generation, const ms_arming *arming,
                        const int16_t *pcm, uint32_t n)
     int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation)

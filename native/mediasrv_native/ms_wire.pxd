@@ -33,6 +33,8 @@ cdef extern from "ms_wire.h" nogil:
         ms_address remote
         const uint8_t *bed
         uint32_t bed_octets, bed_start
+        uint8_t coded, payload_type
+        uint16_t frame_ticks
 
     ctypedef struct ms_wire_sent:
         pass

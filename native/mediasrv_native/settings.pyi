@@ -9,6 +9,10 @@ G722: Final[int]
 L16: Final[int]
 OPUS: Final[int]
 
+RTCP_OFF: Final[int]
+RTCP_MUX: Final[int]
+RTCP_PORT: Final[int]
+
 DEFAULTS: Final[Mapping[str, object]]
 
 class Settings(TypedDict, total=False):
@@ -29,6 +33,9 @@ class Settings(TypedDict, total=False):
     vad: bool
     lock_source: bool
     bridge: bool
+    ns_percent: int
+    high_pass: bool
+    agc_dbfs: int
     aec_tail_ms: int
     reorder_ms: int
     playout_ms: int
@@ -41,3 +48,7 @@ class Settings(TypedDict, total=False):
     first_sequence: int
     first_timestamp: int
     remote: tuple[str, int] | None
+    rtcp: int  # RTCP_OFF, RTCP_MUX, RTCP_PORT
+    rtcp_remote: tuple[str, int] | None
+    unix_offset_ns: int
+    srtp: tuple[int, bytes, bytes] | None  # profile; key and salt to send by, and to receive by

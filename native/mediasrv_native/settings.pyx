@@ -5,6 +5,7 @@ from libc.string cimport memset
 from mediasrv_native.errors import WrongArgument
 
 from mediasrv_native.ms_core cimport *
+from mediasrv_native.rtp cimport to_srtp_keys
 
 cdef extern from "arpa/inet.h" nogil:
     enum: AF_INET
@@ -18,13 +19,19 @@ G722 = MS_G722
 L16 = MS_L16
 OPUS = MS_OPUS
 
+RTCP_OFF = MS_RTCP_OFF
+RTCP_MUX = MS_RTCP_MUX
+RTCP_PORT = MS_RTCP_PORT
+
 DEFAULTS = {
     "say_hz": 8000, "hear_hz": 8000, "codings": ((PCMU, 0),), "ptime_ms": 20,
     "opus_complexity": 5, "opus_fec": 1, "opus_dtx": 0, "opus_expected_loss": 5, "opus_bit_rate": 0,
     "telephone_event_type": 0, "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "bridge": 0, "aec_tail_ms": 0,
+    "ns_percent": 0, "high_pass": 0, "agc_dbfs": 0,
     "reorder_ms": 40, "playout_ms": 2000, "rewind_ms": 1000, "ears_ms": 1000,
     "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0,
     "ssrc": 0x1234, "first_timestamp": 0, "first_sequence": 0, "remote": None,
+    "rtcp": MS_RTCP_OFF, "rtcp_remote": None, "unix_offset_ns": 0, "srtp": None,
 }
 
 
@@ -70,11 +77,13 @@ cdef int to_fields(dict c, ms_config *out) except -1:
     out.telephone_event_type = c["telephone_event_type"]
     out.aec, out.ns, out.vad, out.lock_source = c["aec"], c["ns"], c["vad"], c["lock_source"]
     out.bridge = c["bridge"]
+    out.ns_percent, out.high_pass, out.agc_dbfs = c["ns_percent"], c["high_pass"], c["agc_dbfs"]
     out.aec_tail_ms, out.reorder_ms, out.playout_ms = c["aec_tail_ms"], c["reorder_ms"], c["playout_ms"]
     out.rewind_ms, out.ears_ms = c["rewind_ms"], c["ears_ms"]
     out.far_delay_ms, out.far_delay_error_ms = c["far_delay_ms"], c["far_delay_error_ms"]
     out.media_timeout_ms, out.ssrc = c["media_timeout_ms"], c["ssrc"]
     out.first_timestamp, out.first_sequence = c["first_timestamp"], c["first_sequence"]
+    out.rtcp, out.unix_offset_ns = c["rtcp"], c["unix_offset_ns"]
     return 0
 
 
@@ -90,4 +99,6 @@ cdef int to_config(dict settings, ms_config *out) except -1:
         to_fields(c, out)
     except OverflowError as error:  # wider than its C type: out of range all the more
         raise WrongArgument(MS_E_ARGUMENT, "setting a stream up", str(error)) from None
+    to_srtp_keys(c["srtp"], &out.srtp)
+    to_address(c["rtcp_remote"], &out.rtcp_remote)
     return to_address(c["remote"], &out.remote)

@@ -1,5 +1,6 @@
 """The measuring instrument (native/c/instrument/ms_wire.h): many callers' RTP in one native thread, everything logged."""
 
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -16,6 +17,14 @@ class WireError(Exception):
     """The native side refused; `status` is its code (ms_types.h)."""
 
     status: int
+
+class Coded(NamedTuple):
+    """That a bed is packets, coded beforehand (`packed`); bed_start counts packets then."""
+
+    payload_type: int
+    frame_ticks: int  # what a packet adds to the time stamp
+
+def packed(packets: Iterable[bytes]) -> bytes: ...
 
 class WireStatistics(NamedTuple):
     sent: int
@@ -65,6 +74,7 @@ class Wire:
         slot: int | None = None,
         bed: bytes = b"",
         bed_start: int = 0,
+        coded: Coded | None = None,
     ) -> int:
         """Begins to send every 20 ms and to hear; the socket is the caller's again after `remove`."""
     def remove(self, stream: int) -> None: ...

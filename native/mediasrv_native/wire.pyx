@@ -37,6 +37,15 @@ class WireError(Exception):
         super().__init__(f"{doing}: {REFUSALS.get(status, status)}")
 
 
+class Coded(NamedTuple):
+    payload_type: int
+    frame_ticks: int
+
+
+def packed(packets):
+    return b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
+
+
 class WireStatistics(NamedTuple):
     sent: int
     heard: int
@@ -109,7 +118,7 @@ cdef class Wire:
         self.close()
 
     def add(self, *, int socket_fd, remote, uint32_t ssrc, uint16_t first_sequence=0, uint32_t first_timestamp=0,
-            slot=None, bytes bed=b"", uint32_t bed_start=0):
+            slot=None, bytes bed=b"", uint32_t bed_start=0, coded=None):
         cdef ms_wire_stream_config config
         cdef uint32_t stream = 0
         cdef bytes ip = socket.inet_pton(socket.AF_INET, remote[0])
@@ -122,6 +131,8 @@ cdef class Wire:
         if bed:
             config.bed, config.bed_octets = <const uint8_t *>PyBytes_AS_STRING(bed), <uint32_t>len(bed)
             config.bed_start = bed_start
+        if coded is not None:
+            config.coded, config.payload_type, config.frame_ticks = 1, coded.payload_type, coded.frame_ticks
         check("adding a stream", ms_wire_add(self.live(), &config, &stream))
         self.beds[stream], self.utterances[stream], self.dropped[stream] = bed, [], 0
         return stream

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -6,12 +7,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 import mediasrv
 from mediasrv.cli import commands
 from mediasrv.cli.checks import Finding, network, rtp_ports
+from mediasrv.cli.live import table
 from mediasrv.config import load
 from mediasrv.ids import CallId
+from mediasrv.media import StreamStatistics
 from mediasrv.telemetry import Counters, FileSink
 
 
@@ -167,3 +171,27 @@ def test_a_call_that_is_not_there_is_named(tmp_path: Path) -> None:
         result = run("calls", "show", call_id, "--data-dir", str(tmp_path))
         assert result.exit_code == 2
         assert "there is no" in result.stderr
+
+
+def test_watching_a_server_that_is_not_there_is_one_line_and_status_1(tmp_path: Path) -> None:
+    result = run("calls", "--live", "--data-dir", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert f"no server is running on {tmp_path}" in result.stderr
+
+
+def test_calls_alone_explains_itself() -> None:
+    assert "--live" in run("calls").stdout
+
+
+def test_the_live_table_has_a_line_for_each_stream_and_a_dash_for_what_is_not_known() -> None:
+    stream = {**StreamStatistics(jitter_us=12_300, starved=2, erle_db=31.0).as_dict(), "codec": "opus"}
+    call = {"id": "c1", "caller": "anna", "called": "100", "seconds": 61.5}
+    streams = [{**stream, "held": True, "loss": 0.021}, {**stream, "held": False, "loss": 0.0}]
+    screen = Console(width=200, record=True, file=io.StringIO())
+    screen.print(table({"calls": [{**call, "streams": streams}]}))
+    _, held, free = screen.export_text().splitlines()
+    assert held.split() == [
+        "c1", "anna", "100", "62", "opus", "12.3", "2.1", "-", "-", "31", "0", "0", "2", "held",
+    ]  # fmt: skip
+    assert "held" not in free

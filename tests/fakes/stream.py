@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import trio
 
@@ -18,18 +20,25 @@ from mediasrv.errors import StreamClosed
 from mediasrv.media import (
     Address,
     Arming,
+    Clip,
     Finished,
     Generation,
     Held,
     HoldId,
+    Listen,
     MarkReached,
     MediaEvent,
     Offset,
     Onset,
     Position,
+    RecordingFace,
+    RecordingFormat,
+    RecordingResult,
     Released,
     ReleaseReason,
     Starved,
+    StreamFace,
+    StreamStatistics,
 )
 
 RATE_HZ = 8_000
@@ -52,6 +61,25 @@ class Sent:
     at: float
     generation: int
     source: int
+
+
+@dataclass
+class FakeRecording:
+    """Writes nothing, and remembers what it was told."""
+
+    path: Path
+    paused: bool = False
+    masked: tuple[bool, bool] = (False, False)
+    result: RecordingResult | None = None
+
+    def pause(self, *, cut: bool = False) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+    def mask(self, *, heard: bool = False, said: bool = False) -> None:
+        self.masked = heard, said
 
 
 @dataclass
@@ -82,6 +110,9 @@ class FakeStream:
         self.speech = list(speech)
         self._planned = sorted(events, key=lambda item: item[0])
         self.sent: list[Sent] = []
+        self.listens_to: dict[tuple[int, Listen], float] = {}
+        self.behind: Clip | None = None
+        self.recordings: list[FakeRecording] = []
         self.flushed: dict[int, float] = {}
         self.holds: list[HoldId] = []
         self.voices: dict[int, Voice] = {}
@@ -278,8 +309,35 @@ class FakeStream:
     def set_remote(self, remote: Address) -> None: ...
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
 
-    def statistics(self) -> dict[str, int | float]:
-        return {"packets_sent": len(self.sent)}
+    codec = "PCMU"
+
+    def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
+        self._check()
+        self.listens_to[id(source), what] = gain_db
+
+    def disconnect(self, source: StreamFace, what: Listen) -> None:
+        self._check()
+        del self.listens_to[id(source), what]
+
+    def background(
+        self, clip: Clip | None, gain_db: float = 0.0, *, loop: bool = True, fade_ms: int = 20
+    ) -> None:
+        self._check()
+        self.behind = clip
+
+    @asynccontextmanager
+    async def record(self, path: Path, format: RecordingFormat = "wav") -> AsyncIterator[RecordingFace]:  # noqa: A002
+        self._check()
+        recording = FakeRecording(path)
+        self.recordings.append(recording)
+        await trio.lowlevel.checkpoint()
+        try:
+            yield recording
+        finally:
+            recording.result = RecordingResult(path, 0, 0, 0)
+
+    def statistics(self) -> StreamStatistics:
+        return StreamStatistics(packets_sent=len(self.sent))
 
     async def aclose(self) -> None:
         self.closed = True

@@ -137,6 +137,23 @@ def test_a_call_is_answered_heard_and_recorded(tmp_path: Path) -> None:
     assert events[-1] == "call_ended"
 
 
+def test_running_calls_can_be_watched_until_the_server_is_gone(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, ready), telephone(ready) as caller:
+        caller.call()
+        caller.rtp.recv(2_000)
+        command = [sys.executable, "-m", "mediasrv", "calls", "--live", "--json", "--data-dir", str(tmp_path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watcher:
+            assert watcher.stdout is not None
+            told = json.loads(watcher.stdout.readline())
+            process.kill()
+            _, complaint = watcher.communicate(timeout=STOP_S)
+    (call,) = told["calls"]
+    assert (call["caller"], call["called"], call["streams"][0]["codec"]) == ("anna", "100", "PCMU")
+    assert call["streams"][0]["packets_sent"] >= 1
+    assert watcher.returncode == 1
+    assert "gone" in complaint
+
+
 def test_the_embedded_agent_speaks_first_and_nothing_need_be_set(tmp_path: Path) -> None:
     with serving(tmp_path, "--agent", "scripted") as (_, ready), telephone(ready) as caller:
         caller.call()

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from mediasrv.bench.wire_log import Heard, heard_records, sent_records
-from mediasrv_native.wire import NOT_CAPTURED, Wire, WireError
+from mediasrv_native.wire import NOT_CAPTURED, Coded, Wire, WireError, packed
 
 pytestmark = pytest.mark.interop
 DEADLINE_S = 5.0
@@ -73,6 +73,37 @@ def test_a_stream_sends_its_bed_in_a_loop_and_logs_each_packet(
     assert [record.sequence for record in log][:3] == [65_535, 0, 1]
     assert all(record.utterance == 0 and record.at_ns >= record.due_ns for record in log)
     assert {b.due_ns - a.due_ns for a, b in pairwise(log)} == {20_000_000}
+
+
+def test_a_bed_of_coded_packets_is_sent_packet_by_packet_in_a_loop(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, peer = sockets
+    packets = [b"one", b"twelve", b"x" * 700]
+    with Wire(capacity=1) as wire:
+        stream = wire.add(
+            socket_fd=ours.fileno(), remote=peer.getsockname(), ssrc=9, first_timestamp=5,
+            bed=packed(packets), bed_start=1, coded=Coded(96, 960),
+        )  # fmt: skip
+        heard = receive(peer, 4)
+        with pytest.raises(WireError):
+            wire.say(stream, 0, b"over it")
+    assert [payload for _, _, payload in heard] == [packets[1], packets[2], packets[0], packets[1]]
+    assert [timestamp for _, timestamp, _ in heard] == [5, 965, 1_925, 2_885]
+
+
+@pytest.mark.parametrize("bed", [b"", b"\0", b"\0\0", b"\0\2x", b"\0\1xy", b"\x06\x00" + b"x" * 1_536])
+def test_a_bed_that_is_not_whole_packets_is_refused(
+    bed: bytes, sockets: tuple[socket.socket, socket.socket]
+) -> None:
+    with Wire(capacity=1) as wire, pytest.raises(WireError):
+        wire.add(
+            socket_fd=sockets[0].fileno(),
+            remote=sockets[1].getsockname(),
+            ssrc=9,
+            bed=bed,
+            coded=Coded(96, 960),
+        )
 
 
 def test_speech_lies_over_the_bed_and_its_place_is_logged(

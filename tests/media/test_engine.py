@@ -42,7 +42,7 @@ async def test_the_fifth_call_in_a_house_for_four_is_refused_and_the_four_go_on(
     with pytest.raises(AtCapacity):
         bench.engine.reserve(Cost())
     await bench.run(20)
-    assert [stream.statistics()["ticks"] for stream in streams] == [1] * 4
+    assert [stream.statistics().ticks for stream in streams] == [1] * 4
 
 
 async def test_ports_that_are_used_up_are_a_refusal_and_come_back() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 
 from mediasrv.errors import AtCapacity, ConfigError
@@ -44,3 +47,39 @@ def test_an_address_that_is_not_ours_is_an_error_and_not_a_full_range() -> None:
 def test_a_range_that_is_none_is_refused(first: int, last: int) -> None:
     with pytest.raises(ConfigError, match="rtp_ports"):
         PortRange(first, last)
+
+
+def test_a_pair_is_even_and_the_odd_one_above_both_bound() -> None:
+    pair = UdpPorts("127.0.0.1", PortRange(), SeededTokens(3)).open(rtcp_mux=False)
+    assert pair.number % 2 == 0
+    for fd, number in ((pair.fd, pair.number), (pair.rtcp_fd, pair.number + 1)):
+        with socket.socket(fileno=os.dup(fd)) as bound:
+            assert bound.getsockname() == ("127.0.0.1", number)
+            assert not os.get_blocking(fd)
+    pair.close()
+    pair.close()
+    assert (pair.fd, pair.rtcp_fd) == (-1, -1)
+
+
+def test_a_foreign_program_on_the_odd_port_leaves_nothing_of_the_pair_bound() -> None:
+    free = UdpPorts("127.0.0.1", PortRange(), SeededTokens(4)).open(rtcp_mux=False)
+    number = free.number
+    free.close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
+        foreign.bind(("127.0.0.1", number + 1))
+        ports = UdpPorts("127.0.0.1", PortRange(number, number + 1), SeededTokens(1))
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(PortsExhausted):
+            ports.open(rtcp_mux=False)
+        assert len(os.listdir("/proc/self/fd")) == before
+        ours = ports.open()  # multiplexed, it needs the even one alone
+        assert ours.number == number
+        ours.close()
+
+
+def test_a_range_that_ends_even_has_no_partner_for_its_last_port() -> None:
+    ports = VirtualPorts(PortRange(20_000, 20_002), SeededTokens(1))
+    assert ports.open(rtcp_mux=False).number == 20_000
+    with pytest.raises(PortsExhausted):
+        ports.open(rtcp_mux=False)
+    assert ports.open().number == 20_002

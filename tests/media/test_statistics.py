@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from mediasrv.media.scheduling import Policy, available_policy, spare_cpu
+from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
 from mediasrv.media.statistics import Lateness, lateness_quantile_ms
 
 
@@ -30,6 +32,7 @@ def test_the_policy_that_is_had_is_never_a_wish() -> None:
     assert available_policy(Policy.SLICE) in (Policy.SLICE, Policy.NORMAL)
 
 
-def test_the_spare_processor_is_one_we_may_use() -> None:
-    cpu = spare_cpu()
-    assert cpu is None or cpu >= 1
+def test_the_spare_processors_are_those_we_may_use_but_one() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert set(spare_cpus()) == allowed - {min(allowed)}
+    assert default_threads() == max(1, len(allowed) - 1)

@@ -13,6 +13,7 @@ from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
 from mediasrv_native.settings import L16
+from tests.reference import rtp
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.settings import Settings
@@ -21,6 +22,7 @@ MS = 1_000_000
 TICK = 20 * MS
 CALLER = ("192.0.2.7", 4000)
 Sound = NDArray[np.int16]
+NOTHING = np.zeros(0, np.int16)
 
 
 class House:
@@ -31,6 +33,9 @@ class House:
         self.now_ns = 0
         self.sent: dict[int, list[bytes]] = {}
         self.events: list[native.NativeEvent] = []
+        self.clips: list[bytes] = []
+        self.coming: list[tuple[int, int, bytes]] = []
+        self.engine.step(0)
 
     def add(self, group: int = 1, **different: Unpack[Settings]) -> int:
         settings: Settings = {"playout_ms": 2000, "remote": CALLER, "bridge": True, "codings": ((L16, 96),)}
@@ -38,6 +43,9 @@ class House:
         return self.engine.add(rtp_fd=-1, group=group, **(settings | different))
 
     def run(self, ms: int) -> None:
+        for at_ns, stream, data in sorted(self.coming):
+            self.engine.push(stream, data, CALLER, at_ns)
+        self.coming.clear()
         self.now_ns += ms * MS
         self.engine.step(self.now_ns)
         for out in self.engine.packets():
@@ -46,6 +54,27 @@ class House:
 
     def say(self, stream: int, pcm: Sound) -> None:
         self.engine.play(stream, 1, pcm.tobytes(), 0, 0, 0)
+
+    def call_in(self, stream: int, pcm: Sound) -> None:
+        """The stream's peer sends this, a packet every 20 ms from now on."""
+        for k in range(len(pcm) // 320):
+            payload = pcm[k * 320 : (k + 1) * 320].astype(">i2").tobytes()
+            data = rtp.RtpPacket(payload, sequence=k, timestamp=k * 320, payload_type=96).encode()
+            self.coming.append((self.now_ns + k * TICK, stream, data))
+
+    def background(
+        self,
+        stream: int,
+        clip_id: int,
+        clip: Sound,
+        gain: float = 1.0,
+        fade_ms: int = 5,
+        *,
+        loop: bool = True,
+    ) -> None:
+        pcm = clip.tobytes()
+        self.clips.append(pcm)  # the engine reads it where it lies
+        self.engine.background(stream, clip_id, pcm, gain, fade_ms, loop)
 
     def heard_by_peer(self, stream: int) -> Sound:
         """Everything it was sent so far, as L16."""
@@ -193,11 +222,63 @@ def test_eight_voices_at_full_scale_are_limited_and_not_clipped(house: House) ->
     assert steepest(heard) < 1.1 * 29_000 * 2 * np.pi * 200 / 16_000
 
 
+# ---- what streams hear
+def test_a_supervisor_hears_the_caller_and_the_agent_at_once(house: House) -> None:
+    caller, supervisor = house.add(), house.add()
+    house.engine.connect(supervisor, caller, native.HEARD, 1)
+    house.engine.connect(supervisor, caller, native.SAID, 1)
+    house.call_in(caller, tone(800, 6_000, hz=500))
+    house.say(caller, tone(800, 3_000, hz=1_250))
+    house.run(700)
+    spectrum = np.abs(np.fft.rfft(house.heard_by_peer(supervisor)[-3_200:])) / 1_600
+    assert spectrum[100] == pytest.approx(6_000, rel=0.1)
+    assert spectrum[250] == pytest.approx(3_000, rel=0.05)
+    assert not any(event.kind == native.EVENT_FAULT for event in house.events)
+
+
+def test_a_whisper_reaches_the_agents_leg_only(house: House) -> None:
+    caller, agent, supervisor = house.add(), house.add(), house.add()
+    house.engine.connect(agent, caller, native.HEARD, 1)
+    house.engine.connect(caller, agent, native.HEARD, 1)
+    house.engine.connect(agent, supervisor, native.HEARD, 1)
+    house.call_in(supervisor, tone(800, 6_000))
+    house.run(700)
+    assert level(house.heard_by_peer(agent)[-3_200:]) == pytest.approx(6_000, rel=0.1)
+    assert not house.heard_by_peer(caller).any()
+    house.engine.connect(caller, supervisor, native.HEARD, 1)  # and now it is a barge
+    house.run(60)
+    assert level(house.heard_by_peer(caller)[-320:]) == pytest.approx(6_000, rel=0.1)
+
+
+def test_legs_of_a_conference_hear_each_other_and_never_themselves(house: House) -> None:
+    legs = [house.add() for _ in range(3)]
+    for listener in legs:
+        for source in legs:
+            if listener != source:
+                house.engine.connect(listener, source, native.HEARD, 1)
+    pitches = (500, 1_000, 2_000)
+    for leg, hz in zip(legs, pitches, strict=True):
+        house.call_in(leg, tone(1_000, 6_000, hz=hz))
+    house.run(900)
+    for leg, own_hz in zip(legs, pitches, strict=True):
+        spectrum = np.abs(np.fft.rfft(house.heard_by_peer(leg)[-3_200:])) / 1_600
+        heard = {hz for hz in pitches if spectrum[hz // 5] > 3_000}
+        assert heard == set(pitches) - {own_hz}
+        assert spectrum[own_hz // 5] < 100
+
+
+def test_who_has_nobody_to_hear_from_hears_silence(house: House) -> None:
+    caller, listener = house.add(), house.add()
+    house.engine.connect(listener, caller, native.HEARD, 1)
+    house.run(300)
+    assert not house.heard_by_peer(listener).any()
+
+
 # ---- the clip behind it all
 def test_a_clip_plays_once_and_is_given_back(house: House) -> None:
     stream = house.add()
     clip = tone(100, 4_000)
-    house.engine.background(stream, 1, clip.tobytes(), 1.0, 5, False)
+    house.background(stream, 1, clip, fade_ms=5, loop=False)
     house.run(60)
     assert house.clips_done() == []
     house.run(100)
@@ -210,12 +291,12 @@ def test_a_clip_plays_once_and_is_given_back(house: House) -> None:
 def test_a_clip_that_loops_goes_on_until_it_is_stopped(house: House) -> None:
     stream = house.add()
     clip = tone(34, 4_000)  # no whole number of ticks
-    house.engine.background(stream, 1, clip.tobytes(), 1.0, 5, True)
+    house.background(stream, 1, clip, fade_ms=5, loop=True)
     house.run(1_000)
     assert house.clips_done() == []
     heard = house.heard_by_peer(stream)
     assert np.array_equal(heard[80:16_000], np.tile(clip, 30)[80:16_000])
-    house.engine.background(stream, 2, b"", 0, 20, False)
+    house.background(stream, 2, NOTHING, fade_ms=20)
     house.run(60)
     assert house.clips_done() == [2]
     assert not house.heard_by_peer(stream)[-320:].any()
@@ -224,9 +305,9 @@ def test_a_clip_that_loops_goes_on_until_it_is_stopped(house: House) -> None:
 def test_one_clip_fades_into_the_next(house: House) -> None:
     stream = house.add()
     first, second = np.full(16_000, 4_000, np.int16), np.full(16_000, -4_000, np.int16)
-    house.engine.background(stream, 1, first.tobytes(), 1.0, 5, True)
+    house.background(stream, 1, first, fade_ms=5, loop=True)
     house.run(100)
-    house.engine.background(stream, 2, second.tobytes(), 1.0, 100, True)
+    house.background(stream, 2, second, fade_ms=100, loop=True)
     house.run(40)
     assert house.clips_done() == [1]
     house.run(160)
@@ -238,9 +319,9 @@ def test_one_clip_fades_into_the_next(house: House) -> None:
 def test_a_clip_is_never_told_done_while_an_older_one_is_still_read(house: House) -> None:
     stream = house.add()
     slow, short = np.full(16_000, 4_000, np.int16), np.full(160, 100, np.int16)
-    house.engine.background(stream, 1, slow.tobytes(), 1.0, 200, True)
+    house.background(stream, 1, slow, fade_ms=200, loop=True)
     house.run(300)
-    house.engine.background(stream, 2, short.tobytes(), 1.0, 5, False)
+    house.background(stream, 2, short, fade_ms=5, loop=False)
     house.run(100)
     assert house.clips_done() == []
     house.run(200)
@@ -249,7 +330,7 @@ def test_a_clip_is_never_told_done_while_an_older_one_is_still_read(house: House
 
 def test_a_clip_lies_behind_the_voice(house: House) -> None:
     stream = house.add()
-    house.engine.background(stream, 1, np.full(1_600, 500, np.int16).tobytes(), 1.0, 5, True)
+    house.background(stream, 1, np.full(1_600, 500, np.int16), fade_ms=5, loop=True)
     house.say(stream, np.full(16_000, 3_000, np.int16))
     house.run(200)
     assert set(house.heard_by_peer(stream)[-320:].tolist()) == {3_500}
@@ -261,12 +342,12 @@ def test_a_clip_lies_behind_the_voice(house: House) -> None:
 )
 def test_a_clip_out_of_range_is_refused(house: House, clip_id: int, gain: float, fade_ms: int) -> None:
     with pytest.raises(WrongArgument):
-        house.engine.background(house.add(), clip_id, b"\1\0", gain, fade_ms, False)
+        house.background(house.add(), clip_id, tone(20, 100), gain, fade_ms)
 
 
 def test_a_stream_that_leaves_with_a_clip_gives_it_back_with_itself(house: House) -> None:
     stream = house.add()
-    house.engine.background(stream, 1, bytes(3_200), 1.0, 5, True)
+    house.background(stream, 1, tone(100, 100))
     house.run(40)
     house.engine.remove(stream)
     house.run(60)

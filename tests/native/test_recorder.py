@@ -16,9 +16,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mediasrv_native import engine as native
+from mediasrv_native import kernels
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import StaleHandle, WrongArgument, WrongState
-from tests.reference import ogg
+from tests.reference import ogg, rtp
 
 MS = 1_000_000
 RATE_HZ = 8_000
@@ -92,6 +93,26 @@ def test_what_is_sent_stands_on_the_right_to_the_sample(studio: Studio, tmp_path
     (event,) = studio.over
     assert (event.stream, event.name, event.reason) == (studio.stream, 1, native.RECORDING_STOPPED)
     assert (event.arg, event.rtp_extended, event.code) == (15, 0, 0)
+
+
+def test_what_is_heard_stands_on_the_left_in_the_time_of_what_is_sent(studio: Studio, tmp_path: Path) -> None:
+    tone = np.rint(8_000 * np.sin(2 * np.pi * 400 * np.arange(50 * FRAME) / RATE_HZ)).astype(np.int16)
+    with opened(tmp_path / "a.wav") as file:
+        studio.record(file)
+        for k in range(50):
+            payload = kernels.g711_encode_u(tone[k * FRAME : (k + 1) * FRAME].tobytes())
+            packet = rtp.RtpPacket(payload, sequence=k, timestamp=k * FRAME)
+            studio.engine.push(studio.stream, packet.encode(), CALLER, studio.now_ns)
+            studio.run(20)
+        studio.control(stop=True)
+        studio.run(40)
+    heard, said = sides(tmp_path / "a.wav")
+    assert len(heard) == len(said)
+    begins = int(np.flatnonzero(np.abs(heard) > 1_000)[0])
+    assert begins / RATE_HZ < 0.2  # what the bridge waits for late packets, and no more
+    spectrum = np.abs(np.fft.rfft(heard[4_000:4_800])) / 400
+    assert spectrum[40] == pytest.approx(8_000, rel=0.05)
+    assert not said.any()
 
 
 def test_a_pause_leaves_silence_as_long_as_itself_or_nothing(studio: Studio, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Line:
         self.network.attach(HANDSET, self._on_rtp)
 
     async def live(self, seconds: float, *, say_at_s: float = 1.0) -> None:
-        settings = EngineSettings(capacity=2, host="127.0.0.1", cpu=None)
+        settings = EngineSettings(capacity=2, host="127.0.0.1", cpus=())
         async with Engine(settings, manual=True, tokens=SeededTokens(5)) as engine:
             EngineThread(engine, self.network, "127.0.0.1")
             async with trio.open_nursery() as nursery:

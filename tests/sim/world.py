@@ -116,7 +116,7 @@ class World:
 
     def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
         self._engine = Engine(
-            EngineSettings(capacity=STREAMS, host=SERVER[0], cpu=None), manual=True, tokens=tokens
+            EngineSettings(capacity=STREAMS, host=SERVER[0], cpus=()), manual=True, tokens=tokens
         )
         return self._engine
 

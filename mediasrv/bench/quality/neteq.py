@@ -141,7 +141,9 @@ class DelayManager:
 class NetEq:
     """The whole receiver, asked twice for 10 ms at each tick, as it would be in a plane of 20 ms ticks."""
 
-    def __init__(self, quantile: float = 0.95, *, min_ms: float = 20, max_ms: float = 400, peaks: bool = False) -> None:
+    def __init__(
+        self, quantile: float = 0.95, *, min_ms: float = 20, max_ms: float = 400, peaks: bool = False
+    ) -> None:
         self._manager = DelayManager(quantile, min_ms, max_ms, peaks=peaks)
         self._waiting: set[int] = set()  # packets that were not decoded yet
         self._next: int | None = None  # the packet that is to be decoded next

@@ -13,7 +13,9 @@ PACKET_BYTES = 172  # G.711 in RTP
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    index: int  # of the packet; its first sample was captured at index * PACKET_MS, and it was sent 20 ms later
+    index: (
+        int  # of the packet; its first sample was captured at index * PACKET_MS, and it was sent 20 ms later
+    )
     at_ms: float  # since the first capture
 
 
@@ -40,9 +42,7 @@ def observe(profile: Profile, seconds: float, seed: int) -> Trace:
     link, packets, arrivals = Link(profile, seed), round(seconds * 1000 / PACKET_MS), []
     for index in range(packets):
         sent_s = (index + 1) * PACKET_MS / 1000
-        arrivals += [
-            Arrival(index, at_s * 1000) for at_s, _ in link.send(bytes(PACKET_BYTES), sent_s)
-        ]
+        arrivals += [Arrival(index, at_s * 1000) for at_s, _ in link.send(bytes(PACKET_BYTES), sent_s)]
     arrivals.sort(key=lambda arrival: arrival.at_ms)
     drift = profile.skew_ppm / 1e6
     least_ms = min(a.at_ms - a.index * PACKET_MS - drift * a.index * PACKET_MS for a in arrivals)

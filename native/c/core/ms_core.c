@@ -18,9 +18,10 @@ static bool is_coding(const ms_config *c, uint8_t payload_type) {
 
 static bool is_valid(const ms_config *c) {
     return ms_coders_are_valid(c) && c->telephone_event_type < 128 && !is_coding(c, c->telephone_event_type) &&
-           (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && c->reorder_ms <= 40 &&
+           (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && ms_refine_is_valid(c) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
-           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS;
+           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
+           (c->srtp.profile == MS_SRTP_NONE || ms_srtp_keying_octets(c->srtp.profile) > 0);
 }
 
 /* Fills in what zero stands for. */
@@ -32,7 +33,7 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, noise, blocks, said, sent, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, refine, bridge, blocks, said, sent, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -50,11 +51,12 @@ static layout lay_out(const ms_config *c) {
     l.concealer = carve(&l.total, ms_concealer_size(c->hear_hz));
     l.echo = carve(&l.total, c->aec ? ms_echo_size(c->hear_hz, c->aec_tail_ms) : 0);
     l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
-    l.noise = carve(&l.total, c->ns ? ms_noise_size(c->hear_hz) : 0);
+    l.refine = carve(&l.total, ms_refine_size(c));
     l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
     l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
+    l.bridge = carve(&l.total, c->bridge ? ms_bridge_size(c->hear_hz) : 0);
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
     l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
     return l;
@@ -70,8 +72,9 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
     ms_ears_parts parts = {
         .concealer = (ms_concealer *)(base + l->concealer),
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
+        .bridge = c->bridge ? (ms_bridge *)(base + l->bridge) : NULL,
         .reference = (ms_resampler *)(base + l->reference),
-        .noise = c->ns ? (ms_noise *)(base + l->noise) : NULL,
+        .refine = base + l->refine,
         .blocks = (ms_ears_block *)(base + l->blocks),
         .block_count = ms_ears_ring_blocks(c->ears_ms),
         .events = &core->events,
@@ -81,12 +84,12 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
 }
 
 int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
-    (void)seed; /* nothing here is random yet */
     size_t needed = ms_size(config);
     if (needed == 0 || n < needed || (uintptr_t)memory % ALIGNMENT != 0) return MS_E_ARGUMENT;
     memset(memory, 0, needed);
     ms_core *core = memory;
     core->config = completed(config);
+    memset(&core->config.srtp, 0, sizeof core->config.srtp); /* secrets are kept in one place only */
     core->remote = config->remote;
     core->hearing = core->sending = true;
     core->sequence = config->first_sequence;
@@ -103,10 +106,11 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     core->pending = (int16_t *)((uint8_t *)memory + l.pending);
     int status = ms_coders_init(&core->coders, &core->config, (uint8_t *)memory + l.coders);
     if (status == MS_OK) status = init_ears(core, memory, &l);
-    return status;
+    ms_core_control_init(core, seed);
+    return status == MS_OK ? ms_core_secure_init(core, &config->srtp) : status;
 }
 
-void ms_release(ms_core *core) { (void)core; /* all of it lies in its own memory */ }
+void ms_release(ms_core *core) { ms_core_secure_release(core); }
 
 /* ---- commands --------------------------------------------------------------------------------------------------- */
 
@@ -117,6 +121,7 @@ static int set_remote(ms_core *core, const ms_address *remote) {
         core->left_until_ns = core->playout.now_ns + LEFT_NS;
     }
     core->remote = *remote;
+    core->control.heard_from = (ms_address){.family = 0};
     ms_core_forget_source(core);
     return MS_OK;
 }
@@ -160,6 +165,7 @@ int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
     case MS_OP_SENDING: return set_sending(core, command->arg != 0);
     case MS_OP_HEARING: return set_hearing(core, command->arg != 0);
     case MS_OP_CODING: return set_coding(core, command->arg);
+    case MS_OP_KEYS: return ms_core_take_keys(core);
     default: return MS_E_ARGUMENT;
     }
 }
@@ -192,9 +198,12 @@ static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
     out->resyncs = ears->resyncs;
     out->onsets = ears->onsets;
     out->ears_overruns = atomic_load_explicit(&ears->ring.overruns, memory_order_relaxed);
+    out->echo_delay_ms = -1;
     if (ears->echo) {
         out->erle_db = ms_echo_erle_db(ears->echo);
         out->skew_ppm = ms_echo_skew_ppm(ears->echo);
+        out->echo_delay_ms = ms_echo_delay_ms(ears->echo);
+        out->echo_seen = ms_echo_seen(ears->echo);
     }
     if (ears->has_gate) {
         out->noise_dbfs = ms_gate_noise_dbfs(&ears->gate);
@@ -209,6 +218,7 @@ void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
     out->leases_expired = core->playout.leases_expired;
     out->starved = core->playout.starved;
     out->events_lost = core->events.lost;
+    ms_core_control_statistics(core, out);
     out->jitter_us = ms_rtp_source_jitter_us(&core->source, core->coders.clock_hz);
 }
 

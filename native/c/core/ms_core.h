@@ -1,4 +1,4 @@
-/* One stream of sound, both ways, as pure state: no socket, no thread, no clock, no allocation.
+/* One stream of sound, both ways, as pure state: no socket, no thread, no clock, no allocation but of keys.
  *
  * Two forks after decoding: *ears* run when a packet comes (decode once, conceal gaps, cancel echo, detect
  * speech, suppress noise, 16 kHz for recognition); *playout* runs when a tick is due (take 20 ms of the agent's
@@ -15,6 +15,10 @@
  * hold. Holds that the engine takes by itself have MS_ENGINE_HOLD in their id, and never take over one that was asked
  * for.
  *
+ * Keys. With SRTP nothing leaves unprotected and nothing is believed that does not authenticate. Keys are made by the
+ * other thread (ms_offer_keys), put in force by the engine's (MS_OP_KEYS), and given back to be freed there: a tick
+ * neither allocates nor frees.
+ *
  * Rates. RTP time stamps count by the codecs' common clock (ms_codec.h); `rtp_extended` is such a stamp, unwrapped.
  * What is played is PCM at say_hz, what is heard is PCM at hear_hz until the ears hand it out at 16 kHz.
  *
@@ -26,6 +30,7 @@
 #define MS_CORE_H
 
 #include "ms_mixer.h"
+#include "ms_srtp.h"
 #include "ms_types.h"
 
 #define MS_ENGINE_HOLD 0x80000000u
@@ -35,6 +40,8 @@ typedef struct ms_coding {
     uint8_t codec;                /* enum ms_codec of ms_codec.h */
     uint8_t payload_type;         /* 0-127, each another */
 } ms_coding;
+
+enum ms_rtcp_mode { MS_RTCP_OFF = 0, MS_RTCP_MUX = 1, MS_RTCP_PORT = 2 }; /* none; on RTP's port; on its own */
 
 typedef struct ms_config {
     int32_t say_hz, hear_hz;      /* PCM that is played, and that ears and bridge work on: 8000, 16000, 24000, 48000;
@@ -46,6 +53,9 @@ typedef struct ms_config {
     int32_t opus_bit_rate;
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
+    uint8_t ns_percent;           /* how strong: 1-100, 0 means 50 */
+    uint8_t high_pass;            /* 0 or 1: what lies below 90 Hz is taken off */
+    int8_t agc_dbfs;              /* level that speech is brought to, -40 to -6; 0: it stays as it is */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
     uint8_t bridge;               /* 1: people may listen, so keep what they hear (ms_bridge.h) */
     uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
@@ -58,8 +68,12 @@ typedef struct ms_config {
     uint32_t media_timeout_ms;    /* no packet for this long: an event; 0 never */
     uint32_t ssrc, first_timestamp;
     uint16_t first_sequence;
-    uint16_t reserved2;
+    uint8_t rtcp;                 /* enum ms_rtcp_mode */
+    uint8_t reserved2;
     ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
+    ms_address rtcp_remote;       /* with MS_RTCP_PORT; family 0: the port above remote's */
+    int64_t unix_offset_ns;       /* our clock and this make nanoseconds since 1970, for the stamps of RTCP */
+    ms_srtp_keys srtp;            /* profile MS_SRTP_NONE: plain RTP */
 } ms_config;
 
 enum ms_on_onset { MS_ON_ONSET_IGNORE = 0, MS_ON_ONSET_HOLD = 1, MS_ON_ONSET_DUCK = 2 };
@@ -80,7 +94,8 @@ enum ms_op {
     MS_OP_REMOTE = 6,   /* remote: send there from now on (re-INVITE); unlocks the source */
     MS_OP_SENDING = 7,  /* arg = 0 stop sending packets (hold in SDP), 1 send again */
     MS_OP_HEARING = 8,  /* arg = 0 drop what arrives, 1 hear again */
-    MS_OP_CODING = 9    /* arg = payload type: send this one of the codings from now on */
+    MS_OP_CODING = 9,   /* arg = payload type: send this one of the codings from now on */
+    MS_OP_KEYS = 10     /* protect with the keys that were offered last; the old ones still open for 2 s */
 };
 
 typedef struct ms_command {
@@ -162,11 +177,20 @@ typedef struct ms_core_statistics {
     uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing;
     uint64_t codec_errors;        /* payloads that would not decode: concealed */
     uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes;
+    uint64_t srtp_forged, srtp_replayed;
+    uint64_t reports_sent, reports_received; /* RTCP */
     uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost;
     uint64_t ticks, ticks_skipped;
     uint32_t jitter_us;           /* RFC 3550 6.4.1 */
+    uint32_t rtt_us;              /* of our reports and theirs; 0: not known */
+    uint32_t remote_jitter_us;    /* of our stream, as the other side reports it */
+    uint32_t peer_bye;            /* 1: the other side said goodbye (RFC 3550 6.6) */
+    float remote_loss;            /* share of our packets, likewise */
+    float mos_listening, mos_conversational; /* ms_emodel.h, of what we hear; 0: nothing was heard yet */
     float erle_db;                /* echo return loss enhancement, smoothed; 0 when the AEC is off */
     float skew_ppm;               /* of the sender's clock against ours */
+    int32_t echo_delay_ms;        /* how late our sound comes back, to 10 ms; -1: none was found */
+    uint32_t echo_seen;           /* 1: the line has given something of ours back */
     float noise_dbfs, speech_dbfs;
 } ms_core_statistics;
 
@@ -176,8 +200,8 @@ typedef struct ms_core ms_core;
 #define MS_PACKETS_A_TICK 4
 
 size_t ms_size(const ms_config *config);                             /* bytes to provide, 0: config is wrong */
-int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* allocates nothing; MS_OK or error */
-void ms_release(ms_core *core);                                      /* gives back what ms_init allocated; the memory stays the caller's */
+int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed); /* allocates keys only; MS_OK or error */
+void ms_release(ms_core *core);                                      /* wipes and frees the keys; the memory stays the caller's */
 
 /* a datagram came: validates, reorders, runs the ears. MS_OK, or MS_URGENT when an urgent event waits */
 int ms_receive(ms_core *core, const uint8_t *packet, size_t n, const ms_address *from, int64_t received_ns);
@@ -196,6 +220,8 @@ const int16_t *ms_sent(const ms_core *core);
 /* the rate of the three */
 int32_t ms_say_hz(const ms_core *core);
 
+/* The last packet of a stream that will not be ticked again: RTCP's BYE. 1 and the packet, or 0. */
+int ms_farewell(ms_core *core, int64_t now_ns, ms_packet *out);
 int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns);
 int ms_next_event(ms_core *core, ms_event *event);                   /* 1 and the event, or 0 */
 bool ms_urgent(const ms_core *core);                                 /* an urgent event waits to be taken */
@@ -204,6 +230,8 @@ int ms_handle_deadline(ms_core *core, int64_t now_ns);               /* as ms_re
 void ms_position_now(const ms_core *core, ms_position *out);
 void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out);
 
+/* [producer] makes keys ready for MS_OP_KEYS, allocating, and frees those that are done with; MS_OK or an error */
+int ms_offer_keys(ms_core *core, const ms_srtp_keys *keys);
 /* [producer] appends samples at say_hz; returns how many had room (0..n), MS_E_STALE when the
  * generation is dead already. Generations may only grow from call to call. */
 int ms_play(ms_core *core, uint32_t generation, const ms_arming *arming, const int16_t *pcm, uint32_t n);

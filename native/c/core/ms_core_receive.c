@@ -33,6 +33,7 @@ void ms_core_forget_source(ms_core *core) {
     ms_reorder_restart(&core->reorder, 0);
     ms_dtmf_init(&core->dtmf);
     ms_ears_restart(&core->ears);
+    ms_core_control_restart(core);
 }
 
 /* Symmetric RTP (RFC 4961): the first that sends valid media is the peer, and is answered there. */
@@ -45,9 +46,17 @@ static void lock(ms_core *core, const ms_address *from) {
     ms_events_push(&core->events, &event);
 }
 
+/* Who has our keys may move (a NAT that forgot its mapping); only what is newest tells where he is now. */
+static bool may_move(const ms_core *core, const ms_rtp_packet *packet) {
+    if (!core->secure.now) return false;
+    bool same = core->source.known && packet->ssrc == core->source.ssrc;
+    return !same || (int16_t)(packet->sequence - (uint16_t)core->source.highest) > 0;
+}
+
 /* Whether the packet comes from where we listen; takes the first source there is. */
-static bool is_from_peer(ms_core *core, const ms_address *from, enum kind kind) {
-    if (core->locked) return ms_address_equal(from, &core->heard_from);
+static bool is_from_peer(ms_core *core, const ms_address *from, const ms_rtp_packet *packet, enum kind kind) {
+    if (core->locked && ms_address_equal(from, &core->heard_from)) return true;
+    if (core->locked && !may_move(core, packet)) return core->secure.now != NULL;
     if (core->playout.now_ns < core->left_until_ns && ms_address_equal(from, &core->left)) return false;
     if (core->config.lock_source && kind != KIND_UNKNOWN) lock(core, from);
     if (core->remote.family == 0 && kind != KIND_UNKNOWN) core->remote = *from;
@@ -88,6 +97,7 @@ static void hear_key(ms_core *core, const ms_rtp_packet *packet) {
 static void give_up(ms_core *core, uint32_t lost) {
     core->statistics.lost += lost;
     core->missing += lost;
+    core->loss_runs += lost > 0;
 }
 
 /* Whatever is not of the codec only holds its place in the sequence. */
@@ -131,6 +141,7 @@ static bool place(ms_core *core, const ms_rtp_packet *packet, int64_t *sequence)
         ms_reorder_restart(&core->reorder, *sequence);
         ms_dtmf_init(&core->dtmf);
         ms_ears_restart(&core->ears);
+        ms_core_control_restart(core);
         return true;
     case MS_RTP_STRANGER: core->statistics.foreign++; return false;
     default: core->statistics.late++; return false;
@@ -147,24 +158,38 @@ static void take_in(ms_core *core, const ms_rtp_packet *packet, enum kind kind) 
     enqueue(core, packet, kind, sequence);
 }
 
-int ms_receive(ms_core *core, const uint8_t *data, size_t n, const ms_address *from, int64_t received_ns) {
+static void hear_media(ms_core *core, const uint8_t *data, size_t n, const ms_address *from) {
     ms_core_statistics *statistics = &core->statistics;
     ms_rtp_packet packet;
-    ms_core_enter(core, received_ns);
-    statistics->packets_received++;
-    statistics->octets_received += n;
-    if (n > MS_MAX_PACKET) {
-        statistics->oversize++;
-    } else if (ms_rtp_parse(data, n, &packet) != MS_OK) {
+    if (ms_rtp_parse(data, n, &packet) != MS_OK) {
         statistics->malformed++;
-    } else {
-        enum kind kind = kind_of(core, packet.payload_type);
-        if (!payload_fits(core, kind, &packet)) statistics->malformed++;
-        else if (!is_from_peer(core, from, kind)) statistics->foreign++;
-        else if (!core->hearing) statistics->not_hearing++;
-        else if (kind == KIND_UNKNOWN && !core->source.known) statistics->unknown_type++;
-        else take_in(core, &packet, kind);
+        return;
     }
+    enum kind kind = kind_of(core, packet.payload_type);
+    if (!payload_fits(core, kind, &packet)) statistics->malformed++;
+    else if (!is_from_peer(core, from, &packet, kind)) statistics->foreign++;
+    else if (!core->hearing) statistics->not_hearing++;
+    else if (kind == KIND_UNKNOWN && !core->source.known) statistics->unknown_type++;
+    else take_in(core, &packet, kind);
+}
+
+int ms_receive(ms_core *core, const uint8_t *data, size_t n, const ms_address *from, int64_t received_ns) {
+    uint8_t plain[MS_MAX_PACKET];
+    enum ms_channel channel = ms_rtcp_is_rtcp(data, n) ? MS_CHANNEL_RTCP : MS_CHANNEL_RTP;
+    ms_core_enter(core, received_ns);
+    core->statistics.packets_received++;
+    core->statistics.octets_received += n;
+    if (n > MS_MAX_PACKET) {
+        core->statistics.oversize++;
+        return ms_urgent(core) ? MS_URGENT : MS_OK;
+    }
+    bool believed = true;
+    if (core->secure.now) {
+        believed = ms_core_unprotect(core, channel, data, n, plain, &n);
+        data = plain;
+    }
+    if (believed && channel == MS_CHANNEL_RTCP) ms_core_hear_report(core, data, n, from);
+    else if (believed) hear_media(core, data, n, from);
     return ms_urgent(core) ? MS_URGENT : MS_OK;
 }
 

@@ -37,6 +37,7 @@ static bool write_packet(ms_core *core, const int16_t *pcm, uint32_t n, uint32_t
     ms_rtp_write_header(out->data, &header);
     out->n = (uint16_t)(MS_RTP_HEADER + octets);
     out->to = core->remote;
+    out->channel = MS_CHANNEL_RTP;
     core->talking = voice;
     core->statistics.packets_sent++;
     core->statistics.octets_sent += out->n;
@@ -98,16 +99,26 @@ static void stay_silent(ms_core *core, bool on_purpose, int64_t due_ns) {
     ms_core_forget_pending(core);
 }
 
+/* The last thing that happens to what is sent: the echo canceller and the statistics know it in the clear. */
+static int protect(ms_core *core, ms_packet *out, int count) {
+    int kept = 0;
+    for (int i = 0; i < count; i++)
+        if (ms_core_protect(core, &out[i]) && kept++ != i) out[kept - 1] = out[i];
+    return kept;
+}
+
 int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int capacity) {
     if (capacity < MS_PACKETS_A_TICK) return MS_E_ARGUMENT;
     ms_core_enter(core, now_ns);
     ms_core_run_deadlines(core);
+    ms_core_retire_keys(core);
     bool skipped = now_ns - due_ns > LATE_NS, silent = !core->sending || core->remote.family == 0;
     int count = 0;
     core->statistics.ticks++;
     core->statistics.ticks_skipped += skipped;
     if (skipped || silent) stay_silent(core, silent, due_ns);
     else count = speak(core, due_ns, out, capacity);
+    if (count < capacity) count += ms_core_report(core, due_ns, &out[count]);
     core->timestamp += ticks_of(core, ms_core_frame(core));
-    return count;
+    return protect(core, out, count);
 }

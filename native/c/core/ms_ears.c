@@ -57,10 +57,11 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
         status = ms_echo_init(parts->echo, e->hear_hz, e->clock_hz, config->aec_tail_ms);
         if (status == MS_OK) e->echo = parts->echo;
     }
-    if (status == MS_OK && parts->noise) {
-        status = ms_noise_init(parts->noise, e->hear_hz);
-        if (status == MS_OK) e->noise = parts->noise;
+    if (status == MS_OK && parts->bridge) {
+        e->bridge = parts->bridge;
+        status = ms_bridge_init(e->bridge, e->hear_hz, e->clock_hz);
     }
+    if (status == MS_OK) status = ms_refine_init(&e->refine, config, parts->refine);
     return status;
 }
 
@@ -147,16 +148,27 @@ static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
     deliver(e, e->frame + (uint32_t)index * n, n, &span);
 }
 
-/* The gate listens before the suppressor, which gives each frame 20 ms late: so long would an interruption go
- * unnoticed. What the suppressor would take away the gate has its own measures of: noise floor and residual echo. */
+/* To people, too: a frame in which everything was silence of ours was never sent at all. */
+static void hand_over(ms_ears *e, int64_t began) {
+    uint32_t n = samples_in(e, MS_FRAME_MS), flags = 0;
+    if ((e->half_flags[0] | e->half_flags[1]) & MS_SPAN_GAP)
+        flags = e->frame_silent == n ? MS_JITTER_QUIET : MS_JITTER_CONCEALED;
+    ms_bridge_put(e->bridge, e->frame, n, began, e->last_audio_ns, flags);
+}
+
+/* The gate listens before the suppressors. What they would take away it has its own measures of: noise floor and
+ * residual echo. */
 static void run_frame(ms_ears *e) {
     uint32_t frame = samples_in(e, MS_FRAME_MS);
     int64_t began = e->expected - ticks_in(e, MS_FRAME_MS), second = began + ticks_in(e, MS_FRAME_MS / 2);
     bool heard = e->frame_silent < frame;
+    if (heard) ms_refine_before(&e->refine, e->frame, frame);
     if (heard && e->echo) ms_echo_process(e->echo, e->frame, e->frame, frame, began);
     listen_to_half(e, 0, began);
     listen_to_half(e, 1, second);
-    if (heard && e->noise) ms_noise_process(e->noise, e->frame, frame);
+    const float *echo = heard && e->echo ? ms_echo_estimate(e->echo) : NULL;
+    ms_refine_after(&e->refine, e->frame, frame, echo, heard, e->speaking);
+    if (e->bridge) hand_over(e, began);
     deliver_half(e, 0, began);
     deliver_half(e, 1, second);
     e->frame_n = e->frame_silent = 0;
@@ -229,6 +241,7 @@ static void jump(ms_ears *e, uint32_t timestamp) {
         e->jumped = true;
         e->resyncs++;
         if (e->echo) ms_echo_resync(e->echo);
+        if (e->bridge) ms_bridge_restart(e->bridge);
         e->base = e->expected + (uint32_t)(timestamp - (uint32_t)e->expected);
     } else {
         e->base = timestamp;

@@ -303,6 +303,16 @@ int ms_engine_command(ms_engine *engine, ms_handle handle, const ms_command *com
     return ms_give_order(engine, &order);
 }
 
+int ms_engine_set_keys(ms_engine *engine, ms_handle handle, const ms_srtp_keys *keys)
+{
+    ms_stream *stream = ms_live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    int status = ms_offer_keys(stream->core, keys);
+    ms_command command = {.op = MS_OP_KEYS};
+    return status == MS_OK ? ms_engine_command(engine, handle, &command) : status;
+}
+
 int ms_engine_play(ms_engine *engine, ms_handle handle, uint32_t generation, const ms_arming *arming,
                    const int16_t *pcm, uint32_t n)
 {
@@ -393,5 +403,6 @@ size_t ms_engine_bytes_per_stream(const ms_config *config)
     size_t playout = (size_t)config->say_hz / 1000 * config->playout_ms * sizeof(int16_t);
     if (core == 0)
         return 0;
-    return sizeof(ms_stream) + core - (playout < core ? playout : 0);
+    size_t keys = config->srtp.profile == MS_SRTP_NONE ? 0 : ms_srtp_bytes();
+    return sizeof(ms_stream) + core + keys - (playout < core ? playout : 0);
 }

@@ -118,6 +118,8 @@ typedef struct ms_record_control {
 int ms_engine_record(ms_engine *engine, ms_handle stream, const ms_record_config *config);
 int ms_engine_record_control(ms_engine *engine, ms_handle stream, uint32_t id, const ms_record_control *control);
 
+/* new SRTP keys, allocated here; in force when the engine thread comes to it */
+int ms_engine_set_keys(ms_engine *engine, ms_handle stream, const ms_srtp_keys *keys);
 int ms_engine_play(ms_engine *engine, ms_handle stream, uint32_t generation, const ms_arming *arming,
                    const int16_t *pcm, uint32_t n);
 int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation);

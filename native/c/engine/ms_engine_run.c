@@ -114,6 +114,14 @@ static void note_deadline(ms_engine *engine, const ms_stream *stream)
     engine->deadline_ns[(uint32_t)stream->handle] = ms_next_deadline(stream->core);
 }
 
+static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, int64_t now_ns)
+{
+    if (engine->config.manual)
+        ms_manual_send(engine, stream, packet, now_ns);
+    else if (stream->fault_errno == 0)
+        ms_net_send(engine, stream, packet);
+}
+
 /* ---- orders in ------------------------------------------------------------------------------------------- */
 
 static void welcome(ms_engine *engine, ms_stream *stream, int64_t now_ns)
@@ -150,8 +158,10 @@ void ms_run_close_recordings(ms_engine *engine)
 }
 
 /* Nothing touches the core or the socket after this; REMOVED is posted where the stream leaves its slot. */
-static void dismiss(ms_engine *engine, ms_stream *stream)
+static void dismiss(ms_engine *engine, ms_stream *stream, int64_t now_ns)
 {
+    if (ms_farewell(stream->core, now_ns, engine->packets) == 1)
+        send(engine, stream, engine->packets, now_ns);
     if (!engine->config.manual)
         ms_net_forget(engine, stream);
     engine->deadline_ns[(uint32_t)stream->handle] = INT64_MAX;
@@ -195,7 +205,7 @@ static void take_order(ms_engine *engine, ms_stream *stream, const ms_order *ord
 {
     switch ((enum ms_order_kind)order->kind) {
     case MS_ORDER_ADD: welcome(engine, stream, now_ns); break;
-    case MS_ORDER_REMOVE: dismiss(engine, stream); break;
+    case MS_ORDER_REMOVE: dismiss(engine, stream, now_ns); break;
     case MS_ORDER_COMMAND: obey(engine, stream, &order->command, now_ns); break;
     case MS_ORDER_CONNECT: connect(engine, stream, order); break;
     case MS_ORDER_DISCONNECT:
@@ -249,14 +259,6 @@ static void meet_deadlines(ms_engine *engine, int64_t now_ns)
         if (status == MS_URGENT)
             move_events(engine, stream, now_ns);
     }
-}
-
-static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, int64_t now_ns)
-{
-    if (engine->config.manual)
-        ms_manual_send(engine, stream, packet, now_ns);
-    else if (stream->fault_errno == 0)
-        ms_net_send(engine, stream, packet);
 }
 
 static void record(ms_stream *stream, int64_t due_ns)

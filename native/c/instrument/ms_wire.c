@@ -98,9 +98,21 @@ static wire_stream *take_free(ms_wire *w, uint32_t slot, uint32_t *index) {
     return NULL;
 }
 
+static bool is_whole_packets(const ms_wire_stream_config *config) {
+    if (!config->bed || config->payload_type > 127) return false;
+    uint32_t at = 0;
+    while (at + 2 <= config->bed_octets) {
+        uint32_t n = (uint32_t)config->bed[at] << 8 | config->bed[at + 1];
+        if (n == 0 || n > MS_MAX_PAYLOAD) return false;
+        at += 2 + n;
+    }
+    return at == config->bed_octets;
+}
+
 int ms_wire_add(ms_wire *w, const ms_wire_stream_config *config, uint32_t *index) {
     if (config->remote.family != 4 || !config->remote.port || config->socket_fd < 0) return MS_E_ARGUMENT;
     if (config->bed && !config->bed_octets) return MS_E_ARGUMENT;
+    if (config->coded && !is_whole_packets(config)) return MS_E_ARGUMENT;
     if (config->slot >= MS_WIRE_SLOTS && config->slot != MS_WIRE_ANY_SLOT) return MS_E_ARGUMENT;
     wire_stream *s = take_free(w, config->slot, index);
     if (!s) return MS_E_FULL;
@@ -110,7 +122,8 @@ int ms_wire_add(ms_wire *w, const ms_wire_stream_config *config, uint32_t *index
     memcpy(&s->remote.sin_addr, config->remote.ip, 4);
     s->sequence = config->first_sequence;
     s->timestamp = config->first_timestamp;
-    s->bed_cursor = config->bed ? config->bed_start % config->bed_octets : 0;
+    s->bed_cursor = config->bed && !config->coded ? config->bed_start % config->bed_octets : 0;
+    for (uint32_t i = 0; config->coded && i < config->bed_start; i++) ms_wire_next_coded(s);
     s->cursor = 0;
     atomic_store(&s->asked, 0);
     atomic_store(&s->said, 0);
@@ -146,6 +159,7 @@ int ms_wire_say(ms_wire *w, uint32_t stream, uint32_t utterance, int64_t at_ns, 
     if (!payload || !n || !utterance) return MS_E_ARGUMENT;
     wire_stream *s = find(w, stream);
     if (!s) return MS_E_STALE;
+    if (s->config.coded) return MS_E_STATE;
     uint32_t asked = atomic_load_explicit(&s->asked, memory_order_relaxed);
     if (asked - atomic_load_explicit(&s->said, memory_order_acquire) >= MS_WIRE_UTTERANCES) return MS_E_FULL;
     s->utterances[asked % MS_WIRE_UTTERANCES] =

@@ -1,7 +1,8 @@
 /* The measuring instrument: many telephone callers' media, in one C thread that has nothing to do with the engine.
  *
- * Each stream owns one UDP socket and sends a mu-law packet every 20 ms: its *bed* (a loop: silence, or talk for a
- * background caller), over which `say` lays labelled speech at a given time. Everything sent and everything heard
+ * Each stream owns one UDP socket and sends a packet every 20 ms: its *bed*, a loop of mu-law (silence, or talk for a
+ * background caller), over which `say` lays labelled speech at a given time; or a loop of packets that were coded
+ * beforehand, of any codec. Everything sent and everything heard
  * is logged with the time it happened: sent packets when the send call was made, heard packets with the kernel's
  * receive time stamp, so that the punctuality of this thread is no part of what it measures. All times are ns on
  * the monotonic clock.
@@ -48,6 +49,9 @@ typedef struct ms_wire_stream_config {
     ms_address remote;
     const uint8_t *bed;       /* mu-law loop, outlives the stream; NULL: silence */
     uint32_t bed_octets, bed_start;
+    uint8_t coded;            /* 1: `bed` is packets, each after its length in two octets, the higher first */
+    uint8_t payload_type;     /* of coded packets */
+    uint16_t frame_ticks;     /* what a coded packet adds to the time stamp; bed_start counts packets then */
 } ms_wire_stream_config;
 
 typedef struct ms_wire_sent { /* 40 octets, in host order: what Python unpacks */
@@ -93,6 +97,7 @@ void ms_wire_stop(ms_wire *wire);             /* joins the threads; idempotent *
 int ms_wire_add(ms_wire *wire, const ms_wire_stream_config *config, uint32_t *stream);
 int ms_wire_remove(ms_wire *wire, uint32_t stream); /* returns when the thread has let go, MS_E_STATE: it did not within 1 s */
 /* The first packet due at or after at_ns begins the utterance; `payload` outlives it (ms_wire_said). */
+/* Nothing can be laid over a coded bed. */
 int ms_wire_say(ms_wire *wire, uint32_t stream, uint32_t utterance, int64_t at_ns, const uint8_t *payload, uint32_t n);
 uint32_t ms_wire_said(const ms_wire *wire, uint32_t stream); /* utterances of this stream that are over, from its beginning */
 uint32_t ms_wire_take_sent(ms_wire *wire, ms_wire_sent *out, uint32_t capacity);

@@ -61,6 +61,8 @@ struct ms_wire {
     _Atomic int wire_fifo, witnesses_without_fifo;
 };
 
+/* The coded packet that is next, and moves on: its length in two octets stands before it. */
+const uint8_t *ms_wire_next_coded(wire_stream *s);
 void *ms_wire_run(void *wire);
 void *ms_wire_witness_run(void *witness);
 int64_t ms_wire_now_ns(void);

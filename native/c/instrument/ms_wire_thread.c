@@ -55,7 +55,7 @@ static void pin(int cpu) {
 
 static void write_header(uint8_t *packet, wire_stream *s) {
     packet[0] = 0x80;
-    packet[1] = 0; /* PCMU, no marker: a caller who is silent sends silence */
+    packet[1] = s->config.coded ? s->config.payload_type : 0; /* no marker: a caller who is silent sends silence */
     uint16_t sequence = htons(s->sequence);
     uint32_t timestamp = htonl(s->timestamp), ssrc = htonl(s->config.ssrc);
     memcpy(packet + 2, &sequence, 2);
@@ -63,15 +63,32 @@ static void write_header(uint8_t *packet, wire_stream *s) {
     memcpy(packet + 8, &ssrc, 4);
 }
 
-static void lay_bed(wire_stream *s, uint8_t *payload) {
+const uint8_t *ms_wire_next_coded(wire_stream *s) {
+    const uint8_t *next = s->config.bed + s->bed_cursor;
+    s->bed_cursor += 2 + ((uint32_t)next[0] << 8 | next[1]);
+    if (s->bed_cursor == s->config.bed_octets) s->bed_cursor = 0;
+    return next;
+}
+
+/* Returns octets of payload. */
+static size_t lay_coded(wire_stream *s, uint8_t *payload) {
+    const uint8_t *next = ms_wire_next_coded(s);
+    size_t n = (size_t)next[0] << 8 | next[1];
+    memcpy(payload, next + 2, n);
+    return n;
+}
+
+static size_t lay_bed(wire_stream *s, uint8_t *payload) {
+    if (s->config.coded) return lay_coded(s, payload);
     if (!s->config.bed) {
         memset(payload, 0xff, MS_WIRE_PAYLOAD);
-        return;
+        return MS_WIRE_PAYLOAD;
     }
     for (uint32_t i = 0; i < MS_WIRE_PAYLOAD; i++) {
         payload[i] = s->config.bed[s->bed_cursor];
         if (++s->bed_cursor == s->config.bed_octets) s->bed_cursor = 0;
     }
+    return MS_WIRE_PAYLOAD;
 }
 
 /* Lays the next 20 ms of the utterance that is due over the payload, and notes it in the record. */
@@ -105,17 +122,17 @@ static void log_sent(ms_wire *w, const ms_wire_sent *record) {
 
 static void send_frame(ms_wire *w, uint32_t index, int64_t due_ns) {
     wire_stream *s = &w->streams[index];
-    uint8_t packet[RTP_HEADER + MS_WIRE_PAYLOAD];
+    uint8_t packet[MS_MAX_PACKET];
     ms_wire_sent record = {.stream = index, .due_ns = due_ns, .timestamp = s->timestamp, .sequence = s->sequence};
     write_header(packet, s);
-    lay_bed(s, packet + RTP_HEADER);
+    size_t size = RTP_HEADER + lay_bed(s, packet + RTP_HEADER);
     lay_utterance(s, due_ns, packet + RTP_HEADER, &record);
     record.at_ns = ms_wire_now_ns();
-    ssize_t n = sendto(s->config.socket_fd, packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL,
+    ssize_t n = sendto(s->config.socket_fd, packet, size, MSG_DONTWAIT | MSG_NOSIGNAL,
                        (struct sockaddr *)&s->remote, sizeof s->remote);
-    atomic_fetch_add(n == (ssize_t)sizeof packet ? &w->packets_sent : &w->send_errors, 1);
+    atomic_fetch_add(n == (ssize_t)size ? &w->packets_sent : &w->send_errors, 1);
     s->sequence++;
-    s->timestamp += MS_WIRE_PAYLOAD;
+    s->timestamp += s->config.coded ? s->config.frame_ticks : MS_WIRE_PAYLOAD;
     log_sent(w, &record);
 }
 

@@ -26,7 +26,7 @@ typedef struct ms_codec_config {
 
 bool ms_codec_is_valid(const ms_codec_config *config);
 int32_t ms_codec_clock_hz(const ms_codec_config *config);
-/* octets of the longest payload we accept (MS_MAX_PTIME_MS), and of the longest that 20 ms of ours can become */
+/* octets of the longest payload that MS_MAX_PTIME_MS can be, theirs or ours; MS_MAX_PAYLOAD where that is less */
 size_t ms_codec_longest_payload(const ms_codec_config *config);
 
 typedef struct ms_decoder ms_decoder;
@@ -48,11 +48,13 @@ void ms_decoder_reset(ms_decoder *d);
 typedef struct ms_encoder ms_encoder;
 size_t ms_encoder_size(const ms_codec_config *config);
 int ms_encoder_init(ms_encoder *e, const ms_codec_config *config);
-/* 20 ms at say_hz; returns octets (0: nothing needs to be sent, DTX), or an error. */
+/* 10 to 60 ms at say_hz, of Opus 10, 20, 40 or 60; returns octets (0: nothing needs to be sent, DTX), or MS_E_ARGUMENT. */
 int ms_encoder_encode(ms_encoder *e, const int16_t *pcm, size_t n, uint8_t *payload, size_t capacity);
 /* What the other side will decode a payload to, where that is exact and cheap (G.711, L16); false elsewhere. */
 bool ms_encoder_echo(const ms_encoder *e, const uint8_t *payload, size_t n, int16_t *pcm);
 /* Loss the other side reports, percent: what Opus sets its error correction by. */
 void ms_encoder_expect_loss(ms_encoder *e, int percent);
+/* What comes next has nothing to do with what came before. */
+void ms_encoder_reset(ms_encoder *e);
 
 #endif

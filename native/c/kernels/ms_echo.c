@@ -33,6 +33,7 @@ static const float ADDS = 0.97f, AUDIBLE_POWER = 1;
 enum { DELAY_MAX_BLOCKS = 50, ROOM_BEFORE = 3, ROOM_AFTER = 4 };   /* blocks of the window around the echo's peak */
 static const float FAILS = 0.25f;  /* a filter that leaves so much of what comes in: 6 dB */
 static const float LATELY = 0.1f;  /* each 20 ms: 200 ms */
+static const float SEEN_DB = 6;
 static const float QUIET_POWER = 33.0f * 33.0f;
 
 struct ms_echo {
@@ -152,12 +153,13 @@ static int32_t within(int32_t value, int32_t least, int32_t most) {
     return value < least ? least : value > most ? most : value;
 }
 
+/* A filter that works is left alone, and a lag that it does not cover is then none of its echo. */
 static void follow_echo(ms_echo *e, int32_t lag) {
-    int32_t reach = e->tail / e->block - ROOM_AFTER;
+    int32_t tail = e->tail / e->block, into = lag - e->delay;
     bool fails = e->out_lately > FAILS * e->near_lately;
-    if (lag < 0 || !fails) return;
+    if (lag < 0 || (!fails && (into < 0 || into > tail))) return;
     e->lag = lag;
-    if (lag >= e->delay && lag <= e->delay + reach) return;
+    if (!fails || (into >= 0 && into <= tail - ROOM_AFTER)) return;
     e->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS);
     ms_kalman_forget(e->filter);
     ms_echo_left_distrust(&e->left);
@@ -239,6 +241,7 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
 }
 
 const float *ms_echo_estimate(const ms_echo *e) { return e->resting ? NULL : e->echo; }
+bool ms_echo_seen(const ms_echo *e) { return e->lag >= 0 || ms_echo_erle_db(e) > SEEN_DB; }
 float ms_echo_erle_db(const ms_echo *e) { return ms_echo_left_erle_db(&e->left); }
 int32_t ms_echo_delay_ms(const ms_echo *e) { return e->lag < 0 ? -1 : e->lag * BLOCK_MS + e->lead * 1000 / e->rate_hz; }
 float ms_echo_skew_ppm(const ms_echo *e) { return (float)-ms_clockmap_skew_ppm(&e->clock); }

@@ -3,6 +3,7 @@
  * A companded octet has 256 meanings, so decoding is one look-up. Encoding drops the bits the law cannot carry
  * (mu-law sees 14 bits of a sample, A-law 12) and looks the rest up: 16 KiB and 4 KiB, built once at load from
  * the segment arithmetic of ITU-T G.711, tables 1 and 2. */
+#include "ms_codec_kind.h"
 #include "ms_kernels.h"
 
 enum { U_LOST_BITS = 2, A_LOST_BITS = 4 };
@@ -68,3 +69,46 @@ void ms_g711_encode_u(const int16_t *in, uint8_t *out, size_t n) {
 void ms_g711_encode_a(const int16_t *in, uint8_t *out, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] = a_octet[(uint16_t)in[i] >> A_LOST_BITS];
 }
+
+/* ---- as codecs of a payload: an octet is a sample, and nothing is remembered ------------------------------------- */
+
+enum { RATE_HZ = 8000 };
+
+static bool is_valid(const ms_codec_config *config) { return config->say_hz == RATE_HZ && config->hear_hz == RATE_HZ; }
+
+static int32_t clock_hz(const ms_codec_config *config) { return RATE_HZ; }
+
+static size_t longest_payload(const ms_codec_config *config) { return RATE_HZ / 1000 * MS_MAX_PTIME_MS; }
+
+static int samples(const ms_codec_config *config, const uint8_t *payload, size_t n) { return (int)n; }
+
+static int decode_u(void *state, const uint8_t *payload, size_t n, int16_t *pcm, int samples) {
+    ms_g711_decode_u(payload, pcm, n);
+    return samples;
+}
+
+static int decode_a(void *state, const uint8_t *payload, size_t n, int16_t *pcm, int samples) {
+    ms_g711_decode_a(payload, pcm, n);
+    return samples;
+}
+
+static int encode_u(void *state, const int16_t *pcm, size_t n, uint8_t *payload, size_t capacity) {
+    if (n > capacity) return MS_E_ARGUMENT;
+    ms_g711_encode_u(pcm, payload, n);
+    return (int)n;
+}
+
+static int encode_a(void *state, const int16_t *pcm, size_t n, uint8_t *payload, size_t capacity) {
+    if (n > capacity) return MS_E_ARGUMENT;
+    ms_g711_encode_a(pcm, payload, n);
+    return (int)n;
+}
+
+#define G711 .is_valid = is_valid, .clock_hz = clock_hz, .longest_payload = longest_payload, .samples = samples
+
+const ms_codec_kind ms_codec_pcmu = {
+    .codec = MS_PCMU, G711, .decode = decode_u, .encode = encode_u, .echo = ms_g711_decode_u,
+};
+const ms_codec_kind ms_codec_pcma = {
+    .codec = MS_PCMA, G711, .decode = decode_a, .encode = encode_a, .echo = ms_g711_decode_a,
+};

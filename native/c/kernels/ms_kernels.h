@@ -50,6 +50,8 @@ void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /*
 void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */
 /* 20 ms of near end that begins at rtp_extended; in and out may be the same memory */
 void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended);
+/* whether the line has given anything of ours back */
+bool ms_echo_seen(const ms_echo *e);
 /* what was taken off the last frame; NULL: nothing was, because nothing was sent that could echo */
 const float *ms_echo_estimate(const ms_echo *e);
 float ms_echo_erle_db(const ms_echo *e);
@@ -62,7 +64,7 @@ float ms_echo_residual_dbfs(const ms_echo *e);
 /* ---- Noise suppressor (speexdsp's preprocessor) --------------------------------------------------------------- */
 typedef struct ms_noise ms_noise;
 size_t ms_noise_size(int32_t rate_hz);
-int ms_noise_init(ms_noise *s, int32_t rate_hz);
+int ms_noise_init(ms_noise *s, int32_t rate_hz, float strength);  /* above 0, to 1: noise goes down by 30 dB */
 void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in place */
 
 /* ---- Speech gate -------------------------------------------------------------------------------------------

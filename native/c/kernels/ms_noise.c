@@ -5,8 +5,11 @@
 #include "ms_arena.h"
 #include "ms_kernels.h"
 
+#include <math.h>
 #include <speex/speex_preprocess.h>
 #include <string.h>
+
+static const float SUPPRESS_MOST_DB = -30;
 
 struct ms_noise {
     SpeexPreprocessState *speex;
@@ -27,15 +30,16 @@ size_t ms_noise_size(int32_t rate_hz) {
     return rate_hz < 8000 || rate_hz > MS_MAX_RATE_HZ ? 0 : own_bytes() + library_bytes(rate_hz);
 }
 
-int ms_noise_init(ms_noise *s, int32_t rate_hz) {
-    if (!ms_noise_size(rate_hz)) return MS_E_ARGUMENT;
+int ms_noise_init(ms_noise *s, int32_t rate_hz, float strength) {
+    if (!ms_noise_size(rate_hz) || !(strength > 0 && strength <= 1)) return MS_E_ARGUMENT;
     memset(s, 0, sizeof *s);
     s->frame = rate_hz / 1000 * MS_FRAME_MS;
     ms_arena_enter((uint8_t *)s + own_bytes(), library_bytes(rate_hz));
     s->speex = speex_preprocess_state_init(s->frame, rate_hz);
     ms_arena_leave();
-    int on = 1, off = 0;
+    int on = 1, off = 0, suppress_db = (int)lrintf(strength * SUPPRESS_MOST_DB);
     speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_DENOISE, &on);
+    speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_NOISE_SUPPRESS, &suppress_db);
     speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_AGC, &off);
     speex_preprocess_ctl(s->speex, SPEEX_PREPROCESS_SET_DEREVERB, &off);
     return MS_OK;

@@ -20,8 +20,9 @@ static void put32(uint8_t *at, uint32_t value) {
     put16(at + 2, (uint16_t)value);
 }
 
-/* RFC 3550 5.1: up to 15 CSRCs, then at most one extension of 16-bit length. 0: they do not fit. */
-static size_t header_octets(const uint8_t *data, size_t n) {
+/* RFC 3550 5.1: up to 15 CSRCs, then at most one extension of 16-bit length. */
+size_t ms_rtp_header_octets(const uint8_t *data, size_t n) {
+    if (n < MS_RTP_HEADER || n > UINT16_MAX || data[0] >> 6 != RTP_VERSION) return 0;
     size_t octets = MS_RTP_HEADER + 4u * (data[0] & 0x0F);
     if (data[0] & 0x10) {
         if (octets + 4 > n) return 0;
@@ -31,11 +32,10 @@ static size_t header_octets(const uint8_t *data, size_t n) {
 }
 
 int ms_rtp_parse(const uint8_t *data, size_t n, ms_rtp_packet *out) {
-    if (n < MS_RTP_HEADER || n > UINT16_MAX || data[0] >> 6 != RTP_VERSION) return MS_E_ARGUMENT;
+    size_t header = ms_rtp_header_octets(data, n);
+    if (header == 0) return MS_E_ARGUMENT;
     uint8_t payload_type = data[1] & 0x7F;
     if (payload_type >= RTCP_FIRST && payload_type <= RTCP_LAST) return MS_E_ARGUMENT;
-    size_t header = header_octets(data, n);
-    if (header == 0) return MS_E_ARGUMENT;
     size_t padding = data[0] & 0x20 ? data[n - 1] : 0;
     if (data[0] & 0x20 && (padding == 0 || padding > n - header)) return MS_E_ARGUMENT;
     *out = (ms_rtp_packet){
@@ -77,7 +77,8 @@ static int64_t restart(ms_rtp_source *source, const ms_rtp_packet *packet) {
     source->candidate = source->timed = false;
     source->jitter_q4 = 0;
     source->ssrc = packet->ssrc;
-    source->highest = cycle | packet->sequence;
+    source->highest = source->first = cycle | packet->sequence;
+    source->received = 1;
     return source->highest;
 }
 
@@ -95,6 +96,7 @@ enum ms_rtp_verdict ms_rtp_source_accept(ms_rtp_source *source, const ms_rtp_pac
         return MS_RTP_RESTARTED;
     }
     source->candidate = false;
+    source->received++;
     *extended = source->highest + ahead;
     if (ahead > 0) source->highest = *extended;
     return MS_RTP_ACCEPTED;

@@ -20,6 +20,8 @@ typedef struct ms_rtp_packet {
 
 /* MS_OK, or MS_E_ARGUMENT when it is no RTP packet; RTCP that strayed here is none (RFC 5761, 4). */
 int ms_rtp_parse(const uint8_t *data, size_t n, ms_rtp_packet *out);
+/* Octets before the payload, CSRCs and extension among them; 0: it is no RTP header, or does not fit into `n`. */
+size_t ms_rtp_header_octets(const uint8_t *data, size_t n);
 /* Writes MS_RTP_HEADER octets. */
 void ms_rtp_write_header(uint8_t *out, const ms_rtp_packet *packet);
 
@@ -32,6 +34,8 @@ enum ms_rtp_verdict {
 
 typedef struct ms_rtp_source {
     int64_t highest;          /* extended sequence number */
+    int64_t first;            /* and that of the first packet */
+    uint32_t received;        /* packets accepted, duplicates among them (RFC 3550 6.4.1) */
     uint32_t ssrc;
     uint32_t candidate_ssrc;  /* of a change or a jump that waits for its confirmation */
     uint16_t candidate_sequence;

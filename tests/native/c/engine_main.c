@@ -1,11 +1,12 @@
 /* The engine under a sanitizer: real threads, real sockets on loopback, everything at once.
  *
- * One thread plays Python: it adds and removes streams, plays, holds, flushes, reads, takes events. Another plays
- * the callers: it sends each stream a packet every few milliseconds, some of them nonsense. The engine runs between
- * them. What is checked besides the sanitizer's own findings: every flush is acknowledged, every stream that was
+ * One thread plays Python: it adds and removes streams, plays, holds, flushes, reads, connects them with each other,
+ * puts clips behind them, records them, takes events. Another plays the callers: it sends each stream a packet every few
+ * milliseconds, some of them nonsense, to both of its sockets. The engine and the recorder run between them. What is checked besides the sanitizer's own findings: every flush is acknowledged, every stream that was
  * removed is given back, stale handles are refused, and stopping in the middle of it all ends. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -35,9 +36,10 @@
 
 typedef struct line { /* one stream, and the socket that calls it */
     ms_handle handle;
-    int engine_fd, caller_fd;
-    struct sockaddr_in engine_at;
-    uint32_t generation, hold, flushes_asked, flushes_answered;
+    int engine_fd, rtcp_fd, caller_fd;
+    struct sockaddr_in engine_at, rtcp_at;
+    uint32_t generation, hold, flushes_asked, flushes_answered, clip, recording;
+    int record_fd;
 } line;
 
 typedef struct callers {
@@ -87,6 +89,9 @@ static void *call(void *argument)
             size_t n = make_packet(packet, k);
             sendto(c->lines[i].caller_fd, packet, k % 101 == 0 ? sizeof packet : n, 0,
                    (struct sockaddr *)&c->lines[i].engine_at, sizeof c->lines[i].engine_at);
+            if (k % 10 == 0) /* a receiver report, or something that looks like one */
+                sendto(c->lines[i].caller_fd, packet, n % 40, 0, (struct sockaddr *)&c->lines[i].rtcp_at,
+                       sizeof c->lines[i].rtcp_at);
             while (recv(c->lines[i].caller_fd, heard, sizeof heard, 0) > 0)
                 ;
         }
@@ -103,7 +108,7 @@ static ms_config config_of(const line *l, uint32_t k)
     socklen_t n = sizeof caller;
     getsockname(l->caller_fd, (struct sockaddr *)&caller, &n);
     ms_config config = {.say_hz = RATE_HZ, .hear_hz = RATE_HZ, .coding_count = 1, .aec = 1, .ns = 1, .vad = 1,
-                        .telephone_event_type = 101, .lock_source = 1, .reorder_ms = 40, .playout_ms = 400,
+                        .telephone_event_type = 101, .lock_source = 1, .bridge = 1, .reorder_ms = 40, .playout_ms = 400,
                         .rewind_ms = 200, .ears_ms = 400, .media_timeout_ms = 300, .ssrc = k};
     config.codings[0].codec = config.codings[0].payload_type = k % 2 ? MS_PCMA : MS_PCMU;
     config.remote.family = 4;
@@ -112,11 +117,23 @@ static ms_config config_of(const line *l, uint32_t k)
     return config;
 }
 
+/* Those that write to a full disk must fail, and the others must not. */
+static void recording_over(line *l, const ms_event *event)
+{
+    REQUIRE(l->recording == event->name);
+    REQUIRE((event->reason == MS_RECORD_FAILED) == (event->code != 0));
+    close(l->record_fd);
+    l->record_fd = -1;
+    l->recording = 0;
+}
+
 static void take_events(ms_engine *engine, line *lines)
 {
     ms_engine_event e;
     while (ms_engine_next_event(engine, &e)) {
         for (int i = 0; i < STREAMS; i++) {
+            if (e.event.kind == MS_EVENT_RECORDING && lines[i].recording == e.event.name)
+                recording_over(&lines[i], &e.event);
             if (lines[i].handle != e.stream)
                 continue;
             if (e.event.kind == MS_EVENT_FLUSHED)
@@ -172,12 +189,57 @@ static void command(ms_engine *engine, line *l, unsigned *seed)
     REQUIRE(ms_engine_command(engine, l->handle, &c) == MS_OK);
 }
 
+/* Pairs share a group: only within one may anybody listen. */
+static void listen_to_each_other(ms_engine *engine, line *lines, int i, unsigned *seed)
+{
+    ms_handle listener = lines[i].handle, source = lines[i ^ 1].handle, stranger = lines[(i + 2) % STREAMS].handle;
+    enum ms_listen what = rand_r(seed) % 2 ? MS_LISTEN_SAID : MS_LISTEN_HEARD;
+    REQUIRE(ms_engine_connect(engine, listener, stranger, what, 1) == MS_E_ARGUMENT);
+    if (rand_r(seed) % 3 == 0)
+        ms_engine_disconnect(engine, listener, source, what);
+    else
+        REQUIRE(ms_engine_connect(engine, listener, source, what, (float)(rand_r(seed) % 4) / 2) == MS_OK);
+}
+
+static void play_behind(ms_engine *engine, line *l, unsigned *seed)
+{
+    static const int16_t music[RATE_HZ] = {1000, -1000, 500};
+    ms_clip clip = {.pcm = rand_r(seed) % 4 ? music : NULL, .samples = 1 + rand_r(seed) % RATE_HZ, .id = ++l->clip,
+                    .gain = 0.5f, .fade_ms = (uint16_t)(5 + rand_r(seed) % 100), .loop = rand_r(seed) % 2};
+    REQUIRE(ms_engine_background(engine, l->handle, &clip) == MS_OK);
+}
+
+static void record(ms_engine *engine, line *l, unsigned *seed)
+{
+    static uint32_t count;
+    ms_record_control control = {.pause = (uint8_t)(rand_r(seed) % 3), .masked = (uint8_t)(rand_r(seed) % 4),
+                                 .stop = rand_r(seed) % 8 == 0};
+    if (l->recording != 0) {
+        int status = ms_engine_record_control(engine, l->handle, l->recording, &control);
+        REQUIRE(status == MS_OK);
+        return;
+    }
+    char path[] = "/tmp/engine_main_XXXXXX";
+    bool full = rand_r(seed) % 4 == 0;
+    l->record_fd = full ? open("/dev/full", O_WRONLY) : mkstemp(path);
+    REQUIRE(l->record_fd >= 0);
+    if (!full)
+        unlink(path);
+    ms_record_config config = {.fd = l->record_fd, .id = ++count, .bit_rate = 32000,
+                               .format = rand_r(seed) % 2 ? MS_RECORD_OPUS : MS_RECORD_WAV};
+    REQUIRE(ms_engine_record(engine, l->handle, &config) == MS_OK);
+    REQUIRE(ms_engine_record(engine, l->handle, &config) == MS_E_STATE);
+    l->recording = count;
+}
+
+static ms_sockets sockets_of(const line *l) { return (ms_sockets){.rtp_fd = l->engine_fd, .rtcp_fd = l->rtcp_fd}; }
+
 static void add_all(ms_engine *engine, line *lines, uint32_t round)
 {
     for (uint32_t i = 0; i < STREAMS; i++) {
         ms_config config = config_of(&lines[i], round + i);
         lines[i].generation = 1;
-        lines[i].hold = lines[i].flushes_asked = lines[i].flushes_answered = 0;
+        lines[i].hold = lines[i].flushes_asked = lines[i].flushes_answered = lines[i].clip = 0;
         REQUIRE(ms_engine_add(engine, &config, sockets_of(&lines[i]), i / 2, &lines[i].handle) == MS_OK);
     }
     ms_handle none;
@@ -200,6 +262,16 @@ static void wait_for_answers(ms_engine *engine, line *lines, bool (*answered)(co
 
 static bool flushes_are_answered(const line *l) { return l->flushes_answered == l->flushes_asked; }
 static bool is_reclaimed(const line *l) { return l->handle == 0; }
+static bool is_not_recorded(const line *l) { return l->recording == 0; }
+
+static void stop_recordings(ms_engine *engine, line *lines)
+{
+    ms_record_control stop = {.stop = 1};
+    for (int i = 0; i < STREAMS; i++)
+        if (lines[i].recording != 0)
+            REQUIRE(ms_engine_record_control(engine, lines[i].handle, lines[i].recording, &stop) == MS_OK);
+    wait_for_answers(engine, lines, is_not_recorded);
+}
 
 static void remove_all(ms_engine *engine, line *lines)
 {
@@ -229,6 +301,12 @@ static void live_round(ms_engine *engine, line *lines, uint32_t round)
             listen_in(engine, &lines[i]);
             if (rand_r(&seed) % 8 == 0)
                 command(engine, &lines[i], &seed);
+            if (rand_r(&seed) % 8 == 0)
+                listen_to_each_other(engine, lines, i, &seed);
+            if (rand_r(&seed) % 16 == 0)
+                play_behind(engine, &lines[i], &seed);
+            if (rand_r(&seed) % 16 == 0)
+                record(engine, &lines[i], &seed);
         }
     }
     wait_for_answers(engine, lines, flushes_are_answered);
@@ -262,6 +340,7 @@ int main(void)
     for (int i = 0; i < STREAMS; i++) {
         struct sockaddr_in unused;
         lines[i].engine_fd = udp_socket(&lines[i].engine_at);
+        lines[i].rtcp_fd = udp_socket(&lines[i].rtcp_at);
         lines[i].caller_fd = udp_socket(&unused);
     }
     int status;
@@ -275,7 +354,10 @@ int main(void)
     REQUIRE(pthread_create(&thread, NULL, call, &c) == 0);
     for (uint32_t round = 0; round < ROUNDS; round++) {
         live_round(engine, lines, round);
+        if (round % 2 == 0)
+            stop_recordings(engine, lines);
         remove_all(engine, lines);
+        wait_for_answers(engine, lines, is_not_recorded); /* in the other rounds they end with their streams */
     }
     atomic_store(&c.over, true);
     pthread_join(thread, NULL);
@@ -289,6 +371,7 @@ int main(void)
     ms_engine_free(engine);
     for (int i = 0; i < STREAMS; i++) {
         close(lines[i].engine_fd);
+        close(lines[i].rtcp_fd);
         close(lines[i].caller_fd);
     }
     printf("engine: %llu ticks, %llu packets in, %llu out, %llu events\n", (unsigned long long)statistics.ticks,

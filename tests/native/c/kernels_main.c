@@ -91,13 +91,13 @@ static void concealer(int32_t rate_hz) {
 }
 
 /* A well-behaved minute would teach nothing here: clocks jump, frames are random, references go back in time. */
-static void echo_and_noise(int32_t rate_hz, int tail_ms) {
+static void echo_and_noise(int32_t rate_hz, int32_t clock_hz, int tail_ms) {
     const size_t frame = (size_t)rate_hz / 1000 * MS_FRAME_MS;
     int16_t sent[MS_MAX_FRAME], near[MS_MAX_FRAME];
     ms_echo *e = malloc(ms_echo_size(rate_hz, tail_ms));
     ms_noise *s = malloc(ms_noise_size(rate_hz));
-    REQUIRE(e && ms_echo_init(e, rate_hz, rate_hz, tail_ms) == MS_OK);
-    REQUIRE(s && ms_noise_init(s, rate_hz) == MS_OK);
+    REQUIRE(e && ms_echo_init(e, rate_hz, clock_hz, tail_ms) == MS_OK);
+    REQUIRE(s && ms_noise_init(s, rate_hz, 1) == MS_OK);
     int64_t now_ns = 0, rtp = 0;
     for (int k = 0; k < 600; k++) {
         bool hostile = k > 200 && chance(4) == 0;
@@ -126,7 +126,7 @@ static void every_filter_fits_its_memory(void) {
             free(e);
         }
         ms_noise *s = malloc(ms_noise_size(rates[k]));
-        REQUIRE(s && ms_noise_init(s, rates[k]) == MS_OK);
+        REQUIRE(s && ms_noise_init(s, rates[k], 0.5f) == MS_OK);
         free(s);
     }
 }
@@ -165,9 +165,9 @@ int main(void) {
     concealer(8000);
     concealer(48000);
     every_filter_fits_its_memory();
-    echo_and_noise(8000, 128);
-    echo_and_noise(16000, 64);
-    echo_and_noise(48000, 20);
+    echo_and_noise(8000, 8000, 128);
+    echo_and_noise(16000, 8000, 64);
+    echo_and_noise(48000, 48000, 20);
     gate(8000);
     gate(16000);
     dtmf();

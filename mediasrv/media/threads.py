@@ -1,0 +1,109 @@
+"""One thread of the engine, as trio sees it: its native pool, its books, and the task that hears what it says.
+
+The streams of a call stay on one thread, where they share a slot and can hear each other. So a group that has streams
+here has all of them here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import trio
+
+from mediasrv.errors import AtCapacity
+from mediasrv.media.admission import Admission, Share
+from mediasrv.media.native_settings import settings_of
+from mediasrv.media.ports import Port, PortAllocator
+from mediasrv.media.recording import Recordings
+from mediasrv.media.spec import StreamSpec
+from mediasrv.media.statistics import EngineStatistics
+from mediasrv.media.stream import Stream
+from mediasrv_native import engine as native
+from mediasrv_native.engine import NativeEngine
+from mediasrv_native.errors import QueueFull
+
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
+
+EVENTS_AT_ONCE = 256
+GROUPS = 2**32
+
+
+class EngineThread:
+    def __init__(self, engine: NativeEngine, admission: Admission, *, manual: bool) -> None:
+        self.native, self.admission, self.manual = engine, admission, manual
+        self.streams: dict[int, Stream] = {}
+        self._recordings = Recordings(engine, manual=manual)
+        self._groups: Counter[int] = Counter()  # how many streams of each are here
+
+    def holds(self, group: int) -> bool:
+        return self._groups[group % GROUPS] > 0
+
+    def start(self, nursery: trio.Nursery) -> None:
+        if not self.manual:
+            self.native.start()
+            nursery.start_soon(self._listen)
+
+    async def _listen(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self.native.eventfd)
+            os.eventfd_read(self.native.eventfd)
+            self.dispatch()
+
+    def dispatch(self) -> None:
+        """Tells the streams what happened."""
+        while events := self.native.events(EVENTS_AT_ONCE):
+            for event in events:
+                stream = self.streams.get(event.stream)
+                if event.kind == native.EVENT_RECORDING:
+                    result = self._recordings.over(event)
+                    if stream is not None:
+                        stream.recorded(result, event.at_ns)
+                elif event.kind == native.EVENT_REMOVED:
+                    self._let_go(event.stream)
+                elif stream is not None:
+                    stream.take(event)
+
+    def _let_go(self, handle: int) -> None:
+        self.native.reclaim(handle)
+        stream = self.streams.pop(handle)
+        self._groups[stream.group] -= 1
+        self._groups += Counter()  # forgets groups that are gone
+        stream.gone()
+
+    def add(
+        self, spec: StreamSpec, drawn: Settings, group: int, host: str, ports: PortAllocator, share: Share
+    ) -> Stream:
+        """A live stream; `drawn`: what nobody may guess of it."""
+        group %= GROUPS
+        port = ports.open(rtcp_mux=spec.rtcp_mux)
+        try:
+            handle = self._add(spec, drawn, group, port)
+        except QueueFull:
+            port.close()
+            raise AtCapacity("every stream of the pool is in use") from None
+        except BaseException:
+            port.close()
+            raise
+        stream = Stream(self.native, handle, spec, (host, port), share, self._recordings, group)
+        self.streams[handle] = stream
+        self._groups[group] += 1
+        return stream
+
+    def _add(self, spec: StreamSpec, drawn: Settings, group: int, port: Port) -> int:
+        settings = settings_of(spec) | drawn
+        return self.native.add(rtp_fd=port.fd, rtcp_fd=port.rtcp_fd, group=group, **settings)
+
+    def statistics(self) -> EngineStatistics:
+        return EngineStatistics.of(self.native.statistics())
+
+    def leave(self) -> None:
+        """Joins the thread, tells the streams that it is over, and only then frees what the thread had used."""
+        self.native.stop()
+        self.dispatch()
+        for stream in self.streams.values():
+            stream.gone()
+        self.streams.clear()
+        self.native.close()

@@ -1,0 +1,82 @@
+#include "ms_bridge.h"
+
+#include <string.h>
+
+#include "ms_core_state.h"
+
+enum { RATES = 4 };
+static const int32_t RATE_HZ[RATES] = {8000, 16000, 24000, 48000};
+
+/* The frame of the last tick, once more at another rate. */
+typedef struct copy {
+    ms_resampler resampler;
+    int64_t due_ns;            /* of the tick it was made for; INT64_MIN: never */
+    int16_t pcm[MS_MAX_FRAME];
+} copy;
+
+struct ms_bridge {
+    int32_t hear_hz, clock_hz;
+    int64_t due_ns;            /* of the frame; INT64_MIN: none was asked for yet */
+    int16_t frame[MS_MAX_FRAME];
+    ms_jitter *jitter;
+    copy copies[RATES];        /* the one at hear_hz is not used */
+};
+
+static ms_jitter_config jitter_config(int32_t hear_hz) { return (ms_jitter_config){.rate_hz = hear_hz}; }
+
+static size_t own_bytes(void) { return (sizeof(ms_bridge) + 63) / 64 * 64; }
+
+size_t ms_bridge_size(int32_t hear_hz) {
+    ms_jitter_config config = jitter_config(hear_hz);
+    return own_bytes() + ms_jitter_size(&config);
+}
+
+int ms_bridge_init(ms_bridge *b, int32_t hear_hz, int32_t clock_hz) {
+    ms_jitter_config config = jitter_config(hear_hz);
+    memset(b, 0, sizeof *b);
+    b->hear_hz = hear_hz;
+    b->clock_hz = clock_hz;
+    b->due_ns = INT64_MIN;
+    b->jitter = (ms_jitter *)((uint8_t *)b + own_bytes());
+    int status = ms_jitter_init(b->jitter, &config);
+    for (int i = 0; i < RATES && status == MS_OK; i++) {
+        b->copies[i].due_ns = INT64_MIN;
+        status = ms_resampler_init(&b->copies[i].resampler, hear_hz, RATE_HZ[i]);
+    }
+    return status;
+}
+
+void ms_bridge_restart(ms_bridge *b) { ms_jitter_reset(b->jitter); }
+
+void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
+                   uint32_t flags) {
+    ms_jitter_put(b->jitter, pcm, n, rtp_extended * b->hear_hz / b->clock_hz, arrival_ns, flags);
+}
+
+static uint32_t samples_in_frame(int32_t rate_hz) { return (uint32_t)rate_hz / 1000 * MS_FRAME_MS; }
+
+/* A copy that missed a tick begins anew: what its filter remembers lies elsewhere in time. */
+static const int16_t *copy_at(ms_bridge *b, copy *c, int32_t rate_hz) {
+    if (c->due_ns == b->due_ns) return c->pcm;
+    if (c->due_ns != b->due_ns - MS_FRAME_NS) ms_resampler_init(&c->resampler, b->hear_hz, rate_hz);
+    ms_resampler_process(&c->resampler, b->frame, samples_in_frame(b->hear_hz), c->pcm);
+    c->due_ns = b->due_ns;
+    return c->pcm;
+}
+
+const int16_t *ms_bridge_frame(ms_core *core, int64_t due_ns, int32_t rate_hz) {
+    ms_bridge *b = core->ears.bridge;
+    if (!b) return NULL;
+    if (due_ns != b->due_ns) ms_jitter_take(b->jitter, b->frame, samples_in_frame(b->hear_hz), due_ns, NULL);
+    b->due_ns = due_ns;
+    if (rate_hz == b->hear_hz) return b->frame;
+    for (int i = 0; i < RATES; i++)
+        if (RATE_HZ[i] == rate_hz) return copy_at(b, &b->copies[i], rate_hz);
+    return NULL;
+}
+
+bool ms_bridge_get_statistics(const ms_core *core, ms_jitter_statistics *out) {
+    if (!core->ears.bridge) return false;
+    ms_jitter_get_statistics(core->ears.bridge->jitter, out);
+    return true;
+}
