@@ -12,9 +12,10 @@
  *
  * `delay`. The filter is as long as a room's echo lasts, not as long as a trunk may keep it: where the echo is found
  * (ms_echo_search.h) beyond its reach, the filter's window is moved, by whole blocks so that what it knows moves with
- * it. When the echo has jumped and the filter fails, the window follows the jump and the filter stays as it is: mostly
- * a buffer on the way became longer or shorter, and the path behind it is the same. */
+ * it. When a filter that worked fails, the echo may have jumped (ms_echo_jump.h): the window follows the jump, and the
+ * filter goes back to what it was before. */
 #include "ms_clockmap.h"
+#include "ms_echo_jump.h"
 #include "ms_echo_left.h"
 #include "ms_echo_search.h"
 #include "ms_kalman.h"
@@ -30,8 +31,10 @@ static const double SETTLING_S = 1.0;
 /* A filter that adds sound for this long is wrong about the room beyond what it can see by itself. */
 enum { ADDING_FRAMES = 40 };
 static const float ADDS = 0.97f, AUDIBLE_POWER = 1;
+static const float PRE_EMPHASIS = 0.9f;
+enum { KEEP_EVERY = 25, PAUSE_FRAMES = 100 };   /* frames between copies, and between searches for a jump */
 enum { DELAY_MAX_BLOCKS = 50, ROOM_BEFORE = 3, ROOM_AFTER = 4 };   /* blocks of the window around the echo's peak */
-static const float FAILS = 0.25f;  /* a filter that leaves so much of what comes in: 6 dB */
+static const float FAILS = 0.25f, WORKS = 0.04f;   /* a filter that leaves so much of what comes in: 6 dB, 14 dB */
 static const float LATELY = 0.1f;  /* each 20 ms: 200 ms */
 static const float SEEN_DB = 6;
 static const float QUIET_POWER = 33.0f * 33.0f;
@@ -46,7 +49,12 @@ struct ms_echo {
     int32_t lead, packet;          /* samples */
     ms_echo_search search;
     int32_t block;                 /* samples: the window moves by so many */
-    int32_t delay;                 /* blocks that the window is later */
+    int32_t delay;                 /* samples that the window is later */
+    ms_echo_jump *jump;
+    bool searching;                /* for a jump */
+    bool kept;                     /* the filter has a copy from when it worked */
+    int32_t since_kept, pause;     /* frames */
+    float near_before;             /* the last sample of the near end */
     int32_t lag;                   /* blocks that the echo is late, as far as we know; -1 */
     float near_lately, out_lately; /* powers while the far end is heard */
     bool resting;                  /* nothing was sent that could echo: the last frame was passed through */
@@ -54,7 +62,7 @@ struct ms_echo {
     int64_t newest_rtp;
     float echo[MS_MAX_FRAME];      /* what the filter took off the last frame */
     int32_t adding;                /* frames in a row in which the filter added sound */
-    int16_t ring[];                /* then the filter's memory */
+    int16_t ring[];                /* then the memory of the search for a jump, and the filter's */
 };
 
 static bool usable(int32_t rate_hz, int tail_ms) { return ms_kalman_size(rate_hz, tail_ms) > 0; }
@@ -64,8 +72,11 @@ static size_t own_bytes(int32_t rate_hz) {
     return (n + 63) / 64 * 64;
 }
 
+static size_t jump_bytes(int32_t rate_hz) { return (ms_echo_jump_size(rate_hz) + 63) / 64 * 64; }
+
 size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
-    return usable(rate_hz, tail_ms) ? own_bytes(rate_hz) + ms_kalman_size(rate_hz, tail_ms) : 0;
+    if (!usable(rate_hz, tail_ms)) return 0;
+    return own_bytes(rate_hz) + jump_bytes(rate_hz) + ms_kalman_size(rate_hz, tail_ms);
 }
 
 int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz, int tail_ms) {
@@ -83,7 +94,9 @@ int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz, int tail_ms) {
     ms_reference_init(&e->reference, rate_hz, e->ring);
     ms_echo_left_init(&e->left, tail_ms);
     ms_echo_search_init(&e->search, rate_hz);
-    e->filter = (ms_kalman *)((uint8_t *)e + own_bytes(rate_hz));
+    e->jump = (ms_echo_jump *)((uint8_t *)e + own_bytes(rate_hz));
+    ms_echo_jump_init(e->jump, rate_hz);
+    e->filter = (ms_kalman *)((uint8_t *)e->jump + jump_bytes(rate_hz));
     return ms_kalman_init(e->filter, rate_hz, tail_ms);
 }
 
@@ -134,7 +147,7 @@ static double place(ms_echo *e, int64_t rtp_extended, double *step) {
 
 static bool can_echo(const ms_echo *e, double position) {
     const ms_reference *r = &e->reference;
-    return position - READ_AHEAD <= (double)(r->loud_end + e->tail + e->delay * e->block) && position + e->frame >= (double)(r->end - r->size);
+    return position - READ_AHEAD <= (double)(r->loud_end + e->tail + e->delay) && position + e->frame >= (double)(r->end - r->size);
 }
 
 /* The filter hears the far end's past again: it rested, or time jumped. */
@@ -155,14 +168,45 @@ static int32_t within(int32_t value, int32_t least, int32_t most) {
 
 /* A filter that works is left alone, and a lag that it does not cover is then none of its echo. */
 static void follow_echo(ms_echo *e, int32_t lag) {
-    int32_t tail = e->tail / e->block, into = lag - e->delay;
+    int32_t tail = e->tail / e->block, into = lag - e->delay / e->block;
     bool fails = e->out_lately > FAILS * e->near_lately;
     if (lag < 0 || (!fails && (into < 0 || into > tail))) return;
     e->lag = lag;
-    if (!fails || (into >= 0 && into <= tail - ROOM_AFTER)) return;
-    e->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS);
+    if (!fails || e->searching || (into >= 0 && into <= tail - ROOM_AFTER)) return;
+    e->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * e->block;
     ms_kalman_forget(e->filter);
+    e->kept = false;
     ms_echo_left_distrust(&e->left);
+}
+
+/* The echo is so many samples later: the window goes with it. It cannot stand before now: then what the filter knows
+ * moves within it. */
+static void jump(ms_echo *e, int32_t later) {
+    int32_t blocks = 0;
+    while (e->delay + later + blocks * e->block < 0) blocks++;
+    ms_kalman_recall(e->filter);
+    if (blocks > 0) ms_kalman_shift(e->filter, -blocks);
+    e->delay = within(e->delay + later + blocks * e->block, 0, DELAY_MAX_BLOCKS * e->block);
+    e->near_lately = e->out_lately = 0;
+    ms_kalman_keep(e->filter);
+    ms_echo_jump_begin(e->jump);
+}
+
+/* Keeps a filter that works, and looks for a jump when one fails. */
+static void watch_filter(ms_echo *e) {
+    bool fails = e->out_lately > FAILS * e->near_lately, works = e->out_lately < WORKS * e->near_lately;
+    e->since_kept++;
+    if (works && e->since_kept > KEEP_EVERY) {
+        ms_kalman_keep(e->filter);
+        e->kept = true;
+        e->since_kept = 0;
+    }
+    if (e->pause > 0) e->pause--;
+    if (works || ms_echo_jump_is_over(e->jump)) {
+        if (ms_echo_jump_is_over(e->jump)) e->pause = PAUSE_FRAMES;
+        ms_echo_jump_begin(e->jump);
+    }
+    e->searching = e->kept && fails && e->pause == 0;
 }
 
 static void search(ms_echo *e, double position, double step, const int16_t *near) {
@@ -200,12 +244,24 @@ static void rest(ms_echo *e, const int16_t *near, int16_t *out, size_t n) {
     ms_echo_left_rest(&e->left);
 }
 
+static int32_t look_for_jump(ms_echo *e, const int16_t *near) {
+    float expected[MAX_BLOCK], came[MAX_BLOCK];
+    ms_kalman_kept_echo(e->filter, expected);
+    for (int32_t i = 0; i < e->block; i++)
+        came[i] = (float)near[i] - PRE_EMPHASIS * (i > 0 ? (float)near[i - 1] : e->near_before);
+    return ms_echo_jump_process(e->jump, came, expected);
+}
+
 static void cancel(ms_echo *e, const int16_t *far, const int16_t *near, int16_t *cleaned) {
     float block[MAX_BLOCK];
+    int32_t later = 0;
     for (int32_t at = 0; at < e->frame; at += e->block) {
         ms_kalman_process(e->filter, far + at, near + at, block, e->echo + at);
         for (int32_t i = 0; i < e->block; i++) cleaned[at + i] = rounded(block[i]);
+        if (e->searching && later == 0) later = look_for_jump(e, near + at);
+        e->near_before = near[at + e->block - 1];
     }
+    if (later != 0) jump(e, later);
 }
 
 void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended) {
@@ -221,7 +277,7 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
         return;
     }
     search(e, position, step, near);
-    position -= (double)e->delay * e->block;
+    position -= e->delay;
     if (e->resting || fabs(position - e->next) > 1) resume(e, position, near);
     e->resting = false;
     e->next = position + step * e->frame;
@@ -232,6 +288,7 @@ void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, in
     if (far_power > QUIET_POWER) {
         e->near_lately += LATELY * (near_power - e->near_lately);
         e->out_lately += LATELY * (cleaned_power - e->out_lately);
+        watch_filter(e);
     }
     mistrust(e, near_power, cleaned_power);
     ms_echo_left_frame(&e->left, far_power, near_power, cleaned_power);

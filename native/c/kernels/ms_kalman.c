@@ -18,10 +18,11 @@ struct ms_kalman {
     int32_t block, bins, stride, partitions;
     int32_t newest, turn;          /* partition of the newest block; whose constraint is due */
     float far_last, near_last, cleaned_last, echo_last;
-    /* spectra of `stride` floats: one pair of psi and gain, then five for each partition */
+    /* spectra of `stride` floats: one pair of psi and gain, then eight for each partition */
     float *psi, *gain;
     float *x_re, *x_im;            /* of the far end, a ring: the newest block at `newest` */
     float *w_re, *w_im, *p;        /* the guess, and how wrong it may be; by age */
+    float *kept_re, *kept_im, *kept_p;
     float *before;                 /* the block before, pre-emphasised */
     float memory[];
 };
@@ -33,7 +34,7 @@ static int32_t stride_of(int32_t rate_hz) { return (block_of(rate_hz) + 1 + LANE
 static int32_t partitions_of(int tail_ms) { return (tail_ms + BLOCK_MS - 1) / BLOCK_MS; }
 
 static size_t floats_of(int32_t rate_hz, int tail_ms) {
-    return (size_t)stride_of(rate_hz) * (size_t)(3 + 5 * partitions_of(tail_ms));
+    return (size_t)stride_of(rate_hz) * (size_t)(3 + 8 * partitions_of(tail_ms));
 }
 
 size_t ms_kalman_size(int32_t rate_hz, int tail_ms) {
@@ -59,6 +60,9 @@ int ms_kalman_init(ms_kalman *k, int32_t rate_hz, int tail_ms) {
     k->w_re = k->x_im + all;
     k->w_im = k->w_re + all;
     k->p = k->w_im + all;
+    k->kept_re = k->p + all;
+    k->kept_im = k->kept_re + all;
+    k->kept_p = k->kept_im + all;
     ms_kalman_forget(k);
     return MS_OK;
 }
@@ -68,6 +72,15 @@ void ms_kalman_forget(ms_kalman *k) {
     memset(k->w_re, 0, all * sizeof(float));
     memset(k->w_im, 0, all * sizeof(float));
     for (size_t i = 0; i < all; i++) k->p[i] = UNKNOWN;
+}
+
+/* Guess and uncertainty lie side by side, and so do their copies. */
+void ms_kalman_keep(ms_kalman *k) {
+    memcpy(k->kept_re, k->w_re, 3 * (size_t)(k->stride * k->partitions) * sizeof(float));
+}
+
+void ms_kalman_recall(ms_kalman *k) {
+    memcpy(k->w_re, k->kept_re, 3 * (size_t)(k->stride * k->partitions) * sizeof(float));
 }
 
 /* Where the far end of a partition's age lies in the ring. */
@@ -94,6 +107,15 @@ MS_SIMD static void predict(int32_t n, const float *restrict x_re, const float *
     for (int32_t i = 0; i < n; i++) {
         p[i] = KEEPS * p[i] + (1 - KEEPS) * (UNSURE + w_re[i] * w_re[i] + w_im[i] * w_im[i]);
         wrong[i] += (x_re[i] * x_re[i] + x_im[i] * x_im[i]) * p[i];
+        y_re[i] += x_re[i] * w_re[i] - x_im[i] * w_im[i];
+        y_im[i] += x_re[i] * w_im[i] + x_im[i] * w_re[i];
+    }
+}
+
+MS_SIMD static void add_echo(int32_t n, const float *restrict x_re, const float *restrict x_im,
+                             const float *restrict w_re, const float *restrict w_im, float *restrict y_re,
+                             float *restrict y_im) {
+    for (int32_t i = 0; i < n; i++) {
         y_re[i] += x_re[i] * w_re[i] - x_im[i] * w_im[i];
         y_im[i] += x_re[i] * w_im[i] + x_im[i] * w_re[i];
     }
@@ -173,6 +195,16 @@ void ms_kalman_process(ms_kalman *k, const int16_t *far, const int16_t *near, fl
     learn(k, error, wrong);
     de_emphasise(error, k->block, &k->cleaned_last, cleaned);
     if (echo) de_emphasise(y, k->block, &k->echo_last, echo);
+}
+
+void ms_kalman_kept_echo(const ms_kalman *k, float *echo) {
+    float y_re[MS_FFT_MAX_BINS] = {0}, y_im[MS_FFT_MAX_BINS] = {0}, window[MS_FFT_MAX];
+    for (int32_t age = 0; age < k->partitions; age++) {
+        size_t w = (size_t)(age * k->stride), x = aged(k, age);
+        add_echo(k->bins, k->x_re + x, k->x_im + x, k->kept_re + w, k->kept_im + w, y_re, y_im);
+    }
+    ms_fft_inverse(k->fft, y_re, y_im, window);
+    memcpy(echo, window + k->block, (size_t)k->block * sizeof *echo);
 }
 
 void ms_kalman_resume(ms_kalman *k, int16_t far_last, int16_t near_last) {

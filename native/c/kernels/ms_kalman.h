@@ -25,6 +25,11 @@ int ms_kalman_init(ms_kalman *k, int32_t rate_hz, int tail_ms);
 void ms_kalman_forget(ms_kalman *k);
 /* 10 ms: what was said, what came back; `cleaned` is without its echo, `echo` what was taken off (or NULL). */
 void ms_kalman_process(ms_kalman *k, const int16_t *far, const int16_t *near, float *cleaned, float *echo);
+/* Remembers the guess as it is; goes back to it; and the echo (pre-emphasised) that it would expect of the block just
+ * processed. */
+void ms_kalman_keep(ms_kalman *k);
+void ms_kalman_recall(ms_kalman *k);
+void ms_kalman_kept_echo(const ms_kalman *k, float *echo);
 /* 10 ms of the far end alone, so that what follows it has its past. */
 void ms_kalman_pass(ms_kalman *k, const int16_t *far);
 /* The sound went on without being looked at, up to these last samples. */
