@@ -4,7 +4,8 @@
     python -m tools.softphone sip:anyone@127.0.0.1:5060 --say "excuse me, one question" --play-after 3
     python -m tools.softphone sip:anyone@127.0.0.1:5060 --plan sip_config/softphone/keys.toml --json
 
-It has no sound device: it plays a WAV file (16-bit, mono) into the call and records what it hears into another.
+It offers G.711, or what --codec says. It has no sound device: it plays a WAV file (16-bit, mono) into the call and
+records what it hears into another.
 PJSIP (GPL) comes in the `pjsua2-python` wheel of the `test` extra and is never part of the server.
 """
 
@@ -17,7 +18,7 @@ import tempfile
 import time
 import tomllib
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +32,9 @@ from mediasrv.providers.formant import speak
 POLL_MS = 10
 HANG_UP_S = 3.0
 DIGIT_GAP_S = 0.3
-CODECS = {"PCMU": 255, "PCMA": 254}  # first choice first; the others are not offered
+G711 = ("PCMU", "PCMA")
+CODECS = (*G711, "G722")
+FIRST_PRIORITY = 255  # of PJSIP; 0 is not offered
 
 
 @dataclass(slots=True)
@@ -147,8 +150,9 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
 class Softphone:
     """PJSIP, started and ended; everything happens in the caller's thread."""
 
-    def __init__(self, *, log_level: int = 0) -> None:
+    def __init__(self, *, codecs: Sequence[str] = G711, log_level: int = 0) -> None:
         self._endpoint = pj.Endpoint()
+        self._priorities = {name: FIRST_PRIORITY - place for place, name in enumerate(codecs)}
         self._log_level = log_level
         self._account = pj.Account()
 
@@ -166,7 +170,8 @@ class Softphone:
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():
-            self._endpoint.codecSetPriority(codec.codecId, CODECS.get(codec.codecId.partition("/")[0], 0))
+            name = codec.codecId.partition("/")[0]
+            self._endpoint.codecSetPriority(codec.codecId, self._priorities.get(name, 0))
         identity = pj.AccountConfig()
         identity.idUri = "sip:softphone@127.0.0.1"
         identity.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
@@ -208,6 +213,7 @@ class Plan:
     hold_after_s: float | None
     hold_for_s: float
     answer_within_s: float
+    codecs: Sequence[str] = G711
 
     def steps(self, call: PhoneCall) -> list[tuple[float, Callable[[], None]]]:
         todo: list[tuple[float, Callable[[], None]]] = []
@@ -223,7 +229,7 @@ class Plan:
 
 def carry_out(plan: Plan, uri: str, *, log_level: int = 0) -> Outcome:
     """Calls, does what is planned, hangs up, and tells how it went."""
-    with Softphone(log_level=log_level) as phone:
+    with Softphone(codecs=plan.codecs, log_level=log_level) as phone:
         call = phone.dial(uri, plan.play, plan.record)
         try:
             phone.run(call, call.is_answered, plan.answer_within_s)
@@ -322,11 +328,16 @@ def show(outcome: Outcome) -> str:
 @click.option("--hold-for", default=2.0, show_default=True, help="Seconds to leave it there.")
 @click.option("--seconds", default=10.0, show_default=True, help="Hang up this long after the answer.")
 @click.option("--answer-within", default=10.0, show_default=True, help="Give up after this many seconds.")
+@click.option(
+    "--codec", type=click.Choice(CODECS), multiple=True, default=G711, show_default=True,
+    help="What to offer, first choice first; may stand several times.",
+)  # fmt: skip
 @click.option("--log-level", default=0, show_default=True, help="PJSIP's own log, 0-6, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of a sentence.")
 def main(
     uri: str, say: str, play: Path | None, play_after: float, record: Path | None, dtmf: str, dtmf_after: float,
-    hold_after: float | None, hold_for: float, seconds: float, answer_within: float, log_level: int, as_json: bool,
+    hold_after: float | None, hold_for: float, seconds: float, answer_within: float, codec: tuple[str, ...],
+    log_level: int, as_json: bool,
 ) -> None:  # fmt: skip
     stdout = stdout_for_the_outcome_alone()
     try:
@@ -334,7 +345,16 @@ def main(
             if say:
                 play = say_into(Path(directory) / "said.wav", say)
             plan = Plan(
-                seconds, play, play_after, record, dtmf, dtmf_after, hold_after, hold_for, answer_within
+                seconds,
+                play,
+                play_after,
+                record,
+                dtmf,
+                dtmf_after,
+                hold_after,
+                hold_for,
+                answer_within,
+                codec,
             )
             outcome = carry_out(plan, uri, log_level=log_level)
     except pj.Error as error:

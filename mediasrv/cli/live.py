@@ -69,10 +69,15 @@ def _row(call: dict[str, Any], stream: dict[str, Any]) -> list[str]:
     return [
         call["id"], call["caller"], call["called"], f"{call['seconds']:.0f}", stream["codec"],
         f"{stream['jitter_us'] / 1000:.1f}", f"{100 * stream['loss']:.1f}",
-        _or_dash(stream["rtt_us"] / 2000, "{:.0f}"), _or_dash(stream["mos_conversational"], "{:.1f}"),
+        _or_dash(_delay_ms(stream), "{:.0f}"), _or_dash(stream["mos_conversational"], "{:.1f}"),
         _or_dash(stream["erle_db"], "{:.0f}"), f"{stream['speech_dbfs']:.0f}", f"{stream['noise_dbfs']:.0f}",
         str(stream["starved"]), "held" if stream["held"] else "",
     ]  # fmt: skip
+
+
+def _delay_ms(stream: dict[str, Any]) -> float:
+    """From the caller's mouth to who listens: half the way there and back, and the jitter buffer."""
+    return float(stream["rtt_us"]) / 2000 + float(stream["bridge_delay_ms"])
 
 
 def _or_dash(value: float, shape: str) -> str:

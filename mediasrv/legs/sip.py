@@ -37,6 +37,7 @@ from mediasrv.sip import EndCause, Ended, WrongState
 
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
+PACKETS_OF = {"opus": (10, 20, 40, 60), "L16": (10, 20, 30, 40)}  # no frames of 30 ms; no more in a datagram
 OPUS_BIT_RATE = 32_000  # full-band speech (RFC 7587 section 3.1.1)
 OPUS_BIT_RATE = 32_000  # enough for full-band speech (RFC 7587 section 3.1.1)
 NO_PORT_YET = 9  # stands in an answer that is only made to learn what the offer wants
@@ -240,13 +241,13 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
             telephone_event_type=TELEPHONE_EVENT_TYPE,
         )  # fmt: skip
     theirs = wanted.format
-    linear_hz = theirs.clock_hz if theirs.name == "L16" else 0  # the other codecs know their rates
+    linear_hz = theirs.clock_hz if theirs.name == "L16" else 0  # the other codecs know what they hear
     return replace(
         spec,
         codec=theirs.name,
         payload_type=theirs.payload_type,
         also=tuple(Coding(each.name, each.payload_type) for each in wanted.also),
-        say_hz=linear_hz,
+        say_hz=theirs.playback_hz() if theirs.name == "opus" else linear_hz,
         hear_hz=linear_hz,
         ptime_ms=_packet_ms(theirs.name, wanted.ptime_ms),
         opus_fec=theirs.is_set("useinbandfec"),
@@ -258,8 +259,8 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
 
 
 def _packet_ms(codec: str, wanted_ms: int) -> int:
-    """The longest packet we make that is no longer than they like; Opus has no frames of 30 ms."""
-    return max(ms for ms in PACKETS_MS if ms <= wanted_ms and (codec, ms) != ("opus", 30))
+    """The longest packet we make that is no longer than they like."""
+    return max(ms for ms in PACKETS_OF.get(codec, PACKETS_MS) if ms <= wanted_ms)
 
 
 def _ending(end: CallEnd) -> Ending:

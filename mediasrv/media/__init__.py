@@ -22,6 +22,7 @@ from mediasrv.media.events import (
     Onset,
     Position,
     RecordingOver,
+    RecordingResult,
     Released,
     ReleaseReason,
     SourceLocked,
@@ -29,11 +30,10 @@ from mediasrv.media.events import (
 )
 from mediasrv.media.face import EngineFace, RecordingFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
-from mediasrv.media.recording import Recording, RecordingFailed, RecordingFormat, RecordingResult
 from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
-from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, StreamSpec
+from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, RecordingFormat, StreamSpec
 from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
-from mediasrv.media.stream import Stream
+from mediasrv.media.streams import Recording, RecordingFailed, Stream
 
 __all__ = [
     "Address",

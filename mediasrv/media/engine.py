@@ -25,7 +25,7 @@ from mediasrv.media.ports import PortAllocator, PortRange, UdpPorts, VirtualPort
 from mediasrv.media.scheduling import Policy, default_threads, spare_cpus
 from mediasrv.media.spec import CODECS, Address, Cost, StreamSpec
 from mediasrv.media.statistics import EngineStatistics
-from mediasrv.media.stream import Stream
+from mediasrv.media.streams import Stream
 from mediasrv.media.threads import EngineThread
 from mediasrv_native.engine import NativeEngine
 

@@ -125,6 +125,16 @@ class MediaFault:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingResult:
+    """What became of it; `errno` 0: all is well."""
+
+    path: Path
+    duration_ms: int
+    lost_ms: int  # that the writer came too late for: silence in the file
+    errno: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingOver:
     """A recording has ended, and its file is closed; `errno` 0: because it was told to, or its stream left."""
 

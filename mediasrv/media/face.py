@@ -9,9 +9,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
-from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position
-from mediasrv.media.recording import RecordingFormat, RecordingResult
-from mediasrv.media.spec import Address, Clip, Cost, Listen, StreamSpec
+from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position, RecordingResult
+from mediasrv.media.spec import Address, Clip, Cost, Listen, RecordingFormat, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from mediasrv_native import engine
 from mediasrv_native import settings as native
 
 Address = tuple[str, int]
+RecordingFormat = Literal["wav", "opus"]
 
 
 class Rates(NamedTuple):

@@ -70,10 +70,18 @@ class StreamStatistics:
     ticks: int = 0
     ticks_skipped: int = 0
     jitter_us: int = 0  # RFC 3550 6.4.1
+    srtp_forged: int = 0  # packets that the keys did not fit
+    srtp_replayed: int = 0
+    reports_sent: int = 0  # RTCP
+    reports_received: int = 0
+    remote_jitter_us: int = 0  # of our stream, as the other side reports it
+    peer_bye: int = 0  # 1: the other side said goodbye by RTCP
     rtt_us: int = 0  # of our reports and theirs; 0: not known
-    remote_loss: float = 0  # share of our packets, as the other side reports it
+    remote_loss: float = 0  # share of our packets, likewise
     mos_listening: float = 0  # E-model (G.107), of what we hear; 0: nothing was heard yet
     mos_conversational: float = 0
+    bridge_delay_ms: float = 0  # what people who listen wait for late packets; 0: nobody can listen
+    bridge_target_ms: float = 0
     erle_db: float = 0  # how much of the echo is taken off; 0 without a canceller
     skew_ppm: float = 0  # of the sender's clock against ours
     echo_delay_ms: int = -1  # how late our sound comes back; -1: no echo was found
@@ -84,7 +92,7 @@ class StreamStatistics:
     @classmethod
     def of(cls, counted: Mapping[str, int | float], *, events_dropped: int = 0) -> StreamStatistics:
         told = {**counted, "events_dropped": events_dropped}
-        return cls(**{field.name: told[field.name] for field in fields(cls) if field.name in told})  # type: ignore[arg-type]
+        return cls(**{field.name: told[field.name] for field in fields(cls)})  # type: ignore[arg-type]
 
     @property
     def loss(self) -> float:

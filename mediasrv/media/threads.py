@@ -16,10 +16,9 @@ from mediasrv.errors import AtCapacity
 from mediasrv.media.admission import Admission, Share
 from mediasrv.media.native_settings import settings_of
 from mediasrv.media.ports import Port, PortAllocator
-from mediasrv.media.recording import Recordings
 from mediasrv.media.spec import StreamSpec
 from mediasrv.media.statistics import EngineStatistics
-from mediasrv.media.stream import Stream
+from mediasrv.media.streams import Recordings, Stream
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull

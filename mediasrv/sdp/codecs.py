@@ -15,6 +15,7 @@ LARGEST_PAYLOAD_TYPE = 127
 RTCP_LOOKALIKES = range(64, 96)  # RFC 5761 section 4: in a stream these cannot be told from RTCP
 TELEPHONE_EVENT, COMFORT_NOISE = "telephone-event", "CN"
 BIT_RATES = range(6_000, 510_001)  # RFC 7587 section 6.1, maxaveragebitrate
+PLAYBACK_RATES_HZ = (8_000, 16_000, 24_000, 48_000)
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([^\s/]+)/([0-9]{1,6})(?:/([0-9]{1,2}))?\s*")
 _FMTP = re.compile(r"([0-9]{1,3})\s+(.*)")
 
@@ -75,10 +76,17 @@ class Format:
 
     def bit_rate(self) -> int:
         """What they want no more of than, in bits a second; 0: they do not say."""
-        text = self.parameters.get("maxaveragebitrate", "")
-        if not (text.isascii() and text.isdigit() and len(text) <= 7):
-            return 0
-        return min(max(int(text), BIT_RATES.start), BIT_RATES.stop - 1)
+        stated = self._number("maxaveragebitrate")
+        return min(max(stated, BIT_RATES.start), BIT_RATES.stop - 1) if stated is not None else 0
+
+    def playback_hz(self) -> int:
+        """The rate of Opus that is enough for what they play it at (RFC 7587 section 6.1, maxplaybackrate)."""
+        stated = self._number("maxplaybackrate") or PLAYBACK_RATES_HZ[-1]
+        return next((hz for hz in PLAYBACK_RATES_HZ if hz >= stated), PLAYBACK_RATES_HZ[-1])
+
+    def _number(self, parameter: str) -> int | None:
+        text = self.parameters.get(parameter, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) <= 7 else None
 
 
 def formats_of(media: MediaDescription) -> list[Format]:

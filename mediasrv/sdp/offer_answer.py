@@ -274,10 +274,14 @@ def _rtcp(media: MediaDescription, remote: Address | None) -> Address | None:
 
 
 def _ptime_ms(media: MediaDescription) -> int:
-    text = (media.attribute("ptime") or "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 3):
-        return PTIME_MS
-    return min(max(int(text), SHORTEST_PTIME_MS), LONGEST_PTIME_MS)
+    """What they like to get, and no more than they can take (RFC 8866 sections 6.4 and 6.5)."""
+    liked, most = _milliseconds(media, "ptime", PTIME_MS), _milliseconds(media, "maxptime", LONGEST_PTIME_MS)
+    return min(max(min(liked, most), SHORTEST_PTIME_MS), LONGEST_PTIME_MS)
+
+
+def _milliseconds(media: MediaDescription, attribute: str, otherwise: int) -> int:
+    text = (media.attribute(attribute) or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else otherwise
 
 
 def _audio(local: LocalMedia, formats: list[Format], direction: Direction, *, mux: bool) -> MediaDescription:

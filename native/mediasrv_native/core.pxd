@@ -1,6 +1,7 @@
 # One core (native/c/core/ms_core.h), driven directly: what the tests need besides the structs of ms_core.pxd.
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from mediasrv_native.jitter cimport ms_jitter_statistics
 from mediasrv_native.rtp cimport ms_srtp_keys
 from mediasrv_native.ms_core cimport (
     ms_address, ms_arming, ms_command, ms_config, ms_core_statistics, ms_event, ms_packet, ms_position, ms_span,
@@ -9,6 +10,7 @@ from mediasrv_native.ms_core cimport (
 
 cdef extern from "ms_types.h" nogil:
     enum: MS_URGENT
+    enum: MS_FRAME_MS
 
 
 cdef extern from "ms_core.h" nogil:
@@ -47,6 +49,11 @@ cdef extern from "ms_core.h" nogil:
     # consumer
     int ms_read_ears(ms_core *core, int16_t *pcm, int capacity, ms_span *span)
     uint32_t ms_ears_readable(const ms_core *core)
+
+
+cdef extern from "ms_bridge.h" nogil:
+    const int16_t *ms_bridge_frame(ms_core *core, int64_t due_ns, int32_t rate_hz)
+    bint ms_bridge_get_statistics(const ms_core *core, ms_jitter_statistics *out)
 
 
 cdef class Core:

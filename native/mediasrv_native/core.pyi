@@ -76,6 +76,10 @@ class Core:
     def handle_deadline(self, now_ns: int) -> bool: ...
     def position(self) -> CorePosition: ...
     def statistics(self) -> dict[str, int | float]: ...
+    def bridge_frame(self, due_ns: int, rate_hz: int) -> bytes | None:
+        """20 ms for people to hear; None: no bridge, or not at that rate."""
+    def bridge_statistics(self) -> dict[str, int | float] | None:
+        """The fields of JitterStatistics; None: no bridge."""
     def play(
         self, generation: int, pcm: bytes, *, lease_ms: int = 1500, on_onset: int = 1, on_lease: int = 0
     ) -> int:

@@ -190,6 +190,15 @@ cdef class Core:
         ms_core_get_statistics(self.core, &statistics)
         return dict(statistics)
 
+    # ---- whoever listens ------------------------------------------------------------------------------------
+    def bridge_frame(self, int64_t due_ns, int32_t rate_hz):
+        cdef const int16_t *frame = ms_bridge_frame(self.core, due_ns, rate_hz)
+        return None if frame == NULL else (<const char*>frame)[:2 * (rate_hz // 1000 * MS_FRAME_MS)]
+
+    def bridge_statistics(self):
+        cdef ms_jitter_statistics statistics
+        return dict(statistics) if ms_bridge_get_statistics(self.core, &statistics) else None
+
     # ---- the other thread's part ----------------------------------------------------------------------------
     def play(self, uint32_t generation, bytes pcm not None, *, uint16_t lease_ms=1500, uint8_t on_onset=1,
              uint8_t on_lease=0):

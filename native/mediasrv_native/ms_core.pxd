@@ -45,7 +45,7 @@ cdef extern from "ms_core.h" nogil:
         uint16_t far_delay_ms, far_delay_error_ms
         uint32_t media_timeout_ms
         uint32_t ssrc, first_timestamp
-        uint16_t first_sequence
+        uint16_t first_sequence, bridge_min_ms, bridge_max_ms
         uint8_t rtcp
         ms_address remote, rtcp_remote
         int64_t unix_offset_ns
@@ -111,7 +111,7 @@ cdef extern from "ms_core.h" nogil:
         uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost
         uint64_t ticks, ticks_skipped
         uint32_t jitter_us, rtt_us, remote_jitter_us, peer_bye
-        float remote_loss, mos_listening, mos_conversational
+        float remote_loss, mos_listening, mos_conversational, bridge_delay_ms, bridge_target_ms
         float erle_db, skew_ppm, noise_dbfs, speech_dbfs
         int32_t echo_delay_ms
         uint32_t echo_seen

@@ -143,6 +143,37 @@ def spoil_socket(port: int) -> None:
     os.close(nothing)
 
 
+async def test_a_thread_that_overruns_says_so_and_recovers() -> None:
+    with Caller() as caller:
+        async with Engine(EngineSettings(capacity=100, threads=1, millicores=10_000)) as engine:
+            spec = StreamSpec(remote=caller.address, **PLAIN)
+            steady = await engine.add(engine.reserve(Cost()), spec, 1)
+            heavy = StreamSpec("opus", 111, remote=("127.0.0.1", 9), opus_complexity=10, **PLAIN)
+            crowd = [await engine.add(engine.reserve(Cost()), heavy, 2) for _ in range(60)]  # all in one slot
+            with trio.fail_after(10):
+                while engine.statistics().overruns < 3:  # noqa: ASYNC110
+                    await trio.sleep(0.02)
+            async with trio.open_nursery() as nursery:
+                for stream in crowd:
+                    nursery.start_soon(stream.aclose)
+            before, overruns = steady.statistics().ticks, engine.statistics().overruns
+            await trio.sleep(0.5)
+            assert steady.statistics().ticks - before >= 20
+            assert engine.statistics().overruns <= overruns + 2
+
+
+async def test_a_pair_of_ports_hears_on_both() -> None:
+    async with Engine(EngineSettings(capacity=1)) as engine:
+        stream = await engine.add(engine.reserve(Cost()), StreamSpec(rtcp_mux=False, **PLAIN), 1)
+        host, port = stream.local
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.sendto(silent_packet(0), (host, port))
+            peer.sendto(b"\x80\xc9\0\1\0\0\0\7", (host, port + 1))
+            with trio.fail_after(2):
+                while engine.statistics().packets_received < 2:  # noqa: ASYNC110
+                    await trio.sleep(0.01)
+
+
 async def test_a_hundred_streams_come_and_go_and_leave_no_descriptor() -> None:
     async with Engine(EngineSettings(capacity=100, millicores=10_000)) as engine:
         before = len(os.listdir("/proc/self/fd"))

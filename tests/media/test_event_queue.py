@@ -5,8 +5,8 @@ import trio
 import trio.testing
 
 from mediasrv.errors import StreamClosed
-from mediasrv.media.event_queue import HARD_CAPACITY, PLAIN_CAPACITY, EventQueue
 from mediasrv.media.events import Dtmf, MediaBack
+from mediasrv.media.streams.event_queue import HARD_CAPACITY, PLAIN_CAPACITY, EventQueue
 
 
 def plain(k: int) -> MediaBack:

@@ -123,6 +123,14 @@ async def test_a_second_recording_at_once_is_refused_and_the_first_goes_on(
     assert not (tmp_path / "b.wav").exists()
 
 
+async def test_a_stream_that_nobody_can_hear_is_not_recorded_as_silence(bench: Bench, tmp_path: Path) -> None:
+    stream = await bench.add()
+    with pytest.raises(LocalError, match="without `bridge`"):
+        async with stream.record(tmp_path / "a.wav"):
+            pass
+    assert os.listdir(tmp_path) == []
+
+
 async def test_a_stream_that_is_closed_ends_its_recording_and_its_file_is_closed(
     bench: Bench, tmp_path: Path
 ) -> None:

@@ -12,7 +12,18 @@ from mediasrv_native.errors import NativeError
 from mediasrv_native.kernels import g711_decode_u
 from mediasrv_native.rtp import RtcpReporter, Srtp
 from mediasrv_native.settings import RTCP_MUX, RTCP_OFF, RTCP_PORT
-from tests.native.line import CALLER, FRAME, FRAME_NS, LOCKED, MS, STRANGER, Address, noise, on_the_wire, samples_of
+from tests.native.line import (
+    CALLER,
+    FRAME,
+    FRAME_NS,
+    LOCKED,
+    MS,
+    STRANGER,
+    Address,
+    noise,
+    on_the_wire,
+    samples_of,
+)
 from tests.native.line import Line as PlainLine
 from tests.reference import rtp
 from tests.reference.rtp import RtpPacket
@@ -39,7 +50,14 @@ class Caller:
     """The other end: its own stream and keys; everything it opens is kept."""
 
     def __init__(self, keys: Keys | None = None, **settings: Unpack[Settings]) -> None:
-        defaults: Settings = {"srtp": keys, "remote": CALLER, "ssrc": OURS, "reorder_ms": 0, "playout_ms": 1_000, "ears_ms": 2_000}
+        defaults: Settings = {
+            "srtp": keys,
+            "remote": CALLER,
+            "ssrc": OURS,
+            "reorder_ms": 0,
+            "playout_ms": 1_000,
+            "ears_ms": 2_000,
+        }
         self.line = PlainLine(**(defaults | settings))
         self.core = self.line.core
         self.srtp = None if keys is None else self.turned(keys)

@@ -36,7 +36,9 @@ def test_it_agrees_with_the_whole_model(codec: int, loss: float, burst: float, d
     connection = Connection(loss_percent=100 * loss, burst_ratio=burst, bpl=ROBUSTNESS[codec], delay_ms=delay)
     r = max(0.0, min(100.0, reference.rating(connection)))
     rated = emodel(codec, loss, burst, delay)
-    assert rated.r == pytest.approx(r, abs=0.1)  # sidetone, which delay touches a little, is taken as constant
+    assert rated.r == pytest.approx(
+        r, abs=0.1
+    )  # sidetone, which delay touches a little, is taken as constant
     assert rated.conversational_mos == pytest.approx(max(1.0, reference.mos(r)), abs=0.01)
 
 

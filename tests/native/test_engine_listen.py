@@ -267,6 +267,17 @@ def test_legs_of_a_conference_hear_each_other_and_never_themselves(house: House)
         assert spectrum[own_hz // 5] < 100
 
 
+def test_a_late_listener_hears_at_once_and_what_is_said_now(house: House) -> None:
+    caller, listener = house.add(), house.add()
+    house.call_in(caller, np.concatenate((tone(2_000, 6_000, hz=500), tone(1_000, 6_000, hz=1_250))))
+    house.run(2_500)
+    house.engine.connect(listener, caller, native.HEARD, 1)
+    house.run(300)
+    spectrum = np.abs(np.fft.rfft(house.heard_by_peer(listener)[-3_200:])) / 1_600
+    assert spectrum[250] == pytest.approx(6_000, rel=0.1)
+    assert spectrum[100] < 100
+
+
 def test_who_has_nobody_to_hear_from_hears_silence(house: House) -> None:
     caller, listener = house.add(), house.add()
     house.engine.connect(listener, caller, native.HEARD, 1)

@@ -57,7 +57,9 @@ def extended_report(blocks: bytes) -> bytes:
 
 # ---- reading ----------------------------------------------------------------------------------------------------------
 def test_a_sender_report_is_read_field_by_field() -> None:
-    data = sender_report(0x1122334455667788, block(1), block(OURS, 25, -3, 70_000, 160, 5, 6), stamp=9, packets=10, octets=11)
+    data = sender_report(
+        0x1122334455667788, block(1), block(OURS, 25, -3, 70_000, 160, 5, 6), stamp=9, packets=10, octets=11
+    )
     found = rtp.parse_rtcp(data + cname(), OURS)
     assert found is not None
     assert found.ssrc == THEIRS
@@ -137,7 +139,9 @@ def test_a_changed_byte_is_survived(parts: list[bytes], at: int, value: int) -> 
     rtp.parse_rtcp(bytes(data), OURS)
 
 
-@pytest.mark.parametrize(("second", "is_rtcp"), [(191, False), (192, True), (200, True), (223, True), (224, False), (0, False)])
+@pytest.mark.parametrize(
+    ("second", "is_rtcp"), [(191, False), (192, True), (200, True), (223, True), (224, False), (0, False)]
+)
 def test_the_two_kinds_are_told_apart_by_the_second_octet(second: int, is_rtcp: bool) -> None:
     assert rtp.is_rtcp(bytes([0x80, second]) + bytes(10)) == is_rtcp
 
@@ -184,7 +188,10 @@ def test_the_loss_of_an_interval_is_in_256ths() -> None:
 
 
 def test_the_name_says_nothing_and_is_another_for_each_seed() -> None:
-    written = {RtcpReporter(OURS, seed=seed).write(0, timestamp=0, packets=0, octets=0, talks=False) for seed in range(50)}
+    written = {
+        RtcpReporter(OURS, seed=seed).write(0, timestamp=0, packets=0, octets=0, talks=False)
+        for seed in range(50)
+    }
     assert len(written) == 50
 
 

@@ -240,6 +240,25 @@ def test_packet_times_are_kept_in_reason(text: str, ptime_ms: int) -> None:
     assert answered("m=audio 5004 RTP/AVP 0", f"ptime:{text}").ptime_ms == ptime_ms
 
 
+@pytest.mark.parametrize(
+    ("attributes", "ptime_ms"),
+    [(("maxptime:10",), 10), (("ptime:60", "maxptime:40"), 40), (("ptime:30", "maxptime:60"), 30),
+     (("ptime:40", "maxptime:x"), 40), (("maxptime:200",), 20), (("maxptime:0",), 10)],
+)  # fmt: skip
+def test_packets_are_no_longer_than_they_can_take(attributes: tuple[str, ...], ptime_ms: int) -> None:
+    assert answered("m=audio 5004 RTP/AVP 0", *attributes).ptime_ms == ptime_ms
+
+
+@pytest.mark.parametrize(
+    ("stated", "playback_hz"),
+    [("8000", 8_000), ("12000", 16_000), ("16000", 16_000), ("24000", 24_000), ("48000", 48_000), ("96000", 48_000),
+     ("0", 48_000), ("x", 48_000), ("", 48_000), ("99999999", 48_000)],
+)  # fmt: skip
+def test_opus_is_sent_at_a_rate_that_they_play(stated: str, playback_hz: int) -> None:
+    agreed = answer(offered("m=audio 5004 RTP/AVP 111", *OPUS, f"fmtp:111 maxplaybackrate={stated}"), WIDE)
+    assert agreed.format.playback_hz() == playback_hz
+
+
 def test_without_events_of_ours_none_are_agreed() -> None:
     agreed = answer(offered(), LocalMedia(OURS.address, telephone_events=False))
     assert agreed.telephone_event_type == 0

@@ -49,10 +49,6 @@ def observe(profile: Profile, seconds: float, seed: int) -> Trace:
     return Trace(profile.name, arrivals, packets, least_ms, drift)
 
 
-def _gamma(mean_ms: float, shape: float, **more: object) -> Profile:
-    return Profile(f"gamma-{mean_ms:g}-{shape:g}", 20.0, Jitter("gamma", mean_ms, shape=shape), **more)  # type: ignore[arg-type]
-
-
 NETWORKS: Sequence[Profile] = (
     *PROFILES.values(),
     Profile("uniform-20", 20.0, Jitter("uniform", 20.0), Loss(good=0.002)),

@@ -22,43 +22,50 @@ struct ms_bridge {
     copy copies[RATES];        /* the one at hear_hz is not used */
 };
 
-static ms_jitter_config jitter_config(int32_t hear_hz) { return (ms_jitter_config){.rate_hz = hear_hz}; }
+static ms_jitter_config jitter_config(const ms_config *c) {
+    return (ms_jitter_config){.rate_hz = c->hear_hz, .min_ms = c->bridge_min_ms, .max_ms = c->bridge_max_ms};
+}
 
 static size_t own_bytes(void) { return (sizeof(ms_bridge) + 63) / 64 * 64; }
 
-size_t ms_bridge_size(int32_t hear_hz) {
-    ms_jitter_config config = jitter_config(hear_hz);
-    return own_bytes() + ms_jitter_size(&config);
+size_t ms_bridge_size(const ms_config *config) {
+    ms_jitter_config jitter = jitter_config(config);
+    size_t size = config->bridge ? ms_jitter_size(&jitter) : 0;
+    return size ? own_bytes() + size : 0;
 }
 
-int ms_bridge_init(ms_bridge *b, int32_t hear_hz, int32_t clock_hz) {
-    ms_jitter_config config = jitter_config(hear_hz);
+int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz) {
+    ms_jitter_config jitter = jitter_config(config);
     memset(b, 0, sizeof *b);
-    b->hear_hz = hear_hz;
+    b->hear_hz = config->hear_hz;
     b->clock_hz = clock_hz;
     b->due_ns = INT64_MIN;
     b->jitter = (ms_jitter *)((uint8_t *)b + own_bytes());
-    int status = ms_jitter_init(b->jitter, &config);
+    int status = ms_jitter_init(b->jitter, &jitter);
     for (int i = 0; i < RATES && status == MS_OK; i++) {
         b->copies[i].due_ns = INT64_MIN;
-        status = ms_resampler_init(&b->copies[i].resampler, hear_hz, RATE_HZ[i]);
+        status = ms_resampler_init(&b->copies[i].resampler, b->hear_hz, RATE_HZ[i]);
     }
     return status;
 }
 
-void ms_bridge_restart(ms_bridge *b) { ms_jitter_reset(b->jitter); }
+/* In two steps, because a sender whose clock jumps all the time makes large stamps. */
+static int64_t in_samples(const ms_bridge *b, int64_t ticks) {
+    return ticks / b->clock_hz * b->hear_hz + ticks % b->clock_hz * b->hear_hz / b->clock_hz;
+}
 
 void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
                    uint32_t flags) {
-    ms_jitter_put(b->jitter, pcm, n, rtp_extended * b->hear_hz / b->clock_hz, arrival_ns, flags);
+    ms_jitter_put(b->jitter, pcm, n, in_samples(b, rtp_extended), arrival_ns, flags);
 }
 
 static uint32_t samples_in_frame(int32_t rate_hz) { return (uint32_t)rate_hz / 1000 * MS_FRAME_MS; }
 
-/* A copy that missed a tick begins anew: what its filter remembers lies elsewhere in time. */
-static const int16_t *copy_at(ms_bridge *b, copy *c, int32_t rate_hz) {
+/* A copy that missed a tick begins with silence: what its filter remembers lies elsewhere in time. Between two frames
+ * the filter has no other state. */
+static const int16_t *copy_at(ms_bridge *b, copy *c) {
     if (c->due_ns == b->due_ns) return c->pcm;
-    if (c->due_ns != b->due_ns - MS_FRAME_NS) ms_resampler_init(&c->resampler, b->hear_hz, rate_hz);
+    if (c->due_ns != b->due_ns - MS_FRAME_NS) memset(c->resampler.history, 0, sizeof c->resampler.history);
     ms_resampler_process(&c->resampler, b->frame, samples_in_frame(b->hear_hz), c->pcm);
     c->due_ns = b->due_ns;
     return c->pcm;
@@ -71,7 +78,7 @@ const int16_t *ms_bridge_frame(ms_core *core, int64_t due_ns, int32_t rate_hz) {
     b->due_ns = due_ns;
     if (rate_hz == b->hear_hz) return b->frame;
     for (int i = 0; i < RATES; i++)
-        if (RATE_HZ[i] == rate_hz) return copy_at(b, &b->copies[i], rate_hz);
+        if (RATE_HZ[i] == rate_hz) return copy_at(b, &b->copies[i]);
     return NULL;
 }
 

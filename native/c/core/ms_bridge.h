@@ -17,17 +17,17 @@
  * NULL: the stream has no bridge, or not at that rate. */
 const int16_t *ms_bridge_frame(ms_core *core, int64_t due_ns, int32_t rate_hz);
 
-/* What the last frame was made of, and the jitter buffer's counters; false: the stream has no bridge. */
+/* The jitter buffer's counters; false: the stream has no bridge. */
 bool ms_bridge_get_statistics(const ms_core *core, ms_jitter_statistics *out);
 
 /* ---- the core's own part ----------------------------------------------------------------------------------------- */
 typedef struct ms_bridge ms_bridge;
-size_t ms_bridge_size(int32_t hear_hz);
-int ms_bridge_init(ms_bridge *b, int32_t hear_hz, int32_t clock_hz);
-/* The sender began anew. */
-void ms_bridge_restart(ms_bridge *b);
+/* Bytes to provide; 0: the configuration has no bridge, or a wrong one. */
+size_t ms_bridge_size(const ms_config *config);
+int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz);
 /* A cleaned frame at hear_hz that begins at the time stamp, and came with the packet of `arrival_ns`; flags: enum
- * ms_jitter_flag. */
-void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns, uint32_t flags);
+ * ms_jitter_flag. A clock that jumps is the jitter buffer's own affair. */
+void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
+                   uint32_t flags);
 
 #endif

@@ -120,6 +120,13 @@ ms_coder *ms_coders_find(ms_coders *coders, uint8_t payload_type) {
     return NULL;
 }
 
+void ms_coders_expect_loss(ms_coders *coders, int percent) {
+    for (int i = 0; i < coders->count; i++) {
+        const int least = coders->all[i].codec.expected_loss;
+        ms_encoder_expect_loss(coders->all[i].encoder, percent > least ? percent : least);
+    }
+}
+
 /* ---- one packet -------------------------------------------------------------------------------------------------- */
 
 static int at_hear_rate(const ms_coder *coder, int samples) {

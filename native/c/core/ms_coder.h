@@ -34,6 +34,8 @@ size_t ms_coders_longest_payload(const ms_config *config);
 size_t ms_coders_size(const ms_config *config);               /* of `memory` */
 int ms_coders_init(ms_coders *coders, const ms_config *config, void *memory);
 ms_coder *ms_coders_find(ms_coders *coders, uint8_t payload_type); /* NULL: not agreed */
+/* The other side reports so much loss, percent; never less is prepared for than was configured. */
+void ms_coders_expect_loss(ms_coders *coders, int percent);
 
 /* Samples at hear_hz that the payload stands for; MS_E_ARGUMENT when it is none of this codec. */
 int ms_coder_samples(const ms_coder *coder, const uint8_t *payload, size_t n);

@@ -1,4 +1,5 @@
 /* A stream as a whole: its memory, its commands, what it tells. */
+#include "ms_bridge.h"
 #include "ms_core_state.h"
 
 #include <string.h>
@@ -21,6 +22,7 @@ static bool is_valid(const ms_config *c) {
            (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && ms_refine_is_valid(c) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
            c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
+           (!c->bridge || ms_bridge_size(c) > 0) &&
            (c->srtp.profile == MS_SRTP_NONE || ms_srtp_keying_octets(c->srtp.profile) > 0);
 }
 
@@ -56,7 +58,7 @@ static layout lay_out(const ms_config *c) {
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
     l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
-    l.bridge = carve(&l.total, c->bridge ? ms_bridge_size(c->hear_hz) : 0);
+    l.bridge = carve(&l.total, ms_bridge_size(c));
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
     l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
     return l;
@@ -211,9 +213,17 @@ static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
     }
 }
 
+static void add_bridge_statistics(const ms_core *core, ms_core_statistics *out) {
+    ms_jitter_statistics jitter;
+    if (!ms_bridge_get_statistics(core, &jitter)) return;
+    out->bridge_delay_ms = jitter.current_ms;
+    out->bridge_target_ms = jitter.target_ms;
+}
+
 void ms_core_get_statistics(const ms_core *core, ms_core_statistics *out) {
     *out = core->statistics;
     add_ears_statistics(&core->ears, out);
+    add_bridge_statistics(core, out);
     out->holds = core->playout.holds;
     out->leases_expired = core->playout.leases_expired;
     out->starved = core->playout.starved;

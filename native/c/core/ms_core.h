@@ -68,6 +68,7 @@ typedef struct ms_config {
     uint32_t media_timeout_ms;    /* no packet for this long: an event; 0 never */
     uint32_t ssrc, first_timestamp;
     uint16_t first_sequence;
+    uint16_t bridge_min_ms, bridge_max_ms; /* of its delay, 20-1000; 0 means 40 and 200 */
     uint8_t rtcp;                 /* enum ms_rtcp_mode */
     uint8_t reserved2;
     ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
@@ -187,6 +188,7 @@ typedef struct ms_core_statistics {
     uint32_t peer_bye;            /* 1: the other side said goodbye (RFC 3550 6.6) */
     float remote_loss;            /* share of our packets, likewise */
     float mos_listening, mos_conversational; /* ms_emodel.h, of what we hear; 0: nothing was heard yet */
+    float bridge_delay_ms, bridge_target_ms; /* what people who listen wait for late packets; 0: nobody can */
     float erle_db;                /* echo return loss enhancement, smoothed; 0 when the AEC is off */
     float skew_ppm;               /* of the sender's clock against ours */
     int32_t echo_delay_ms;        /* how late our sound comes back, to 10 ms; -1: none was found */

@@ -41,6 +41,8 @@ void ms_core_hear_report(ms_core *core, const uint8_t *data, size_t n, const ms_
     } else {
         core->statistics.reports_received++;
         if (core->config.rtcp == MS_RTCP_PORT) control->heard_from = *from;
+        if (control->reporter.has_theirs)
+            ms_coders_expect_loss(&core->coders, control->reporter.theirs.fraction_lost * 100 / 256);
     }
 }
 

@@ -59,7 +59,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     }
     if (status == MS_OK && parts->bridge) {
         e->bridge = parts->bridge;
-        status = ms_bridge_init(e->bridge, e->hear_hz, e->clock_hz);
+        status = ms_bridge_init(e->bridge, config, e->clock_hz);
     }
     if (status == MS_OK) status = ms_refine_init(&e->refine, config, parts->refine);
     return status;
@@ -148,11 +148,11 @@ static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
     deliver(e, e->frame + (uint32_t)index * n, n, &span);
 }
 
-/* To people, too: a frame in which everything was silence of ours was never sent at all. */
+/* To people, too. A frame that only fills a gap came with the packet after it, whatever the network did; when all of it
+ * is silence of ours, it was never sent at all. */
 static void hand_over(ms_ears *e, int64_t began) {
     uint32_t n = samples_in(e, MS_FRAME_MS), flags = 0;
-    if ((e->half_flags[0] | e->half_flags[1]) & MS_SPAN_GAP)
-        flags = e->frame_silent == n ? MS_JITTER_QUIET : MS_JITTER_CONCEALED;
+    if (e->frame_filled == n) flags = e->frame_silent == n ? MS_JITTER_QUIET : MS_JITTER_CONCEALED;
     ms_bridge_put(e->bridge, e->frame, n, began, e->last_audio_ns, flags);
 }
 
@@ -171,7 +171,7 @@ static void run_frame(ms_ears *e) {
     if (e->bridge) hand_over(e, began);
     deliver_half(e, 0, began);
     deliver_half(e, 1, second);
-    e->frame_n = e->frame_silent = 0;
+    e->frame_n = e->frame_filled = e->frame_silent = 0;
     e->half_flags[0] = e->half_flags[1] = 0;
 }
 
@@ -183,6 +183,7 @@ static void gather(ms_ears *e, const int16_t *pcm, uint32_t n, uint32_t flags, b
         uint32_t piece = n < rest_of_half ? n : rest_of_half;
         memcpy(e->frame + e->frame_n, pcm, piece * sizeof *pcm);
         e->half_flags[e->frame_n / half] |= flags;
+        e->frame_filled += flags & MS_SPAN_GAP ? piece : 0;
         e->frame_silent += silent ? piece : 0;
         e->frame_n += piece;
         advance(e, piece);
@@ -241,7 +242,6 @@ static void jump(ms_ears *e, uint32_t timestamp) {
         e->jumped = true;
         e->resyncs++;
         if (e->echo) ms_echo_resync(e->echo);
-        if (e->bridge) ms_bridge_restart(e->bridge);
         e->base = e->expected + (uint32_t)(timestamp - (uint32_t)e->expected);
     } else {
         e->base = timestamp;

@@ -51,7 +51,8 @@ typedef struct ms_ears {
     uint64_t halves;               /* 10 ms pieces so far, and when each of the last ones came */
     int64_t arrivals[MS_EARS_ARRIVALS];
 
-    uint32_t frame_n, frame_silent;         /* samples gathered, and how many of them are silence we filled in */
+    /* samples gathered; how many of them fill a gap; and how many are silence of ours */
+    uint32_t frame_n, frame_filled, frame_silent;
     uint32_t half_flags[2];
     int16_t frame[MS_MAX_FRAME];
     uint32_t block_n;

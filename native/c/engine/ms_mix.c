@@ -82,6 +82,8 @@ static const int16_t *said(ms_stream *source, int64_t due_ns, int32_t rate_hz)
         return pcm;
     ms_said_at *copy = source->said_at[ms_rate_index(rate_hz)];
     if (copy != NULL && copy->due_ns != due_ns) {
+        if (copy->due_ns != due_ns - MS_FRAME_NS) /* nobody listened meanwhile: what its filter remembers is past */
+            ms_resampler_init(&copy->resampler, say_hz, rate_hz);
         copy->due_ns = due_ns;
         ms_resampler_process(&copy->resampler, pcm, samples_in(MS_FRAME_MS, say_hz), copy->pcm);
     }

@@ -5,55 +5,37 @@
  * and so short that a drift of 300 ppm moves it by 2.4 ms only, and that a longer route is soon the usual one.
  *
  * What is to be waited for is a high quantile of that delay, as in NetEQ: not of all packets' delays, but of the worst
- * of each third of a second. A path that stops for 200 ms makes ten packets late and yet only one hole: the buffer waits
- * once. Counting holes rather than packets makes the quantile mean something: the share of thirds of a second in which
- * somebody may hear one. The histogram forgets: each new entry weighs a little more than the one before, which is the
- * same as fading all the others, and costs nothing.
+ * of each third of a second. A path that stops for 200 ms makes ten packets late and yet only one hole: the buffer
+ * waits once. Counting holes rather than packets makes the quantile mean something: the share of thirds of a second in
+ * which somebody may hear one. The histogram forgets: each new entry weighs a little more than the one before, which is
+ * the same as fading all the others, and costs nothing.
  *
- * A histogram of half a minute is slow to believe in a change. Two delays beyond the target within six seconds raise
- * it at once to what both of them needed; when the jitter is above 50 ms one is enough. It falls slowly, faster on a
- * calm path. */
+ * A histogram of half a minute is slow to believe in a change. Two peaks of 40 ms beyond the target within two seconds
+ * raise it at once to what both of them needed; when the jitter stays above 50 ms one is enough. It falls slowly, faster
+ * on a calm path. A queue that fills up somewhere makes each packet later than the one before: the level of the newest
+ * packets against that of a quarter of a second ago tells where it will be in another quarter. */
 #include "ms_delay.h"
 
 #include <math.h>
 #include <string.h>
 
-#ifndef RECENT
-#define RECENT 1
-#endif
-#ifndef XBLOCK
-#define XBLOCK 333
-#endif
-#ifndef XPEAK
-#define XPEAK 1e9f
-#endif
-#ifndef XFALL
-#define XFALL 0.08f
-#define XFALLC 0.2f
-#endif
-#ifndef XFORGET
-#define XFORGET 0.985f
-#endif
 static const float BIN_MS = 1.0f;
-static const float FORGET = XFORGET;          /* per entry: half of the weight lies in the last 15 s */
+static const float FORGET = 0.985f;          /* per entry: half of the weight lies in the last 15 s */
 static const float WEIGHT_LIMIT = 1e12f;
 static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
-#ifndef XWIN
-#define XWIN 2000
-#endif
-#ifndef TREND
-#define TREND 3
-#endif
-enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = XBLOCK, PEAK_WINDOW_MS = XWIN };
-static const float PEAK_MS = XPEAK;          /* beyond the target */
+enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 2000, TREND = 3, RESTLESS_BLOCKS = 2 };
+static const float PEAK_MS = 40.0f;          /* beyond the target */
+static const float LONGEST_MS = 10000.0f;    /* that is believed: a clock that jumps makes more */
 static const float HIGH_JITTER_MS = 50.0f, LOW_JITTER_MS = 10.0f;
-static const float FALL_PER_ENTRY = XFALL, FALL_CALM_PER_ENTRY = XFALLC; /* of what it is above the quantile */
+static const float FALL_PER_ENTRY = 0.08f, FALL_CALM_PER_ENTRY = 0.2f; /* of what it is above the quantile */
 
 static int64_t in_samples(const ms_delay *d, int64_t ns) {
     return ns / MS_NS_PER_S * d->rate_hz + ns % MS_NS_PER_S * d->rate_hz / MS_NS_PER_S;
 }
 
 static float in_ms(const ms_delay *d, int64_t samples) { return (float)samples * 1000.0f / (float)d->rate_hz; }
+
+static int32_t from_ms(const ms_delay *d, float ms) { return (int32_t)ceilf(ms * (float)d->rate_hz / 1000.0f); }
 
 static int64_t clock_of(const ms_delay *d, int64_t ns) { return in_samples(d, ns - d->origin_ns); }
 
@@ -109,7 +91,8 @@ static void begin(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
     d->least_blocks = 1;
     d->least_block_ends = (int64_t)d->rate_hz * LEAST_BLOCK_MS / 1000;
     d->worst_block_ends = (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
-    d->block_worst_ms = 0;
+    d->block_worst_ms = d->before_worst_ms = 0;
+    memset(d->last_ms, 0, sizeof d->last_ms);
     d->floor_until = d->peak_at = INT64_MIN / 2;
     d->floor_ms = 0;
 }
@@ -139,7 +122,8 @@ static void take_peak(ms_delay *d, int64_t clock, float delay_ms) {
     int64_t window = (int64_t)d->rate_hz * PEAK_WINDOW_MS / 1000, apart = (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
     bool second = clock - d->peak_at <= window && clock - d->peak_at >= apart;
     float agreed = second && d->peak_ms < delay_ms ? d->peak_ms : delay_ms;
-    if ((second || d->jitter_ms > HIGH_JITTER_MS) && agreed > d->target_ms) {
+    if (agreed > MS_DELAY_BINS * BIN_MS) agreed = MS_DELAY_BINS * BIN_MS;
+    if ((second || d->restless_blocks >= RESTLESS_BLOCKS) && agreed > d->target_ms) {
         d->target_ms = d->floor_ms = agreed;
         d->floor_until = clock + window;
     }
@@ -151,10 +135,11 @@ static void take_peak(ms_delay *d, int64_t clock, float delay_ms) {
 
 static void end_block(ms_delay *d, int64_t clock, bool calm) {
     add(d, d->block_worst_ms);
-    d->recent_worst_ms[d->recent_block++ % RECENT] = d->block_worst_ms;
+    d->before_worst_ms = d->block_worst_ms;
     d->block_worst_ms = 0;
     d->worst_block_ends = clock + (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
     d->quantile_ms = quantile_ms(d);
+    d->restless_blocks = d->jitter_ms > HIGH_JITTER_MS ? d->restless_blocks + 1 : 0;
     float wanted = clock < d->floor_until && d->floor_ms > d->quantile_ms ? d->floor_ms : d->quantile_ms;
     float fall = calm && d->jitter_ms < LOW_JITTER_MS ? FALL_CALM_PER_ENTRY : FALL_PER_ENTRY;
     d->target_ms = wanted >= d->target_ms ? wanted : d->target_ms + (wanted - d->target_ms) * fall;
@@ -163,13 +148,13 @@ static void end_block(ms_delay *d, int64_t clock, bool calm) {
 void ms_delay_arrival(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns, bool calm) {
     if (!d->started) begin(d, rtp_extended, arrival_ns);
     int64_t clock = clock_of(d, arrival_ns), lag = lag_of(d, rtp_extended, arrival_ns);
-    float step_ms = fabsf(in_ms(d, lag - d->last_lag));
+    float step_ms = fminf(fabsf(in_ms(d, lag - d->last_lag)), LONGEST_MS);
     d->jitter_ms += (step_ms - d->jitter_ms) / 16;
     d->last_lag = lag;
     take_least(d, clock, lag);
-    float delay_ms = in_ms(d, lag - d->least_lag);
+    float delay_ms = fminf(in_ms(d, lag - d->least_lag), LONGEST_MS);
     if (delay_ms > d->block_worst_ms) d->block_worst_ms = delay_ms;
-    d->last_ms[d->last_packet++ % MS_DELAY_LAST] = delay_ms;
+    d->last_ms[d->packets++ % MS_DELAY_LAST] = delay_ms;
     take_peak(d, clock, delay_ms);
     if (clock >= d->worst_block_ends) end_block(d, clock, calm);
 }
@@ -184,16 +169,15 @@ int64_t ms_delay_front(const ms_delay *d, int64_t ns) { return d->origin_rtp + c
 
 int32_t ms_delay_recent(const ms_delay *d) {
     float worst_ms = d->block_worst_ms > d->target_ms ? d->block_worst_ms : d->target_ms;
-    for (int32_t k = 0; k < RECENT; k++)
-        if (d->recent_worst_ms[k] > worst_ms) worst_ms = d->recent_worst_ms[k];
-    return (int32_t)ceilf(worst_ms * (float)d->rate_hz / 1000.0f);
+    if (d->before_worst_ms > worst_ms) worst_ms = d->before_worst_ms;
+    return from_ms(d, worst_ms);
 }
 
-/* The least delay of TREND packets, the newest of them `back` packets ago. */
+/* The least delay of TREND packets, the newest of them `back` packets ago: a level, not jitter. */
 static float least_of_last(const ms_delay *d, uint32_t back) {
-    float least = d->last_ms[(d->last_packet - 1 - back) % MS_DELAY_LAST];
+    float least = d->last_ms[(d->packets - 1 - back) % MS_DELAY_LAST];
     for (uint32_t k = 1; k < TREND; k++) {
-        float one = d->last_ms[(d->last_packet - 1 - back - k) % MS_DELAY_LAST];
+        float one = d->last_ms[(d->packets - 1 - back - k) % MS_DELAY_LAST];
         if (one < least) least = one;
     }
     return least;
@@ -201,7 +185,7 @@ static float least_of_last(const ms_delay *d, uint32_t back) {
 
 int32_t ms_delay_ahead(const ms_delay *d) {
     float now = least_of_last(d, 0), before = least_of_last(d, MS_DELAY_LAST - TREND);
-    return (int32_t)((now > before ? 2 * now - before : now) * (float)d->rate_hz / 1000.0f);
+    return from_ms(d, now > before ? 2 * now - before : now);
 }
 
-int32_t ms_delay_target(const ms_delay *d) { return (int32_t)ceilf(d->target_ms * (float)d->rate_hz / 1000.0f); }
+int32_t ms_delay_target(const ms_delay *d) { return from_ms(d, d->target_ms); }

@@ -5,7 +5,7 @@
 #include "ms_types.h"
 
 #define MS_DELAY_QUANTILE 0.93f
-enum { MS_DELAY_BINS = 512, MS_DELAY_LEAST_BLOCKS = 8, MS_DELAY_RECENT = 2, MS_DELAY_LAST = 16 };
+enum { MS_DELAY_BINS = 512, MS_DELAY_LEAST_BLOCKS = 8, MS_DELAY_LAST = 16 };
 
 typedef struct ms_delay {
     int32_t rate_hz;
@@ -20,16 +20,16 @@ typedef struct ms_delay {
 
     /* the greatest delay of each third of a second, as a histogram that forgets */
     int64_t worst_block_ends;
-    float block_worst_ms, recent_worst_ms[MS_DELAY_RECENT];  /* of the block that is being filled; of the last ones */
-    uint32_t recent_block;
-    float last_ms[MS_DELAY_LAST];           /* of each of the last packets */
-    uint32_t last_packet;
+    float block_worst_ms, before_worst_ms;  /* of the third that is being filled, and of the one before */
+    float last_ms[MS_DELAY_LAST];           /* delay of each of the last packets */
+    uint32_t packets;
     float weights[MS_DELAY_BINS], total, next_weight;
 
-    float quantile_ms, target_ms;           /* what the histogram says; what is waited for: rises at once, falls slowly */
+    float quantile_ms, target_ms;           /* what the histogram says; what is waited for */
     float peak_ms, floor_ms;                /* the last delay beyond the target; what two of them agreed on */
     int64_t peak_at, floor_until;           /* arrival, in samples since the origin */
     float jitter_ms;                        /* RFC 3550 6.4.1 */
+    int32_t restless_blocks;                /* thirds of a second at whose end it was high, one after the other */
 } ms_delay;
 
 void ms_delay_init(ms_delay *d, int32_t rate_hz, float quantile);
@@ -41,10 +41,12 @@ void ms_delay_arrival(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns, boo
 int64_t ms_delay_of(const ms_delay *d, int64_t rtp_extended, int64_t arrival_ns);
 /* The time stamp of a packet that, with the least delay, would come at `ns`. */
 int64_t ms_delay_front(const ms_delay *d, int64_t ns);
-int32_t ms_delay_target(const ms_delay *d);  /* samples that a packet should be waited for */
-/* Samples that packets had to be waited for of late, or the target: to come down further would make the same hole again. */
+/* Samples that a packet should be waited for, */
+int32_t ms_delay_target(const ms_delay *d);
+/* or had to be waited for in the last third of a second, if that is more: to come down below it would soon make the
+ * same hole again; */
 int32_t ms_delay_recent(const ms_delay *d);
-/* Samples that the next packets will have to be waited for at least, if the delay goes on growing as it did of late. */
+/* or will have to be, if the delay goes on growing as it did of late. */
 int32_t ms_delay_ahead(const ms_delay *d);
 
 #endif

@@ -185,7 +185,7 @@ static void jump(ms_echo *e, int32_t later) {
     int32_t blocks = 0;
     while (e->delay + later + blocks * e->block < 0) blocks++;
     ms_kalman_recall(e->filter);
-    if (blocks > 0) ms_kalman_shift(e->filter, -blocks);
+    if (blocks > 0) ms_kalman_shift(e->filter, blocks);
     e->delay = within(e->delay + later + blocks * e->block, 0, DELAY_MAX_BLOCKS * e->block);
     e->near_lately = e->out_lately = 0;
     ms_kalman_keep(e->filter);

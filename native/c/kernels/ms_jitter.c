@@ -4,34 +4,34 @@
  * between the cursor and the *front* (where the sender's clock would be, had all packets the network's least delay:
  * ms_delay) is the delay people are given. Everything else follows from three rules.
  *
- * 1. Where the cursor should be. A packet is of use when it is there at the tick that first needs some of it. Ticks come
- *    every 20 ms and packets begin every so many ms, so the times between need and arrival form a fixed comb: a cursor
+ * 1. Where the cursor should be. A packet is of use when it is there at the tick that first needs some of it. Ticks
+ *    come every 20 ms and packets begin every so many ms, so the times between need and arrival form a fixed comb: a cursor
  *    that stands inside a packet rather than on its edge costs delay and saves nothing. The ideal place is the latest
- *    packet edge that leaves each packet the target delay. Coming down needs 3 ms more of room than going up, so that
- *    two clocks that drift past each other do not make it swing.
- * 2. How it gets there. By time stretching (ms_stretch): at most one shift a tick, whole pitch periods in speech and not
- *    in each tick, what is wanted at once where it is quiet. A hole is left out rather than concealed where the delay is
- *    too long anyway. The drift between two clocks is just a cursor that needs a shift now and then.
+ *    packet edge that leaves each packet the target delay. Coming down needs half a millisecond more of room than going
+ *    up, so that two clocks that drift past each other do not make it swing, and does not go below what was needed a
+ *    moment ago; going up looks ahead while delays are growing.
+ * 2. How it gets there. By time stretching (ms_stretch): at most one shift a tick, whole pitch periods in speech and
+ *    not in each tick, what is wanted at once where it is quiet. A hole is left out rather than concealed where the
+ *    delay is too long anyway. The drift between two clocks is just a cursor that needs a shift now and then.
  * 3. What happens when there is nothing. A hole with sound after it was lost: it is concealed, and the cursor goes on.
  *    When nothing comes after it, the packet may be on its way: it is concealed as well, and the cursor stays, so what
  *    was said is said later, and the delay shrinks back by rule 2. When the sound comes after all, the part of a hole
- *    that lies before the ideal place is skipped: so do long gaps, silence that was not sent, and lost packets at the
- *    edge of a hole come out right without being told apart.
+ *    that lies before the ideal place is skipped: so long gaps, silence that was not sent, and lost packets at the edge
+ *    of a hole come out right without being told apart. After a tenth of a second of nothing, half the target will do
+ *    to begin with.
  *
- * The ring holds 200 ms more than the longest delay. What does not fit pushes the cursor to its ideal place at once, and
- * is counted (`flushed`). A clock that jumped is seen by packets that neither follow what came before nor come in their
+ * The ring holds 200 ms more than the longest delay. What does not fit pushes the cursor to its ideal place at once,
+ * and is counted (`flushed`). A clock that jumped is seen by packets that neither follow what came before nor come in their
  * time; or that all come late, one after the other: the time line begins anew there.
  *
  * Left out on purpose: the order of packets, their loss and their codec: the ears see to them. */
 #include "ms_jitter_state.h"
 
+#include <float.h>
 #include <string.h>
 
-#ifndef XGUARD
-#define XGUARD 0
-#endif
 enum { DEFAULT_MIN_MS = 40, DEFAULT_MAX_MS = 200, DEFAULT_PACKET_MS = 20 };
-enum { JUMP_MS = 1000, EARLY_JUMP_MS = 200, LATE_RUN = 4, GUARD_US = XGUARD };
+enum { JUMP_MS = 1000, EARLY_JUMP_MS = 200, LATE_RUN = 4 };
 enum { ALIGNMENT = 16 };
 static const int64_t FARTHEST = INT64_C(1) << 60; /* of stamps and times: sums of two still fit */
 static const float LOSS_PER_PACKET = 1.0f / 64, FEW_LOST = 0.01f;
@@ -74,6 +74,7 @@ int ms_jitter_init(ms_jitter *j, const ms_jitter_config *config) {
     j->frame = ms_jitter_samples(j, MS_FRAME_MS);
     j->packet = j->grid = ms_jitter_samples(j, DEFAULT_PACKET_MS);
     j->noise = 1;
+    j->quiet_now = j->quiet_before = FLT_MAX;
     uint8_t *memory = (uint8_t *)j + aligned(sizeof *j);
     j->concealer = (ms_concealer *)memory;
     j->last_frame = (int16_t *)(memory + aligned(ms_concealer_size(j->config.rate_hz)));
@@ -85,13 +86,14 @@ int ms_jitter_init(ms_jitter *j, const ms_jitter_config *config) {
 
 /* ---- where to play ---------------------------------------------------------------------------------------------- */
 
-static int32_t within(int32_t value, int32_t low, int32_t high) { return value < low ? low : value > high ? high : value; }
+static int32_t within(int32_t value, int32_t low, int32_t high) {
+    return value < low ? low : value > high ? high : value;
+}
 
 /* How far the cursor stays behind the front. Of the packets that a tick needs, the last begins `frame - grid` after the
  * cursor. The configured delays count from the capture of a packet's first sample, the front from its arrival. */
 static int32_t distance(const ms_jitter *j, int32_t delay, int32_t margin) {
-    int32_t guard = (int32_t)((int64_t)j->config.rate_hz * GUARD_US / 1000000);
-    int32_t wanted = delay + guard + j->frame - j->grid;
+    int32_t wanted = delay + j->frame - j->grid;
     int32_t shortest = ms_jitter_samples(j, j->config.min_ms) - j->packet;
     int32_t longest = ms_jitter_samples(j, j->config.max_ms) - j->packet;
     return within(wanted, shortest < 0 ? 0 : shortest, longest < 0 ? 0 : longest) + margin;
@@ -153,12 +155,13 @@ static int32_t greatest_common_divisor(int32_t a, int32_t b) {
     return a;
 }
 
-/* What a packet that was heard tells of the network. Made up ones came when the one after them did: they tell nothing. */
-static void learn(ms_jitter *j, size_t n, int64_t rtp_extended, int64_t arrival_ns, bool made_up) {
+/* What a packet tells of the network. What fills a gap came with the packet after it: that tells nothing of delays. */
+static void learn(ms_jitter *j, size_t n, int64_t rtp_extended, int64_t arrival_ns, uint32_t flags) {
     int64_t gap = rtp_extended - j->newest_end;
-    float lost = made_up ? 1 : gap > 0 && gap < ms_jitter_samples(j, JUMP_MS) ? (float)gap / (float)(gap + (int64_t)n) : 0;
+    bool hole = flags == 0 && gap > 0 && gap < ms_jitter_samples(j, JUMP_MS);
+    float lost = flags & MS_JITTER_CONCEALED ? 1 : hole ? (float)gap / (float)(gap + (int64_t)n) : 0;
     j->statistics.loss += (lost - j->statistics.loss) * LOSS_PER_PACKET;
-    if (!made_up) {
+    if (flags == 0) {
         ms_delay_arrival(&j->delay, rtp_extended, arrival_ns, j->statistics.loss < FEW_LOST);
         j->packet = (int32_t)n;
         j->grid = greatest_common_divisor(j->frame, j->packet);
@@ -192,8 +195,10 @@ static int place(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extende
     return cut ? MS_JITTER_PARTLY_LATE : MS_JITTER_TAKEN;
 }
 
-int ms_jitter_put(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extended, int64_t arrival_ns, uint32_t flags) {
+int ms_jitter_put(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extended, int64_t arrival_ns,
+                  uint32_t flags) {
     if (n == 0 || n > (size_t)ms_jitter_samples(j, MS_MAX_PTIME_MS)) return MS_E_ARGUMENT;
+    flags &= MS_JITTER_CONCEALED | MS_JITTER_QUIET;
     if (rtp_extended < -FARTHEST || rtp_extended > FARTHEST || arrival_ns < -FARTHEST || arrival_ns > FARTHEST)
         return MS_E_ARGUMENT;
     j->statistics.packets++;
@@ -205,7 +210,7 @@ int ms_jitter_put(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extend
         ms_delay_restart(&j->delay);
     }
     if (!j->heard || jumped) begin_at(j, rtp_extended);
-    learn(j, n, rtp_extended, arrival_ns, flags & (MS_JITTER_CONCEALED | MS_JITTER_QUIET));
+    learn(j, n, rtp_extended, arrival_ns, flags);
     if (late && !jumped) {
         j->statistics.late++;
         j->statistics.refused_samples += n;
@@ -220,6 +225,7 @@ int ms_jitter_put(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extend
 void ms_jitter_get_statistics(const ms_jitter *j, ms_jitter_statistics *out) {
     *out = j->statistics;
     out->held_samples = ms_timeline_held(&j->timeline);
-    out->target_ms = (float)(distance(j, ms_delay_target(&j->delay), 0) + j->packet) * 1000.0f / (float)j->config.rate_hz;
+    int32_t target = distance(j, ms_delay_target(&j->delay), 0) + j->packet;
+    out->target_ms = (float)target * 1000.0f / (float)j->config.rate_hz;
     out->jitter_ms = j->delay.jitter_ms;
 }

@@ -25,9 +25,12 @@ struct ms_jitter {
     int32_t late_run;             /* and how many came so one after the other */
 
     int32_t gap;                  /* samples concealed without a break, 0: none */
+    bool gap_in_voice;            /* somebody spoke when it began */
     bool splice;                  /* the next sample does not follow the last one */
     int32_t rest_ticks;           /* until speech may be stretched again */
-    float voice_energy, floor_energy;  /* per sample: of the loud frames and of the quiet ones */
+    float voice_energy;           /* per sample, of the loud frames */
+    float quiet_now, quiet_before; /* and of the quietest of this second and a half, and of the one before */
+    int32_t quiet_frames;
     uint32_t noise;               /* generator's state */
 };
 

@@ -6,23 +6,14 @@
 #include <math.h>
 #include <string.h>
 
-#ifndef XDOWN
-#define XDOWN 500
-#endif
-#ifndef XTREND
-#define XTREND 1
-#endif
-#ifndef XSKIP2
-#define XSKIP2 2
-#endif
-#ifndef XSKIP
-#define XSKIP 2
-#endif
-enum { DOWN_MARGIN_MS = XDOWN, URGENT_MS = 60, REST_TICKS = 2, URGENT_REST_TICKS = 1, NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
+enum { DOWN_MARGIN_US = 500, LONG_GAP_MS = 100 };
+enum { URGENT_MS = 60, REST_TICKS = 2, URGENT_REST_TICKS = 1 }; /* between two shifts in speech */
+enum { NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
 static const float LIKENESS = 0.9f, LIKENESS_GIVEN_UP = 0.5f; /* asked of speech; how much less when it is urgent */
 static const float QUIET_ENERGY = 30.0f * 30.0f;              /* per sample; below it nobody hears a seam */
-static const float BELOW_VOICE = 1.0f / 300, ABOVE_FLOOR = 4.0f;
-static const float RISE = 0.25f, VOICE_FALL = 0.999f, FLOOR_RISE = 1.003f;
+static const float BELOW_VOICE = 1.0f / 300, MOST_OF_VOICE = 1.0f / 100, ABOVE_FLOOR = 4.0f;
+static const float RISE = 0.25f, VOICE_FALL = 0.999f;         /* of the voice's level, a frame */
+enum { QUIET_FRAMES = 75 };                                   /* in which a speaker is taken to pause */
 static const int64_t FARTHEST = INT64_C(1) << 60;
 
 /* ---- how loud it is --------------------------------------------------------------------------------------------- */
@@ -33,16 +24,27 @@ static float energy_of(const int16_t *pcm, size_t n) {
     return sum / (float)n;
 }
 
-static bool is_quiet(const ms_jitter *j, float energy) {
-    float floor = ABOVE_FLOOR * j->floor_energy, below_voice = BELOW_VOICE * j->voice_energy;
-    if (floor > 10 * below_voice) floor = 10 * below_voice; /* a floor that is near the voice is voice */
-    return energy < QUIET_ENERGY || energy < below_voice || energy < floor;
+/* What is heard when nobody speaks; a floor that is near the voice is voice that did not pause. */
+static float floor_energy(const ms_jitter *j) {
+    float quietest = j->quiet_now < j->quiet_before ? j->quiet_now : j->quiet_before;
+    float most = MOST_OF_VOICE * j->voice_energy;
+    return quietest < most ? quietest : most;
 }
 
+static bool is_quiet(const ms_jitter *j, float energy) {
+    return energy < QUIET_ENERGY || energy < BELOW_VOICE * j->voice_energy || energy < ABOVE_FLOOR * floor_energy(j);
+}
+
+/* Silence to the bit says nothing of how quiet the line is: nobody sent it. */
 static void learn_level(ms_jitter *j, float energy) {
+    if (energy == 0) return;
     j->voice_energy = energy > j->voice_energy ? j->voice_energy + (energy - j->voice_energy) * RISE
                                                : j->voice_energy * VOICE_FALL;
-    j->floor_energy = energy < j->floor_energy ? energy : j->floor_energy * FLOOR_RISE + 0.01f;
+    if (energy < j->quiet_now) j->quiet_now = energy;
+    if (++j->quiet_frames < QUIET_FRAMES) return;
+    j->quiet_before = j->quiet_now;
+    j->quiet_now = energy;
+    j->quiet_frames = 0;
 }
 
 /* ---- what is not there ------------------------------------------------------------------------------------------ */
@@ -50,7 +52,7 @@ static void learn_level(ms_jitter *j, float energy) {
 /* Comfort noise as loud as the quiet was, fading in while the concealed voice fades out. */
 static void add_noise(ms_jitter *j, int16_t *out, size_t n, int32_t gap) {
     int32_t from = ms_jitter_samples(j, NOISE_AFTER_MS), full = ms_jitter_samples(j, NOISE_FULL_MS);
-    float level = sqrtf(j->floor_energy * 3) / 32768.0f; /* even noise from -1 to 1 has a third of that power */
+    float level = sqrtf(floor_energy(j) * 3) / 32768.0f; /* even noise from -1 to 1 has a third of that power */
     for (size_t i = 0; i < n; i++) {
         int32_t at = gap + (int32_t)i - from;
         if (at <= 0) continue;
@@ -61,8 +63,8 @@ static void add_noise(ms_jitter *j, int16_t *out, size_t n, int32_t gap) {
 }
 
 static void conceal(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
-    bool after_voice = j->gap < ms_jitter_samples(j, NOISE_FULL_MS) &&
-                       !is_quiet(j, energy_of(j->last_frame, (size_t)j->frame));
+    if (j->gap == 0) j->gap_in_voice = !is_quiet(j, energy_of(j->last_frame, (size_t)j->frame));
+    bool after_voice = j->gap_in_voice && j->gap < ms_jitter_samples(j, NOISE_FULL_MS);
     ms_concealer_lost(j->concealer, out, n);
     add_noise(j, out, n, j->gap);
     if (j->gap < INT32_MAX / 2) j->gap += (int32_t)n;
@@ -79,10 +81,17 @@ static void count_played(ms_jitter *j, size_t n, ms_jitter_made *made) {
     made->played += (uint16_t)n;
 }
 
+/* The concealer blends what follows a gap into what it would have made up: here of a gap of one sample, not heard. */
+static void begin_splice(ms_jitter *j) {
+    int16_t unheard;
+    ms_concealer_lost(j->concealer, &unheard, 1);
+}
+
 static void play(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
     count_played(j, n, made);
     ms_timeline_copy(&j->timeline, out, n);
     ms_timeline_advance(&j->timeline, (int64_t)n);
+    if (j->splice && j->gap == 0) begin_splice(j);
     ms_concealer_good(j->concealer, out, n);
     j->gap = 0;
     j->splice = false;
@@ -90,7 +99,7 @@ static void play(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
 
 /* ---- stretching ------------------------------------------------------------------------------------------------- */
 
-/* The shift that speech allows nearest to what is wanted, 0: none now. `wanted` is what to skip, or, negative, to repeat. */
+/* The shift that speech allows, up to what is wanted (to skip, or, negative, to repeat); 0: none now. */
 static int32_t shift_in_speech(ms_jitter *j, const int16_t *sound, int32_t wanted) {
     int32_t rate_hz = j->config.rate_hz, size = wanted < 0 ? -wanted : wanted;
     int32_t shortest = (int32_t)((int64_t)rate_hz * MS_STRETCH_SHORTEST_US / 1000000);
@@ -131,24 +140,29 @@ static bool play_shifted(ms_jitter *j, int16_t *out, int32_t wanted, size_t read
 
 /* ---- the tick --------------------------------------------------------------------------------------------------- */
 
+static int32_t clamped(const ms_jitter *j, int64_t samples) {
+    int32_t most = j->timeline.capacity;
+    return samples > most ? most : samples < -most ? -most : (int32_t)samples;
+}
+
 /* Samples to skip, or, negative, to repeat, to come to the ideal place. */
 static int32_t wanted_shift(const ms_jitter *j, int64_t due_ns) {
-    int32_t margin = j->config.rate_hz / 1000 * DOWN_MARGIN_MS / 1000;
-    int64_t at = j->timeline.at, most = j->timeline.capacity;
+    int32_t margin = j->config.rate_hz / 1000 * DOWN_MARGIN_US / 1000;
+    int64_t at = j->timeline.at;
     int64_t down = ms_jitter_place(j, due_ns, ms_delay_recent(&j->delay), margin);
     int32_t target = ms_delay_target(&j->delay), ahead = ms_delay_ahead(&j->delay);
-    int64_t up = ms_jitter_place(j, due_ns, XTREND && ahead > target ? ahead : target, 0);
-    if (XTREND && down > up) down = up;
-    int64_t wanted = at < down ? down - at : at > up ? up - at : 0;
-    return (int32_t)(wanted > most ? most : wanted < -most ? -most : wanted);
+    int64_t up = ms_jitter_place(j, due_ns, ahead > target ? ahead : target, 0);
+    if (down > up) down = up;
+    return clamped(j, at < down ? down - at : at > up ? up - at : 0);
 }
 
 /* The part of a hole that lies before the ideal place is not waited through. */
 static size_t skip_hole(ms_jitter *j, size_t hole, int64_t due_ns) {
     int32_t surplus = wanted_shift(j, due_ns);
-    if (XSKIP && j->gap >= ms_jitter_samples(j, 100)) {
-        int64_t s2 = ms_jitter_place(j, due_ns, ms_delay_target(&j->delay) / XSKIP2, 0) - j->timeline.at;
-        if (s2 > surplus) surplus = s2 > j->timeline.capacity ? j->timeline.capacity : s2;
+    if (j->gap >= ms_jitter_samples(j, LONG_GAP_MS)) {
+        int64_t halfway = ms_jitter_place(j, due_ns, ms_delay_target(&j->delay) / 2, 0);
+        int32_t more = clamped(j, halfway - j->timeline.at);
+        if (more > surplus) surplus = more;
     }
     if (surplus <= 0) return 0;
     size_t skipped = (size_t)surplus < hole ? (size_t)surplus : hole;
@@ -169,12 +183,8 @@ static size_t fill(ms_jitter *j, int16_t *out, size_t done, int64_t due_ns, ms_j
         if (hole > 0) ms_timeline_advance(&j->timeline, (int64_t)n);
         return n;
     }
-    if (j->splice && j->gap == 0) {  /* one sample made up: what follows is blended out of it */
-        conceal(j, out, 1, made);
-        return 1;
-    }
-    if (done == 0 && j->gap == 0 && ready >= frame && play_shifted(j, out, wanted_shift(j, due_ns), ready, made))
-        return frame;
+    bool whole = done == 0 && j->gap == 0 && !j->splice && ready >= frame;
+    if (whole && play_shifted(j, out, wanted_shift(j, due_ns), ready, made)) return frame;
     size_t n = ready < left ? ready : left;
     play(j, out, n, made);
     return n;

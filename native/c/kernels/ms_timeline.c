@@ -29,7 +29,9 @@ void ms_timeline_move(ms_timeline *t, int64_t at) {
 }
 
 /* What is heard replaces what was made up; nothing else is written twice. */
-static bool may_replace(uint8_t old, uint8_t mark) { return old == MS_MISSING || (old == MS_MADE_UP && mark == MS_HEARD); }
+static bool may_replace(uint8_t old, uint8_t mark) {
+    return old == MS_MISSING || (old == MS_MADE_UP && mark == MS_HEARD);
+}
 
 size_t ms_timeline_write(ms_timeline *t, int64_t from, const int16_t *pcm, size_t n, uint8_t mark, size_t *added) {
     int64_t first = from < t->at ? t->at : from, last = from + (int64_t)n, edge = t->at + t->capacity;

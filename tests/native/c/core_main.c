@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ms_bridge.h"
 #include "ms_codec.h"
 #include "ms_core.h"
 #include "ms_kernels.h"
@@ -25,7 +26,7 @@ static uint32_t next_random(uint64_t *state) {
 static ms_config full_config(void) {
     return (ms_config){
         .say_hz = 8000, .hear_hz = 8000, .codings = {{MS_PCMU, 0}}, .coding_count = 1, .telephone_event_type = 101, .aec = 1, .ns = 1, .vad = 1,
-        .lock_source = 1, .aec_tail_ms = 64, .reorder_ms = 40, .playout_ms = 200, .rewind_ms = 100, .ears_ms = 100,
+        .bridge = 1, .lock_source = 1, .aec_tail_ms = 64, .reorder_ms = 40, .playout_ms = 200, .rewind_ms = 100, .ears_ms = 100,
         .far_delay_ms = 60, .far_delay_error_ms = 40, .media_timeout_ms = 400, .ssrc = 1,
         .remote = {.ip = {127, 0, 0, 1}, .port = 4000, .family = 4},
     };
@@ -156,6 +157,7 @@ static void two_threads(void) {
         int count = ms_tick(stage.core, now_ns, now_ns + next_random(&dice) % (70 * MS_NS_PER_MS), packets, MS_PACKETS_A_TICK);
         assert(count == 0 || packets[0].n == 12 + SAMPLES);
         sent += (uint64_t)count;
+        assert(ms_bridge_frame(stage.core, now_ns, next_random(&dice) % 2 ? 8000 : 48000) != NULL);
         while (ms_next_event(stage.core, &event)) check_event(&event);
         if (ms_next_deadline(stage.core) < now_ns) ms_handle_deadline(stage.core, now_ns);
     }

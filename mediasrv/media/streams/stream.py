@@ -16,8 +16,6 @@ import trio
 from mediasrv.audio import EarsChunk
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.admission import Share
-from mediasrv.media.ears import Ears
-from mediasrv.media.event_queue import EventQueue
 from mediasrv.media.events import (
     Arming,
     Finished,
@@ -26,13 +24,16 @@ from mediasrv.media.events import (
     MediaEvent,
     Position,
     RecordingOver,
+    RecordingResult,
 )
 from mediasrv.media.ports import Port
-from mediasrv.media.recording import Recording, RecordingFormat, RecordingResult, Recordings
-from mediasrv.media.spec import Address, Clip, Listen, StreamSpec
+from mediasrv.media.spec import Address, Clip, Listen, RecordingFormat, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
-from mediasrv.media.translate import media_event, position
-from mediasrv.media.voice import LONGEST_LEASE_MS, Voice
+from mediasrv.media.streams.ears import Ears
+from mediasrv.media.streams.event_queue import EventQueue
+from mediasrv.media.streams.recording import Recording, Recordings
+from mediasrv.media.streams.translate import media_event, position
+from mediasrv.media.streams.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mediasrv.media.face import StreamFace
 
 CLOSE_WITHIN_S = 1.0
+UNHEARD = "the stream was added without `bridge`: nobody can hear what it hears"
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
 
 
@@ -155,7 +157,7 @@ class Stream:
                 "only another stream of the same group can be listened to, below 18 dB"
             ) from None
         except WrongState:
-            raise LocalError("the stream was added without `bridge`: nobody can hear what it hears") from None
+            raise LocalError(UNHEARD) from None
         except QueueFull:
             raise LocalError(f"a stream listens to {native.CONNECTIONS} others at most") from None
 
@@ -193,6 +195,8 @@ class Stream:
     @asynccontextmanager
     async def record(self, path: Path, format: RecordingFormat = "wav") -> AsyncIterator[Recording]:  # noqa: A002
         self._check_open()
+        if not self.spec.bridge:
+            raise LocalError(UNHEARD)
         recording = await self._recordings.begin(self.handle, path, format)
         try:
             yield recording

@@ -18,7 +18,7 @@ import trio
 from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.events import Arming, Generation, Position
-from mediasrv.media.marks import Marks
+from mediasrv.media.streams.marks import Marks
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongState
 from mediasrv_native.kernels import Resampler

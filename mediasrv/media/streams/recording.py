@@ -7,14 +7,14 @@ by its stream, or not able to write. Then it is closed. A disk that fails ends t
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import trio
 
 from mediasrv.audio import PTIME_MS
 from mediasrv.errors import LocalError, MediasrvError
+from mediasrv.media.events import RecordingResult
+from mediasrv.media.spec import RecordingFormat
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongState
@@ -24,21 +24,9 @@ OPUS_BIT_RATE = 32_000
 FORMATS = {"wav": native.RECORD_WAV, "opus": native.RECORD_OPUS}
 FILE_MODE = 0o600  # what people said is nobody else's business
 
-RecordingFormat = Literal["wav", "opus"]
-
 
 class RecordingFailed(MediasrvError):
     """The file cannot be written; the call goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingResult:
-    """What became of it; `errno` 0: all is well."""
-
-    path: Path
-    duration_ms: int
-    lost_ms: int  # that the writer came too late for: silence in the file
-    errno: int
 
 
 class Recording:
