@@ -32,16 +32,12 @@ class Settings(TypedDict, total=False):
     ns: bool
     vad: bool
     lock_source: bool
-<<<<<<< HEAD
-    bridge: bool
     ns_percent: int
     high_pass: bool
     agc_dbfs: int
-=======
     bridge: bool  # people may listen
     bridge_min_ms: int
     bridge_max_ms: int
->>>>>>> main
     aec_tail_ms: int
     reorder_ms: int
     playout_ms: int

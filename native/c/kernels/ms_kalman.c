@@ -7,7 +7,7 @@
 enum { BLOCK_MS = 10, LANES = 8, CONSTRAIN_EVERY = 4 };
 static const float PRE_EMPHASIS = 0.9f;
 static const float UNKNOWN = 0.003f;       /* power of a partition's filter before anything was learnt of it */
-static const float KEEPS = 0.998f * 0.998f; /* of a path's power after 10 ms; the rest is change */
+static const float KEEPS = 0.999f * 0.999f; /* of a path's power after 10 ms; the rest is change */
 static const float UNSURE = 1e-4f;        /* power by which even a partition that is silent may change */
 static const float OVERLAP = 0.5f;         /* share of a window that is new: what of P an error shows */
 static const float PSI_KEEPS = 0.85f;

@@ -12,7 +12,7 @@ static const float LEARNS = 0.04f;         /* each 10 ms, at most */
 static const float MEAN_LEARNS = 0.05f;
 /* What is left fluctuates, so its mean is not enough: a multiple of it is expected, a smaller one where a band holds so
  * much more that the caller must be in it. */
-static const float OVER_MOST = 25, OVER_LEAST = 4, CALLER = 8;
+static const float OVER_MOST = 40, OVER_LEAST = 4, CALLER = 8;
 static const float RINGS = 0.7f;           /* of the echo's power that still sounds after 10 ms */
 static const float PRIOR_KEEPS = 0.7f;
 static const float GAIN_LEAST = 0.1f;      /* -20 dB */
