@@ -100,7 +100,7 @@ class Situation:
             later = convolved(far, self.after(rate_hz))
             back = np.where(np.arange(len(back)) < middle_s * rate_hz, back, later)
         if self.skew_ppm:
-            back = sampled_at(back, np.arange(len(back)) * (1 + self.skew_ppm * 1e-6))
+            back = sampled_at(back, np.arange(len(back), dtype=np.float64) * (1 + self.skew_ppm * 1e-6))
         noise = np.random.default_rng(seed + 1).standard_normal(len(back)) * 32_768 * 10 ** (NOISE_DBFS / 20)
         near = np.zeros(len(back), np.int16)
         if self.double_talk:

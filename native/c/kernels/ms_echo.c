@@ -36,6 +36,7 @@ enum { KEEP_EVERY = 25, PAUSE_FRAMES = 100 };   /* frames between copies, and be
 enum { DELAY_MAX_BLOCKS = 50, ROOM_BEFORE = 3, ROOM_AFTER = 4 };   /* blocks of the window around the echo's peak */
 static const float FAILS = 0.25f, WORKS = 0.04f;   /* a filter that leaves so much of what comes in: 6 dB, 14 dB */
 static const float LATELY = 0.1f;  /* each 20 ms: 200 ms */
+static const float IN_VAIN = 0.003f;   /* share of the filter's power, 25 dB down */
 static const float SEEN_DB = 6;
 static const float QUIET_POWER = 33.0f * 33.0f;
 
@@ -166,12 +167,25 @@ static int32_t within(int32_t value, int32_t least, int32_t most) {
     return value < least ? least : value > most ? most : value;
 }
 
+/* The network's delay stands before the echo, and takes from the tail behind it: a filter that has found nothing in its
+ * first blocks is moved past them, with what it knows. */
+static void tighten(ms_echo *e, int32_t blocks) {
+    int32_t room = DELAY_MAX_BLOCKS - e->delay / e->block;
+    blocks = blocks < room ? blocks : room;
+    if (blocks <= 0 || ms_kalman_share(e->filter, blocks) > IN_VAIN) return;
+    e->delay += blocks * e->block;
+    ms_kalman_shift(e->filter, blocks);
+    ms_kalman_keep(e->filter);
+    e->kept = true;
+}
+
 /* A filter that works is left alone, and a lag that it does not cover is then none of its echo. */
 static void follow_echo(ms_echo *e, int32_t lag) {
     int32_t tail = e->tail / e->block, into = lag - e->delay / e->block;
     bool fails = e->out_lately > FAILS * e->near_lately;
     if (lag < 0 || (!fails && (into < 0 || into > tail))) return;
     e->lag = lag;
+    if (into > ROOM_BEFORE && e->out_lately < WORKS * e->near_lately) tighten(e, into - ROOM_BEFORE);
     if (!fails || e->searching || (into >= 0 && into <= tail - ROOM_AFTER)) return;
     e->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * e->block;
     ms_kalman_forget(e->filter);

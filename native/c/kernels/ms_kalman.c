@@ -74,6 +74,17 @@ void ms_kalman_forget(ms_kalman *k) {
     for (size_t i = 0; i < all; i++) k->p[i] = UNKNOWN;
 }
 
+static float power_of(const float *re, const float *im, int32_t n) {
+    float sum = 0;
+    for (int32_t i = 0; i < n; i++) sum += re[i] * re[i] + im[i] * im[i];
+    return sum;
+}
+
+float ms_kalman_share(const ms_kalman *k, int32_t blocks) {
+    float first = power_of(k->w_re, k->w_im, blocks * k->stride);
+    return first / (power_of(k->w_re, k->w_im, k->partitions * k->stride) + 1e-9f);
+}
+
 /* Guess and uncertainty lie side by side, and so do their copies. */
 void ms_kalman_keep(ms_kalman *k) {
     memcpy(k->kept_re, k->w_re, 3 * (size_t)(k->stride * k->partitions) * sizeof(float));

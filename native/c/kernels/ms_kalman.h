@@ -25,6 +25,8 @@ int ms_kalman_init(ms_kalman *k, int32_t rate_hz, int tail_ms);
 void ms_kalman_forget(ms_kalman *k);
 /* 10 ms: what was said, what came back; `cleaned` is without its echo, `echo` what was taken off (or NULL). */
 void ms_kalman_process(ms_kalman *k, const int16_t *far, const int16_t *near, float *cleaned, float *echo);
+/* Share of the guess's power that lies in its first blocks, 0-1. */
+float ms_kalman_share(const ms_kalman *k, int32_t blocks);
 /* Remembers the guess as it is; goes back to it; and the echo (pre-emphasised) that it would expect of the block just
  * processed. */
 void ms_kalman_keep(ms_kalman *k);
