@@ -118,6 +118,9 @@ class StreamSpec:
     remote: Address | None = None
     aec: bool = True
     ns: bool = True
+    ns_strength: float = 0.5  # 0-1: at 1 noise goes down by 30 dB
+    high_pass: bool = True  # hum and rumble below 90 Hz are taken off what is heard
+    agc_dbfs: int = 0  # level that heard speech is brought to, -40 to -6; 0: it stays as it is
     vad: bool = True
     lock_source: bool = True
     rtcp: Rtcp = "off"
