@@ -24,8 +24,7 @@ from mediasrv.bench.speech import SMALL_TALK, bed_of
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
 from mediasrv.providers.formant import speak
-from mediasrv_native import codecs, jitter, mixer
-from mediasrv_native.kernels import benchmark
+from mediasrv_native import codecs, echo, jitter, kernels, mixer, repair, rtp
 from mediasrv_native.wire import Wire, WireStatistics
 
 ANSWER_WITHIN_S = 30.0
@@ -219,7 +218,8 @@ def report(load: Load, measured: Mapping[Mode, Run], kernels_ns: Mapping[str, fl
 
 async def run(load: Load) -> dict[str, object]:
     narrow, wide = speak(SMALL_TALK).pcm, speak(SMALL_TALK, 48_000).pcm
-    kernels_ns = (
-        benchmark(narrow) | mixer.benchmark(narrow) | codecs.benchmark(wide) | jitter.benchmark(narrow)
+    kernels_ns = kernels.benchmark(narrow) | echo.benchmark(narrow) | mixer.benchmark(narrow)
+    kernels_ns |= (
+        codecs.benchmark(wide) | jitter.benchmark(narrow) | repair.benchmark(narrow) | rtp.benchmark()
     )
     return report(load, {mode: await measure(mode, load) for mode in MODES}, kernels_ns)

@@ -84,6 +84,8 @@ class StreamStatistics:
     bridge_target_ms: float = 0
     erle_db: float = 0  # how much of the echo is taken off; 0 without a canceller
     skew_ppm: float = 0  # of the sender's clock against ours
+    echo_delay_ms: int = -1  # how late our sound comes back; -1: no echo was found
+    echo_seen: int = 0  # 1: the line has given something of ours back
     noise_dbfs: float = 0
     speech_dbfs: float = 0
 

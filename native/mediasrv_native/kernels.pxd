@@ -21,31 +21,6 @@ cdef extern from "ms_kernels.h" nogil:
     size_t ms_resampler_process(ms_resampler*, const int16_t* pcm, size_t n_in, int16_t* out)
     double ms_resampler_lag_ms(const ms_resampler*)
 
-    ctypedef struct ms_concealer:
-        pass
-    size_t ms_concealer_size(int32_t rate_hz)
-    int ms_concealer_init(ms_concealer*, int32_t rate_hz)
-    void ms_concealer_good(ms_concealer*, int16_t* pcm, size_t n)
-    void ms_concealer_lost(ms_concealer*, int16_t* out, size_t n)
-
-    ctypedef struct ms_echo:
-        pass
-    size_t ms_echo_size(int32_t rate_hz, int tail_ms)
-    int ms_echo_init(ms_echo*, int32_t rate_hz, int32_t clock_hz, int tail_ms)
-    void ms_echo_reference(ms_echo*, const int16_t* sent, size_t n, int64_t due_ns)
-    void ms_echo_arrival(ms_echo*, int64_t rtp_extended, int64_t received_ns)
-    void ms_echo_resync(ms_echo*)
-    void ms_echo_set_delay(ms_echo*, int32_t delay_samples)
-    void ms_echo_process(ms_echo*, const int16_t* near, int16_t* out, size_t n, int64_t rtp_extended)
-    float ms_echo_erle_db(const ms_echo*)
-    float ms_echo_skew_ppm(const ms_echo*)
-    float ms_echo_residual_dbfs(const ms_echo*)
-
-    ctypedef struct ms_noise:
-        pass
-    size_t ms_noise_size(int32_t rate_hz)
-    int ms_noise_init(ms_noise*, int32_t rate_hz, ms_echo*)
-    void ms_noise_process(ms_noise*, int16_t* pcm, size_t n)
 
     ctypedef struct ms_gate:
         int32_t rate_hz

@@ -74,90 +74,6 @@ cdef class Resampler:
         return ms_resampler_lag_ms(&self.state)
 
 
-cdef class Concealer:
-    cdef ms_concealer* state
-
-    def __cinit__(self, int rate_hz):
-        self.state = <ms_concealer*>new_memory(ms_concealer_size(rate_hz))
-        check(ms_concealer_init(self.state, rate_hz))
-
-    def __dealloc__(self):
-        free(self.state)
-
-    def good(self, bytes pcm not None):
-        cdef size_t n = samples_in(pcm)
-        cdef bytearray out = bytearray(pcm)
-        ms_concealer_good(self.state, <int16_t*><char*>out, n)
-        return bytes(out)
-
-    def lost(self, int samples):
-        if samples < 0:
-            raise ValueError("cannot lose fewer than no samples")
-        cdef bytearray out = bytearray(sizeof(int16_t) * samples)
-        ms_concealer_lost(self.state, <int16_t*><char*>out, samples)
-        return bytes(out)
-
-
-cdef class EchoCanceller:
-    cdef ms_echo* state
-
-    def __cinit__(self, int rate_hz, int tail_ms, clock_hz=None):
-        self.state = <ms_echo*>new_memory(ms_echo_size(rate_hz, tail_ms))
-        check(ms_echo_init(self.state, rate_hz, rate_hz if clock_hz is None else clock_hz, tail_ms))
-
-    def __dealloc__(self):
-        free(self.state)
-
-    def reference(self, bytes sent not None, int64_t due_ns):
-        ms_echo_reference(self.state, <const int16_t*><const char*>sent, samples_in(sent), due_ns)
-
-    def arrival(self, int64_t rtp_extended, int64_t received_ns):
-        ms_echo_arrival(self.state, rtp_extended, received_ns)
-
-    def resync(self):
-        ms_echo_resync(self.state)
-
-    def set_delay(self, int delay_samples):
-        ms_echo_set_delay(self.state, delay_samples)
-
-    def process(self, bytes near not None, int64_t rtp_extended):
-        cdef size_t n = samples_in(near)
-        cdef bytearray out = bytearray(near)
-        ms_echo_process(self.state, <const int16_t*><const char*>near, <int16_t*><char*>out, n, rtp_extended)
-        return bytes(out)
-
-    @property
-    def erle_db(self):
-        return ms_echo_erle_db(self.state)
-
-    @property
-    def skew_ppm(self):
-        return ms_echo_skew_ppm(self.state)
-
-    @property
-    def residual_dbfs(self):
-        return ms_echo_residual_dbfs(self.state)
-
-
-cdef class NoiseSuppressor:
-    cdef ms_noise* state
-    cdef EchoCanceller echo  # lives at least as long
-
-    def __cinit__(self, int rate_hz, EchoCanceller echo=None):
-        self.echo = echo
-        self.state = <ms_noise*>new_memory(ms_noise_size(rate_hz))
-        check(ms_noise_init(self.state, rate_hz, NULL if echo is None else echo.state))
-
-    def __dealloc__(self):
-        free(self.state)
-
-    def process(self, bytes pcm not None):
-        cdef size_t n = samples_in(pcm)
-        cdef bytearray out = bytearray(pcm)
-        ms_noise_process(self.state, <int16_t*><char*>out, n)
-        return bytes(out)
-
-
 cdef class Gate:
     cdef ms_gate state
 
@@ -212,13 +128,7 @@ def _time_each(process, chunks, int frames):
 
 
 def _kernels_in_turn():
-    resampler, echo, noise, gate = Resampler(8000, 16000), EchoCanceller(8000, 128), NoiseSuppressor(8000), Gate(8000)
-    resting, concealer = EchoCanceller(8000, 128), Concealer(8000)
-
-    def cancel(canceller, sent, near, frame):
-        canceller.reference(sent, frame * 20_000_000)
-        canceller.arrival(frame * 160, frame * 20_000_000 + 3_000_000)
-        canceller.process(near, frame * 160)
+    resampler, gate = Resampler(8000, 16000), Gate(8000)
 
     def detect(pcm, frame):
         gate.process(pcm[:160])
@@ -229,10 +139,5 @@ def _kernels_in_turn():
         "g711_decode": lambda pcm, frame: g711_decode_u(pcm[:160]),
         "g711_encode": lambda pcm, frame: g711_encode_u(pcm),
         "resample_8_to_16": lambda pcm, frame: resampler.process(pcm),
-        "conceal_good": lambda pcm, frame: concealer.good(pcm),
-        "conceal_one_in_ten": lambda pcm, frame: concealer.good(pcm) if frame % 10 else concealer.lost(160),
-        "echo": lambda pcm, frame: cancel(echo, pcm, pcm, frame),
-        "echo_resting": lambda pcm, frame: cancel(resting, bytes(320), pcm, frame),
-        "noise": lambda pcm, frame: noise.process(pcm),
         "gate": detect,
     }

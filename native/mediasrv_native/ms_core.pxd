@@ -1,5 +1,5 @@
 # One stream, as pure state (native/c/core/ms_core.h): here only what crosses into Python.
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from mediasrv_native.rtp cimport ms_srtp_keys
 
@@ -39,7 +39,8 @@ cdef extern from "ms_core.h" nogil:
         uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
         int32_t opus_bit_rate
         uint8_t telephone_event_type
-        uint8_t aec, ns, vad, lock_source, bridge
+        uint8_t aec, ns, vad, ns_percent, high_pass, lock_source, plc, bridge
+        int8_t agc_dbfs
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms
         uint16_t far_delay_ms, far_delay_error_ms
         uint32_t media_timeout_ms
@@ -112,3 +113,5 @@ cdef extern from "ms_core.h" nogil:
         uint32_t jitter_us, rtt_us, remote_jitter_us, peer_bye
         float remote_loss, mos_listening, mos_conversational, bridge_delay_ms, bridge_target_ms
         float erle_db, skew_ppm, noise_dbfs, speech_dbfs
+        int32_t echo_delay_ms
+        uint32_t echo_seen

@@ -32,6 +32,10 @@ class Settings(TypedDict, total=False):
     ns: bool
     vad: bool
     lock_source: bool
+    plc: int  # a method of mediasrv_native.repair.METHODS
+    ns_percent: int
+    high_pass: bool
+    agc_dbfs: int
     bridge: bool  # people may listen
     bridge_min_ms: int
     bridge_max_ms: int

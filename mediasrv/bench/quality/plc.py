@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from mediasrv_native.repair import METHODS, Concealer
 from numpy.typing import NDArray
 from pesq import pesq
 from speechmos import plcmos
@@ -24,6 +23,7 @@ from mediasrv.bench.quality.table import Case, Plan, Table
 from mediasrv_native import codecs
 from mediasrv_native.codecs import Decoder, Encoder
 from mediasrv_native.kernels import Resampler, g711_decode_u, g711_encode_u
+from mediasrv_native.repair import METHODS, Concealer
 
 SECONDS, BRIEF_SECONDS = 20.0, 8.0
 PLCMOS_HZ = 16_000

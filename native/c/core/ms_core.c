@@ -18,8 +18,9 @@ static bool is_coding(const ms_config *c, uint8_t payload_type) {
 }
 
 static bool is_valid(const ms_config *c) {
-    return ms_coders_are_valid(c) && c->telephone_event_type < 128 && !is_coding(c, c->telephone_event_type) &&
-           (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && c->reorder_ms <= 40 &&
+    return ms_coders_are_valid(c) && c->plc <= MS_CONCEAL_AUTO && c->telephone_event_type < 128 &&
+           !is_coding(c, c->telephone_event_type) &&
+           (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && ms_refine_is_valid(c) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
            c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
            (!c->bridge || ms_bridge_size(c) > 0) &&
@@ -35,7 +36,7 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, noise, bridge, blocks, said, sent, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, refine, bridge, blocks, said, sent, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -50,10 +51,10 @@ static layout lay_out(const ms_config *c) {
     carve(&l.total, sizeof(ms_core));
     l.coders = carve(&l.total, ms_coders_size(c));
     l.payloads = carve(&l.total, MS_REORDER_SLOTS * ms_coders_longest_payload(c));
-    l.concealer = carve(&l.total, ms_concealer_size(c->hear_hz));
+    l.concealer = carve(&l.total, ms_concealer_size(c->hear_hz, c->plc));
     l.echo = carve(&l.total, c->aec ? ms_echo_size(c->hear_hz, c->aec_tail_ms) : 0);
     l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
-    l.noise = carve(&l.total, c->ns ? ms_noise_size(c->hear_hz) : 0);
+    l.refine = carve(&l.total, ms_refine_size(c));
     l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
@@ -76,7 +77,7 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
         .bridge = c->bridge ? (ms_bridge *)(base + l->bridge) : NULL,
         .reference = (ms_resampler *)(base + l->reference),
-        .noise = c->ns ? (ms_noise *)(base + l->noise) : NULL,
+        .refine = base + l->refine,
         .blocks = (ms_ears_block *)(base + l->blocks),
         .block_count = ms_ears_ring_blocks(c->ears_ms),
         .events = &core->events,
@@ -200,9 +201,12 @@ static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
     out->resyncs = ears->resyncs;
     out->onsets = ears->onsets;
     out->ears_overruns = atomic_load_explicit(&ears->ring.overruns, memory_order_relaxed);
+    out->echo_delay_ms = -1;
     if (ears->echo) {
         out->erle_db = ms_echo_erle_db(ears->echo);
         out->skew_ppm = ms_echo_skew_ppm(ears->echo);
+        out->echo_delay_ms = ms_echo_delay_ms(ears->echo);
+        out->echo_seen = ms_echo_seen(ears->echo);
     }
     if (ears->has_gate) {
         out->noise_dbfs = ms_gate_noise_dbfs(&ears->gate);

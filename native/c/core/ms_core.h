@@ -53,7 +53,11 @@ typedef struct ms_config {
     int32_t opus_bit_rate;
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
+    uint8_t ns_percent;           /* how strong: 1-100, 0 means 50 */
+    uint8_t high_pass;            /* 0 or 1: what lies below 90 Hz is taken off */
+    int8_t agc_dbfs;              /* level that speech is brought to, -40 to -6; 0: it stays as it is */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
+    uint8_t plc;                  /* enum ms_conceal_method of ms_conceal.h */
     uint8_t bridge;               /* 1: people may listen, so keep what they hear (ms_bridge.h) */
     uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
     uint16_t reorder_ms;          /* longest wait for a missing packet, 0-40 */
@@ -188,6 +192,8 @@ typedef struct ms_core_statistics {
     float bridge_delay_ms, bridge_target_ms; /* what people who listen wait for late packets; 0: nobody can */
     float erle_db;                /* echo return loss enhancement, smoothed; 0 when the AEC is off */
     float skew_ppm;               /* of the sender's clock against ours */
+    int32_t echo_delay_ms;        /* how late our sound comes back, to 10 ms; -1: none was found */
+    uint32_t echo_seen;           /* 1: the line has given something of ours back */
     float noise_dbfs, speech_dbfs;
 } ms_core_statistics;
 

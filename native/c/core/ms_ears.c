@@ -46,7 +46,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     e->playout = parts->playout;
     e->mask_from = e->mask_to = NEVER;
     ms_ears_ring_init(&e->ring, parts->blocks, parts->block_count, e->clock_hz);
-    int status = ms_concealer_init(e->concealer, e->hear_hz);
+    int status = ms_concealer_init(e->concealer, e->hear_hz, config->plc);
     if (status == MS_OK && config->vad) status = ms_gate_init(&e->gate, gate_rate_hz(e));
     if (status == MS_OK) status = ms_resampler_init(&e->resampler, e->hear_hz, MS_EARS_RATE_HZ);
     if (status == MS_OK && ms_ears_need_reference(config)) {
@@ -61,10 +61,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
         e->bridge = parts->bridge;
         status = ms_bridge_init(e->bridge, config, e->clock_hz);
     }
-    if (status == MS_OK && parts->noise) {
-        status = ms_noise_init(parts->noise, e->hear_hz, e->echo);
-        if (status == MS_OK) e->noise = parts->noise;
-    }
+    if (status == MS_OK) status = ms_refine_init(&e->refine, config, parts->refine);
     return status;
 }
 
@@ -159,16 +156,18 @@ static void hand_over(ms_ears *e, int64_t began) {
     ms_bridge_put(e->bridge, e->frame, n, began, e->last_audio_ns, flags);
 }
 
-/* The gate listens before the suppressor, which gives each frame 20 ms late: so long would an interruption go
- * unnoticed. What the suppressor would take away the gate has its own measures of: noise floor and residual echo. */
+/* The gate listens before the suppressors. What they would take away it has its own measures of: noise floor and
+ * residual echo. */
 static void run_frame(ms_ears *e) {
     uint32_t frame = samples_in(e, MS_FRAME_MS);
     int64_t began = e->expected - ticks_in(e, MS_FRAME_MS), second = began + ticks_in(e, MS_FRAME_MS / 2);
     bool heard = e->frame_silent < frame;
+    if (heard) ms_refine_before(&e->refine, e->frame, frame);
     if (heard && e->echo) ms_echo_process(e->echo, e->frame, e->frame, frame, began);
     listen_to_half(e, 0, began);
     listen_to_half(e, 1, second);
-    if (heard && e->noise) ms_noise_process(e->noise, e->frame, frame);
+    const float *echo = heard && e->echo ? ms_echo_estimate(e->echo) : NULL;
+    ms_refine_after(&e->refine, e->frame, frame, echo, heard, e->speaking);
     if (e->bridge) hand_over(e, began);
     deliver_half(e, 0, began);
     deliver_half(e, 1, second);

@@ -14,9 +14,11 @@
 
 #include "ms_bridge.h"
 #include "ms_coder.h"
+#include "ms_conceal.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
 #include "ms_playout.h"
+#include "ms_refine.h"
 #include "ms_reorder.h"
 
 #define MS_EARS_CONCEAL_MS 200     /* lost audio that is made up for */
@@ -29,7 +31,7 @@
 typedef struct ms_ears {
     ms_concealer *concealer;
     ms_echo *echo;                 /* NULL: off */
-    ms_noise *noise;
+    ms_refine refine;
     ms_bridge *bridge;             /* NULL: no people listen */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
@@ -64,7 +66,7 @@ typedef struct ms_ears {
 typedef struct ms_ears_parts {
     ms_concealer *concealer;
     ms_echo *echo;
-    ms_noise *noise;
+    void *refine;
     ms_bridge *bridge;
     ms_resampler *reference;
     ms_ears_block *blocks;

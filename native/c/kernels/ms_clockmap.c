@@ -12,14 +12,14 @@ static const double SKEW_ERROR_NS_PER_S = 10e3; /* a slope is believed when it c
 static const double SKEW_SEEN_S = 3.0;         /* and never on less than this */
 static const double FURTHEST_S = 1e7;          /* beyond is not a clock, but nonsense from the wire */
 
-void ms_clockmap_init(ms_clockmap *m, int32_t rate_hz) {
+void ms_clockmap_init(ms_clockmap *m, int32_t clock_hz) {
     memset(m, 0, sizeof *m);
-    m->rate_hz = rate_hz;
+    m->clock_hz = clock_hz;
 }
 
 static double seconds_since_origin(const ms_clockmap *m, int64_t rtp_extended) {
-    double samples = (double)(int64_t)((uint64_t)rtp_extended - (uint64_t)m->origin_rtp);
-    double s = samples / m->rate_hz;
+    double ticks = (double)(int64_t)((uint64_t)rtp_extended - (uint64_t)m->origin_rtp);
+    double s = ticks / m->clock_hz;
     return s > FURTHEST_S ? FURTHEST_S : s < -FURTHEST_S ? -FURTHEST_S : s;
 }
 
@@ -108,7 +108,7 @@ void ms_clockmap_arrival(ms_clockmap *m, int64_t rtp_extended, int64_t received_
     if (at_s > m->newest_s) m->newest_s = at_s;
 }
 
-double ms_clockmap_place(ms_clockmap *m, int64_t rtp_extended, double *ns_per_sample) {
+double ms_clockmap_place(ms_clockmap *m, int64_t rtp_extended, double *ns_per_tick) {
     double at_s = seconds_since_origin(m, rtp_extended);
     double elapsed_s = fmax(0, at_s - m->offset_at_s);
     double error_ns = envelope_at(m, m->offset_at_s) - m->offset_ns;
@@ -119,7 +119,7 @@ double ms_clockmap_place(ms_clockmap *m, int64_t rtp_extended, double *ns_per_sa
         pace += fmax(-SLEW_MAX_NS_PER_S, fmin(SLEW_MAX_NS_PER_S, error_ns / SLEW_OVER_S));
     m->offset_ns += pace * elapsed_s;
     m->offset_at_s += elapsed_s;
-    *ns_per_sample = (1e9 + pace) / m->rate_hz;
+    *ns_per_tick = (1e9 + pace) / m->clock_hz;
     return at_s * 1e9 + m->offset_ns - pace * (m->offset_at_s - at_s);
 }
 

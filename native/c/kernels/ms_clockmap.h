@@ -17,7 +17,7 @@
 enum { MS_CLOCKMAP_BLOCKS = 40 };
 
 typedef struct ms_clockmap {
-    int32_t rate_hz;
+    int32_t clock_hz;
     bool started;
     int64_t origin_rtp, origin_ns;
     /* least delay of each second, oldest first, at seconds since the origin; the last is still being filled */
@@ -28,11 +28,11 @@ typedef struct ms_clockmap {
     double offset_ns, offset_at_s, newest_s;    /* what is applied, and when it was brought up to date */
 } ms_clockmap;
 
-void ms_clockmap_init(ms_clockmap *m, int32_t rate_hz);
+void ms_clockmap_init(ms_clockmap *m, int32_t clock_hz); /* of the time stamps */
 void ms_clockmap_arrival(ms_clockmap *m, int64_t rtp_extended, int64_t received_ns);
-/* Our time of `rtp_extended`, in ns since origin_ns; moves the slew on to there. `ns_per_sample` is the pace of
- * the following samples. */
-double ms_clockmap_place(ms_clockmap *m, int64_t rtp_extended, double *ns_per_sample);
+/* Our time of `rtp_extended`, in ns since origin_ns; moves the slew on to there. `ns_per_tick` is the pace of
+ * what follows. */
+double ms_clockmap_place(ms_clockmap *m, int64_t rtp_extended, double *ns_per_tick);
 double ms_clockmap_skew_ppm(const ms_clockmap *m);
 
 #endif

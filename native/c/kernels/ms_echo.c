@@ -1,4 +1,4 @@
-/* The echo canceller: speexdsp's adaptive filter, given a reference that stands still.
+/* The echo canceller: an adaptive filter (ms_kalman.h), given a reference that stands still.
  *
  * The filter learns a delay; every time near end and reference move against each other it learns anew. Here both
  * are placed on our monotonic clock: the reference by when it was due on the wire, the near end by its time stamps
@@ -8,154 +8,101 @@
  * the reference is read as early as can be had: at the very instant the packet came. What was not yet sent by then
  * cannot have been echoed but is also not there to be read; when the reading runs ahead of the ring, `lead` holds
  * it back. In the first second it grows as needed, afterwards at most once, to a whole packet, which always
- * suffices. `delay` moves the window later for echoes that a trunk returns after more than the tail. */
-#include "ms_arena.h"
+ * suffices.
+ *
+ * `delay`. The filter is as long as a room's echo lasts, not as long as a trunk may keep it: where the echo is found
+ * (ms_echo_search.h) beyond its reach, the filter's window is moved, by whole blocks so that what it knows moves with
+ * it. When a filter that worked fails, the echo may have jumped (ms_echo_jump.h): the window follows the jump, and the
+ * filter goes back to what it was before. */
 #include "ms_clockmap.h"
-#include "ms_echo_state.h"
+#include "ms_echo_jump.h"
+#include "ms_echo_left.h"
+#include "ms_echo_search.h"
+#include "ms_kalman.h"
+#include "ms_kernels.h"
+#include "ms_reference.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { PHASES = 32, TAPS = 16, BLOCK = 16 };
-enum { LEAD_MARGIN_MS = 6, LEAD_ROOM_MS = 5, IDLE_MS = 100 };
-enum { RING_MS = 1000, INAUDIBLE = 16 };  /* peak that counts as nothing sent; A-law's zero is 8 */
+enum { BLOCK_MS = 10, BLOCKS = MS_FRAME_MS / BLOCK_MS, MAX_BLOCK = MS_MAX_RATE_HZ / 1000 * BLOCK_MS };
+enum { LEAD_MARGIN_MS = 6, LEAD_ROOM_MS = 5, IDLE_MS = 100, READ_AHEAD = 8 };
 static const double SETTLING_S = 1.0;
-static const float QUIET_POWER = 33.0f * 33.0f;  /* -60 dBFS: less of the far end says nothing about its echo */
-static const float FULL_SCALE_POWER = 32768.0f * 32768.0f;
-static const float NOTHING_DBFS = -120.0f;
-static const float COUPLING_UNKNOWN_DB = -6;  /* what a bad echo path gives back, until it was measured */
-static const float COUPLING_FALL = 0.03f, PATH_FALL = 0.013f, RISE_DB = 0.3f;  /* each 20 ms */
-/* What the filter takes off is believed up to a credit, which doubles with each 1.2 s in which it could learn: one that
- * met a single vowel cancels that vowel by 20 dB, and the next, of other frequencies, hardly at all. */
-static const float FIRST_CREDIT_DB = 0.8f, CREDIT_GROWTH = 1.012f;
-/* A filter that adds sound for this long is wrong about the room. speexdsp would start it anew after 50 such frames
- * without a word; we do so earlier, by the measure it uses, because the credit below must begin anew with it. */
+/* A filter that adds sound for this long is wrong about the room beyond what it can see by itself. */
 enum { ADDING_FRAMES = 40 };
-static const float PRE_EMPHASIS = 0.9f, ADDS = 0.97f;
+static const float ADDS = 0.97f, AUDIBLE_POWER = 1;
+static const float PRE_EMPHASIS = 0.9f;
+enum { KEEP_EVERY = 25, PAUSE_FRAMES = 100 };   /* frames between copies, and between searches for a jump */
+enum { DELAY_MAX_BLOCKS = 50, ROOM_BEFORE = 3, ROOM_AFTER = 4 };   /* blocks of the window around the echo's peak */
+static const float FAILS = 0.25f, WORKS = 0.04f;   /* a filter that leaves so much of what comes in: 6 dB, 14 dB */
+static const float LATELY = 0.1f;  /* each 20 ms: 200 ms */
+static const float IN_VAIN = 0.003f;   /* share of the filter's power, 25 dB down */
+static const float SEEN_DB = 6;
+static const float QUIET_POWER = 33.0f * 33.0f;
 
 struct ms_echo {
-    SpeexEchoState *speex;
     ms_clockmap clock;
-    int32_t rate_hz, clock_hz, frame, tail, ring_size; /* clock_hz: of time stamps */
+    ms_reference reference;
+    ms_echo_left left;
+    ms_kalman *filter;
+    int32_t rate_hz, clock_hz;     /* samples, and ticks of the time stamps */
+    int32_t frame, tail;           /* samples */
     int32_t lead, packet;          /* samples */
-    int32_t delay;                 /* samples; ms_echo_set_delay */
-    bool reference_begun, resting;
-    int64_t ring_zero_ns;          /* of index 0 */
-    int64_t ring_end, loud_end;    /* indices after the newest sample, and after the newest audible frame */
+    ms_echo_search search;
+    int32_t block;                 /* samples: the window moves by so many */
+    int32_t delay;                 /* samples that the window is later */
+    ms_echo_jump *jump;
+    bool searching;                /* for a jump */
+    bool kept;                     /* the filter has a copy from when it worked */
+    int32_t since_kept, pause;     /* frames */
+    float near_before;             /* the last sample of the near end */
+    int32_t lag;                   /* blocks that the echo is late, as far as we know; -1 */
+    float near_lately, out_lately; /* powers while the far end is heard */
+    bool resting;                  /* nothing was sent that could echo: the last frame was passed through */
+    double next;                   /* where the reference goes on, if nothing jumps */
     int64_t newest_rtp;
+    float echo[MS_MAX_FRAME];      /* what the filter took off the last frame */
     int32_t adding;                /* frames in a row in which the filter added sound */
-    float near_last, cleaned_last; /* samples before this frame, for the emphasis */
-    float far_recent, near_power, out_power;  /* smoothed powers while the far end is heard */
-    float path_db, coupling_db;    /* of the far end: what comes in, and what the filter leaves of it */
-    float credit_db;               /* how far below path_db coupling_db is believed to be */
-    float residual_dbfs;
-    int16_t ring[];
+    int16_t ring[];                /* then the memory of the search for a jump, and the filter's */
 };
 
-static float interpolator[PHASES + 1][TAPS];
+static bool usable(int32_t rate_hz, int tail_ms) { return ms_kalman_size(rate_hz, tail_ms) > 0; }
 
-__attribute__((constructor)) static void build_interpolator(void) {
-    for (int phase = 0; phase <= PHASES; phase++) {
-        double sum = 0, row[TAPS];
-        for (int k = 0; k < TAPS; k++) {
-            double at = k - (TAPS / 2 - 1) - (double)phase / PHASES;
-            double edge = at / (TAPS / 2.0);
-            double window = fabs(edge) < 1 ? 0.42 + 0.5 * cos(M_PI * edge) + 0.08 * cos(2 * M_PI * edge) : 0;
-            row[k] = (fabs(at) < 1e-9 ? 1 : sin(M_PI * at) / (M_PI * at)) * window;
-            sum += row[k];
-        }
-        for (int k = 0; k < TAPS; k++) interpolator[phase][k] = (float)(row[k] / sum);
-    }
-}
-
-static int32_t ring_size_for(int32_t rate_hz) {
-    int32_t size = 1024;
-    while (size < rate_hz / 1000 * RING_MS) size *= 2;
-    return size;
-}
-
-static bool usable(int32_t rate_hz, int tail_ms) {
-    return rate_hz >= 8000 && rate_hz <= MS_MAX_RATE_HZ && rate_hz % 1000 == 0 && tail_ms >= 20 && tail_ms <= 500;
-}
-
-/* What speexdsp asks for: three windows for each block of the tail (input, and two filters), eighteen of working
- * room, and its bookkeeping. */
-static size_t library_bytes(int32_t rate_hz, int tail_ms) {
-    size_t window = 2 * (size_t)(rate_hz / 1000 * MS_FRAME_MS);
-    size_t blocks = ((size_t)tail_ms + MS_FRAME_MS - 1) / MS_FRAME_MS;
-    return 1536 + window * (3 * blocks + 18) * sizeof(float);
-}
-
-/* The struct with its ring, then the library's memory. */
 static size_t own_bytes(int32_t rate_hz) {
-    size_t n = sizeof(ms_echo) + (size_t)ring_size_for(rate_hz) * sizeof(int16_t);
-    return (n + MS_ARENA_ALIGNMENT - 1) / MS_ARENA_ALIGNMENT * MS_ARENA_ALIGNMENT;
+    size_t n = sizeof(ms_echo) + ms_reference_ring_samples(rate_hz) * sizeof(int16_t);
+    return (n + 63) / 64 * 64;
 }
+
+static size_t jump_bytes(int32_t rate_hz) { return (ms_echo_jump_size(rate_hz) + 63) / 64 * 64; }
 
 size_t ms_echo_size(int32_t rate_hz, int tail_ms) {
-    return usable(rate_hz, tail_ms) ? own_bytes(rate_hz) + library_bytes(rate_hz, tail_ms) : 0;
+    if (!usable(rate_hz, tail_ms)) return 0;
+    return own_bytes(rate_hz) + jump_bytes(rate_hz) + ms_kalman_size(rate_hz, tail_ms);
 }
 
 int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz, int tail_ms) {
     if (!usable(rate_hz, tail_ms) || clock_hz < 8000 || clock_hz > MS_MAX_RATE_HZ) return MS_E_ARGUMENT;
-    memset(e, 0, ms_echo_size(rate_hz, tail_ms));
+    memset(e, 0, sizeof *e);
     e->rate_hz = rate_hz;
     e->clock_hz = clock_hz;
     e->frame = rate_hz / 1000 * MS_FRAME_MS;
     e->tail = rate_hz / 1000 * tail_ms;
-    e->ring_size = ring_size_for(rate_hz);
     e->packet = e->frame;
-    e->loud_end = INT32_MIN;
-    e->path_db = e->coupling_db = COUPLING_UNKNOWN_DB;
-    e->credit_db = FIRST_CREDIT_DB;
-    e->residual_dbfs = NOTHING_DBFS;
+    e->block = e->frame / BLOCKS;
+    e->lag = -1;
     e->resting = true;
     ms_clockmap_init(&e->clock, clock_hz);
-    ms_arena_enter((uint8_t *)e + own_bytes(rate_hz), library_bytes(rate_hz, tail_ms));
-    e->speex = speex_echo_state_init(e->frame, e->tail);
-    ms_arena_leave();
-    int rate = rate_hz;
-    speex_echo_ctl(e->speex, SPEEX_ECHO_SET_SAMPLING_RATE, &rate);
-    return MS_OK;
-}
-
-SpeexEchoState *ms_echo_speex(ms_echo *e) { return e->speex; }
-bool ms_echo_resting(const ms_echo *e) { return e->resting; }
-void ms_echo_set_delay(ms_echo *e, int32_t delay_samples) { e->delay = delay_samples; }
-
-static int peak_of(const int16_t *pcm, size_t n) {
-    int peak = 0;
-    for (size_t i = 0; i < n; i++) {
-        int level = pcm[i] < 0 ? -pcm[i] : pcm[i];
-        peak = level > peak ? level : peak;
-    }
-    return peak;
-}
-
-static void clear_ring(ms_echo *e, int64_t from, int64_t to) {
-    if (to - from >= e->ring_size) {
-        memset(e->ring, 0, (size_t)e->ring_size * sizeof *e->ring);
-        return;
-    }
-    for (int64_t i = from; i < to; i++) e->ring[i & (e->ring_size - 1)] = 0;
-}
-
-static double index_of_ns(const ms_echo *e, int64_t ns) {
-    return (double)(int64_t)((uint64_t)ns - (uint64_t)e->ring_zero_ns) * e->rate_hz / 1e9;
+    ms_reference_init(&e->reference, rate_hz, e->ring);
+    ms_echo_left_init(&e->left, tail_ms);
+    ms_echo_search_init(&e->search, rate_hz);
+    e->jump = (ms_echo_jump *)((uint8_t *)e + own_bytes(rate_hz));
+    ms_echo_jump_init(e->jump, rate_hz);
+    e->filter = (ms_kalman *)((uint8_t *)e->jump + jump_bytes(rate_hz));
+    return ms_kalman_init(e->filter, rate_hz, tail_ms);
 }
 
 void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns) {
-    if (n == 0 || n > (size_t)e->ring_size) return;
-    if (!e->reference_begun) {
-        e->reference_begun = true;
-        e->ring_zero_ns = due_ns;
-    }
-    int64_t start = llround(index_of_ns(e, due_ns)), end = start + (int64_t)n;
-    if (end <= e->ring_end - e->ring_size) return;  /* older than anything the ring still holds */
-    if (start > e->ring_end) clear_ring(e, e->ring_end, start);
-    for (size_t i = 0; i < n; i++) e->ring[(start + (int64_t)i) & (e->ring_size - 1)] = sent[i];
-    if (end > e->ring_end) e->ring_end = end;
-    if (peak_of(sent, n) > INAUDIBLE && end > e->loud_end) e->loud_end = end;
+    ms_reference_write(&e->reference, sent, n, due_ns);
 }
 
 void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns) {
@@ -167,60 +114,124 @@ void ms_echo_resync(ms_echo *e) {
     ms_clockmap_init(&e->clock, e->clock_hz);
     e->lead = 0;
     e->packet = e->frame;
-    e->credit_db = FIRST_CREDIT_DB;
+    ms_echo_left_distrust(&e->left);
 }
 
+/* ---- where the reference is read ----------------------------------------------------------------------------------- */
+
 /* Holds the reading back when it would run ahead of what was sent. */
-static double keep_behind(ms_echo *e, double index, int64_t rtp_extended) {
+static double keep_behind(ms_echo *e, double position, int64_t rtp_extended) {
     int32_t per_ms = e->rate_hz / 1000;
-    double ahead = index - e->lead + e->frame + TAPS / 2 - (double)e->ring_end;
-    if (ahead <= 0 || ahead > IDLE_MS * per_ms) return index - e->lead;
-    int64_t behind = (int64_t)((uint64_t)e->newest_rtp - (uint64_t)rtp_extended); /* ticks */
-    bool near_newest = behind > -(int64_t)e->clock_hz && behind < e->clock_hz;
-    int64_t packet = near_newest ? e->frame - behind * e->rate_hz / e->clock_hz : 0;
-    if (packet > e->packet && packet <= per_ms * MS_MAX_PTIME_MS) e->packet = (int32_t)packet;
+    double ahead = position - e->lead + e->frame + READ_AHEAD - (double)e->reference.end;
+    if (ahead <= 0 || ahead > IDLE_MS * per_ms) return position - e->lead;
+    int64_t ticks = (int64_t)((uint64_t)rtp_extended - (uint64_t)e->newest_rtp);
+    if (ticks > 0 && ticks <= e->clock_hz / 1000 * MS_MAX_PTIME_MS) {
+        int32_t packet = (int32_t)(ticks * e->rate_hz / e->clock_hz) + e->frame;
+        e->packet = packet > e->packet ? packet : e->packet;
+    }
     int32_t most = e->packet + LEAD_ROOM_MS * per_ms;
-    if (e->lead >= most) return index - e->lead;
+    if (e->lead >= most) return position - e->lead;
     if (e->clock.offset_at_s < SETTLING_S)
         e->lead += (int32_t)ahead + LEAD_MARGIN_MS * per_ms;
     if (e->clock.offset_at_s >= SETTLING_S || e->lead > most) e->lead = most;
-    return index - e->lead;
+    return position - e->lead;
 }
 
-static void copy_from_ring(const ms_echo *e, int64_t from, int32_t n, float *out) {
-    int64_t oldest = e->ring_end - e->ring_size;
-    for (int32_t i = 0; i < n; i++) {
-        int64_t index = from + i;
-        out[i] = index >= oldest && index < e->ring_end ? e->ring[index & (e->ring_size - 1)] : 0;
-    }
+/* Where the echo of a frame would begin, and the pace of the reference under it. */
+static double place(ms_echo *e, int64_t rtp_extended, double *step) {
+    double ns_per_tick;
+    double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_tick);
+    *step = ns_per_tick * e->clock_hz / 1e9;
+    double position = since_origin_ns * e->rate_hz / 1e9 + ms_reference_position(&e->reference, e->clock.origin_ns);
+    return keep_behind(e, position, rtp_extended);
 }
 
-static void interpolate(const float *window, float fraction, int32_t n, int16_t *out) {
-    float taps[TAPS], at = fraction * PHASES;
-    int32_t phase = (int32_t)at < PHASES ? (int32_t)at : PHASES - 1;
-    float rest = at - (float)phase, sums[BLOCK] = {0};
-    for (int32_t k = 0; k < TAPS; k++)
-        taps[k] = interpolator[phase][k] * (1 - rest) + interpolator[phase + 1][k] * rest;
-    for (int32_t k = 0; k < TAPS; k++)
-        for (int32_t i = 0; i < BLOCK; i++) sums[i] += taps[k] * window[i + k];
-    for (int32_t i = 0; i < n; i++) {
-        float value = sums[i];
-        out[i] = (int16_t)lrintf(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
-    }
+static bool can_echo(const ms_echo *e, double position) {
+    const ms_reference *r = &e->reference;
+    return position - READ_AHEAD <= (double)(r->loud_end + e->tail + e->delay) && position + e->frame >= (double)(r->end - r->size);
 }
 
-/* The reference from ring position `index` on, `step` apart: within a block the fraction stays that of its
- * middle, which at 300 ppm is wrong by a four-hundredth of a sample. */
-static void read_reference(const ms_echo *e, double index, double step, int16_t *far) {
-    float window[BLOCK + TAPS];
-    for (int32_t done = 0; done < e->frame; done += BLOCK) {
-        double middle = index + step * (done + BLOCK / 2);
-        int64_t whole = (int64_t)floor(middle);
-        int32_t n = e->frame - done < BLOCK ? e->frame - done : BLOCK;
-        copy_from_ring(e, whole - BLOCK / 2 - (TAPS / 2 - 1), BLOCK + TAPS, window);
-        interpolate(window, (float)(middle - (double)whole), n, far + done);
+/* The filter hears the far end's past again: it rested, or time jumped. */
+static void resume(ms_echo *e, double position, const int16_t *near) {
+    int16_t far[MAX_BLOCK];
+    for (int32_t back = (e->tail + e->block - 1) / e->block; back > 0; back--) {
+        ms_reference_read(&e->reference, position - back * e->block, 1, far, e->block);
+        ms_kalman_pass(e->filter, far);
     }
+    ms_kalman_resume(e->filter, far[e->block - 1], near[0]);
 }
+
+/* ---- the window ------------------------------------------------------------------------------------------------------ */
+
+static int32_t within(int32_t value, int32_t least, int32_t most) {
+    return value < least ? least : value > most ? most : value;
+}
+
+/* The network's delay stands before the echo, and takes from the tail behind it: a filter that has found nothing in its
+ * first blocks is moved past them, with what it knows. */
+static void tighten(ms_echo *e, int32_t blocks) {
+    int32_t room = DELAY_MAX_BLOCKS - e->delay / e->block;
+    blocks = blocks < room ? blocks : room;
+    if (blocks <= 0 || ms_kalman_share(e->filter, blocks) > IN_VAIN) return;
+    e->delay += blocks * e->block;
+    ms_kalman_shift(e->filter, blocks);
+    ms_kalman_keep(e->filter);
+    e->kept = true;
+}
+
+/* A filter that works is left alone, and a lag that it does not cover is then none of its echo. */
+static void follow_echo(ms_echo *e, int32_t lag) {
+    int32_t tail = e->tail / e->block, into = lag - e->delay / e->block;
+    bool fails = e->out_lately > FAILS * e->near_lately;
+    if (lag < 0 || (!fails && (into < 0 || into > tail))) return;
+    e->lag = lag;
+    if (into > ROOM_BEFORE && e->out_lately < WORKS * e->near_lately) tighten(e, into - ROOM_BEFORE);
+    if (!fails || e->searching || (into >= 0 && into <= tail - ROOM_AFTER)) return;
+    e->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * e->block;
+    ms_kalman_forget(e->filter);
+    e->kept = false;
+    ms_echo_left_distrust(&e->left);
+}
+
+/* The echo is so many samples later: the window goes with it. It cannot stand before now: then what the filter knows
+ * moves within it. */
+static void jump(ms_echo *e, int32_t later) {
+    int32_t blocks = 0;
+    while (e->delay + later + blocks * e->block < 0) blocks++;
+    ms_kalman_recall(e->filter);
+    if (blocks > 0) ms_kalman_shift(e->filter, blocks);
+    e->delay = within(e->delay + later + blocks * e->block, 0, DELAY_MAX_BLOCKS * e->block);
+    e->near_lately = e->out_lately = 0;
+    ms_kalman_keep(e->filter);
+    ms_echo_jump_begin(e->jump);
+}
+
+/* Keeps a filter that works, and looks for a jump when one fails. */
+static void watch_filter(ms_echo *e) {
+    bool fails = e->out_lately > FAILS * e->near_lately, works = e->out_lately < WORKS * e->near_lately;
+    e->since_kept++;
+    if (works && e->since_kept > KEEP_EVERY) {
+        ms_kalman_keep(e->filter);
+        e->kept = true;
+        e->since_kept = 0;
+    }
+    if (e->pause > 0) e->pause--;
+    if (works || ms_echo_jump_is_over(e->jump)) {
+        if (ms_echo_jump_is_over(e->jump)) e->pause = PAUSE_FRAMES;
+        ms_echo_jump_begin(e->jump);
+    }
+    e->searching = e->kept && fails && e->pause == 0;
+}
+
+static void search(ms_echo *e, double position, double step, const int16_t *near) {
+    int16_t far[MS_MAX_FRAME];
+    ms_reference_read(&e->reference, position, step, far, e->frame);
+    int32_t lag = e->lag;
+    for (int32_t at = 0; at < e->frame; at += e->block) lag = ms_echo_search_process(&e->search, far + at, near + at);
+    follow_echo(e, lag);
+}
+
+/* ---- frames --------------------------------------------------------------------------------------------------------- */
 
 static float power_of(const int16_t *pcm, int32_t n) {
     float sum = 0;
@@ -228,90 +239,81 @@ static float power_of(const int16_t *pcm, int32_t n) {
     return sum / (float)n;
 }
 
-static float dbfs(float power) {
-    return power < 1e-3f ? NOTHING_DBFS : 10 * log10f(power / FULL_SCALE_POWER);
-}
-
-/* Follows a ratio near the upper end of what it has been lately. It falls over half a second or more, so that one lucky
- * frame is not taken for a filter that has learnt, and rises by a fixed pace, so slow that a near speaker is
- * noticed long before he has moved it. */
-static float follow(float followed_db, float ratio_db, float fall) {
-    float toward = ratio_db - followed_db;
-    return fminf(followed_db + (toward < 0 ? fall * toward : fminf(toward, RISE_DB)), 0);
-}
-
-/* Learns how much of the far end comes back, and how much of that is left. */
-static void measure(ms_echo *e, float far, float near, float out) {
-    float forget = expf(-(float)e->frame / (float)(e->tail > e->frame ? e->tail : e->frame));
-    e->far_recent = fmaxf(far, e->far_recent * forget);
-    if (e->far_recent >= QUIET_POWER) {
-        e->near_power += 0.02f * (near - e->near_power);
-        e->out_power += 0.02f * (out - e->out_power);
-        float far_dbfs = dbfs(e->far_recent);
-        if (far > e->far_recent / 4) e->path_db = follow(e->path_db, dbfs(near) - far_dbfs, PATH_FALL);
-        e->coupling_db = follow(e->coupling_db, dbfs(out) - far_dbfs, COUPLING_FALL);
-        e->credit_db = fminf(e->credit_db * CREDIT_GROWTH, -NOTHING_DBFS);
-    }
-    e->residual_dbfs = dbfs(e->far_recent) + fmaxf(e->coupling_db, e->path_db - e->credit_db);
-}
-
-static float emphasised_power(const int16_t *pcm, int32_t n, float *last) {
-    float sum = 0, before = *last;
-    for (int32_t i = 0; i < n; i++) {
-        float high = (float)pcm[i] - PRE_EMPHASIS * before;
-        before = (float)pcm[i];
-        sum += high * high;
-    }
-    *last = before;
-    return sum / (float)n;
+static int16_t rounded(float value) {
+    return (int16_t)lrintf(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
 }
 
 /* Starts the filter anew when it has been adding sound instead of taking it off. */
-static void mistrust(ms_echo *e, const int16_t *near, const int16_t *cleaned) {
-    float came = emphasised_power(near, e->frame, &e->near_last);
-    float left = emphasised_power(cleaned, e->frame, &e->cleaned_last);
-    e->adding = left > ADDS * came && left > 1 ? e->adding + 1 : 0;
+static void mistrust(ms_echo *e, float near_power, float cleaned_power) {
+    e->adding = cleaned_power > ADDS * near_power && cleaned_power > AUDIBLE_POWER ? e->adding + 1 : 0;
     if (e->adding < ADDING_FRAMES) return;
-    speex_echo_state_reset(e->speex);
+    ms_kalman_forget(e->filter);
     e->adding = 0;
-    e->credit_db = FIRST_CREDIT_DB;
+    ms_echo_left_distrust(&e->left);
 }
 
 static void rest(ms_echo *e, const int16_t *near, int16_t *out, size_t n) {
     if (out != near) memmove(out, near, n * sizeof *out);
     e->resting = true;
-    e->far_recent = 0;
-    e->residual_dbfs = NOTHING_DBFS;
+    ms_echo_left_rest(&e->left);
+}
+
+static int32_t look_for_jump(ms_echo *e, const int16_t *near) {
+    float expected[MAX_BLOCK], came[MAX_BLOCK];
+    ms_kalman_kept_echo(e->filter, expected);
+    for (int32_t i = 0; i < e->block; i++)
+        came[i] = (float)near[i] - PRE_EMPHASIS * (i > 0 ? (float)near[i - 1] : e->near_before);
+    return ms_echo_jump_process(e->jump, came, expected);
+}
+
+static void cancel(ms_echo *e, const int16_t *far, const int16_t *near, int16_t *cleaned) {
+    float block[MAX_BLOCK];
+    int32_t later = 0;
+    for (int32_t at = 0; at < e->frame; at += e->block) {
+        ms_kalman_process(e->filter, far + at, near + at, block, e->echo + at);
+        for (int32_t i = 0; i < e->block; i++) cleaned[at + i] = rounded(block[i]);
+        if (e->searching && later == 0) later = look_for_jump(e, near + at);
+        e->near_before = near[at + e->block - 1];
+    }
+    if (later != 0) jump(e, later);
 }
 
 void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended) {
     int16_t far[MS_MAX_FRAME], cleaned[MS_MAX_FRAME];
-    if (n != (size_t)e->frame || !e->clock.started || !e->reference_begun) {
+    double step, position;
+    if (n != (size_t)e->frame || !e->clock.started || !e->reference.begun) {
         rest(e, near, out, n);
         return;
     }
-    double ns_per_tick;
-    double since_origin_ns = ms_clockmap_place(&e->clock, rtp_extended, &ns_per_tick);
-    double index = since_origin_ns * e->rate_hz / 1e9 + index_of_ns(e, e->clock.origin_ns);
-    index = keep_behind(e, index, rtp_extended) - e->delay;
-    if (index - TAPS > (double)(e->loud_end + e->tail) || index + e->frame < (double)(e->ring_end - e->ring_size)) {
+    position = place(e, rtp_extended, &step);
+    if (!can_echo(e, position)) {
         rest(e, near, out, n);
         return;
     }
-    read_reference(e, index, ns_per_tick * e->clock_hz / 1e9, far);
-    speex_echo_cancellation(e->speex, near, far, cleaned);
+    search(e, position, step, near);
+    position -= e->delay;
+    if (e->resting || fabs(position - e->next) > 1) resume(e, position, near);
     e->resting = false;
-    mistrust(e, near, cleaned);
+    e->next = position + step * e->frame;
+    ms_reference_read(&e->reference, position, step, far, e->frame);
+    cancel(e, far, near, cleaned);
+    float far_power = power_of(far, e->frame);
     float near_power = power_of(near, e->frame), cleaned_power = power_of(cleaned, e->frame);
-    measure(e, power_of(far, e->frame), near_power, cleaned_power);
-    /* A filter that adds sound is wrong about the room (it met double talk): what came is the better guess, and
-     * the agent must not hear its own voice where the line is silent. */
+    if (far_power > QUIET_POWER) {
+        e->near_lately += LATELY * (near_power - e->near_lately);
+        e->out_lately += LATELY * (cleaned_power - e->out_lately);
+        watch_filter(e);
+    }
+    mistrust(e, near_power, cleaned_power);
+    ms_echo_left_frame(&e->left, far_power, near_power, cleaned_power);
+    /* A filter that adds sound is wrong about the room: what came is the better guess, and the agent must not hear
+     * its own voice where the line is silent. */
     memcpy(out, cleaned_power > near_power ? near : cleaned, n * sizeof *out);
 }
 
-float ms_echo_erle_db(const ms_echo *e) {
-    return e->out_power > 0.1f && e->near_power > 0.1f ? 10 * log10f(e->near_power / e->out_power) : 0;
-}
-
+const float *ms_echo_estimate(const ms_echo *e) { return e->resting ? NULL : e->echo; }
+bool ms_echo_seen(const ms_echo *e) { return e->lag >= 0 || ms_echo_erle_db(e) > SEEN_DB; }
+float ms_echo_erle_db(const ms_echo *e) { return ms_echo_left_erle_db(&e->left); }
+int32_t ms_echo_delay_ms(const ms_echo *e) { return e->lag < 0 ? -1 : e->lag * BLOCK_MS + e->lead * 1000 / e->rate_hz; }
 float ms_echo_skew_ppm(const ms_echo *e) { return (float)-ms_clockmap_skew_ppm(&e->clock); }
-float ms_echo_residual_dbfs(const ms_echo *e) { return e->residual_dbfs; }
+float ms_echo_residual_dbfs(const ms_echo *e) { return e->left.residual_dbfs; }

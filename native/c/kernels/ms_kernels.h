@@ -1,5 +1,5 @@
 /* The kernels: small struct-over-memory filters, each `init / process`, each with a slow oracle in tests/reference.
- * A struct is the caller's memory; what `ms_echo` and `ms_noise` have of speexdsp lies in it, too. */
+ * A struct is the caller's memory; what `ms_noise` has of speexdsp lies in it, too. */
 #ifndef MS_KERNELS_H
 #define MS_KERNELS_H
 
@@ -28,39 +28,33 @@ size_t ms_resampler_output(const ms_resampler *r, size_t n_in);   /* most sample
 size_t ms_resampler_process(ms_resampler *r, const int16_t *in, size_t n_in, int16_t *out); /* returns samples written */
 double ms_resampler_lag_ms(const ms_resampler *r);
 
-/* ---- Concealment of lost audio, `waveform` (pitch-synchronous, after ITU-T G.711 Appendix I) --------------
- * Feed every good frame with `good`; ask `lost` for each missing one. The first good frame after a loss is
- * merged smoothly (it is altered in place). Fades from 10 ms on, silent after 60 ms. */
-#define MS_CONCEAL_HISTORY_MS 49
-typedef struct ms_concealer ms_concealer;
-size_t ms_concealer_size(int32_t rate_hz);
-int ms_concealer_init(ms_concealer *c, int32_t rate_hz);
-void ms_concealer_good(ms_concealer *c, int16_t *pcm, size_t n);
-void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n);
-
 /* ---- Echo canceller: near end in the sender's clock, reference in ours ------------------------------------
  * The reference is what we in fact sent, written with its due time, zeros while nothing was sent. The near end is
  * placed by its extended RTP time stamp; the mapping from that clock to ours is a lower envelope of arrival times
  * (least delay wins) with its slope (skew), moved by slewing so that the filter sees no jumps. */
 typedef struct ms_echo ms_echo;
 size_t ms_echo_size(int32_t rate_hz, int tail_ms);
-int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz, int tail_ms); /* clock_hz: of the time stamps */
+int ms_echo_init(ms_echo *e, int32_t rate_hz, int32_t clock_hz /* of the time stamps */, int tail_ms);
 void ms_echo_reference(ms_echo *e, const int16_t *sent, size_t n, int64_t due_ns);
 void ms_echo_arrival(ms_echo *e, int64_t rtp_extended, int64_t received_ns);  /* once per packet: feeds the regression */
 void ms_echo_resync(ms_echo *e);                                  /* the sender's clock jumped: begin the mapping anew */
 /* 20 ms of near end that begins at rtp_extended; in and out may be the same memory */
 void ms_echo_process(ms_echo *e, const int16_t *near, int16_t *out, size_t n, int64_t rtp_extended);
-/* moves the filter's window later, for an echo that a trunk returns after more than the tail; 0 at first */
-void ms_echo_set_delay(ms_echo *e, int32_t delay_samples);
+/* whether the line has given anything of ours back */
+bool ms_echo_seen(const ms_echo *e);
+/* what was taken off the last frame; NULL: nothing was, because nothing was sent that could echo */
+const float *ms_echo_estimate(const ms_echo *e);
 float ms_echo_erle_db(const ms_echo *e);
+/* how late the echo comes, to 10 ms, up to 600; -1: none was found */
+int32_t ms_echo_delay_ms(const ms_echo *e);
 float ms_echo_skew_ppm(const ms_echo *e);
 /* dBFS that the echo could still have in the last frame: what the gate must not take for speech */
 float ms_echo_residual_dbfs(const ms_echo *e);
 
-/* ---- Noise suppressor and residual echo suppression (speexdsp's preprocessor) ------------------------------- */
+/* ---- Noise suppressor (speexdsp's preprocessor) --------------------------------------------------------------- */
 typedef struct ms_noise ms_noise;
 size_t ms_noise_size(int32_t rate_hz);
-int ms_noise_init(ms_noise *s, int32_t rate_hz, ms_echo *echo /* or NULL */);
+int ms_noise_init(ms_noise *s, int32_t rate_hz, float strength);  /* above 0, to 1: noise goes down by 30 dB */
 void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in place */
 
 /* ---- Speech gate -------------------------------------------------------------------------------------------

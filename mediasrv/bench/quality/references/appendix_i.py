@@ -11,6 +11,8 @@ goes on under the first good samples for a quarter period, and 4 ms more for eac
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
