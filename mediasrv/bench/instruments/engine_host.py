@@ -1,6 +1,6 @@
 """The engine alone in a process of its own, as the server has it: streams that speak without a pause and are heard.
 
-    python -m mediasrv.bench.engine_host --codec opus --plain --busy
+    python -m mediasrv.bench.instruments.engine_host --codec opus --plain --busy
 
 A conversation in JSON lines, on stdin and stdout: first `{"remotes": [[host, port], ...]}`, answered by
 `{"locals": [[host, port], ...], "bytes_per_stream": n}`; then each line, whatever it says, is answered by a snapshot
