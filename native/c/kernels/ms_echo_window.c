@@ -55,22 +55,26 @@ static void begin_anew(ms_echo_window *w) {
 
 /* ---- where the echo was found ---------------------------------------------------------------------------------------- */
 
-static void tighten(ms_echo_window *w, int32_t blocks) {
+/* Moves the window past its first blocks, if the filter has found nothing there. */
+static bool tighten(ms_echo_window *w, int32_t blocks) {
     int32_t room = DELAY_MAX_BLOCKS - w->delay / w->block;
     blocks = blocks < room ? blocks : room;
-    if (blocks <= 0 || ms_kalman_share(w->filter, blocks) > IN_VAIN) return;
+    if (blocks <= 0 || ms_kalman_share(w->filter, blocks) > IN_VAIN) return false;
     w->delay += blocks * w->block;
     ms_kalman_shift(w->filter, blocks);
-    keep(w);
+    if (works(w)) keep(w);
+    else w->kept = false;
+    return true;
 }
 
 /* A lag that a working filter does not cover is none of its echo. */
 static bool follow(ms_echo_window *w, int32_t lag) {
     int32_t into = lag - w->delay / w->block;
-    if (lag < 0 || (!fails(w) && (into < 0 || into > w->tail))) return false;
+    bool covered = into >= 0 && into <= w->tail, is_late = into > w->tail - ROOM_AFTER;
+    if (lag < 0 || (!fails(w) && !covered)) return false;
     w->lag = lag;
-    if (into > ROOM_BEFORE && works(w)) tighten(w, into - ROOM_BEFORE);
-    if (!fails(w) || w->looks_for_jump || (into >= 0 && into <= w->tail - ROOM_AFTER)) return false;
+    if (covered && (works(w) || is_late) && tighten(w, into - ROOM_BEFORE)) return false;
+    if (!fails(w) || w->looks_for_jump || (covered && !is_late)) return false;
     w->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * w->block;
     begin_anew(w);
     return true;
