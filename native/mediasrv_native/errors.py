@@ -10,8 +10,12 @@ class NativeError(Exception):
     """A status code of the native core, with its name; `status` is the number."""
 
     def __init__(self, status: int, doing: str, why: str) -> None:
+        super().__init__(status, doing, why)  # all of them, so that it can be pickled: it may cross processes
         self.status = status
-        super().__init__(f"{doing}: {why}")
+
+    def __str__(self) -> str:
+        _, doing, why = self.args
+        return f"{doing}: {why}"
 
 
 class WrongArgument(NativeError, ValueError):
