@@ -31,7 +31,17 @@ from mediasrv.media.events import (
 from mediasrv.media.face import EngineFace, RecordingFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
 from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
-from mediasrv.media.spec import Address, Clip, Coding, Cost, Listen, RecordingFormat, StreamSpec
+from mediasrv.media.spec import (
+    Address,
+    Clip,
+    Coding,
+    Cost,
+    Listen,
+    RecordingFormat,
+    SrtpKeys,
+    SrtpProfile,
+    StreamSpec,
+)
 from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
 from mediasrv.media.streams import Recording, RecordingFailed, Stream
 
@@ -76,6 +86,8 @@ __all__ = [
     "SentPacket",
     "SourceLocked",
     "Span",
+    "SrtpKeys",
+    "SrtpProfile",
     "Starved",
     "Stream",
     "StreamFace",

@@ -9,6 +9,7 @@ thread can do, so a full engine refuses a call rather than starve two.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -178,9 +179,17 @@ class Engine:
         return here.take()
 
     def _drawn(self) -> Settings:
-        """What nobody may guess. RFC 3711 3.3.1: a first number below 2**15, or a lost first packet is a wrap."""
+        """What nobody may guess, and the date.
+
+        RFC 3711 3.3.1: a first number below 2**15, or a lost first packet is a wrap.
+        """
         number = self._tokens.number
-        return {"ssrc": number(32), "first_sequence": number(15), "first_timestamp": number(32)}
+        return {
+            "ssrc": number(32),
+            "first_sequence": number(15),
+            "first_timestamp": number(32),
+            "unix_offset_ns": 0 if self.manual else time.time_ns() - time.monotonic_ns(),
+        }
 
     def streams(self) -> Sequence[Stream]:
         """Those that are not yet gone, closing ones among them."""

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
 from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position, RecordingResult
-from mediasrv.media.spec import Address, Clip, Cost, Listen, RecordingFormat, StreamSpec
+from mediasrv.media.spec import Address, Clip, Cost, Listen, RecordingFormat, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 
 
@@ -56,6 +56,9 @@ class StreamFace(Protocol):
         """Sends another of the stream's codecs from now on; ValueError when it is none of them."""
 
     def set_remote(self, remote: Address) -> None: ...
+    def set_keys(self, keys: SrtpKeys) -> None:
+        """New SRTP keys from the next slot on; what the old ones protected is still heard for 2 s."""
+
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         """From the next tick on the peer is also sent what `source`, of the same group, hears or says.

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mediasrv.media.spec import CODECS, StreamSpec
+from mediasrv.media.spec import CODECS, Rtcp, StreamSpec
+from mediasrv_native import settings as native
+from mediasrv_native.repair import METHODS
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.settings import Settings
 
 
+RTCP: Mapping[Rtcp, int] = MappingProxyType(
+    {"off": native.RTCP_OFF, "mux": native.RTCP_MUX, "port": native.RTCP_PORT}
+)
+
+
 def settings_of(spec: StreamSpec) -> Settings:
-    """Everything but what the engine draws for itself (SSRC, first numbers)."""
+    """Everything but what the engine draws for itself (SSRC, first numbers, the wall clock)."""
     return {
         "codings": tuple((CODECS[coding.codec].native, coding.payload_type) for coding in spec.codings()),
         "say_hz": spec.rate_hz,
@@ -31,7 +40,11 @@ def settings_of(spec: StreamSpec) -> Settings:
         "vad": spec.vad,
         "lock_source": spec.lock_source,
         "bridge": spec.bridge,
+        "rtcp": RTCP[spec.rtcp],
+        "rtcp_remote": spec.rtcp_remote,
+        "srtp": None if spec.srtp is None else spec.srtp.native(),
         "aec_tail_ms": spec.aec_tail_ms,
+        "plc": METHODS[spec.plc],
         "reorder_ms": spec.reorder_ms,
         "playout_ms": spec.playout_ms,
         "rewind_ms": spec.rewind_ms,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from mediasrv_native import engine
+from mediasrv_native import engine, rtp
 from mediasrv_native import settings as native
 
 Address = tuple[str, int]
@@ -49,9 +49,45 @@ class Clip:
     rate_hz: int
 
 
+Concealment = Literal["waveform", "repeat", "linear", "spectral", "auto"]
+
+
 class Coding(NamedTuple):
     codec: str  # one of CODECS
     payload_type: int
+
+
+class SrtpProfile(Enum):
+    """By the numbers of RFC 5764 and RFC 7714; the names are those of SDP (RFC 4568, RFC 7714)."""
+
+    AES_CM_128_HMAC_SHA1_80 = rtp.SRTP_AES128_CM_SHA1_80
+    AES_CM_128_HMAC_SHA1_32 = rtp.SRTP_AES128_CM_SHA1_32
+    AEAD_AES_128_GCM = rtp.SRTP_AEAD_AES_128_GCM
+    AEAD_AES_256_GCM = rtp.SRTP_AEAD_AES_256_GCM
+
+    @property
+    def octets(self) -> int:
+        """Of master key and salt together."""
+        return rtp.srtp_keying_octets(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpKeys:
+    """Master key, then master salt, each way; they are secret, and no log shows them."""
+
+    profile: SrtpProfile
+    send: bytes = field(repr=False)
+    receive: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not len(self.send) == len(self.receive) == self.profile.octets:
+            raise ValueError(f"{self.profile.name} wants {self.profile.octets} octets of key and salt")
+
+    def native(self) -> tuple[int, bytes, bytes]:
+        return self.profile.value, self.send, self.receive
+
+
+Rtcp = Literal["off", "mux", "port"]  # none; by RTP's port (RFC 5761); by the odd one above
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +123,12 @@ class StreamSpec:
     agc_dbfs: int = 0  # level that heard speech is brought to, -40 to -6; 0: it stays as it is
     vad: bool = True
     lock_source: bool = True
-    rtcp_mux: bool = True  # RTCP comes by RTP's port; else by the odd one above
+    rtcp: Rtcp = "off"
+    rtcp_remote: Address | None = None  # where reports go, with "port"; None: the port above remote's
+    srtp: SrtpKeys | None = None  # None: plain RTP
     bridge: bool = False  # people may listen to what it hears: others of its call, recordings
     aec_tail_ms: int = 128
+    plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself
     reorder_ms: int = 40
     playout_ms: int = 2_000
     rewind_ms: int = 1_000

@@ -77,7 +77,7 @@ class EngineThread:
     ) -> Stream:
         """A live stream; `drawn`: what nobody may guess of it."""
         group %= GROUPS
-        port = ports.open(rtcp_mux=spec.rtcp_mux)
+        port = ports.open(rtcp_mux=spec.rtcp != "port")
         try:
             handle = self._add(spec, drawn, group, port)
         except QueueFull:

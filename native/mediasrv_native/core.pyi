@@ -43,7 +43,9 @@ class Core:
     def tick(self, due_ns: int, now_ns: int | None = None) -> tuple[tuple[str, int], bytes] | None:
         """For streams that send no more than a packet a tick."""
     def tick_all(self, due_ns: int, now_ns: int | None = None) -> list[tuple[tuple[str, int], bytes]]: ...
-    def tick_channels(self, due_ns: int, now_ns: int | None = None) -> list[tuple[int, tuple[str, int], bytes]]:
+    def tick_channels(
+        self, due_ns: int, now_ns: int | None = None
+    ) -> list[tuple[int, tuple[str, int], bytes]]:
         """The same, with the channel of each: 0 RTP, 1 RTCP."""
     def farewell(self, now_ns: int) -> tuple[tuple[str, int], bytes] | None: ...
     def offer_keys(self, keys: tuple[int, bytes, bytes]) -> None:

@@ -21,12 +21,6 @@ cdef extern from "ms_kernels.h" nogil:
     size_t ms_resampler_process(ms_resampler*, const int16_t* pcm, size_t n_in, int16_t* out)
     double ms_resampler_lag_ms(const ms_resampler*)
 
-    ctypedef struct ms_concealer:
-        pass
-    size_t ms_concealer_size(int32_t rate_hz)
-    int ms_concealer_init(ms_concealer*, int32_t rate_hz)
-    void ms_concealer_good(ms_concealer*, int16_t* pcm, size_t n)
-    void ms_concealer_lost(ms_concealer*, int16_t* out, size_t n)
 
     ctypedef struct ms_gate:
         int32_t rate_hz

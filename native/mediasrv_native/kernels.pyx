@@ -74,30 +74,6 @@ cdef class Resampler:
         return ms_resampler_lag_ms(&self.state)
 
 
-cdef class Concealer:
-    cdef ms_concealer* state
-
-    def __cinit__(self, int rate_hz):
-        self.state = <ms_concealer*>new_memory(ms_concealer_size(rate_hz))
-        check(ms_concealer_init(self.state, rate_hz))
-
-    def __dealloc__(self):
-        free(self.state)
-
-    def good(self, bytes pcm not None):
-        cdef size_t n = samples_in(pcm)
-        cdef bytearray out = bytearray(pcm)
-        ms_concealer_good(self.state, <int16_t*><char*>out, n)
-        return bytes(out)
-
-    def lost(self, int samples):
-        if samples < 0:
-            raise ValueError("cannot lose fewer than no samples")
-        cdef bytearray out = bytearray(sizeof(int16_t) * samples)
-        ms_concealer_lost(self.state, <int16_t*><char*>out, samples)
-        return bytes(out)
-
-
 cdef class Gate:
     cdef ms_gate state
 
@@ -152,7 +128,7 @@ def _time_each(process, chunks, int frames):
 
 
 def _kernels_in_turn():
-    resampler, gate, concealer = Resampler(8000, 16000), Gate(8000), Concealer(8000)
+    resampler, gate = Resampler(8000, 16000), Gate(8000)
 
     def detect(pcm, frame):
         gate.process(pcm[:160])
@@ -163,7 +139,5 @@ def _kernels_in_turn():
         "g711_decode": lambda pcm, frame: g711_decode_u(pcm[:160]),
         "g711_encode": lambda pcm, frame: g711_encode_u(pcm),
         "resample_8_to_16": lambda pcm, frame: resampler.process(pcm),
-        "conceal_good": lambda pcm, frame: concealer.good(pcm),
-        "conceal_one_in_ten": lambda pcm, frame: concealer.good(pcm) if frame % 10 else concealer.lost(160),
         "gate": detect,
     }

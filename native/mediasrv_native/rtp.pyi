@@ -60,11 +60,15 @@ def parse_rtcp(packet: bytes, about: int) -> Compound | None:
     """None: malformed. `about`: the source whose report block is wanted."""
 
 class RtcpReporter:
-    def __init__(self, ssrc: int, *, clock_hz: int = 8000, unix_offset_ns: int = 0, seed: int = 0) -> None: ...
+    def __init__(
+        self, ssrc: int, *, clock_hz: int = 8000, unix_offset_ns: int = 0, seed: int = 0
+    ) -> None: ...
     def is_due(self, now_ns: int) -> bool: ...
     def heard(self, ssrc: int, first: int, highest: int, received: int, jitter: int) -> None:
         """The other side's stream, as of now."""
-    def write(self, now_ns: int, *, timestamp: int, packets: int, octets: int, talks: bool, bye: bool = False) -> bytes: ...
+    def write(
+        self, now_ns: int, *, timestamp: int, packets: int, octets: int, talks: bool, bye: bool = False
+    ) -> bytes: ...
     def receive(self, packet: bytes, now_ns: int) -> bool:
         """False: malformed, dropped and counted."""
     @property
@@ -87,4 +91,4 @@ class Rating(NamedTuple):
 
 def emodel(codec: int, loss: float, burst_ratio: float = 1, one_way_ms: float = 0) -> Rating: ...
 def benchmark(packets: int = 2000) -> dict[str, float]:
-    """Microseconds a packet."""
+    """Nanoseconds a packet of 20 ms of G.711, the clock's own included."""

@@ -167,7 +167,7 @@ def emodel(uint8_t codec, float loss, float burst_ratio=1, float one_way_ms=0):
     return Rating(rating.r, rating.listening_mos, rating.conversational_mos)
 
 
-# ---- microseconds a packet ------------------------------------------------------------------------------------
+# ---- nanoseconds a packet -------------------------------------------------------------------------------------
 cdef object time_srtp(uint8_t profile, int packets):
     """20 ms of G.711, there and back."""
     cdef uint8_t packet[MS_MAX_PACKET]
@@ -194,19 +194,20 @@ cdef object time_srtp(uint8_t profile, int packets):
     ms_srtp_free(srtp)
     if failed:
         raise AssertionError("our own packets do not come back")
-    return protecting / packets * 1e6, unprotecting / packets * 1e6
+    return protecting / packets * 1e9, unprotecting / packets * 1e9
 
 
 def benchmark(int packets=2000):
+    """Nanoseconds, the clock's own included."""
     names = {
         "aes_cm_sha1_80": SRTP_AES128_CM_SHA1_80, "aes_gcm_128": SRTP_AEAD_AES_128_GCM,
         "aes_gcm_256": SRTP_AEAD_AES_256_GCM,
     }
     took = {}
     for name, profile in names.items():
-        took[f"srtp_protect_{name}_us"], took[f"srtp_unprotect_{name}_us"] = time_srtp(profile, packets)
+        took[f"srtp_protect_{name}"], took[f"srtp_unprotect_{name}"] = time_srtp(profile, packets)
     began = perf_counter()
     for _ in range(packets):
         emodel(G711, 0.01, 1, 100)
-    took["emodel_us"] = (perf_counter() - began) / packets * 1e6
+    took["emodel"] = (perf_counter() - began) / packets * 1e9
     return took

@@ -32,6 +32,7 @@ class Settings(TypedDict, total=False):
     ns: bool
     vad: bool
     lock_source: bool
+    plc: int  # a method of mediasrv_native.repair.METHODS
     ns_percent: int
     high_pass: bool
     agc_dbfs: int

@@ -36,6 +36,7 @@ from mediasrv.media import (
     RecordingResult,
     Released,
     ReleaseReason,
+    SrtpKeys,
     Starved,
     StreamFace,
     StreamStatistics,
@@ -306,6 +307,7 @@ class FakeStream:
         return Position(voice.generation, voice.wire, voice.source, heard, 0, now_ns(), self._hold)
 
     def set_codec(self, payload_type: int) -> None: ...
+    def set_keys(self, keys: SrtpKeys) -> None: ...
     def set_remote(self, remote: Address) -> None: ...
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
 

@@ -112,7 +112,7 @@ class Caller:
         return heard
 
 
-# ---- calls ------------------------------------------------------------------------------------------------------------
+# ---- calls -----------------------------------------------------------------------------------------------
 @every_profile
 def test_a_call_is_understood_both_ways(profile: Profile) -> None:
     call = Caller(keys_of(profile))
@@ -202,7 +202,7 @@ def test_the_wrap_of_the_sequence_is_survived_both_ways(profile: Profile) -> Non
     assert call.ears() == 2_000
 
 
-# ---- the latch ----------------------------------------------------------------------------------------------------------
+# ---- the latch -------------------------------------------------------------------------------------------
 def test_only_what_authenticates_locks_the_source() -> None:
     call = Caller(keys_of(CM_80), remote=None)
     call.give(call.packet(0), STRANGER)
@@ -252,7 +252,7 @@ def test_without_srtp_the_latch_stays() -> None:
     assert call.count("foreign") == 1
 
 
-# ---- new keys -------------------------------------------------------------------------------------------------------------
+# ---- new keys --------------------------------------------------------------------------------------------
 @every_profile
 def test_keys_change_in_mid_call_without_a_gap(profile: Profile) -> None:
     first, second = keys_of(profile, 1), keys_of(GCM_128, 2)
@@ -333,7 +333,7 @@ def test_wrong_keys_are_refused_at_set_up() -> None:
         call.core.offer_keys((7, bytes(30), bytes(30)))
 
 
-# ---- RTCP -------------------------------------------------------------------------------------------------------------------
+# ---- RTCP ------------------------------------------------------------------------------------------------
 def talk(call: Caller, seconds: float, first: int = 0, *, lose: range | None = None) -> int:
     frames = int(seconds * 50)
     for k in range(first, first + frames):
@@ -468,7 +468,7 @@ def test_who_leaves_says_goodbye(profile: Profile) -> None:
     assert found.bye
 
 
-# ---- how it sounds -----------------------------------------------------------------------------------------------------------
+# ---- how it sounds ---------------------------------------------------------------------------------------
 def test_a_clean_call_is_rated_well_and_a_lossy_one_is_not() -> None:
     clean, lossy, bursty = Caller(), Caller(), Caller()
     assert clean.count("mos_listening") == 0

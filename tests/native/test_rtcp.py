@@ -20,7 +20,7 @@ NTP_1970 = 2_208_988_800
 words = st.integers(0, 2**32 - 1)
 
 
-# ---- what others write ----------------------------------------------------------------------------------------------
+# ---- what others write -----------------------------------------------------------------------------------
 def part(kind: int, count: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0x80 | count, kind, len(body) // 4) + body
 
@@ -55,7 +55,7 @@ def extended_report(blocks: bytes) -> bytes:
     return part(207, 0, THEIRS.to_bytes(4, "big") + blocks)
 
 
-# ---- reading ----------------------------------------------------------------------------------------------------------
+# ---- reading ---------------------------------------------------------------------------------------------
 def test_a_sender_report_is_read_field_by_field() -> None:
     data = sender_report(
         0x1122334455667788, block(1), block(OURS, 25, -3, 70_000, 160, 5, 6), stamp=9, packets=10, octets=11
@@ -146,7 +146,7 @@ def test_the_two_kinds_are_told_apart_by_the_second_octet(second: int, is_rtcp: 
     assert rtp.is_rtcp(bytes([0x80, second]) + bytes(10)) == is_rtcp
 
 
-# ---- writing ----------------------------------------------------------------------------------------------------------
+# ---- writing ---------------------------------------------------------------------------------------------
 @given(first=st.integers(0, 2**40), ahead=st.integers(0, 2**30), received=words, jitter=st.integers(0, 2**27),
        stamp=words, packets=words, octets=words, talks=st.booleans(), leaves=st.booleans())  # fmt: skip
 def test_what_is_written_is_read_back(first: int, ahead: int, received: int, jitter: int, stamp: int, packets: int,
@@ -195,7 +195,7 @@ def test_the_name_says_nothing_and_is_another_for_each_seed() -> None:
     assert len(written) == 50
 
 
-# ---- when -------------------------------------------------------------------------------------------------------------
+# ---- when ------------------------------------------------------------------------------------------------
 def test_reports_are_due_every_five_seconds_on_average_and_never_far_from_it() -> None:
     gaps, firsts = [], []
     for seed in range(40):
@@ -228,7 +228,7 @@ def test_the_same_seed_reports_at_the_same_times() -> None:
     assert times(4) == times(4) != times(5)
 
 
-# ---- round trip ---------------------------------------------------------------------------------------------------------
+# ---- round trip ------------------------------------------------------------------------------------------
 @given(there_ms=st.integers(0, 2_000), lying_ms=st.integers(0, 4_000), back_ms=st.integers(0, 2_000),
        offset=st.integers(0, 2**33), peer_offset=st.integers(0, 2**33))  # fmt: skip
 def test_the_round_trip_is_what_the_network_took(there_ms: int, lying_ms: int, back_ms: int, offset: int,
@@ -266,7 +266,7 @@ def test_no_lie_makes_an_absurd_round_trip(last: int, since: int, now_ms: int) -
     assert -1 <= us.round_trip_ns <= 10 * S
 
 
-# ---- what they say ---------------------------------------------------------------------------------------------------------
+# ---- what they say ---------------------------------------------------------------------------------------
 def test_what_the_other_side_heard_of_us_is_kept() -> None:
     us = RtcpReporter(OURS)
     assert us.theirs is None

@@ -39,7 +39,7 @@ def report(ssrc: int = OURS, body: bytes = bytes(20)) -> bytes:
     return bytes([0x80, 200, 0, (len(body) + 8) // 4 - 1]) + ssrc.to_bytes(4, "big") + body
 
 
-# ---- vectors that others have printed ---------------------------------------------------------------------------
+# ---- vectors that others have printed --------------------------------------------------------------------
 def test_the_reference_cipher_gives_what_fips_197_prints() -> None:
     plain = bytes.fromhex("00112233445566778899aabbccddeeff")
     assert aes.encrypt_block(bytes(range(16)), plain).hex() == "69c4e0d86a7b0430d8cdb78070b4c55a"
@@ -84,7 +84,7 @@ def test_the_reference_seals_as_rfc_7714_16_prints(octets: int) -> None:
     assert sealed.hex() == RFC_7714_SEALED[octets]
 
 
-# ---- against the reference ----------------------------------------------------------------------------------------
+# ---- against the reference -------------------------------------------------------------------------------
 @st.composite
 def rtp_packets(draw: st.DrawFn) -> bytes:
     """With CSRCs and an extension, as mixers and browsers send them."""
@@ -135,7 +135,7 @@ def test_two_ends_understand_each_other_both_ways(profile: Profile) -> None:
         assert there.unprotect_rtcp(here.protect_rtcp(report())) == report()
 
 
-# ---- indices ------------------------------------------------------------------------------------------------------
+# ---- indices ---------------------------------------------------------------------------------------------
 @every_profile
 def test_the_roll_over_counter_is_counted_on_both_sides(profile: Profile) -> None:
     here, there = ends(profile)
@@ -172,7 +172,7 @@ def test_only_our_own_ssrc_is_sent() -> None:
         here.protect_rtcp(report(THEIRS))
 
 
-# ---- replays, forgeries, rubbish ------------------------------------------------------------------------------------
+# ---- replays, forgeries, rubbish -------------------------------------------------------------------------
 @given(order=st.permutations(range(40)), profile=profiles)
 def test_each_packet_is_believed_exactly_once(order: list[int], profile: Profile) -> None:
     here, there = ends(profile)
@@ -281,7 +281,7 @@ def test_room_is_asked_for_before_anything_is_written(profile: Profile) -> None:
     assert there.unprotect(here.protect(plain, capacity=len(plain) + profile.rtp_tag)) == plain
 
 
-# ---- new keys -------------------------------------------------------------------------------------------------------
+# ---- new keys --------------------------------------------------------------------------------------------
 @every_profile
 def test_new_keys_go_on_where_the_old_ones_were(profile: Profile) -> None:
     here, there = ends(profile)
@@ -320,7 +320,7 @@ def test_the_index_of_reports_goes_on_with_new_keys() -> None:
     assert new_there.unprotect_rtcp(protected) == report()
 
 
-# ---- set-up -----------------------------------------------------------------------------------------------------------
+# ---- set-up ----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("number", [0, 3, 4, 5, 6, 9, 255, 256, -1])
 def test_an_unknown_profile_is_refused(number: int) -> None:
     with pytest.raises(NativeError):

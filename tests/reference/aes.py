@@ -1,4 +1,4 @@
-"""AES, counter mode and Galois/counter mode, straight from FIPS 197 and SP 800-38A/D: slow, clear, and for tests only."""
+"""AES, counter mode and Galois/counter mode, straight from FIPS 197 and SP 800-38A/D: slow and clear, for tests."""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ class RtpPacket:
 
 def parse(data: bytes) -> RtpPacket | None:
     """The packet, or None when RFC 3550 A.1 would not have it."""
-    if len(data) < 12 or data[0] >> 6 != VERSION or 72 <= data[1] & 0x7F <= 76:
+    if (
+        len(data) < 12 or data[0] >> 6 != VERSION or 72 <= data[1] & 0x7F <= 76 or 192 <= data[1] <= 223
+    ):  # RFC 5761, 4
         return None
     at = 12 + 4 * (data[0] & 0x0F)
     csrcs = tuple(struct.unpack_from("!I", data, k)[0] for k in range(12, at, 4) if k + 4 <= len(data))

@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from mediasrv_native.repair import METHODS, Concealer
 from numpy.typing import NDArray
 from pesq import pesq
 from speechmos import plcmos
 
 from mediasrv.bench.netem import Link, Loss, Profile
 from mediasrv.bench.quality import pictures
-from mediasrv.bench.quality.appendix_i import AppendixI
 from mediasrv.bench.quality.material import Samples, speech, to_int16, voices
+from mediasrv.bench.quality.references.appendix_i import AppendixI
 from mediasrv.bench.quality.table import Case, Plan, Table
 from mediasrv_native import codecs
 from mediasrv_native.codecs import Decoder, Encoder
 from mediasrv_native.kernels import Resampler, g711_decode_u, g711_encode_u
+from mediasrv_native.repair import METHODS, Concealer
 
 SECONDS, BRIEF_SECONDS = 20.0, 8.0
 PLCMOS_HZ = 16_000

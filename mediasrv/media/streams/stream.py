@@ -27,7 +27,7 @@ from mediasrv.media.events import (
     RecordingResult,
 )
 from mediasrv.media.ports import Port
-from mediasrv.media.spec import Address, Clip, Listen, RecordingFormat, StreamSpec
+from mediasrv.media.spec import Address, Clip, Listen, RecordingFormat, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.streams.ears import Ears
 from mediasrv.media.streams.event_queue import EventQueue
@@ -219,6 +219,10 @@ class Stream:
     def set_remote(self, remote: Address) -> None:
         self._check_open()
         self._engine.set_remote(self.handle, remote)
+
+    def set_keys(self, keys: SrtpKeys) -> None:
+        self._check_open()
+        self._engine.set_keys(self.handle, keys.native())
 
     def set_direction(self, *, sending: bool, hearing: bool) -> None:
         self._check_open()

@@ -18,7 +18,8 @@ static bool is_coding(const ms_config *c, uint8_t payload_type) {
 }
 
 static bool is_valid(const ms_config *c) {
-    return ms_coders_are_valid(c) && c->telephone_event_type < 128 && !is_coding(c, c->telephone_event_type) &&
+    return ms_coders_are_valid(c) && c->plc <= MS_CONCEAL_AUTO && c->telephone_event_type < 128 &&
+           !is_coding(c, c->telephone_event_type) &&
            (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && ms_refine_is_valid(c) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
            c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
@@ -50,7 +51,7 @@ static layout lay_out(const ms_config *c) {
     carve(&l.total, sizeof(ms_core));
     l.coders = carve(&l.total, ms_coders_size(c));
     l.payloads = carve(&l.total, MS_REORDER_SLOTS * ms_coders_longest_payload(c));
-    l.concealer = carve(&l.total, ms_concealer_size(c->hear_hz));
+    l.concealer = carve(&l.total, ms_concealer_size(c->hear_hz, c->plc));
     l.echo = carve(&l.total, c->aec ? ms_echo_size(c->hear_hz, c->aec_tail_ms) : 0);
     l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
     l.refine = carve(&l.total, ms_refine_size(c));

@@ -57,6 +57,7 @@ typedef struct ms_config {
     uint8_t high_pass;            /* 0 or 1: what lies below 90 Hz is taken off */
     int8_t agc_dbfs;              /* level that speech is brought to, -40 to -6; 0: it stays as it is */
     uint8_t lock_source;          /* 1: after the first valid packet only its source is heard (symmetric RTP) */
+    uint8_t plc;                  /* enum ms_conceal_method of ms_conceal.h */
     uint8_t bridge;               /* 1: people may listen, so keep what they hear (ms_bridge.h) */
     uint16_t aec_tail_ms;         /* 64-256, 0 means 128 */
     uint16_t reorder_ms;          /* longest wait for a missing packet, 0-40 */

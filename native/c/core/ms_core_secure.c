@@ -29,10 +29,10 @@ void ms_core_secure_release(ms_core *core) {
 
 int ms_offer_keys(ms_core *core, const ms_srtp_keys *keys) {
     int status = MS_OK;
-    ms_srtp_free(take(&core->secure.spent));
     ms_srtp *made = ms_srtp_new(keys, core->config.ssrc, &status);
     if (!made) return status;
     ms_srtp_free(atomic_exchange_explicit(&core->secure.offered, made, memory_order_acq_rel));
+    ms_srtp_free(take(&core->secure.spent)); /* not earlier: those that came before `made` may only just be in force */
     return MS_OK;
 }
 

@@ -46,7 +46,7 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     e->playout = parts->playout;
     e->mask_from = e->mask_to = NEVER;
     ms_ears_ring_init(&e->ring, parts->blocks, parts->block_count, e->clock_hz);
-    int status = ms_concealer_init(e->concealer, e->hear_hz);
+    int status = ms_concealer_init(e->concealer, e->hear_hz, config->plc);
     if (status == MS_OK && config->vad) status = ms_gate_init(&e->gate, gate_rate_hz(e));
     if (status == MS_OK) status = ms_resampler_init(&e->resampler, e->hear_hz, MS_EARS_RATE_HZ);
     if (status == MS_OK && ms_ears_need_reference(config)) {

@@ -14,6 +14,7 @@
 
 #include "ms_bridge.h"
 #include "ms_coder.h"
+#include "ms_conceal.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
 #include "ms_playout.h"

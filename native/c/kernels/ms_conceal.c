@@ -1,189 +1,214 @@
-/* Concealment after ITU-T G.711 Appendix I: go on with the voice's own last pitch periods.
- *
- * At the first lost sample the pitch is found in the last 48.75 ms, and its last period is repeated; after 10 ms
- * the last two, after 20 ms the last three, which keeps a long gap from buzzing. From 10 ms on it fades by a
- * fifth of its level each 10 ms, to silence at 60 ms. The first good audio is cross-faded with what the
- * repetition would have said, longer after longer gaps.
- *
- * One departure: the Appendix delays all audio by 3.75 ms so that it can also blend into the last good samples.
- * The ears cannot afford the delay; here the first quarter period blends out of the mirrored tail instead. */
-#include "ms_kernels.h"
+#include "ms_conceal_state.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { PITCH_MIN_US = 5000, PITCH_MAX_US = 15000, CORRELATION_US = 20000, HISTORY_US = 48750 };
-enum { STAGE_MS = 10, MERGE_PER_STAGE_US = 4000, MERGE_MAX_US = 10000, MAX_PERIODS = 3 };
-static const float FADE_PER_STAGE = 0.2f;
-static const float SILENT_ENERGY_PER_SAMPLE = 1.5f;  /* below it (two quantising steps) there is no pitch to find */
+enum { FRAME_MS = 20, MERGE_MS = 12, HOLD_MS = 40, NOISE_FROM_MS = 60, NOISE_FULL_MS = 100, STEP_MS = 10, PIECE = 480 };
+static const float VOICE_FADE = 0.9f;        /* each 10 ms, after HOLD_MS */
+static const float FRAME_FADE = 0.7f;        /* each 20 ms, from the first on */
+static const float LOW_LOSS = 0.05f, HIGH_LOSS = 0.10f, LOSS_MEMORY_S = 2;
+static const float FLOOR_RISE = 1.02f;       /* each 10 ms: the floor may come up 6 dB in 0.7 s */
+static const float FLOOR_MOST = 100.0f * 100.0f; /* power; louder is not a line's quiet */
 
-struct ms_concealer {
-    int32_t rate_hz, history_samples, stage_samples;
-    int32_t pitch, quarter;     /* samples; of the gap in progress */
-    int32_t periods, offset;    /* periods in the cycle; next sample in it */
-    int32_t lost_samples;       /* so far in this gap, 0: none in progress */
-    int32_t blend, blend_total; /* samples left of a blend out of the old voice, and its whole length */
-    /* the history; the source, which is the history as it was when the gap began; the blend's old voice */
-    float memory[];
-};
+static int32_t ms_of(const ms_concealer *c, int32_t ms) { return c->rate_hz / 1000 * ms; }
 
-static int32_t samples_in(int32_t rate_hz, int32_t us) {
-    return (int32_t)((int64_t)rate_hz * us / 1000000);
+/* ---- memory --------------------------------------------------------------------------------------------------------- */
+
+static size_t history_floats(int32_t rate_hz, int method) {
+    size_t plain = (size_t)rate_hz / 1000 * MS_CONCEAL_HISTORY_MS;
+    bool spectral = method == MS_CONCEAL_SPECTRAL || method == MS_CONCEAL_AUTO;
+    size_t windows = spectral ? ms_conceal_spectrum_floats(rate_hz) / 5 * 3 / 2 : 0;
+    return windows > plain ? windows : plain;
 }
 
-static int32_t longest_quarter(int32_t rate_hz) {
-    return samples_in(rate_hz, PITCH_MAX_US) / 4 + 1;
+static size_t spectrum_floats(int32_t rate_hz, int method) {
+    return method == MS_CONCEAL_SPECTRAL || method == MS_CONCEAL_AUTO ? ms_conceal_spectrum_floats(rate_hz) : 0;
 }
 
-static float *history_of(ms_concealer *c) { return c->memory; }
-static float *source_of(ms_concealer *c) { return c->memory + c->history_samples; }
-static float *blended_of(ms_concealer *c) { return c->memory + 2 * c->history_samples; }
-
-size_t ms_concealer_size(int32_t rate_hz) {
-    if (rate_hz < 8000 || rate_hz > MS_MAX_RATE_HZ) return 0;
-    size_t floats = 2 * (size_t)samples_in(rate_hz, HISTORY_US) + (size_t)longest_quarter(rate_hz);
-    return sizeof(ms_concealer) + floats * sizeof(float);
+static bool usable(int32_t rate_hz, int method) {
+    return rate_hz >= 8000 && rate_hz <= MS_MAX_RATE_HZ && rate_hz % 1000 == 0 && method >= 0 && method <= MS_CONCEAL_AUTO;
 }
 
-int ms_concealer_init(ms_concealer *c, int32_t rate_hz) {
-    size_t size = ms_concealer_size(rate_hz);
+size_t ms_concealer_size(int32_t rate_hz, int method) {
+    if (!usable(rate_hz, method)) return 0;
+    size_t floats = history_floats(rate_hz, method) + ms_conceal_voice_floats(rate_hz) + spectrum_floats(rate_hz, method);
+    return sizeof(ms_concealer) + floats * sizeof(float) + history_floats(rate_hz, method) * sizeof(int16_t);
+}
+
+int ms_concealer_init(ms_concealer *c, int32_t rate_hz, int method) {
+    size_t size = ms_concealer_size(rate_hz, method);
     if (!size) return MS_E_ARGUMENT;
     memset(c, 0, size);
     c->rate_hz = rate_hz;
-    c->history_samples = samples_in(rate_hz, HISTORY_US);
-    c->stage_samples = samples_in(rate_hz, STAGE_MS * 1000);
+    c->method = (uint8_t)method;
+    c->history_n = (int32_t)history_floats(rate_hz, method);
+    c->chance = c->voice.chance = 0x9e3779b9u;
+    c->history = (float *)(c + 1);
+    float *after = c->history + c->history_n;
+    c->ring = (int16_t *)(after + ms_conceal_voice_floats(rate_hz) + spectrum_floats(rate_hz, method));
+    ms_conceal_voice_place(c, after);
+    if (spectrum_floats(rate_hz, method)) ms_conceal_spectrum_place(c, after + ms_conceal_voice_floats(rate_hz));
     return MS_OK;
 }
 
+float ms_concealer_loss(const ms_concealer *c) { return c->loss; }
+
+/* ---- the past ------------------------------------------------------------------------------------------------------- */
+
+/* Good frames are many and gaps few: the past goes round in a ring, and is laid out only when a gap begins. */
 static void remember(ms_concealer *c, const int16_t *pcm, size_t n) {
-    float *history = history_of(c);
-    size_t length = (size_t)c->history_samples;
+    size_t length = (size_t)c->history_n;
     if (n > length) {
         pcm += n - length;
         n = length;
     }
-    memmove(history, history + n, (length - n) * sizeof(float));
-    for (size_t i = 0; i < n; i++) history[length - n + i] = pcm[i];
+    size_t first = length - (size_t)c->newest < n ? length - (size_t)c->newest : n;
+    memcpy(c->ring + c->newest, pcm, first * sizeof *pcm);
+    memcpy(c->ring, pcm + first, (n - first) * sizeof *pcm);
+    c->newest = (int32_t)(((size_t)c->newest + n) % length);
 }
 
-/* How well the last CORRELATION_US match those `lag` samples before them, judged on every `stride`-th. */
-static float match(const float *end, int32_t length, int32_t lag, int32_t stride) {
-    float product = 0, energy = 0;
-    for (int32_t i = -length; i < 0; i += stride) {
-        product += end[i] * end[i - lag];
-        energy += end[i - lag] * end[i - lag];
+static void lay_out_history(ms_concealer *c) {
+    int32_t oldest = c->history_n - c->newest;
+    for (int32_t i = 0; i < oldest; i++) c->history[i] = c->ring[c->newest + i];
+    for (int32_t i = 0; i < c->newest; i++) c->history[oldest + i] = c->ring[i];
+}
+
+/* In steps of 10 ms, however the sound is cut. */
+static void note_loss(ms_concealer *c, size_t n, bool lost) {
+    int32_t step = ms_of(c, STEP_MS);
+    while (n > 0) {
+        size_t left = (size_t)(step - c->step_samples), piece = n < left ? n : left;
+        c->step_samples += (int32_t)piece;
+        c->step_lost += lost ? (int32_t)piece : 0;
+        n -= piece;
+        if (c->step_samples < step) return;
+        c->loss += ((float)c->step_lost / (float)step - c->loss) * STEP_MS / 1000 / LOSS_MEMORY_S;
+        c->step_samples = c->step_lost = 0;
     }
-    float floor = SILENT_ENERGY_PER_SAMPLE * (float)(length / stride);
-    return product / sqrtf(energy > floor ? energy : floor);
 }
 
-static int32_t best_lag(const float *end, int32_t length, int32_t from, int32_t to, int32_t stride) {
-    int32_t best = from;
-    float best_match = -INFINITY;
-    for (int32_t lag = from; lag <= to; lag += stride) {
-        float value = match(end, length, lag, stride);
-        if (value > best_match) {
-            best_match = value;
-            best = lag;
-        }
+/* Whole numbers: the sum is the same however the sound is cut. */
+static int64_t energy_of(const int16_t *pcm, size_t n) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (int32_t)pcm[i] * pcm[i];
+    return sum;
+}
+
+/* The floor is the quietest 10 ms of late; it comes up slowly, so that a pause is enough to find it again. */
+static void note_floor(ms_concealer *c, const int16_t *pcm, size_t n) {
+    int32_t step = ms_of(c, STEP_MS);
+    for (size_t done = 0, piece; done < n; done += piece) {
+        size_t left = (size_t)(step - c->floor_samples);
+        piece = n - done < left ? n - done : left;
+        c->floor_next += energy_of(pcm + done, piece);
+        c->floor_samples += (int32_t)piece;
+        if (c->floor_samples < step) return;
+        float power = (float)c->floor_next / (float)step;
+        float risen = c->floor_power * FLOOR_RISE + 1e-3f;
+        c->floor_power = power < risen ? power : risen;
+        c->floor_next = 0;
+        c->floor_samples = 0;
     }
-    return best;
 }
 
-static int32_t find_pitch(ms_concealer *c) {
-    const float *end = history_of(c) + c->history_samples;
-    int32_t shortest = samples_in(c->rate_hz, PITCH_MIN_US), longest = samples_in(c->rate_hz, PITCH_MAX_US);
-    int32_t length = samples_in(c->rate_hz, CORRELATION_US);
-    int32_t stride = c->rate_hz / 4000;
-    int32_t coarse = best_lag(end, length, shortest, longest, stride);
-    int32_t from = coarse - stride + 1, to = coarse + stride - 1;
-    return best_lag(end, length, from < shortest ? shortest : from, to > longest ? longest : to, 1);
+/* ---- what is made up ------------------------------------------------------------------------------------------------ */
+
+static uint8_t choose(const ms_concealer *c) {
+    if (c->method != MS_CONCEAL_AUTO) return c->method;
+    return c->loss < LOW_LOSS ? MS_CONCEAL_LINEAR : c->loss < HIGH_LOSS ? MS_CONCEAL_SPECTRAL : MS_CONCEAL_WAVEFORM;
 }
 
-/* The cycle is the last `periods` periods before the gap; to make it loop, its last quarter period is blended
- * into what came before its start. */
-static float next_of_cycle(ms_concealer *c) {
-    int32_t cycle = c->periods * c->pitch;
-    const float *source = source_of(c) + c->history_samples - cycle + c->offset;
-    int32_t into_quarter = c->offset - (cycle - c->quarter) + 1;
-    if (++c->offset == cycle) c->offset = 0;
-    if (into_quarter <= 0) return source[0];
-    float before = (float)into_quarter / (float)(c->quarter + 1);
-    return source[0] * (1 - before) + source[-cycle] * before;
-}
-
-static void begin_blend(ms_concealer *c) {
-    c->blend = c->blend_total = c->quarter;
+static void repeat_begin(ms_concealer *c) {
+    int32_t frame = ms_of(c, FRAME_MS);
+    memcpy(c->voice.residual, c->history + c->history_n - frame, (size_t)frame * sizeof(float));
+    c->voice.at = 0;
 }
 
 static void begin_gap(ms_concealer *c) {
-    const float *end = history_of(c) + c->history_samples;
-    memcpy(source_of(c), history_of(c), (size_t)c->history_samples * sizeof(float));
-    c->pitch = find_pitch(c);
-    c->quarter = c->pitch / 4;
-    c->offset = 0;
-    c->periods = 1;
-    for (int32_t i = 0; i < c->quarter; i++) blended_of(c)[i] = end[-1 - i];
-    begin_blend(c);
+    c->chosen = choose(c);
+    lay_out_history(c);
+    if (c->chosen == MS_CONCEAL_SPECTRAL) ms_conceal_spectrum_begin(c);
+    else if (c->chosen != MS_CONCEAL_REPEAT) ms_conceal_voice_begin(c);
+    else repeat_begin(c);
 }
 
-/* The gap grew: one period more in the cycle, entered where the shorter one would have gone on. */
-static void widen_cycle(ms_concealer *c) {
-    int32_t offset = c->offset;
-    for (int32_t i = 0; i < c->quarter; i++) blended_of(c)[i] = next_of_cycle(c);
-    c->offset = offset % c->pitch;
-    c->periods++;
-    begin_blend(c);
+static void repeat_next(ms_concealer *c, float *out, int32_t n) {
+    int32_t frame = ms_of(c, FRAME_MS);
+    for (int32_t i = 0; i < n; i++, c->voice.at++)
+        out[i] = c->voice.residual[c->voice.at % frame];
 }
 
-static float fade_at(const ms_concealer *c) {
-    float stages = (float)(c->lost_samples - c->stage_samples) / (float)c->stage_samples;
-    if (stages <= 0) return 1;
-    float level = 1 - FADE_PER_STAGE * stages;
-    return level > 0 ? level : 0;
+static void make_up(ms_concealer *c, float *out, int32_t n) {
+    static void (*const next[])(ms_concealer *, float *, int32_t) = {
+        [MS_CONCEAL_WAVEFORM] = ms_conceal_voice_next, [MS_CONCEAL_REPEAT] = repeat_next,
+        [MS_CONCEAL_LINEAR] = ms_conceal_linear_next, [MS_CONCEAL_SPECTRAL] = ms_conceal_spectrum_next,
+    };
+    next[c->chosen](c, out, n);
 }
 
-static float next_sample(ms_concealer *c) {
-    if (c->lost_samples && c->lost_samples % c->stage_samples == 0 && c->periods < MAX_PERIODS) widen_cycle(c);
-    float value = next_of_cycle(c);
-    if (c->blend > 0) {
-        float old = (float)c->blend / (float)(c->blend_total + 1);
-        value = value * (1 - old) + blended_of(c)[c->blend_total - c->blend] * old;
-        c->blend--;
+static float ramp(float value, float from, float to) {
+    return value <= from ? 0 : value >= to ? 1 : (value - from) / (to - from);
+}
+
+static float fade_at(const ms_concealer *c, float ms) {
+    if (c->chosen != MS_CONCEAL_WAVEFORM) return powf(FRAME_FADE, 1 + floorf(ms / FRAME_MS));
+    return ms < HOLD_MS ? 1 : powf(VOICE_FADE, (ms - HOLD_MS) / 10);
+}
+
+/* Uniform noise of a power has an amplitude of sqrt(3) times its root. */
+static float noise(ms_concealer *c) {
+    float power = c->floor_power < FLOOR_MOST ? c->floor_power : FLOOR_MOST;
+    float even = (float)(int32_t)ms_conceal_chance(&c->chance) / 2147483648.0f;
+    return even * sqrtf(3 * power);
+}
+
+static void next_samples(ms_concealer *c, float *out, int32_t n) {
+    if (c->lost_samples == 0) begin_gap(c);
+    make_up(c, out, n);
+    for (int32_t i = 0; i < n; i++) {
+        float ms = (float)c->lost_samples * 1000 / (float)c->rate_hz;
+        float gone = ramp(ms, NOISE_FROM_MS, NOISE_FULL_MS);
+        out[i] *= fade_at(c, ms) * (1 - gone);
+        if (gone > 0) out[i] += gone * noise(c);
+        if (c->lost_samples < INT32_MAX / 2) c->lost_samples++;
     }
-    value *= fade_at(c);
-    if (fade_at(c) > 0) c->lost_samples++;
-    return value;
 }
 
 static int16_t to_int16(float value) {
     return (int16_t)lrintf(value > 32767 ? 32767 : value < -32768 ? -32768 : value);
 }
 
-static int32_t merge_samples(const ms_concealer *c) {
-    int32_t stages = (c->lost_samples - 1) / c->stage_samples;
-    int32_t merge = c->quarter + stages * samples_in(c->rate_hz, MERGE_PER_STAGE_US);
-    int32_t longest = samples_in(c->rate_hz, MERGE_MAX_US);
-    return merge < longest ? merge : longest;
+/* ---- the two calls --------------------------------------------------------------------------------------------------- */
+
+static void merge(ms_concealer *c, int16_t *pcm, size_t n) {
+    float going_on[MS_MAX_RATE_HZ / 1000 * MERGE_MS];
+    int32_t length = ms_of(c, MERGE_MS);
+    if ((size_t)length > n) length = (int32_t)n;
+    next_samples(c, going_on, length);
+    for (int32_t i = 0; i < length; i++) {
+        float good = (float)(i + 1) / (float)(length + 1);
+        pcm[i] = to_int16(going_on[i] * (1 - good) + (float)pcm[i] * good);
+    }
+    c->lost_samples = 0;
 }
 
 void ms_concealer_good(ms_concealer *c, int16_t *pcm, size_t n) {
     if (n == 0) return;
-    if (c->lost_samples > 0) {
-        int32_t merge = merge_samples(c);
-        if ((size_t)merge > n) merge = (int32_t)n;
-        for (int32_t i = 0; i < merge; i++) {
-            float good = (float)(i + 1) / (float)(merge + 1);
-            pcm[i] = to_int16(next_sample(c) * (1 - good) + (float)pcm[i] * good);
-        }
-        c->lost_samples = 0;
-    }
+    note_loss(c, n, false);
+    if (c->lost_samples > 0) merge(c, pcm, n);
+    note_floor(c, pcm, n);
     remember(c, pcm, n);
 }
 
 void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n) {
-    if (n == 0) return;
-    if (c->lost_samples == 0) begin_gap(c);
-    for (size_t i = 0; i < n; i++) out[i] = to_int16(next_sample(c));
-    remember(c, out, n);
+    for (size_t done = 0; done < n;) {
+        float made[PIECE];
+        int32_t piece = n - done < PIECE ? (int32_t)(n - done) : PIECE;
+        next_samples(c, made, piece);
+        for (int32_t i = 0; i < piece; i++) out[done + (size_t)i] = to_int16(made[i]);
+        remember(c, out + done, (size_t)piece);
+        done += (size_t)piece;
+        note_loss(c, (size_t)piece, true);
+    }
 }

@@ -62,7 +62,7 @@ size_t ms_jitter_size(const ms_jitter_config *config) {
     ms_jitter_config c = completed(config);
     if (!is_valid(&c)) return 0;
     size_t frame = (size_t)c.rate_hz / 1000 * MS_FRAME_MS * sizeof(int16_t);
-    return aligned(sizeof(ms_jitter)) + aligned(ms_concealer_size(c.rate_hz)) + aligned(frame) +
+    return aligned(sizeof(ms_jitter)) + aligned(ms_concealer_size(c.rate_hz, MS_CONCEAL_WAVEFORM)) + aligned(frame) +
            ms_timeline_size(capacity_of(&c));
 }
 
@@ -77,11 +77,11 @@ int ms_jitter_init(ms_jitter *j, const ms_jitter_config *config) {
     j->quiet_now = j->quiet_before = FLT_MAX;
     uint8_t *memory = (uint8_t *)j + aligned(sizeof *j);
     j->concealer = (ms_concealer *)memory;
-    j->last_frame = (int16_t *)(memory + aligned(ms_concealer_size(j->config.rate_hz)));
+    j->last_frame = (int16_t *)(memory + aligned(ms_concealer_size(j->config.rate_hz, MS_CONCEAL_WAVEFORM)));
     ms_timeline_init(&j->timeline, capacity_of(&j->config),
                      (uint8_t *)j->last_frame + aligned((size_t)j->frame * sizeof(int16_t)));
     ms_delay_init(&j->delay, j->config.rate_hz, j->config.quantile);
-    return ms_concealer_init(j->concealer, j->config.rate_hz);
+    return ms_concealer_init(j->concealer, j->config.rate_hz, MS_CONCEAL_WAVEFORM);
 }
 
 /* ---- where to play ---------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "ms_delay.h"
 #include "ms_jitter.h"
+#include "ms_conceal.h"
 #include "ms_kernels.h"
 #include "ms_timeline.h"
 

@@ -28,16 +28,6 @@ size_t ms_resampler_output(const ms_resampler *r, size_t n_in);   /* most sample
 size_t ms_resampler_process(ms_resampler *r, const int16_t *in, size_t n_in, int16_t *out); /* returns samples written */
 double ms_resampler_lag_ms(const ms_resampler *r);
 
-/* ---- Concealment of lost audio, `waveform` (pitch-synchronous, after ITU-T G.711 Appendix I) --------------
- * Feed every good frame with `good`; ask `lost` for each missing one. The first good frame after a loss is
- * merged smoothly (it is altered in place). Fades from 10 ms on, silent after 60 ms. */
-#define MS_CONCEAL_HISTORY_MS 49
-typedef struct ms_concealer ms_concealer;
-size_t ms_concealer_size(int32_t rate_hz);
-int ms_concealer_init(ms_concealer *c, int32_t rate_hz);
-void ms_concealer_good(ms_concealer *c, int16_t *pcm, size_t n);
-void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n);
-
 /* ---- Echo canceller: near end in the sender's clock, reference in ours ------------------------------------
  * The reference is what we in fact sent, written with its due time, zeros while nothing was sent. The near end is
  * placed by its extended RTP time stamp; the mapping from that clock to ours is a lower envelope of arrival times

@@ -1,5 +1,6 @@
 /* The kernels without Python, for the sanitizers: literal vectors, then everything hostile that a wire can bring.
  * Correctness against oracles is tested from Python; here each path must run, and within its memory. */
+#include "ms_conceal.h"
 #include "ms_kernels.h"
 
 #include <math.h>
@@ -74,10 +75,10 @@ static void resampler(void) {
     REQUIRE(ms_resampler_init(&r, -1, 8000) == MS_E_ARGUMENT);
 }
 
-static void concealer(int32_t rate_hz) {
+static void concealer(int32_t rate_hz, int method) {
     int16_t pcm[MS_MAX_FRAME];
-    ms_concealer *c = malloc(ms_concealer_size(rate_hz));
-    REQUIRE(c && ms_concealer_init(c, rate_hz) == MS_OK);
+    ms_concealer *c = malloc(ms_concealer_size(rate_hz, method));
+    REQUIRE(c && ms_concealer_init(c, rate_hz, method) == MS_OK);
     for (int call = 0; call < 400; call++) {
         size_t n = chance(MS_MAX_FRAME + 1);
         fill_hostile(pcm, n);
@@ -87,7 +88,7 @@ static void concealer(int32_t rate_hz) {
     for (int call = 0; call < 10; call++) ms_concealer_lost(c, pcm, MS_MAX_FRAME);
     for (int i = 0; i < MS_MAX_FRAME; i++) REQUIRE(pcm[i] == 0);
     free(c);
-    REQUIRE(ms_concealer_size(7999) == 0);
+    REQUIRE(ms_concealer_size(7999, 0) == 0 && ms_concealer_size(8000, 5) == 0);
 }
 
 /* A well-behaved minute would teach nothing here: clocks jump, frames are random, references go back in time. */
@@ -162,8 +163,10 @@ static void dtmf(void) {
 int main(void) {
     g711();
     resampler();
-    concealer(8000);
-    concealer(48000);
+    for (int method = 0; method <= MS_CONCEAL_AUTO; method++) {
+        concealer(8000, method);
+        concealer(48000, method);
+    }
     every_filter_fits_its_memory();
     echo_and_noise(8000, 8000, 128);
     echo_and_noise(16000, 8000, 64);
