@@ -77,7 +77,14 @@ async def listen_on(stream: StreamFace) -> None:
 def spec(codec: str, remote: Address | None, *, plain: bool) -> StreamSpec:
     on = not plain
     return StreamSpec(
-        codec, PAYLOAD_TYPES[codec], remote=remote, aec=on, ns=on, vad=on, opus_complexity=COMPLEXITY, high_pass=on
+        codec,
+        PAYLOAD_TYPES[codec],
+        remote=remote,
+        aec=on,
+        ns=on,
+        vad=on,
+        opus_complexity=COMPLEXITY,
+        high_pass=on,
     )
 
 
