@@ -54,7 +54,8 @@ Detector = Callable[[Samples], list[int]]  # samples at whose end an onset was t
 
 
 def core_with(**settings: Unpack[Settings]) -> Core:
-    return Core(high_pass=True, vad=True, ears_ms=200, remote=PEER, **settings)
+    ears: Settings = {"high_pass": True, "vad": True, "ears_ms": 200, "remote": PEER}
+    return Core(**(ears | settings))
 
 
 def packet(number: int, pcm: Samples) -> bytes:
