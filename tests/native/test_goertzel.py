@@ -9,9 +9,7 @@ from tests.reference import sounds
 RATES_HZ = (8_000, 16_000, 24_000, 48_000)
 LOW_HZ, HIGH_HZ = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 KEYPAD = ((1, 2, 3, 12), (4, 5, 6, 13), (7, 8, 9, 14), (10, 0, 11, 15))
-FREQUENCIES = {
-    KEYPAD[low][high]: (LOW_HZ[low], HIGH_HZ[high]) for low in range(4) for high in range(4)
-}
+FREQUENCIES = {KEYPAD[low][high]: (LOW_HZ[low], HIGH_HZ[high]) for low in range(4) for high in range(4)}
 
 
 def detect(samples: sounds.Samples, rate_hz: int = 8_000, piece_ms: int = 20) -> list[tuple[int, int]]:
@@ -21,7 +19,12 @@ def detect(samples: sounds.Samples, rate_hz: int = 8_000, piece_ms: int = 20) ->
 
 
 def key_sound(
-    key: int, ms: float = 60, low_dbfs: float = -20, high_dbfs: float = -20, off: float = 1.0, rate_hz: int = 8_000
+    key: int,
+    ms: float = 60,
+    low_dbfs: float = -20,
+    high_dbfs: float = -20,
+    off: float = 1.0,
+    rate_hz: int = 8_000,
 ) -> sounds.Samples:
     low, high = FREQUENCIES[key]
     sine = sounds.tone(ms / 1000, low_dbfs, low * off, rate_hz=rate_hz)

@@ -9,8 +9,8 @@ enum { GROUP = 4, TONES = 2 * GROUP, HITS = 4, MISSES = 3 };
 #define MIN_MEAN_SQUARE (32768.0f * 32768.0f * 6.3e-5f) /* -42 dBFS: weaker ones are crosstalk */
 #define MIN_SHARE 0.65f      /* of the block's energy in the two tones: 1.5 % + 2 Hz off and 15 dB of noise leave 0.8 */
 #define MIN_ABOVE_GROUP 4.0f /* 6 dB */
-#define MAX_HIGH_ABOVE 2.51f /* 4 dB */
-#define MAX_LOW_ABOVE 6.31f  /* 8 dB */
+#define MAX_HIGH_ABOVE 2.82f /* 4 dB, and what the tones add to each other in so short a block */
+#define MAX_LOW_ABOVE 8.9f   /* 8 dB, likewise */
 #define MAX_HARMONIC 0.1f    /* -10 dB */
 #define CLEAR_HZ 150         /* a filter closer to a tone than this hears it, too */
 
