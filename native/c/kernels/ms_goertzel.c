@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { GROUP = 4, TONES = 2 * GROUP, HITS = 4, MISSES = 3 };
+enum { GROUP = 4, TONES = 2 * GROUP, HITS = 4, MISSES = 5 };
 
 #define BLOCK_US 12750
 #define MIN_MEAN_SQUARE (32768.0f * 32768.0f * 6.3e-5f) /* -42 dBFS: weaker ones are crosstalk */

@@ -4,7 +4,8 @@
  * it: both together hold most of its energy, each is well above the rest of its group, they differ by no more than a
  * telephone line makes them differ (ITU-T Q.24, Annex A: the high one at most 4 dB above the low one and at most
  * 8 dB below it), and neither has a second harmonic, as a voice would. Four such blocks on end are a key: a key of
- * 40 ms holds as many wherever it begins. Three on end without it end the key, and it is told then, once.
+ * 40 ms holds as many wherever it begins. Five on end without it (a break of 10 ms touches four) end the key, and it
+ * is told then, once.
  *
  * What is not aimed at: keys under loud speech. Q.24 asks for 15 dB, and so do we. */
 #ifndef MS_GOERTZEL_H
