@@ -31,5 +31,5 @@ cdef extern from "ms_kernels.h" nogil:
 
     ctypedef struct ms_dtmf_receiver:
         uint16_t duration
-    void ms_dtmf_init(ms_dtmf_receiver*)
+    void ms_dtmf_init(ms_dtmf_receiver*, int32_t clock_hz)
     int ms_dtmf_receive(ms_dtmf_receiver*, const uint8_t* payload, size_t n, int64_t rtp_extended, uint8_t* key)

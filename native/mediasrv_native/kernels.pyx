@@ -97,8 +97,8 @@ cdef class Gate:
 cdef class DtmfReceiver:
     cdef ms_dtmf_receiver state
 
-    def __init__(self):
-        ms_dtmf_init(&self.state)
+    def __init__(self, int clock_hz=8000):
+        ms_dtmf_init(&self.state, clock_hz)
 
     def receive(self, bytes payload not None, int64_t rtp_extended):
         cdef uint8_t key = 0

@@ -5,6 +5,7 @@ import random
 import pytest
 
 from mediasrv_native.kernels import DtmfReceiver
+from mediasrv_native.tones import DtmfSender
 
 KEY_5, STAR, FLASH = 5, 10, 16
 END = 0x80
@@ -78,3 +79,51 @@ def test_random_payloads_never_tell_what_is_no_key() -> None:
     for _ in range(5_000):
         key = receiver.receive(rng.randbytes(rng.randint(4, 12)), rng.randint(0, 2**48))
         assert key is None or 0 <= key < 16
+
+
+def sent(sender: DtmfSender, clock_hz: int = 8_000, start: int = 0) -> list[tuple[int, bool, bytes, bool]]:
+    packets, timestamp = [], start
+    while sender.busy:
+        told = sender.tick(timestamp)
+        timestamp = (timestamp + clock_hz // 50) % 2**32
+        packets += [told] if told else []
+    return packets
+
+
+def test_a_sent_key_is_marked_once_grows_and_ends_three_times() -> None:
+    sender = DtmfSender()
+    sender.push(5, 90)
+    packets = sent(sender, start=1_000)
+    assert [timestamp for timestamp, *_ in packets] == [1_000] * 7
+    assert [marker for _, marker, *_ in packets] == [True] + [False] * 6
+    assert [int.from_bytes(p[2:]) for _, _, p, _ in packets] == [160, 320, 480, 640, 720, 720, 720]
+    assert [bool(p[1] & END) for _, _, p, _ in packets] == [False] * 4 + [True] * 3
+    assert [done for *_, done in packets] == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("duration_ms", [40, 100, 1_365, 1_366, 1_380, 2_731, 5_000, 10_000])
+@pytest.mark.parametrize("start", [0, 2**32 - 1_000])
+def test_long_keys_at_48_khz_are_one_key_to_the_receiver(duration_ms: int, start: int) -> None:
+    sender, receiver = DtmfSender(48_000), DtmfReceiver(48_000)
+    sender.push(7, duration_ms)
+    packets = sent(sender, 48_000, start)
+    unwrapped = [start + (timestamp - start) % 2**32 for timestamp, *_ in packets]
+    told = [receiver.receive(p[2], at) for p, at in zip(packets, unwrapped, strict=True)]
+    assert [key for key in told if key is not None] == [7]
+    assert unwrapped[-1] + int.from_bytes(packets[-1][2][2:]) - start == 48 * duration_ms
+
+
+def test_a_queue_holds_thirty_two_keys_and_sends_them_in_order() -> None:
+    sender, receiver = DtmfSender(), DtmfReceiver()
+    for k in range(32):
+        sender.push(k % 16, 40, 40)
+    with pytest.raises(BufferError):
+        sender.push(1)
+    told = [receiver.receive(payload, timestamp) for timestamp, _, payload, _ in sent(sender)]
+    assert [key for key in told if key is not None] == [k % 16 for k in range(32)]
+
+
+@pytest.mark.parametrize(("code", "duration_ms"), [(16, 100), (1, 39), (1, 10_001), (1, 0)])
+def test_what_is_no_key_is_not_sent(code: int, duration_ms: int) -> None:
+    with pytest.raises(ValueError, match="range"):
+        DtmfSender().push(code, duration_ms)

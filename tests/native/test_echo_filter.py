@@ -96,14 +96,14 @@ def test_a_filter_moved_anywhere_and_given_anything_stays_finite(blocks_moved: i
         adaptive.shift(blocks_moved)
 
 
-def test_a_filter_stays_stable_for_ten_minutes_of_both_talking() -> None:
-    """In a tenth of the blocks: the pattern repeats, the filter does not stop learning."""
+def test_a_filter_stays_stable_while_both_talk_for_a_minute() -> None:
+    """Ten minutes are the benchmark's; this is both talking all the time, the caller as loud as the echo or louder."""
     far = np.tile(sounds.to_pcm(sounds.talk(10, seed=3)), 6)
-    near = sounds.to_pcm(np.convolve(far, echo_path.room())[: len(far)])
-    near[::2] += np.tile(sounds.to_pcm(sounds.talk(10, seed=4, rate_hz=4_000)), 6)[: len(near[::2])] // 2
-    left = filtered(far, near)
+    near = np.tile(sounds.talk(10, seed=4), 6) / 2
+    came = sounds.to_pcm(np.convolve(far, echo_path.room())[: len(far)] + near)
+    left = filtered(far, came)
     assert np.isfinite(left).all()
-    assert sounds.power_db(left) < sounds.power_db(near) + 1
+    assert sounds.power_db(left) < sounds.power_db(came) + 1
 
 
 @pytest.mark.parametrize(("rate_hz", "tail_ms"), [(8_001, 128), (11_025, 128), (8_000, 19), (8_000, 501)])

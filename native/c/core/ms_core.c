@@ -101,7 +101,7 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     ms_playout_init(&core->playout, &core->config, (int16_t *)((uint8_t *)memory + l.playout), &core->events);
     ms_reorder_init(&core->reorder, config->reorder_ms * MS_NS_PER_MS, (uint8_t *)memory + l.payloads,
                     (uint16_t)ms_coders_longest_payload(&core->config));
-    ms_dtmf_init(&core->dtmf);
+    ms_dtmf_init(&core->dtmf, ms_coders_clock_hz(&core->config));
     core->said = (int16_t *)((uint8_t *)memory + l.said);
     core->sent = (int16_t *)((uint8_t *)memory + l.sent);
     ms_limiter_init(&core->limiter);

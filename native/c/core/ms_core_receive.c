@@ -31,7 +31,7 @@ void ms_core_forget_source(ms_core *core) {
     core->locked = false;
     ms_rtp_source_init(&core->source);
     ms_reorder_restart(&core->reorder, 0);
-    ms_dtmf_init(&core->dtmf);
+    ms_dtmf_init(&core->dtmf, core->coders.clock_hz);
     ms_ears_restart(&core->ears);
     ms_core_control_restart(core);
 }
@@ -139,7 +139,7 @@ static bool place(ms_core *core, const ms_rtp_packet *packet, int64_t *sequence)
     case MS_RTP_RESTARTED:
         core->statistics.ssrc_changes += known && ssrc != packet->ssrc;
         ms_reorder_restart(&core->reorder, *sequence);
-        ms_dtmf_init(&core->dtmf);
+        ms_dtmf_init(&core->dtmf, core->coders.clock_hz);
         ms_ears_restart(&core->ears);
         ms_core_control_restart(core);
         return true;

@@ -81,7 +81,7 @@ void ms_echo_resync(ms_echo *e) {
     ms_echo_left_distrust(&e->left);
 }
 
-/* ---- where the reference is read ----------------------------------------------------------------------------------- */
+/* ---- where the reference is read --------------------------------------------------------------------------------- */
 
 /* Holds the reading back when it would run ahead of what was sent. */
 static double keep_behind(ms_echo *e, double position, int64_t rtp_extended) {
@@ -112,10 +112,11 @@ static double place(ms_echo *e, int64_t rtp_extended, double *step) {
 
 static bool can_echo(const ms_echo *e, double position) {
     const ms_reference *r = &e->reference;
-    return position - READ_AHEAD <= (double)(r->loud_end + e->tail + e->window.delay) && position + e->frame >= (double)(r->end - r->size);
+    double last = (double)(r->loud_end + e->tail + e->window.delay), oldest = (double)(r->end - r->size);
+    return position - READ_AHEAD <= last && position + e->frame >= oldest;
 }
 
-/* ---- frames --------------------------------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 static float power_of(const int16_t *pcm, int32_t n) {
     float sum = 0;

@@ -19,7 +19,8 @@ struct ms_echo_jump {
 static int32_t samples_in(int32_t rate_hz, int32_t ms) { return rate_hz / 1000 * ms; }
 
 size_t ms_echo_jump_size(int32_t rate_hz) {
-    size_t reach = (size_t)samples_in(rate_hz, MS_JUMP_REACH_MS), span = 2 * reach + (size_t)samples_in(rate_hz, BLOCK_MS);
+    size_t reach = (size_t)samples_in(rate_hz, MS_JUMP_REACH_MS);
+    size_t span = 2 * reach + (size_t)samples_in(rate_hz, BLOCK_MS);
     return sizeof(ms_echo_jump) + (2 * span + 2 * reach + 1) * sizeof(float);
 }
 

@@ -11,6 +11,7 @@ static const float FALL_MOST = -1.5f, RISE_MOST = 3;   /* octaves of power */
 static const float HUSH = 120;             /* power of a sample below which a band has no rhythm */
 static const float SMOOTHS = 0.02f;        /* each 10 ms: half a second */
 static const float STRONG = 0.45f, FAINT = 0.18f, STANDS_OUT = 1.8f;
+static const float CLEAR = 0.7f, CLEAR_STANDS_OUT = 1.2f;      /* so like is no voice to another */
 static const float GIVES_WAY = 0.5f;
 enum { CHANGE_BLOCKS = 30 };
 enum { STRONG_BLOCKS = 15, FAINT_BLOCKS = 100, ENOUGH_BLOCKS = 15 };
@@ -102,7 +103,8 @@ int32_t ms_echo_search_process(ms_echo_search *s, const int16_t *far, const int1
     correlate(s, near_rise);
     int32_t found = best_of(s, &best, &other);
     bool same = s->candidate >= 0 && found >= s->candidate - 1 && found <= s->candidate + 1;
-    bool stands_out = s->heard == ENOUGH_BLOCKS && best > FAINT && best > STANDS_OUT * other;
+    bool is_clear = best > CLEAR && best > CLEAR_STANDS_OUT * other;
+    bool stands_out = s->heard == ENOUGH_BLOCKS && best > FAINT && (is_clear || best > STANDS_OUT * other);
     s->held = same && stands_out ? s->held + 1 : 0;
     if (!same) s->candidate = found;
     if (s->held >= (best > STRONG ? STRONG_BLOCKS : FAINT_BLOCKS) && may_change_to(s, found, best)) s->lag = found;

@@ -14,7 +14,9 @@ static const float IN_VAIN = 0.003f;               /* share of the filter's powe
 static const float QUIET_POWER = 33.0f * 33.0f;    /* -60 dBFS: less of the far end says nothing about its echo */
 static const float PRE_EMPHASIS = 0.9f;            /* as the filter has it */
 
-static size_t jump_bytes(int32_t rate_hz) { return (ms_echo_jump_size(rate_hz) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+static size_t jump_bytes(int32_t rate_hz) {
+    return (ms_echo_jump_size(rate_hz) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 size_t ms_echo_window_size(int32_t rate_hz, int tail_ms) {
     size_t filter = ms_kalman_size(rate_hz, tail_ms);
@@ -53,7 +55,7 @@ static void begin_anew(ms_echo_window *w) {
     w->kept = w->looks_for_jump = false;
 }
 
-/* ---- where the echo was found ---------------------------------------------------------------------------------------- */
+/* ---- where the echo was found ------------------------------------------------------------------------------------ */
 
 /* Moves the window past its first blocks, if the filter has found nothing there. */
 static bool tighten(ms_echo_window *w, int32_t blocks) {
@@ -63,7 +65,6 @@ static bool tighten(ms_echo_window *w, int32_t blocks) {
     w->delay += blocks * w->block;
     ms_kalman_shift(w->filter, blocks);
     if (works(w)) keep(w);
-    else w->kept = false;
     return true;
 }
 
@@ -73,7 +74,8 @@ static bool follow(ms_echo_window *w, int32_t lag) {
     bool covered = into >= 0 && into <= w->tail, is_late = into > w->tail - ROOM_AFTER;
     if (lag < 0 || (!fails(w) && !covered)) return false;
     w->lag = lag;
-    if (covered && (works(w) || is_late) && tighten(w, into - ROOM_BEFORE)) return false;
+    bool may_tighten = works(w) || (is_late && !w->kept);  /* one that worked and fails may have a jump to look for */
+    if (covered && may_tighten && tighten(w, into - ROOM_BEFORE)) return false;
     if (!fails(w) || w->looks_for_jump || (covered && !is_late)) return false;
     w->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * w->block;
     begin_anew(w);
@@ -87,7 +89,7 @@ bool ms_echo_window_search(ms_echo_window *w, const int16_t *far, const int16_t 
     return follow(w, lag);
 }
 
-/* ---- where it jumped to ------------------------------------------------------------------------------------------------ */
+/* ---- where it jumped to ------------------------------------------------------------------------------------------ */
 
 /* The window cannot stand before now: for an echo that came earlier by more, what the filter knows moves within it. */
 static void jump(ms_echo_window *w, int32_t later) {
@@ -126,7 +128,7 @@ void ms_echo_window_cancel(ms_echo_window *w, const int16_t *far, const int16_t 
     if (later != 0) jump(w, later);
 }
 
-/* ---- how well the filter does ------------------------------------------------------------------------------------------- */
+/* ---- how well the filter does ------------------------------------------------------------------------------------ */
 
 /* Keeps a filter that works; looks for a jump for a while when one fails, then leaves it to learn. */
 static void watch(ms_echo_window *w) {

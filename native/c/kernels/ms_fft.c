@@ -62,7 +62,7 @@ const ms_fft *ms_fft_of(int32_t n) {
     return NULL;
 }
 
-/* ---- butterflies: the small transforms, of values that stand in registers ----------------------------------------- */
+/* ---- butterflies: the small transforms, of values that stand in registers ---------------------------------------- */
 
 typedef struct complex_f {
     float re, im;
@@ -167,7 +167,7 @@ MS_SIMD static planes transform(const ms_fft *f, planes from, planes to) {
     return to;
 }
 
-/* ---- real samples ------------------------------------------------------------------------------------------------- */
+/* ---- real samples ------------------------------------------------------------------------------------------------ */
 
 MS_SIMD void ms_fft_forward(const ms_fft *restrict f, const float *restrict samples, float *restrict re,
                             float *restrict im) {

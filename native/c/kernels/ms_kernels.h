@@ -75,10 +75,40 @@ typedef struct ms_dtmf_receiver {
     int64_t last_rtp;          /* time stamp of the event in progress, -1: none */
     uint8_t last_code, reported;
     uint16_t duration;
+    int32_t reorder_window;    /* RTP ticks that a late packet may be behind */
 } ms_dtmf_receiver;
-void ms_dtmf_init(ms_dtmf_receiver *d);
+void ms_dtmf_init(ms_dtmf_receiver *d, int32_t clock_hz);
 /* payload of one telephone-event packet; 1 and the key at the first packet of a new key (`duration` is what it said so
  * far), 0 otherwise, MS_E_ARGUMENT malformed */
 int ms_dtmf_receive(ms_dtmf_receiver *d, const uint8_t *payload, size_t n, int64_t rtp_extended, uint8_t *key);
+
+/* ---- and the send side: a queue of keys, a packet a tick ------------------------------------------------------- */
+#define MS_DTMF_QUEUE 32
+typedef struct ms_dtmf_key {
+    uint8_t code;              /* 0-15 */
+    uint16_t duration_ms;      /* 40-10000 */
+    uint16_t gap_ms;           /* of silence after it; 40 at least, for the end is told three times */
+} ms_dtmf_key;
+typedef struct ms_dtmf_sender {
+    int32_t clock_hz;
+    ms_dtmf_key queue[MS_DTMF_QUEUE], now;
+    uint8_t first, count;
+    uint8_t copies;            /* of the last packet, still to be sent */
+    bool marker;               /* the next packet is a key's first */
+    uint32_t left, pause;      /* ticks of the key, and of the silence after it */
+    uint32_t segment, lasted;  /* time stamp of the segment, and how long it is so far */
+} ms_dtmf_sender;
+typedef struct ms_dtmf_packet {
+    uint32_t timestamp;
+    uint8_t payload[4];
+    bool marker, done;         /* done: the key is out */
+} ms_dtmf_packet;
+int ms_dtmf_sender_init(ms_dtmf_sender *s, int32_t clock_hz);
+/* MS_OK, MS_E_FULL, MS_E_ARGUMENT */
+int ms_dtmf_sender_push(ms_dtmf_sender *s, uint8_t code, uint32_t duration_ms, uint16_t gap_ms);
+/* Once for each 20 ms, which begin at `timestamp`: 1 and a packet, which stands in the place of audio, or 0. */
+int ms_dtmf_sender_tick(ms_dtmf_sender *s, uint32_t timestamp, ms_dtmf_packet *out);
+/* Whether there is a key, or the silence after one: no audio is to be sent. */
+bool ms_dtmf_sender_busy(const ms_dtmf_sender *s);
 
 #endif

@@ -38,7 +38,7 @@ void ms_high_pass_process(ms_high_pass *h, int16_t *pcm, size_t n) {
     }
 }
 
-/* ---- automatic gain ----------------------------------------------------------------------------------------------- */
+/* ---- automatic gain ---------------------------------------------------------------------------------------------- */
 
 int ms_agc_init(ms_agc *a, int32_t rate_hz, float target_dbfs) {
     memset(a, 0, sizeof *a);

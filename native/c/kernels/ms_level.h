@@ -12,7 +12,7 @@ typedef struct ms_high_pass {
 int ms_high_pass_init(ms_high_pass *h, int32_t rate_hz);
 void ms_high_pass_process(ms_high_pass *h, int16_t *pcm, size_t n);    /* in place */
 
-/* ---- Automatic gain --------------------------------------------------------------------------------------------------
+/* ---- Automatic gain ---------------------------------------------------------------------------------------------
  * The level is learnt from speech only, so that pauses are not pumped up; the gain moves slowly, faster down than up,
  * between -18 and +30 dB. Behind it a limiter keeps peaks below -1 dBFS. */
 #define MS_AGC_LEAST_DB (-18.0f)

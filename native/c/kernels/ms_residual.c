@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum { BLOCK_MS = 10, BANDS = 12, LANES = 8 };
-static const int16_t BAND_EDGES_HZ[BANDS + 1] = {0, 200, 400, 600, 850, 1150, 1500, 1900, 2400, 3000, 4000, 8000, 24000};
+static const int16_t BAND_EDGES_HZ[BANDS + 1] = {0,    200,  400,  600,  850,  1150, 1500,
+                                                 1900, 2400, 3000, 4000, 8000, 24000};
 static const float LEFT_UNKNOWN = 0.05f, LEFT_LEAST = 1e-5f, LEFT_MOST = 1;
 static const float LEARNS = 0.04f;         /* each 10 ms, at most */
 static const float MEAN_LEARNS = 0.05f;
@@ -61,7 +62,7 @@ int ms_residual_init(ms_residual *r, int32_t rate_hz) {
     return MS_OK;
 }
 
-/* ---- what is left of the echo ---------------------------------------------------------------------------------------- */
+/* ---- what is left of the echo ------------------------------------------------------------------------------------ */
 
 static int32_t bin_at(const ms_residual *r, int32_t hz) {
     int32_t bin = hz * 2 * r->block / r->rate_hz;
@@ -103,7 +104,7 @@ static void expect(ms_residual *r, const float *cleaned, const float *echo) {
     }
 }
 
-/* ---- what is done about it ------------------------------------------------------------------------------------------- */
+/* ---- what is done about it --------------------------------------------------------------------------------------- */
 
 /* Wiener's gain, the voice's share followed from block to block (Ephraim, Malah 1984). */
 MS_SIMD static void weigh(int32_t bins, const float *restrict power, const float *restrict expected,

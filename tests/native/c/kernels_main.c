@@ -153,7 +153,7 @@ static void dtmf(void) {
     const uint8_t first[] = {5, 10, 0, 160}, last[] = {5, 0x80 | 10, 3, 32};
     uint8_t key = 99, random[8];
     ms_dtmf_receiver d;
-    ms_dtmf_init(&d);
+    ms_dtmf_init(&d, 8000);
     REQUIRE(ms_dtmf_receive(&d, first, 4, 1000, &key) == 1 && key == 5);
     REQUIRE(ms_dtmf_receive(&d, last, 4, 1000, &key) == 0);
     REQUIRE(ms_dtmf_receive(&d, first, 3, 9000, &key) == MS_E_ARGUMENT);
