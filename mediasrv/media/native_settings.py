@@ -47,7 +47,7 @@ def settings_of(spec: StreamSpec) -> Settings:
         "plc": METHODS[spec.plc],
         "reorder_ms": spec.reorder_ms,
         "playout_ms": spec.playout_ms,
-        "rewind_ms": spec.rewind_ms,
+        "rewind_ms": spec.rewinds_ms,
         "ears_ms": spec.ears_ms,
         "far_delay_ms": spec.far_delay_ms,
         "far_delay_error_ms": spec.far_delay_error_ms,

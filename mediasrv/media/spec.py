@@ -131,7 +131,9 @@ class StreamSpec:
     plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself
     reorder_ms: int = 40
     playout_ms: int = 2_000
-    rewind_ms: int = 1_000
+    rewind_ms: int = (
+        0  # that a release may go back; 0: a second, above 16 kHz a word (400 ms), for memory's sake
+    )
     ears_ms: int = 1_000
     far_delay_ms: int = 60
     far_delay_error_ms: int = 40
@@ -145,6 +147,10 @@ class StreamSpec:
     def rate_hz(self) -> int:
         """Of the PCM that is played."""
         return self.say_hz or max(CODECS[coding.codec].say_hz for coding in self.codings())
+
+    @property
+    def rewinds_ms(self) -> int:
+        return self.rewind_ms or (1_000 if self.rate_hz <= 16_000 else 400)
 
     @property
     def heard_hz(self) -> int:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from mediasrv.bench.netem import Jitter, Loss, Profile
-from mediasrv.bench.quality.jitter import delay_at
+from mediasrv.bench.quality.fronts import delay_at
 from mediasrv.bench.quality.networks import NETWORKS, observe
 from mediasrv.bench.quality.playout import FixedBuffer, Outcome, play
 from mediasrv.bench.quality.references.neteq import (

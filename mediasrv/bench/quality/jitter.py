@@ -17,13 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import inf, isfinite
 from pathlib import Path
 from statistics import fmean
 
 from mediasrv.bench.netem import Profile
 from mediasrv.bench.quality.curves import Curve, draw_curves
+from mediasrv.bench.quality.fronts import Points, delay_at
 from mediasrv.bench.quality.networks import NETWORKS, PACKET_MS, Trace, observe
 from mediasrv.bench.quality.playout import Buffer, FixedBuffer, Outcome, Piece, play
 from mediasrv.bench.quality.references.neteq import NetEq
@@ -42,8 +42,6 @@ FIXED_MS = (20, 40, 60, 80, 100, 140, 180, 240, 320, 400)
 RESOLUTION_MS = 1000 / RATE_HZ
 RESOLUTION_CONCEALED = 20 / 200_000
 MUST_SHARE = 0.8
-
-Points = Sequence[Outcome]
 
 
 class Ours:
@@ -99,27 +97,6 @@ def _contenders() -> Sequence[Contender]:
 
 
 # ---- curves ----------------------------------------------------------------------------------------------------------
-
-
-def _front(points: Points) -> Points:
-    """What no other point beats in both, from the least delay to the least concealment."""
-    front: list[Outcome] = []
-    for point in sorted(points, key=lambda p: (p.delay_ms, p.concealed)):
-        if not front or point.concealed < front[-1].concealed:
-            front.append(point)
-    return front
-
-
-def delay_at(points: Points, concealed: float) -> float:
-    """The least delay at which no more than that is concealed; infinite when the curve does not come down so far."""
-    front = _front(points)
-    if front[0].concealed <= concealed:
-        return front[0].delay_ms
-    for above, below in pairwise(front):
-        if below.concealed <= concealed:
-            part = (above.concealed - concealed) / (above.concealed - below.concealed)
-            return above.delay_ms + part * (below.delay_ms - above.delay_ms)
-    return inf
 
 
 def _least_concealed(points: Points) -> float:
