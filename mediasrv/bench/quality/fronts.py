@@ -11,21 +11,21 @@ from mediasrv.bench.quality.playout import Outcome
 Points = Sequence[Outcome]
 
 
-def _front(points: Points) -> Points:
+def front(points: Points) -> Points:
     """What no other point beats in both, from the least delay to the least concealment."""
-    front: list[Outcome] = []
+    best: list[Outcome] = []
     for point in sorted(points, key=lambda p: (p.delay_ms, p.concealed)):
-        if not front or point.concealed < front[-1].concealed:
-            front.append(point)
-    return front
+        if not best or point.concealed < best[-1].concealed:
+            best.append(point)
+    return best
 
 
 def delay_at(points: Points, concealed: float) -> float:
     """The least delay at which no more than that is concealed; infinite when the curve does not come down so far."""
-    front = _front(points)
-    if front[0].concealed <= concealed:
-        return front[0].delay_ms
-    for above, below in pairwise(front):
+    best = front(points)
+    if best[0].concealed <= concealed:
+        return best[0].delay_ms
+    for above, below in pairwise(best):
         if below.concealed <= concealed:
             part = (above.concealed - concealed) / (above.concealed - below.concealed)
             return above.delay_ms + part * (below.delay_ms - above.delay_ms)

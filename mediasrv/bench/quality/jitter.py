@@ -23,7 +23,7 @@ from statistics import fmean
 
 from mediasrv.bench.netem import Profile
 from mediasrv.bench.quality.curves import Curve, draw_curves
-from mediasrv.bench.quality.fronts import Points, delay_at
+from mediasrv.bench.quality.fronts import Points, delay_at, front
 from mediasrv.bench.quality.networks import NETWORKS, PACKET_MS, Trace, observe
 from mediasrv.bench.quality.playout import Buffer, FixedBuffer, Outcome, Piece, play
 from mediasrv.bench.quality.references.neteq import NetEq
@@ -129,10 +129,10 @@ def _compare(
 def _draw(path: Path, title: str, curves: Mapping[str, Points]) -> None:
     """As far as NetEQ's curve reaches and half as far again: short fixed delays would leave no room for the others."""
     most = 1.5 * max(point.concealed for point in curves["neteq"]) + RESOLUTION_CONCEALED
-    fronts = {name: [p for p in _front(points) if p.concealed <= most] for name, points in curves.items()}
+    fronts = {name: [p for p in front(points) if p.concealed <= most] for name, points in curves.items()}
     drawn = {
-        name: Curve([100 * p.concealed for p in front], [p.delay_ms for p in front])
-        for name, front in fronts.items()
+        name: Curve([100 * p.concealed for p in best], [p.delay_ms for p in best])
+        for name, best in fronts.items()
     }
     draw_curves(path, title, ("concealed (%)", "delay beyond the network's least (ms)"), drawn)
 
