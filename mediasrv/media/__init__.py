@@ -9,6 +9,7 @@ from mediasrv.media.engine import Engine, EngineSettings, SentPacket
 from mediasrv.media.events import (
     Arming,
     Dtmf,
+    DtmfSent,
     Finished,
     Generation,
     Held,
@@ -52,6 +53,7 @@ __all__ = [
     "Coding",
     "Cost",
     "Dtmf",
+    "DtmfSent",
     "EarsChunk",
     "Engine",
     "EngineFace",

@@ -99,6 +99,14 @@ class Dtmf:
 
 
 @dataclass(frozen=True, slots=True)
+class DtmfSent:
+    """A key that we pressed is out."""
+
+    digit: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaTimeout:
     at_ns: int
 
@@ -145,6 +153,6 @@ class RecordingOver:
 
 
 MediaEvent = (
-    Onset | Offset | Held | Released | MarkReached | Finished | Starved | Dtmf
+    Onset | Offset | Held | Released | MarkReached | Finished | Starved | Dtmf | DtmfSent
     | MediaTimeout | MediaBack | SourceLocked | MediaFault | RecordingOver
 )  # fmt: skip

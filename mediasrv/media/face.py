@@ -52,6 +52,12 @@ class StreamFace(Protocol):
 
     async def next_event(self) -> MediaEvent: ...
     def position(self) -> Position: ...
+    def send_dtmf(self, keys: str, duration_ms: int = 100, gap_ms: int = 60) -> None:
+        """Presses keys, one after the other, as RFC 4733 packets or, where they were not agreed on, as tones.
+
+        The voice waits meanwhile. `DtmfSent` tells of each. ValueError when there is no such key.
+        """
+
     def set_codec(self, payload_type: int) -> None:
         """Sends another of the stream's codecs from now on; ValueError when it is none of them."""
 

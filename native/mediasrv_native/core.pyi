@@ -68,7 +68,15 @@ class Core:
         self, now_ns: int, *, sending: bool | None = None, hearing: bool | None = None
     ) -> None: ...
     def apply_raw(
-        self, op: int, now_ns: int, *, flag: int = 0, generation: int = 0, hold: int = 0, arg: int = 0
+        self,
+        op: int,
+        now_ns: int,
+        *,
+        flag: int = 0,
+        generation: int = 0,
+        hold: int = 0,
+        arg: int = 0,
+        name: int = 0,
     ) -> int:
         """Any command, however wrong; returns the status."""
     def events(self) -> list[CoreEvent]: ...

@@ -156,9 +156,10 @@ cdef class Core:
             self.apply(&command, now_ns)
 
     def apply_raw(self, uint8_t op, int64_t now_ns, *, uint8_t flag=0, uint32_t generation=0, uint32_t hold=0,
-                  int64_t arg=0):
+                  int64_t arg=0, uint32_t name=0):
         cdef ms_command command
         memset(&command, 0, sizeof(command))
+        command.name = name
         command.op, command.flag, command.generation, command.hold, command.arg = op, flag, generation, hold, arg
         return ms_apply(self.core, &command, now_ns)
 

@@ -27,6 +27,7 @@ EVENT_MARK = MS_EVENT_MARK
 EVENT_FINISHED = MS_EVENT_FINISHED
 EVENT_STARVED = MS_EVENT_STARVED
 EVENT_DTMF = MS_EVENT_DTMF
+EVENT_DTMF_SENT = MS_EVENT_DTMF_SENT
 EVENT_MEDIA_TIMEOUT = MS_EVENT_MEDIA_TIMEOUT
 EVENT_MEDIA_BACK = MS_EVENT_MEDIA_BACK
 EVENT_LOCKED = MS_EVENT_LOCKED
@@ -206,6 +207,12 @@ cdef class NativeEngine:
         to_srtp_keys(keys, &wanted)
         check(ms_engine_set_keys(self.open(), stream, &wanted), "set_keys")
         memset(&wanted, 0, sizeof(wanted))
+
+    def press(self, ms_handle stream, uint8_t key, int64_t duration_ms, uint32_t gap_ms):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.flag, c.arg, c.name = MS_OP_PRESS, key, duration_ms, gap_ms
+        self.command(stream, &c, "press a key")
 
     def set_sending(self, ms_handle stream, bint on):
         cdef ms_command c

@@ -11,6 +11,7 @@ import trio.testing
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media import (
     Arming,
+    DtmfSent,
     Finished,
     Generation,
     Held,
@@ -385,3 +386,20 @@ async def test_rtp_of_an_unknown_type_is_counted(bench: Bench) -> None:
     bench.engine.push(stream, rtp(1, 160, bytes(160), payload_type=96), CALLER, 0)
     await bench.run(20)
     assert stream.statistics().unknown_type == 1
+
+
+async def test_keys_are_pressed_one_after_the_other_and_told_of(bench: Bench) -> None:
+    stream = await bench.add()
+    stream.send_dtmf("1#")
+    await bench.run(600)
+    pressed: list[str] = []
+    while len(pressed) < 2:
+        event = await stream.next_event()
+        if isinstance(event, DtmfSent):
+            pressed.append(event.digit)
+    assert pressed == ["1", "#"]
+    for wrong in ("", "x", "1" * 33):
+        with pytest.raises(ValueError, match="up to 32"):
+            stream.send_dtmf(wrong)
+    with pytest.raises(ValueError, match="40-10000"):
+        stream.send_dtmf("1", duration_ms=20)

@@ -32,7 +32,7 @@ from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.streams.ears import Ears
 from mediasrv.media.streams.event_queue import EventQueue
 from mediasrv.media.streams.recording import Recording, Recordings
-from mediasrv.media.streams.translate import media_event, position
+from mediasrv.media.streams.translate import DTMF_DIGITS, media_event, position
 from mediasrv.media.streams.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mediasrv.media.face import StreamFace
 
 CLOSE_WITHIN_S = 1.0
+LONGEST_DTMF = 32  # keys that the engine keeps waiting
 UNHEARD = "the stream was added without `bridge`: nobody can hear what it hears"
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
 
@@ -207,6 +208,16 @@ class Stream:
         """Called by the engine when a recording is over."""
         if not self._closed:
             self._events.put(RecordingOver(result.path, result.duration_ms, result.errno, at_ns))
+
+    def send_dtmf(self, keys: str, duration_ms: int = 100, gap_ms: int = 60) -> None:
+        self._check_open()
+        codes = [DTMF_DIGITS.find(key) for key in keys.upper()]
+        if not keys or min(codes) < 0 or len(keys) > LONGEST_DTMF:
+            raise ValueError(f"up to {LONGEST_DTMF} of {DTMF_DIGITS}, not {keys!r}")
+        if not (40 <= duration_ms <= 10_000 and 40 <= gap_ms <= 10_000):
+            raise ValueError(f"a key and its pause last 40-10000 ms each, not {duration_ms} and {gap_ms}")
+        for code in codes:
+            self._engine.press(self.handle, code, duration_ms, gap_ms)
 
     # ---- signalling's wishes
     def set_codec(self, payload_type: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from mediasrv.media.events import (
     Dtmf,
+    DtmfSent,
     Finished,
     Generation,
     Held,
@@ -61,6 +62,7 @@ _MEANING: dict[int, Callable[[NativeEvent], MediaEvent]] = {
     native.EVENT_FINISHED: lambda e: Finished(position(e.position)),
     native.EVENT_STARVED: lambda e: Starved(position(e.position)),
     native.EVENT_DTMF: lambda e: Dtmf(DTMF_DIGITS[e.code], e.arg, e.at_ns),
+    native.EVENT_DTMF_SENT: lambda e: DtmfSent(DTMF_DIGITS[e.code], e.at_ns),
     native.EVENT_MEDIA_TIMEOUT: lambda e: MediaTimeout(e.at_ns),
     native.EVENT_MEDIA_BACK: lambda e: MediaBack(e.at_ns),
     native.EVENT_LOCKED: _locked,

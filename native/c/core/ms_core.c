@@ -102,6 +102,7 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     ms_reorder_init(&core->reorder, config->reorder_ms * MS_NS_PER_MS, (uint8_t *)memory + l.payloads,
                     (uint16_t)ms_coders_longest_payload(&core->config));
     ms_dtmf_init(&core->dtmf, ms_coders_clock_hz(&core->config));
+    ms_dtmf_sender_init(&core->keys, ms_coders_clock_hz(&core->config));
     core->said = (int16_t *)((uint8_t *)memory + l.said);
     core->sent = (int16_t *)((uint8_t *)memory + l.sent);
     ms_limiter_init(&core->limiter);
@@ -168,6 +169,7 @@ int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
     case MS_OP_SENDING: return set_sending(core, command->arg != 0);
     case MS_OP_HEARING: return set_hearing(core, command->arg != 0);
     case MS_OP_CODING: return set_coding(core, command->arg);
+    case MS_OP_PRESS: return ms_core_press(core, command);
     case MS_OP_KEYS: return ms_core_take_keys(core);
     default: return MS_E_ARGUMENT;
     }

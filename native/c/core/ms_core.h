@@ -97,7 +97,8 @@ enum ms_op {
     MS_OP_SENDING = 7,  /* arg = 0 stop sending packets (hold in SDP), 1 send again */
     MS_OP_HEARING = 8,  /* arg = 0 drop what arrives, 1 hear again */
     MS_OP_CODING = 9,   /* arg = payload type: send this one of the codings from now on */
-    MS_OP_KEYS = 10     /* protect with the keys that were offered last; the old ones still open for 2 s */
+    MS_OP_KEYS = 10,    /* protect with the keys that were offered last; the old ones still open for 2 s */
+    MS_OP_PRESS = 11    /* flag = key 0-15, arg = its duration in ms, name = silence after it in ms; keys wait for each other */
 };
 
 typedef struct ms_command {
@@ -131,6 +132,7 @@ enum ms_event_kind {
     MS_EVENT_ADDED = 15,       /* from the engine: the stream is live */
     MS_EVENT_REMOVED = 16,     /* from the engine: nothing touches the slot any more */
     MS_EVENT_FAULT = 17,       /* from the engine: code = errno of a socket that failed for good */
+    MS_EVENT_DTMF_SENT = 18,   /* code = the key that is out: in packets where they were agreed on, else in band */
     MS_EVENT_CLIP_DONE = 32,   /* from the engine: it has let go of clip `name` and of every one before it */
     MS_EVENT_RECORDING = 33    /* from the recorder: it has let go of recording `name`; reason = enum ms_record_reason,
                                 * code = errno, arg = frames written, rtp_extended = frames that found no room */

@@ -80,23 +80,37 @@ static void remember_frame(ms_core *core, const int16_t *pcm, const ms_packet *p
 
 /* ---- the tick ----------------------------------------------------------------------------------------------------- */
 
-static int speak(ms_core *core, int64_t due_ns, ms_packet *out, int capacity) {
-    uint32_t frame = ms_core_frame(core);
-    int16_t *pcm = core->pending + core->pending_n;
-    core->pending_voice |= ms_playout_tick(&core->playout, pcm, frame, due_ns) || core->mixing;
-    ms_core_add_others(core, pcm);
-    core->pending_n += frame;
-    int count = packetise(core, frame, out, capacity);
-    remember_frame(core, core->sent, out, count, due_ns);
-    return count;
-}
-
 static void stay_silent(ms_core *core, bool on_purpose, int64_t due_ns) {
     remember_sent(core, NULL, due_ns);
     if (on_purpose) core->talking = false;
     ms_core_say_nothing(core);
     core->playout.at_ns = due_ns;
     ms_core_forget_pending(core);
+}
+
+static int wait_for_key(ms_core *core, int16_t *pcm, int64_t due_ns, ms_packet *out) {
+    core->playout.at_ns = due_ns;
+    return ms_core_send_key(core, pcm, out);
+}
+
+/* Packets of a key stand for the sound, of which there is none. */
+static int press(ms_core *core, int64_t due_ns, ms_packet *out) {
+    stay_silent(core, true, due_ns);
+    return wait_for_key(core, NULL, due_ns, out);
+}
+
+static int speak(ms_core *core, int64_t due_ns, ms_packet *out, int capacity) {
+    uint32_t frame = ms_core_frame(core);
+    int16_t *pcm = core->pending + core->pending_n;
+    bool voice = ms_core_keys_sound(core);
+    if (voice) wait_for_key(core, pcm, due_ns, out);
+    else voice = ms_playout_tick(&core->playout, pcm, frame, due_ns);
+    core->pending_voice |= voice || core->mixing;
+    ms_core_add_others(core, pcm);
+    core->pending_n += frame;
+    int count = packetise(core, frame, out, capacity);
+    remember_frame(core, core->sent, out, count, due_ns);
+    return count;
 }
 
 /* The last thing that happens to what is sent: the echo canceller and the statistics know it in the clear. */
@@ -117,6 +131,7 @@ int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int c
     core->statistics.ticks++;
     core->statistics.ticks_skipped += skipped;
     if (skipped || silent) stay_silent(core, silent, due_ns);
+    else if (ms_core_keys_replace_sound(core)) count = press(core, due_ns, out);
     else count = speak(core, due_ns, out, capacity);
     if (count < capacity) count += ms_core_report(core, due_ns, &out[count]);
     core->timestamp += ticks_of(core, ms_core_frame(core));

@@ -11,6 +11,7 @@
 #include "ms_mixer.h"
 #include "ms_rtcp_reporter.h"
 #include "ms_rtp.h"
+#include "ms_tones.h"
 
 typedef struct ms_secure {
     ms_srtp *now;              /* NULL: plain RTP */
@@ -69,6 +70,8 @@ struct ms_core {
     int16_t *pending;          /* encoded when ptime_ms of it are there */
     uint32_t pending_n;
     bool pending_voice;
+    ms_dtmf_sender keys;       /* that we press */
+    ms_tones tone;             /* of the one in progress, in band */
 };
 
 /* Every entry that knows the time begins with this. */
@@ -102,5 +105,13 @@ void ms_core_hear_report(ms_core *core, const uint8_t *data, size_t n, const ms_
 /* Once a tick: rates what is heard; returns 1 and a report when one is due. */
 int ms_core_report(ms_core *core, int64_t due_ns, ms_packet *out);
 void ms_core_control_statistics(const ms_core *core, ms_core_statistics *out);
+
+/* ms_core_keys.c */
+int ms_core_press(ms_core *core, const ms_command *command);
+/* Whether this tick is a key's: packets instead of sound, or a tone instead of the voice. */
+bool ms_core_keys_replace_sound(const ms_core *core);
+bool ms_core_keys_sound(const ms_core *core);
+/* 20 ms of it: returns packets written (in packets), or fills a frame at say_hz (in band). */
+int ms_core_send_key(ms_core *core, int16_t *pcm, ms_packet *out);
 
 #endif
