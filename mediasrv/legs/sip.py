@@ -254,6 +254,7 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         opus_dtx=theirs.is_set("usedtx"),
         opus_bit_rate=min(theirs.bit_rate() or OPUS_BIT_RATE, OPUS_BIT_RATE),
         telephone_event_type=wanted.telephone_event_type,
+        inband_dtmf=wanted.telephone_event_type == 0,
         remote=wanted.remote,
     )
 

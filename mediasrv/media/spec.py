@@ -115,6 +115,7 @@ class StreamSpec:
         32_000  # bits a second: full-band speech (RFC 7587 section 3.1.1); 0: the encoder's choice
     )
     telephone_event_type: int = 0  # 0: none agreed
+    inband_dtmf: bool = False  # keys are heard as tones, too, until one comes as a telephone event
     remote: Address | None = None
     aec: bool = True
     ns: bool = True

@@ -38,7 +38,7 @@ cdef extern from "ms_core.h" nogil:
         uint8_t coding_count, ptime_ms
         uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
         int32_t opus_bit_rate
-        uint8_t telephone_event_type
+        uint8_t inband_dtmf, telephone_event_type
         uint8_t aec, ns, vad, ns_percent, high_pass, lock_source, plc, bridge
         int8_t agc_dbfs
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms

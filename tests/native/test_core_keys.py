@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mediasrv_native import kernels
-from mediasrv_native.tones import Detector
-from tests.native.line import FRAME, Line, noise, on_the_wire, pcm_of, samples_of
+from mediasrv_native.tones import Detector, Tones
+from tests.native.line import FRAME, MASKED, Line, noise, on_the_wire, pcm_of, samples_of
 
 PRESS, DTMF_SENT = 11, 18
 FULL, WRONG = -3, -1
@@ -64,3 +64,44 @@ def test_what_is_no_key_is_refused_and_too_many_are() -> None:
     statuses = [press(line, 1) for _ in range(40)]
     assert statuses.count(0) == 32
     assert statuses[-1] == FULL
+
+
+# ---- keys that are heard in band -----------------------------------------------------------------------------------
+
+DTMF = 9
+
+
+def key_sound(key: int, ms: int = 80) -> bytes:
+    return Tones.of_key(8_000, key, ms).process(8 * ms)[0] + bytes(8 * 80 * 2)
+
+
+@pytest.mark.parametrize("key", range(16))
+def test_a_key_in_band_is_told_once_with_its_length(key: int) -> None:
+    line = Line(inband_dtmf=True)
+    line.say(noise(10 * FRAME, level=30) + key_sound(key) + noise(10 * FRAME, level=30))
+    (told,) = line.of_kind(DTMF)
+    assert told.code == key
+    assert told.arg == pytest.approx(80, abs=20)
+
+
+def test_tones_are_no_keys_where_keys_come_as_telephone_events() -> None:
+    line = Line(inband_dtmf=True)
+    line.say(noise(5 * FRAME, level=30))
+    line.key(7, 800, start=line.timestamp, end=True)
+    line.say(key_sound(3) + noise(10 * FRAME, level=30))
+    assert [event.code for event in line.of_kind(DTMF)] == [7]
+
+
+def test_nobody_listens_for_keys_unless_asked() -> None:
+    line = Line()
+    line.say(key_sound(3) + noise(10 * FRAME, level=30))
+    assert line.of_kind(DTMF) == []
+
+
+def test_a_key_in_band_is_no_speech() -> None:
+    line = Line(inband_dtmf=True, vad=True)
+    for key in range(16):
+        line.say(key_sound(key, 200))
+    assert line.of_kind(1) == []
+    _, spans = line.ears()
+    assert any(span.flags & MASKED for span in spans)

@@ -36,7 +36,7 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, refine, bridge, blocks, said, sent, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, refine, bridge, keys, blocks, said, sent, mix, pending, playout, total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -59,6 +59,7 @@ static layout lay_out(const ms_config *c) {
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
     l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
+    l.keys = carve(&l.total, c->inband_dtmf ? sizeof(ms_goertzel) : 0);
     l.bridge = carve(&l.total, ms_bridge_size(c));
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
     l.playout = carve(&l.total, ms_playout_ring_samples(c) * sizeof(int16_t));
@@ -75,6 +76,7 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
     ms_ears_parts parts = {
         .concealer = (ms_concealer *)(base + l->concealer),
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
+        .keys = c->inband_dtmf ? (ms_goertzel *)(base + l->keys) : NULL,
         .bridge = c->bridge ? (ms_bridge *)(base + l->bridge) : NULL,
         .reference = (ms_resampler *)(base + l->reference),
         .refine = base + l->refine,

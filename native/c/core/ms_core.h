@@ -51,6 +51,7 @@ typedef struct ms_config {
     uint8_t ptime_ms;             /* of the packets we send: 10, 20, 30, 40, 60; 0 means 20 */
     uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss; /* as in ms_codec_config */
     int32_t opus_bit_rate;
+    uint8_t inband_dtmf;          /* 1: keys are heard as tones, too, until one comes as a telephone event */
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
     uint8_t aec, ns, vad;         /* 0 or 1 */
     uint8_t ns_percent;           /* how strong: 1-100, 0 means 50 */

@@ -81,6 +81,7 @@ static void hear_key(ms_core *core, const ms_rtp_packet *packet) {
         core->statistics.malformed++;
         return;
     }
+    ms_ears_forget_keys(&core->ears);
     int32_t per_ms = core->coders.clock_hz / 1000;
     uint32_t duration = (uint32_t)packet->payload[2] << 8 | packet->payload[3];
     uint32_t margin = packet->payload[1] & END_BIT ? 0 : (uint32_t)(KEY_MARGIN_MS * per_ms);

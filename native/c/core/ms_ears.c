@@ -57,6 +57,10 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
         status = ms_echo_init(parts->echo, e->hear_hz, e->clock_hz, config->aec_tail_ms);
         if (status == MS_OK) e->echo = parts->echo;
     }
+    if (status == MS_OK && parts->keys) {
+        e->keys = parts->keys;
+        status = ms_goertzel_init(e->keys, e->hear_hz);
+    }
     if (status == MS_OK && parts->bridge) {
         e->bridge = parts->bridge;
         status = ms_bridge_init(e->bridge, config, e->clock_hz);
@@ -269,8 +273,30 @@ static void arrive_at(ms_ears *e, const ms_reorder_packet *packet, ms_coder *cod
     if (follows) fill_gap(e, &f, (uint32_t)(ahead * e->hear_hz / e->clock_hz));
 }
 
+void ms_ears_forget_keys(ms_ears *e) { e->keys = NULL; }
+
+static void tell_key(ms_ears *e, const ms_goertzel_key *key) {
+    ms_event event = {
+        .kind = MS_EVENT_DTMF, .code = key->code, .arg = key->duration_ms, .at_ns = e->last_audio_ns,
+        .rtp_extended = e->expected - ticks_in(e, key->duration_ms),
+    };
+    ms_playout_position(e->playout, &event.position);
+    ms_events_push(e->events, &event);
+}
+
+/* Keys in band, told when they have ended; true: one sounds, which is no speech. Its first 25 ms are past by then. */
+static bool hear_keys(ms_ears *e, const int16_t *pcm, uint32_t n) {
+    ms_goertzel_key key;
+    if (!e->keys) return false;
+    for (uint32_t done = 0, piece; done < n; done += piece) {
+        piece = n - done < samples_in(e, MS_FRAME_MS) ? n - done : samples_in(e, MS_FRAME_MS);
+        if (ms_goertzel_process(e->keys, pcm + done, piece, &key) == 1) tell_key(e, &key);
+    }
+    return ms_goertzel_sounds(e->keys);
+}
+
 static void hear_samples(ms_ears *e, const ms_coder *coder, int16_t *pcm, uint32_t n) {
-    bool masked = is_masked(e, n), repairs = !ms_coder_conceals(coder);
+    bool masked = hear_keys(e, pcm, n) || is_masked(e, n), repairs = !ms_coder_conceals(coder);
     if (masked) memset(pcm, 0, n * sizeof *pcm); /* whole packets: a key's edges may lie within them */
     if (repairs) ms_concealer_good(e->concealer, pcm, n);
     if (masked && repairs) memset(pcm, 0, n * sizeof *pcm); /* and no echo of what was before it is merged in */

@@ -15,6 +15,7 @@
 #include "ms_bridge.h"
 #include "ms_coder.h"
 #include "ms_conceal.h"
+#include "ms_goertzel.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
 #include "ms_playout.h"
@@ -33,6 +34,7 @@ typedef struct ms_ears {
     ms_echo *echo;                 /* NULL: off */
     ms_refine refine;
     ms_bridge *bridge;             /* NULL: no people listen */
+    ms_goertzel *keys;             /* NULL: keys are not listened for */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -68,6 +70,7 @@ typedef struct ms_ears_parts {
     ms_echo *echo;
     void *refine;
     ms_bridge *bridge;
+    ms_goertzel *keys;
     ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;
@@ -87,6 +90,8 @@ void ms_ears_said(ms_ears *e, const int16_t *pcm, uint32_t n, int64_t due_ns);
 bool ms_ears_need_reference(const ms_config *config);
 /* Unwraps a time stamp next to what is expected. */
 int64_t ms_ears_extend(const ms_ears *e, uint32_t timestamp);
+/* Keys come as telephone events here: what sounds like one is none. */
+void ms_ears_forget_keys(ms_ears *e);
 /* A key sounds from `from` to `to`; what was masked before stays so. */
 void ms_ears_mask(ms_ears *e, int64_t from, int64_t to);
 /* When speech must be taken to have ended because nothing comes any more; INT64_MAX: nobody speaks. */
