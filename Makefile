@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 NATIVE_SOURCES := $(wildcard native/c/*.h native/c/*/*.[ch] native/mediasrv_native/*.pyx native/mediasrv_native/*.pxd native/vendor/*/*.h native/vendor/*/src/*) setup.py
 
-.PHONY: run test check bench nightly sanitize fuzz wheel format clean build help
+.PHONY: run test check bench quality nightly sanitize fuzz wheel format clean build help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -31,6 +31,10 @@ help:  ## this list
 	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[local,test,check]'
 	@touch $@
 
+.stamps/quality: pyproject.toml | .stamps/venv .stamps/system-quality
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[local,test,quality]'
+	@touch $@
+
 build: .stamps/venv .stamps/native  ## system packages, virtual environment, native modules
 
 run: build  ## the server, with embedded defaults, on loopback
@@ -51,6 +55,9 @@ bench: build  ## every benchmark, as tables; docs/bench.md explains the figures
 	$(BIN)/mediasrv bench barge-in
 	$(BIN)/mediasrv bench barge-in --calls-in-background 50
 	$(BIN)/mediasrv bench turn
+
+quality: build .stamps/quality  ## how it sounds and hears, beside references; ARGS="--only plc --pictures DIR"
+	$(BIN)/mediasrv bench quality $(ARGS)
 
 nightly: build .stamps/system-test  ## the long forms: 1,000 seeds of each simulated call, twice; long interop runs
 	$(BIN)/python -m pytest -m nightly $(ARGS)

@@ -25,8 +25,8 @@ import numpy as np
 import trio
 from numpy.typing import NDArray
 
+from mediasrv.bench.instruments.server_process import serving
 from mediasrv.bench.netem import Jitter, Loss, Profile
-from mediasrv.bench.server_process import serving
 from mediasrv.providers.formant import speak
 from tools import baresip
 from tools.impaired_line import ImpairedLine, impaired_line

@@ -14,10 +14,10 @@ import sys
 import click
 import trio
 
-from mediasrv.bench.callers import Caller, Callers, NotAnswered, calling
+from mediasrv.bench.instruments.callers import Caller, Callers, NotAnswered, calling
+from mediasrv.bench.instruments.wire_log import Cadence
 from mediasrv.bench.report import show
 from mediasrv.bench.speech import talk_bed
-from mediasrv.bench.wire_log import Cadence
 from mediasrv_native.wire import SLOTS
 
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import click
 import trio
 
-from mediasrv.bench import sipp
-from mediasrv.bench.process_meter import measure
-from mediasrv.bench.server_process import serving
+from mediasrv.bench.instruments import sipp
+from mediasrv.bench.instruments.process_meter import measure
+from mediasrv.bench.instruments.server_process import serving
 
 SETTLE_WITHIN_S = 10.0
 LINGER_S = 34.0  # a transaction outlives its call by 32 s (RFC 3261, timers H, J and 64*T1)

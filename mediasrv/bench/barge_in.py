@@ -14,12 +14,12 @@ from pathlib import Path
 
 import trio
 
-from mediasrv.bench.callers import Caller, Callers, calling
 from mediasrv.bench.figures import spread
-from mediasrv.bench.server_process import serving, settings_file
+from mediasrv.bench.instruments.callers import Caller, Callers, calling
+from mediasrv.bench.instruments.server_process import serving, settings_file
+from mediasrv.bench.instruments.timelines import Timeline, timelines
+from mediasrv.bench.instruments.wire_log import AUDIBLE_DBFS, first_stop, sent_ns
 from mediasrv.bench.speech import interruption, talk_bed
-from mediasrv.bench.timelines import Timeline, timelines
-from mediasrv.bench.wire_log import AUDIBLE_DBFS, first_stop, sent_ns
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv_native.wire import SLOTS
 

@@ -6,6 +6,7 @@ import click
 import trio
 
 from mediasrv.bench import barge_in, determinism, media, turn
+from mediasrv.bench.quality.command import bench_quality
 from mediasrv.bench.report import show
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON instead of a table.")
@@ -70,3 +71,6 @@ def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
 def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
     """Whether the same seed gives the same run, to the bit, and how much faster than life."""
     show(determinism.run(determinism.Plan(minutes, seed)), as_json=as_json)
+
+
+bench.add_command(bench_quality)

@@ -17,10 +17,10 @@ from typing import Any
 
 import trio
 
-from mediasrv.bench.callers import open_media_socket, wire_cpu
-from mediasrv.bench.server_process import ServerFailed
+from mediasrv.bench.instruments.callers import open_media_socket, wire_cpu
+from mediasrv.bench.instruments.server_process import ServerFailed
+from mediasrv.bench.instruments.wire_log import Cadence, Gaps, heard_records
 from mediasrv.bench.speech import SMALL_TALK, bed_of
-from mediasrv.bench.wire_log import Cadence, Gaps, heard_records
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
 from mediasrv.providers.formant import speak
@@ -120,7 +120,7 @@ class EngineHost:
 
 @asynccontextmanager
 async def hosted(*arguments: str) -> AsyncIterator[EngineHost]:
-    command = [sys.executable, "-m", "mediasrv.bench.engine_host", *arguments]
+    command = [sys.executable, "-m", "mediasrv.bench.instruments.engine_host", *arguments]
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         yield EngineHost(process)
@@ -219,5 +219,7 @@ def report(load: Load, measured: Mapping[Mode, Run], kernels_ns: Mapping[str, fl
 async def run(load: Load) -> dict[str, object]:
     narrow, wide = speak(SMALL_TALK).pcm, speak(SMALL_TALK, 48_000).pcm
     kernels_ns = kernels.benchmark(narrow) | echo.benchmark(narrow) | mixer.benchmark(narrow)
-    kernels_ns |= codecs.benchmark(wide) | jitter.benchmark(narrow) | repair.benchmark(narrow) | rtp.benchmark()
+    kernels_ns |= (
+        codecs.benchmark(wide) | jitter.benchmark(narrow) | repair.benchmark(narrow) | rtp.benchmark()
+    )
     return report(load, {mode: await measure(mode, load) for mode in MODES}, kernels_ns)

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import trio
 
-from mediasrv.bench.callers import Caller, Callers, calling
 from mediasrv.bench.figures import spread
-from mediasrv.bench.process_meter import Usage
-from mediasrv.bench.server_process import ServerProcess, serving, settings_file
+from mediasrv.bench.instruments.callers import Caller, Callers, calling
+from mediasrv.bench.instruments.process_meter import Usage
+from mediasrv.bench.instruments.server_process import ServerProcess, serving, settings_file
+from mediasrv.bench.instruments.timelines import Timeline, timelines
+from mediasrv.bench.instruments.wire_log import Cadence, first_audible, sent_ns
 from mediasrv.bench.speech import Labelled, interruption, labelled
-from mediasrv.bench.timelines import Timeline, timelines
-from mediasrv.bench.wire_log import Cadence, first_audible, sent_ns
 from mediasrv.call.settings import Patience
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.providers.script import read_script

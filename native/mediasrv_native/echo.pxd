@@ -53,6 +53,7 @@ cdef extern from "ms_kalman.h" nogil:
     size_t ms_kalman_size(int32_t rate_hz, int tail_ms)
     int ms_kalman_init(ms_kalman*, int32_t rate_hz, int tail_ms)
     void ms_kalman_process(ms_kalman*, const int16_t* far, const int16_t* near, float* cleaned, float* echo)
+    void ms_kalman_pass(ms_kalman*, const int16_t* far)
     void ms_kalman_shift(ms_kalman*, int32_t blocks)
 
 cdef extern from "ms_fft.h" nogil:

@@ -41,6 +41,8 @@ class AdaptiveFilter:
     def __init__(self, rate_hz: int, tail_ms: int) -> None: ...
     def process(self, far: bytes, near: bytes) -> tuple[bytes, bytes]:
         """What is left, and what was taken off, as bytes of float32."""
+    def hear(self, far: bytes) -> None:
+        """10 ms of the far end alone."""
     def shift(self, blocks: int) -> None: ...
 
 class DelaySearch:

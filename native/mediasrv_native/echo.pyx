@@ -165,6 +165,12 @@ cdef class AdaptiveFilter:
                           <float*><char*>cleaned, <float*><char*>echo)
         return bytes(cleaned), bytes(echo)
 
+    def hear(self, bytes far not None):
+        """10 ms of the far end alone."""
+        if samples_in(far) != self.block:
+            raise ValueError("not 10 ms")
+        ms_kalman_pass(self.state, <const int16_t*><const char*>far)
+
     def shift(self, int blocks):
         ms_kalman_shift(self.state, blocks)
 

@@ -237,10 +237,10 @@ cdef class NativeEngine:
         clip.id, clip.gain, clip.fade_ms, clip.loop = clip_id, gain, fade_ms, loop
         check(ms_engine_background(self.open(), stream, &clip), "background")
 
-    def record(self, ms_handle stream, int fd, uint32_t recording, uint8_t format, int32_t bit_rate):
+    def record(self, ms_handle stream, int fd, uint32_t recording, uint8_t container, int32_t bit_rate):
         cdef ms_record_config config
         memset(&config, 0, sizeof(config))
-        config.fd, config.id, config.format, config.bit_rate = fd, recording, format, bit_rate
+        config.fd, config.id, config.format, config.bit_rate = fd, recording, container, bit_rate
         check(ms_engine_record(self.open(), stream, &config), "record")
 
     def control_recording(self, ms_handle stream, uint32_t recording, uint8_t pause, uint8_t masked, bint stop):

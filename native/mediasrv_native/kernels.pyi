@@ -11,7 +11,6 @@ class Resampler:
     @property
     def lag_ms(self) -> float: ...
 
-
 class DtmfReceiver:
     def receive(self, payload: bytes, rtp_extended: int) -> int | None: ...
     @property

@@ -8,9 +8,15 @@ import pytest
 
 from mediasrv.bench.netem import Jitter, Loss, Profile
 from mediasrv.bench.quality.jitter import delay_at
-from mediasrv.bench.quality.neteq import BUCKET_MS, DelayManager, Histogram, NetEq, ReorderOptimizer
 from mediasrv.bench.quality.networks import NETWORKS, observe
 from mediasrv.bench.quality.playout import FixedBuffer, Outcome, play
+from mediasrv.bench.quality.references.neteq import (
+    BUCKET_MS,
+    DelayManager,
+    Histogram,
+    NetEq,
+    ReorderOptimizer,
+)
 
 
 def test_a_fixed_buffer_waits_as_long_as_it_says_and_up_to_a_packet_more() -> None:

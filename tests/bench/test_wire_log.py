@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from mediasrv.bench.wire_log import Cadence, Heard, Sent, away_ns, first_audible, first_stop, sent_ns
+from mediasrv.bench.instruments.wire_log import (
+    Cadence,
+    Heard,
+    Sent,
+    away_ns,
+    first_audible,
+    first_stop,
+    sent_ns,
+)
 
 MS = 1_000_000
 

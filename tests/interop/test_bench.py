@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from mediasrv.bench.server_process import serving
+from mediasrv.bench.instruments.server_process import serving
 
 pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mediasrv.bench.instruments.server_process import serving
 from mediasrv.bench.netem import Jitter, Loss, Profile
-from mediasrv.bench.server_process import serving
 from tests.interop.sound import loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 from tests.interop.test_softphone import softphone
 from tools import baresip

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from mediasrv.bench import sipp
-from mediasrv.bench.callers import calling
-from mediasrv.bench.server_process import ServerProcess, serving
+from mediasrv.bench.instruments import sipp
+from mediasrv.bench.instruments.callers import calling
+from mediasrv.bench.instruments.server_process import ServerProcess, serving
 from tools.sipp_load import Left, settle
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "sip_config" / "sipp"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from mediasrv.bench.server_process import ServerProcess, serving
+from mediasrv.bench.instruments.server_process import ServerProcess, serving
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
 pytestmark = pytest.mark.interop

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from mediasrv.bench.wire_log import Heard, heard_records, sent_records
+from mediasrv.bench.instruments.wire_log import Heard, heard_records, sent_records
 from mediasrv_native.wire import NOT_CAPTURED, Coded, Wire, WireError, packed
 
 pytestmark = pytest.mark.interop

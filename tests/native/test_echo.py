@@ -24,6 +24,7 @@ class Heard:
     skew_ppm: float = 0
     erle_db: float = 0
     delay_ms: int = -1
+    seen: bool = False
 
     def measured_erle_db(self, from_s: float, to_s: float) -> float:
         part = slice(round(from_s * RATE_HZ), round(to_s * RATE_HZ))
@@ -43,7 +44,8 @@ def listen(caller: Caller, tail_ms: int = 128) -> Heard:
         cleaned.append(echo.process(mic[k * FRAME : (k + 1) * FRAME].tobytes(), FIRST_RTP + k * FRAME))
         heard.residual_dbfs.append(echo.residual_dbfs)
     heard.out = np.frombuffer(b"".join(cleaned), np.int16)
-    heard.skew_ppm, heard.erle_db, heard.delay_ms = echo.skew_ppm, echo.erle_db, echo.delay_ms
+    heard.skew_ppm, heard.erle_db = echo.skew_ppm, echo.erle_db
+    heard.delay_ms, heard.seen = echo.delay_ms, echo.seen
     return heard
 
 
@@ -177,3 +179,39 @@ def test_a_codec_whose_clock_is_not_its_rate_is_cancelled_like_any_other(clock_h
             out += echo.process(mic[part].astype(np.int16).tobytes(), rtp)
         outs.append(out)
     assert outs[0] == outs[1]
+
+
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(60, 80), (80, 60), (60, 73), (40, 20)])
+def test_a_path_that_jumps_is_found_again_within_a_second(before_ms: int, after_ms: int) -> None:
+    far, half = sounds.talk(12, seed=12), 6 * RATE_HZ
+    paths = [np.convolve(far, echo_path.line(delay_ms=ms))[: len(far)] for ms in (before_ms, after_ms)]
+    back = np.concatenate([paths[0][:half], paths[1][half:]])
+    heard = listen(Caller(far, np.zeros(1), near=back[56:], phase_ms=7))
+    assert heard.measured_erle_db(4, 6) > 15
+    assert heard.measured_erle_db(7, 11) > 15
+
+
+def test_a_path_that_turns_over_is_learnt_anew() -> None:
+    """The filter then adds what it should take off: no search can help, only to begin again."""
+    far, half = sounds.pink(12, -21, seed=13), 6 * RATE_HZ
+    back = np.convolve(far, echo_path.room())[: len(far)]
+    back[half:] *= -1
+    heard = listen(Caller(far, np.zeros(1), near=back[56:], phase_ms=7))
+    assert heard.measured_erle_db(4, 6) > 18
+    frames = heard.out[: len(heard.out) // FRAME * FRAME].reshape(-1, FRAME)
+    came = heard.mic[: len(heard.out) // FRAME * FRAME].reshape(-1, FRAME)
+    louder = [sounds.power_db(o) - sounds.power_db(m) for o, m in zip(frames, came, strict=True)]
+    assert max(louder[305:]) < 0.5
+    assert heard.measured_erle_db(9, 11) > 18
+
+
+def test_a_line_that_echoes_is_told_from_one_that_does_not() -> None:
+    assert listen(Caller(sounds.talk(4, seed=14))).seen
+    assert not listen(Caller(sounds.talk(4, seed=14), np.zeros(8))).seen
+
+
+def test_the_filter_makes_room_for_the_tail_behind_a_late_echo() -> None:
+    """The network's delay stands before the echo: without moving the window there would be too little tail."""
+    far = sounds.pink(12, -21, seed=15)
+    heard = listen(Caller(far, echo_path.room(delay_ms=60, decay_ms=25), network_ms=40))
+    assert heard.measured_erle_db(6, 11) > 20

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mediasrv.bench.quality import pictures
 from mediasrv.bench.quality.echoes import Call, Situation, line, room
 from mediasrv.bench.quality.material import Samples, voices
-from mediasrv.bench.quality.nlms import nlms
+from mediasrv.bench.quality.references.nlms import nlms
 from mediasrv.bench.quality.table import Case, Figures, Plan, Table
 from mediasrv.clock import NS_PER_MS
 from mediasrv_native.echo import EchoCanceller, ResidualSuppressor, SpeexCanceller

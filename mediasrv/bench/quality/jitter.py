@@ -24,9 +24,9 @@ from statistics import fmean
 
 from mediasrv.bench.netem import Profile
 from mediasrv.bench.quality.curves import Curve, draw_curves
-from mediasrv.bench.quality.neteq import NetEq
 from mediasrv.bench.quality.networks import NETWORKS, PACKET_MS, Trace, observe
 from mediasrv.bench.quality.playout import Buffer, FixedBuffer, Outcome, Piece, play
+from mediasrv.bench.quality.references.neteq import NetEq
 from mediasrv.bench.quality.table import Case, Plan, Table
 from mediasrv.bench.speech import FRAME_SAMPLES, RATE_HZ, talk_bed
 from mediasrv_native.jitter import JitterBuffer

@@ -76,6 +76,11 @@ def speech(voice: str, rate_hz: int, seconds: float, seed: int = 1) -> Samples:
     return at_level(np.concatenate(pieces)[: round(seconds * rate_hz)], rate_hz, SPEECH_DBFS)
 
 
+def sentence(voice: str, rate_hz: int, number: int) -> Samples:
+    """One of SENTENCES, by its number."""
+    return _said(voice, SENTENCES[number % len(SENTENCES)], rate_hz)
+
+
 @functools.cache
 def _said(voice: str, sentence: str, rate_hz: int) -> Samples:
     engine, _, name = voice.partition(":")

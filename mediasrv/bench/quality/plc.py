@@ -17,8 +17,8 @@ from speechmos import plcmos
 
 from mediasrv.bench.netem import Link, Loss, Profile
 from mediasrv.bench.quality import pictures
-from mediasrv.bench.quality.appendix_i import AppendixI
 from mediasrv.bench.quality.material import Samples, speech, to_int16, voices
+from mediasrv.bench.quality.references.appendix_i import AppendixI
 from mediasrv.bench.quality.table import Case, Plan, Table
 from mediasrv_native import codecs
 from mediasrv_native.codecs import Decoder, Encoder

@@ -19,6 +19,8 @@
 #include "ms_bridge.h"
 #include "ms_engine_state.h"
 
+#define STATISTICS_TICKS 5 /* people read them, not programs: every 100 ms */
+
 /* ---- events out ------------------------------------------------------------------------------------------ */
 
 /* The eventfd is written at once for what is urgent, else when the last time is 20 ms ago. */
@@ -99,12 +101,16 @@ static void grant_wishes(ms_engine *engine, ms_stream *stream, int64_t now_ns)
         grant(engine, stream, &stream->wanted_room, ms_room(stream->core), MS_EVENT_ROOM, now_ns);
 }
 
-static void publish(ms_stream *stream)
+static void publish_position(ms_stream *stream)
 {
     ms_position position;
-    ms_core_statistics statistics;
     ms_position_now(stream->core, &position);
     ms_publish(&stream->position_sequence, stream->position_words, &position, sizeof position);
+}
+
+static void publish_statistics(ms_stream *stream)
+{
+    ms_core_statistics statistics;
     ms_core_get_statistics(stream->core, &statistics);
     ms_publish(&stream->statistics_sequence, stream->statistics_words, &statistics, sizeof statistics);
 }
@@ -178,7 +184,8 @@ static void obey(ms_engine *engine, ms_stream *stream, const ms_command *command
     int status = ms_apply(stream->core, command, now_ns);
     if (status < 0 && status != MS_E_STALE) /* what comes too late is in order */
         engine->tally.commands_refused++;
-    publish(stream);
+    publish_position(stream);
+    publish_statistics(stream);
     note_deadline(engine, stream);
     move_events(engine, stream, now_ns);
 }
@@ -280,7 +287,9 @@ static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t n
     if (stream->recording != NULL)
         record(stream, due_ns);
     grant_wishes(engine, stream, now_ns);
-    publish(stream);
+    publish_position(stream);
+    if (engine->config.manual || ++stream->ticks % STATISTICS_TICKS == 0)
+        publish_statistics(stream);
     note_deadline(engine, stream);
     move_events(engine, stream, now_ns);
 }

@@ -54,6 +54,7 @@ struct ms_stream {
     bool leaving; /* only REMOVED is still to be said */
     bool is_crowded;     /* the last packet came close behind the one before */
     int64_t received_ns; /* when the last packet came */
+    uint32_t ticks;
     int32_t fault_errno; /* the socket is not touched any more when not 0 */
     /* both */
     _Atomic uint32_t wanted_room, wanted_ears; /* samples, 0: nothing */

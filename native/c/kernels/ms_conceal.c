@@ -32,7 +32,7 @@ static bool usable(int32_t rate_hz, int method) {
 size_t ms_concealer_size(int32_t rate_hz, int method) {
     if (!usable(rate_hz, method)) return 0;
     size_t floats = history_floats(rate_hz, method) + ms_conceal_voice_floats(rate_hz) + spectrum_floats(rate_hz, method);
-    return sizeof(ms_concealer) + floats * sizeof(float);
+    return sizeof(ms_concealer) + floats * sizeof(float) + history_floats(rate_hz, method) * sizeof(int16_t);
 }
 
 int ms_concealer_init(ms_concealer *c, int32_t rate_hz, int method) {
@@ -43,9 +43,9 @@ int ms_concealer_init(ms_concealer *c, int32_t rate_hz, int method) {
     c->method = (uint8_t)method;
     c->history_n = (int32_t)history_floats(rate_hz, method);
     c->chance = c->voice.chance = 0x9e3779b9u;
-    c->floor_power = c->floor_next = 0;
     c->history = (float *)(c + 1);
     float *after = c->history + c->history_n;
+    c->ring = (int16_t *)(after + ms_conceal_voice_floats(rate_hz) + spectrum_floats(rate_hz, method));
     ms_conceal_voice_place(c, after);
     if (spectrum_floats(rate_hz, method)) ms_conceal_spectrum_place(c, after + ms_conceal_voice_floats(rate_hz));
     return MS_OK;
@@ -55,14 +55,23 @@ float ms_concealer_loss(const ms_concealer *c) { return c->loss; }
 
 /* ---- the past ------------------------------------------------------------------------------------------------------- */
 
+/* Good frames are many and gaps few: the past goes round in a ring, and is laid out only when a gap begins. */
 static void remember(ms_concealer *c, const int16_t *pcm, size_t n) {
     size_t length = (size_t)c->history_n;
     if (n > length) {
         pcm += n - length;
         n = length;
     }
-    memmove(c->history, c->history + n, (length - n) * sizeof(float));
-    for (size_t i = 0; i < n; i++) c->history[length - n + i] = pcm[i];
+    size_t first = length - (size_t)c->newest < n ? length - (size_t)c->newest : n;
+    memcpy(c->ring + c->newest, pcm, first * sizeof *pcm);
+    memcpy(c->ring, pcm + first, (n - first) * sizeof *pcm);
+    c->newest = (int32_t)(((size_t)c->newest + n) % length);
+}
+
+static void lay_out_history(ms_concealer *c) {
+    int32_t oldest = c->history_n - c->newest;
+    for (int32_t i = 0; i < oldest; i++) c->history[i] = c->ring[c->newest + i];
+    for (int32_t i = 0; i < c->newest; i++) c->history[oldest + i] = c->ring[i];
 }
 
 /* In steps of 10 ms, however the sound is cut. */
@@ -79,12 +88,23 @@ static void note_loss(ms_concealer *c, size_t n, bool lost) {
     }
 }
 
+/* Whole numbers: the sum is the same however the sound is cut. */
+static int64_t energy_of(const int16_t *pcm, size_t n) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (int32_t)pcm[i] * pcm[i];
+    return sum;
+}
+
 /* The floor is the quietest 10 ms of late; it comes up slowly, so that a pause is enough to find it again. */
 static void note_floor(ms_concealer *c, const int16_t *pcm, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        c->floor_next += (float)pcm[i] * (float)pcm[i];
-        if (++c->floor_samples < ms_of(c, STEP_MS)) continue;
-        float power = c->floor_next / (float)c->floor_samples;
+    int32_t step = ms_of(c, STEP_MS);
+    for (size_t done = 0, piece; done < n; done += piece) {
+        size_t left = (size_t)(step - c->floor_samples);
+        piece = n - done < left ? n - done : left;
+        c->floor_next += energy_of(pcm + done, piece);
+        c->floor_samples += (int32_t)piece;
+        if (c->floor_samples < step) return;
+        float power = (float)c->floor_next / (float)step;
         float risen = c->floor_power * FLOOR_RISE + 1e-3f;
         c->floor_power = power < risen ? power : risen;
         c->floor_next = 0;
@@ -107,6 +127,7 @@ static void repeat_begin(ms_concealer *c) {
 
 static void begin_gap(ms_concealer *c) {
     c->chosen = choose(c);
+    lay_out_history(c);
     if (c->chosen == MS_CONCEAL_SPECTRAL) ms_conceal_spectrum_begin(c);
     else if (c->chosen != MS_CONCEAL_REPEAT) ms_conceal_voice_begin(c);
     else repeat_begin(c);

@@ -34,12 +34,15 @@ struct ms_concealer {
     int32_t lost_samples;       /* so far in this gap, 0: none in progress */
     float loss;                 /* recent share of lost samples */
     int32_t step_samples, step_lost; /* of the 10 ms that are being counted */
-    float floor_power, floor_next; /* of the line's quiet: the least of the last seconds */
+    float floor_power;          /* of the line's quiet: the least of the last seconds */
+    int64_t floor_next;         /* energy of the step that is being counted */
     int32_t floor_samples;
     uint32_t chance;
     ms_conceal_voice voice;
     ms_conceal_spectrum spectrum;
-    float *history;             /* newest last */
+    float *history;             /* as it was when the gap began, newest last */
+    int16_t *ring;              /* the same, going on: history_n samples, the next one at `newest` */
+    int32_t newest;
 };
 
 size_t ms_conceal_voice_floats(int32_t rate_hz);

@@ -10,7 +10,9 @@ enum { NEIGHBOURS = 3 };                   /* lags that may match as well as the
 static const float FALL_MOST = -1.5f, RISE_MOST = 3;   /* octaves of power */
 static const float HUSH = 120;             /* power of a sample below which a band has no rhythm */
 static const float SMOOTHS = 0.02f;        /* each 10 ms: half a second */
-static const float STRONG = 0.35f, FAINT = 0.18f, STANDS_OUT = 1.6f;
+static const float STRONG = 0.45f, FAINT = 0.18f, STANDS_OUT = 1.8f;
+static const float GIVES_WAY = 0.5f;
+enum { CHANGE_BLOCKS = 30 };
 enum { STRONG_BLOCKS = 15, FAINT_BLOCKS = 100, ENOUGH_BLOCKS = 15 };
 static const float RHYTHM = 8;             /* square octaves, of all bands */
 
@@ -64,12 +66,16 @@ MS_SIMD static void correlate(ms_echo_search *s, const float *near) {
     s->near_power += SMOOTHS * (product(near, near) - s->near_power);
 }
 
+static float score_of(const ms_echo_search *s, int32_t lag) {
+    return s->match[lag] / sqrtf(s->far_power[lag] * s->near_power + 1e-3f);
+}
+
 /* The best lag, how well it matches, and how well the best that is not beside it. */
 static int32_t best_of(const ms_echo_search *s, float *best, float *other) {
     float score[MS_SEARCH_LAGS];
     int32_t found = 0;
     for (int32_t lag = 0; lag < MS_SEARCH_LAGS; lag++) {
-        score[lag] = s->match[lag] / sqrtf(s->far_power[lag] * s->near_power + 1e-3f);
+        score[lag] = score_of(s, lag);
         found = score[lag] > score[found] ? lag : found;
     }
     *best = score[found];
@@ -77,6 +83,13 @@ static int32_t best_of(const ms_echo_search *s, float *best, float *other) {
     for (int32_t lag = 0; lag < MS_SEARCH_LAGS; lag++)
         if ((lag < found - NEIGHBOURS || lag > found + NEIGHBOURS) && score[lag] > *other) *other = score[lag];
     return found;
+}
+
+/* A lag that was found gives way to another only when it does not match any more itself: two who talk at once can be
+ * alike for a while. */
+static bool may_change_to(const ms_echo_search *s, int32_t found, float best) {
+    if (s->lag < 0 || (found >= s->lag - 1 && found <= s->lag + 1)) return true;
+    return score_of(s, s->lag) < GIVES_WAY * best && s->held >= CHANGE_BLOCKS;
 }
 
 int32_t ms_echo_search_process(ms_echo_search *s, const int16_t *far, const int16_t *near) {
@@ -92,6 +105,6 @@ int32_t ms_echo_search_process(ms_echo_search *s, const int16_t *far, const int1
     bool stands_out = s->heard == ENOUGH_BLOCKS && best > FAINT && best > STANDS_OUT * other;
     s->held = same && stands_out ? s->held + 1 : 0;
     if (!same) s->candidate = found;
-    if (s->held >= (best > STRONG ? STRONG_BLOCKS : FAINT_BLOCKS)) s->lag = found;
+    if (s->held >= (best > STRONG ? STRONG_BLOCKS : FAINT_BLOCKS) && may_change_to(s, found, best)) s->lag = found;
     return s->lag;
 }

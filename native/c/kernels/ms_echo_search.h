@@ -6,7 +6,8 @@
  * lags are told apart. What the caller says himself correlates with nothing and averages out.
  *
  * The answer is the lag that stood out for a while, the stronger the shorter; several paths may echo, the strongest
- * is the answer. */
+ * is the answer. Where nothing echoes, two who speak alike at the same time can look like an echo for a second: so a
+ * lag is only where to look, and one that was found does not give way while it still matches. */
 #ifndef MS_ECHO_SEARCH_H
 #define MS_ECHO_SEARCH_H
 

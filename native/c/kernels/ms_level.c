@@ -23,18 +23,18 @@ int ms_high_pass_init(ms_high_pass *h, int32_t rate_hz) {
     memset(h, 0, sizeof *h);
     if (!is_rate(rate_hz)) return MS_E_ARGUMENT;
     double w = tan(M_PI * CORNER_HZ / rate_hz), scale = 1 / (1 + M_SQRT2 * w + w * w);
-    h->b = (float)scale;
-    h->a1 = (float)(2 * (w * w - 1) * scale);
-    h->a2 = (float)((1 - M_SQRT2 * w + w * w) * scale);
+    h->b = scale;
+    h->a1 = 2 * (w * w - 1) * scale;
+    h->a2 = (1 - M_SQRT2 * w + w * w) * scale;
     return MS_OK;
 }
 
 void ms_high_pass_process(ms_high_pass *h, int16_t *pcm, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        float in = pcm[i], out = h->b * in + h->z1;
+        double in = pcm[i], out = h->b * in + h->z1;
         h->z1 = -2 * h->b * in - h->a1 * out + h->z2;
         h->z2 = h->b * in - h->a2 * out;
-        pcm[i] = rounded(out);
+        pcm[i] = rounded((float)out);
     }
 }
 

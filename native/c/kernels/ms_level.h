@@ -6,8 +6,8 @@
 
 /* ---- High-pass: hum and rumble below a voice; two poles at 90 Hz (Butterworth) ---------------------------------- */
 typedef struct ms_high_pass {
-    float b, a1, a2;               /* the zeros lie at 0 Hz: b (1 - 2 z + z^2) */
-    float z1, z2;
+    double b, a1, a2;              /* the zeros lie at 0 Hz: b (1 - 2 z + z^2) */
+    double z1, z2;                 /* at 48 kHz the poles lie so near to 1 that float would add noise */
 } ms_high_pass;
 int ms_high_pass_init(ms_high_pass *h, int32_t rate_hz);
 void ms_high_pass_process(ms_high_pass *h, int16_t *pcm, size_t n);    /* in place */

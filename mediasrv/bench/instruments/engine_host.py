@@ -1,6 +1,6 @@
 """The engine alone in a process of its own, as the server has it: streams that speak without a pause and are heard.
 
-    python -m mediasrv.bench.engine_host --codec opus --plain --busy
+    python -m mediasrv.bench.instruments.engine_host --codec opus --plain --busy
 
 A conversation in JSON lines, on stdin and stdout: first `{"remotes": [[host, port], ...]}`, answered by
 `{"locals": [[host, port], ...], "bytes_per_stream": n}`; then each line, whatever it says, is answered by a snapshot
@@ -77,7 +77,14 @@ async def listen_on(stream: StreamFace) -> None:
 def spec(codec: str, remote: Address | None, *, plain: bool) -> StreamSpec:
     on = not plain
     return StreamSpec(
-        codec, PAYLOAD_TYPES[codec], remote=remote, aec=on, ns=on, vad=on, opus_complexity=COMPLEXITY
+        codec,
+        PAYLOAD_TYPES[codec],
+        remote=remote,
+        aec=on,
+        ns=on,
+        vad=on,
+        opus_complexity=COMPLEXITY,
+        high_pass=on,
     )
 
 

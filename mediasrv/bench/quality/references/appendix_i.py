@@ -11,6 +11,8 @@ goes on under the first good samples for a quarter period, and 4 ms more for eac
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,7 +79,7 @@ class AppendixI:
         def score(lag: int, step: int) -> float:
             then = past[-n - lag : len(past) - lag][::step]
             energy = max(float(then @ then), n / step)
-            return float(now[::step] @ then) / np.sqrt(energy)
+            return float(now[::step] @ then) / math.sqrt(energy)
 
         coarse = max(range(self.pitch_min, self.pitch_max + 1, 2), key=lambda lag: score(lag, 2))
         near = range(max(coarse - 1, self.pitch_min), min(coarse + 1, self.pitch_max) + 1)

@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from mediasrv.bench.process_meter import Usage, measure
+from mediasrv.bench.instruments.process_meter import Usage, measure
 from mediasrv.errors import MediasrvError
 
 READY_WITHIN_S = 30.0

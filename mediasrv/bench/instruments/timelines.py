@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mediasrv.bench.server_process import ServerProcess
+from mediasrv.bench.instruments.server_process import ServerProcess
 from mediasrv.clock import NS_PER_MS
 
 Line = Mapping[str, Any]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from mediasrv.bench.wire_log import Heard, Sent, Stall, heard_records, sent_records
+from mediasrv.bench.instruments.wire_log import Heard, Sent, Stall, heard_records, sent_records
 from mediasrv.clock import SystemClock
 from mediasrv.endpoints import CallGone, SipCall, SipEndpoint, TrioDatagramSocket
 from mediasrv.errors import MediasrvError

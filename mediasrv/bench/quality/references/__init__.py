@@ -1,0 +1,1 @@
+"""What ours is measured against: published algorithms, written as plainly as they read."""

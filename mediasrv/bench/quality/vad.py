@@ -1,0 +1,239 @@
+"""The table of speech detection: how soon, how often missed, how often wrong.
+
+*Onset*: sentences with pauses between them, at 20, 10, 5 and 0 dB over noise. A sentence begins with its first 10 ms
+whose power lies within 12 dB of its loudest 10 ms: where its first vowel stands, not its first breath. Its delay is
+the time from there to the end of the sound that had been heard when the detector said so. One that is late by more than
+400 ms, or says nothing because it still holds what was before for speech, missed it.
+
+*False*: ten minutes each of what is no speech: noises, the echo of our own voice behind the canceller, tones, keys,
+music, clicks. An onset is an edge from quiet to speech.
+
+Ours is the whole core, asked packet by packet, as in a call.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Unpack
+
+import numpy as np
+
+from mediasrv.bench.quality import material
+from mediasrv.bench.quality.material import Samples
+from mediasrv.bench.quality.table import Case, Plan, Table
+from mediasrv_native.core import Core
+from mediasrv_native.kernels import g711_decode_u, g711_encode_u
+
+if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
+    from mediasrv_native.settings import Settings
+
+RATE_HZ, FRAME, STEP = 8_000, 160, 80
+WITHIN_DB, MISSED_MS, PAUSE_S = 12.0, 400.0, 1.0
+SNR_DB = (20, 10, 5, 0)
+SENTENCES, BRIEF_SENTENCES = 40, 8
+NOISE_S, BRIEF_NOISE_S = 600.0, 60.0
+MUST_ONSET_MS, MUST_FALSE = 60.0, 1.0
+STEADY = (
+    "white",
+    "pink",
+    "car",
+    "dial tone",
+    "ringback",
+    "keys",
+)  # with the echo: what must not be taken for speech
+PEER, ONSET = ("192.0.2.1", 4_000), 1
+LEARNING_FRAMES = 250
+
+Detector = Callable[[Samples], list[int]]  # samples at whose end an onset was told
+
+
+# ---- contenders ----------------------------------------------------------------------------------------------------
+
+
+def core_with(**settings: Unpack[Settings]) -> Core:
+    return Core(high_pass=True, vad=True, ears_ms=200, remote=PEER, **settings)
+
+
+def packet(number: int, pcm: Samples) -> bytes:
+    header = struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * FRAME & 0xFFFF_FFFF, 7)
+    return header + g711_encode_u(pcm.tobytes())
+
+
+def the_core(pcm: Samples) -> list[int]:
+    """Packet by packet, as a call gives them: what the core tells, and for which sample."""
+    core, told = core_with(), []
+    for number, at in enumerate(range(0, len(pcm) - FRAME + 1, FRAME)):
+        core.receive(packet(number, pcm[at : at + FRAME]), PEER, (number + 50) * 20_000_000)
+        told += [event.rtp_extended + STEP for event in core.events() if event.kind == ONSET]
+        while core.read_ears():
+            pass
+    return told
+
+
+def webrtc(pcm: Samples) -> list[int]:
+    """WebRTC's old detector at its strictest, as many agents use it; where it is installed."""
+    detector = webrtcvad.Vad(3)
+    told, before = [], False
+    for at in range(0, len(pcm) - STEP + 1, STEP):
+        now = detector.is_speech(pcm[at : at + STEP].tobytes(), RATE_HZ)
+        if now and not before:
+            told.append(at + STEP)
+        before = now
+    return told
+
+
+try:
+    import webrtcvad  # type: ignore[import-untyped]
+except ImportError:
+    CONTENDERS: Mapping[str, Detector] = {"ours": the_core}
+else:
+    CONTENDERS = {"ours": the_core, "webrtcvad_3": webrtc}
+
+
+# ---- material ------------------------------------------------------------------------------------------------------
+
+
+def sentences(plan: Plan) -> list[tuple[Samples, list[int]]]:
+    """For each voice: sentences with pauses, and the sample at which each begins."""
+    count = BRIEF_SENTENCES if plan.brief else SENTENCES
+    out = []
+    for number, voice in enumerate(material.voices()):
+        said, begins = [np.zeros(RATE_HZ * 3, np.int16)], []
+        for k in range(count // len(material.voices()) + 1):
+            sentence = material.sentence(voice, RATE_HZ, plan.seed + number * 7 + k)
+            begins.append(sum(map(len, said)) + _first_vowel(sentence))
+            said += [sentence, np.zeros(round(RATE_HZ * PAUSE_S), np.int16)]
+        out.append((material.at_level(np.concatenate(said), RATE_HZ, material.SPEECH_DBFS), begins))
+    return out
+
+
+def _first_vowel(pcm: Samples) -> int:
+    whole = pcm[: len(pcm) // STEP * STEP].astype(np.float64).reshape(-1, STEP)
+    levels = 10 * np.log10(np.mean(np.square(whole), axis=1) + 1e-9)
+    return int(np.argmax(levels > levels.max() - WITHIN_DB)) * STEP
+
+
+def no_speech(name: str, seconds: float, seed: int) -> Samples:
+    makers: Mapping[str, Callable[[], Samples]] = {
+        "white": lambda: material.white(RATE_HZ, seconds, seed, -40),
+        "pink": lambda: material.pink(RATE_HZ, seconds, seed, -36),
+        "car": lambda: material.car(RATE_HZ, seconds, seed, -30),
+        "babble": lambda: material.babble(RATE_HZ, seconds, seed, -36),
+        "music": lambda: material.music(RATE_HZ, seconds, seed),
+        "clicks": lambda: material.clicks(RATE_HZ, seconds, seed),
+        "dial tone": lambda: material.tones(RATE_HZ, seconds, (350, 440), 1, 0),
+        "ringback": lambda: material.tones(RATE_HZ, seconds, (440, 480), 2, 4),
+        "keys": lambda: _keys(seconds, seed),
+    }
+    return makers[name]()
+
+
+def _keys(seconds: float, seed: int) -> Samples:
+    chance = np.random.default_rng(seed)
+    low, high = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
+    pieces = [
+        _key(low[chance.integers(4)], high[chance.integers(4)], float(chance.uniform(0.05, 0.3)))
+        for _ in range(round(seconds / 0.8))
+    ]
+    return np.concatenate(pieces)
+
+
+def _key(low_hz: int, high_hz: int, on_s: float) -> Samples:
+    return material.tones(RATE_HZ, 0.8, (low_hz, high_hz), on_s, 0.8 - on_s)
+
+
+# ---- measures ------------------------------------------------------------------------------------------------------
+
+
+def delays_ms(told: Sequence[int], begins: Sequence[int]) -> list[float]:
+    """From the beginning of each sentence to the first onset after it; infinite when there was none in time."""
+    found = []
+    for begin in begins:
+        after = [at for at in told if begin - RATE_HZ * 0.15 <= at <= begin + RATE_HZ * MISSED_MS / 1_000]
+        found.append(max(0.0, (after[0] - begin) * 1_000 / RATE_HZ) if after else math.inf)
+    return found
+
+
+def _onset_case(
+    name: str, noise: str, snr_db: int, said: Sequence[tuple[Samples, list[int]]], plan: Plan
+) -> Case:
+    figures: dict[str, dict[str, float]] = {}
+    for who, detector in CONTENDERS.items():
+        found: list[float] = []
+        for number, (pcm, begins) in enumerate(said):
+            line = material.mixed(pcm, no_speech(noise, 30.0, plan.seed + number), snr_db, RATE_HZ)
+            found += delays_ms(detector(line), begins)
+        heard = [delay for delay in found if math.isfinite(delay)]
+        figures[who] = {
+            "onset_ms_median": round(median(heard), 1) if heard else math.inf,
+            "onset_ms_p95": round(sorted(heard)[int(0.95 * (len(heard) - 1))], 1) if heard else math.inf,
+            "missed_share": round(1 - len(heard) / len(found), 4),
+        }
+    return Case(name, figures)
+
+
+def _false_case(name: str, seconds: float, plan: Plan) -> Case:
+    pcm = no_speech(name, seconds, plan.seed)
+    per_10_min = 600 / seconds
+    return Case(
+        f"no speech: {name}",
+        {
+            who: {"false_per_10_min": round(len(detector(pcm)) * per_10_min, 2)}
+            for who, detector in CONTENDERS.items()
+        },
+    )
+
+
+def _echo_case(seconds: float, plan: Plan) -> Case:
+    """Our own voice comes back 60 ms later and 20 dB softer, in a little noise; the core has its canceller.
+
+    The first five seconds, in which the filter learns, are counted apart.
+    """
+    voices = [material.speech(voice, RATE_HZ, 20.0, plan.seed) for voice in material.voices()]
+    agent = material.at_level(np.concatenate(voices), RATE_HZ, -22)
+    noise, back = material.pink(RATE_HZ, 60.0, plan.seed, -62), np.zeros(3 * FRAME, np.int16)
+    core, early, late = core_with(aec=True, ns=True), 0, 0
+    for number in range(round(seconds * 50)):
+        now_ns, at = (number + 50) * 20_000_000, number * FRAME
+        core.play(1, agent[at % (len(agent) - FRAME) :][:FRAME].tobytes(), on_onset=0)
+        sent = core.tick(now_ns)
+        assert sent is not None
+        returned = np.frombuffer(g711_decode_u(sent[1][12:]), np.int16) * 0.1
+        back = np.concatenate([back, material.to_int16(returned.astype(np.float64))])
+        line = back[:FRAME] + noise[at % (len(noise) - FRAME) :][:FRAME]
+        back = back[FRAME:]
+        core.receive(packet(number, line.astype(np.int16)), PEER, now_ns + 9_000_000)
+        told = sum(event.kind == ONSET for event in core.events())
+        early, late = (early + told, late) if number < LEARNING_FRAMES else (early, late + told)
+        core.read_ears()
+    per_10_min = 600 / (seconds - LEARNING_FRAMES / 50)
+    figures = {"false_per_10_min": round(late * per_10_min, 2), "false_while_learning": early}
+    return Case("no speech: echo", {"ours": figures})
+
+
+def run(plan: Plan) -> Table:
+    said = sentences(plan)
+    seconds = BRIEF_NOISE_S if plan.brief else NOISE_S
+    cases = [
+        _onset_case(f"{noise} {snr_db} dB", noise, snr_db, said, plan)
+        for noise in ("white", "pink", "babble", "car")
+        for snr_db in SNR_DB
+    ]
+    cases += [_false_case(name, seconds, plan) for name in (*STEADY, "babble", "music", "clicks")]
+    cases.append(_echo_case(seconds, plan))
+    return Table("vad", tuple(cases), _summary(cases))
+
+
+def _summary(cases: Sequence[Case]) -> Mapping[str, float | int | bool]:
+    ours = {case.name: case.contenders["ours"] for case in cases}
+    at_20 = [figures["onset_ms_median"] for name, figures in ours.items() if name.endswith(" 20 dB")]
+    false = {name: ours[f"no speech: {name}"]["false_per_10_min"] for name in (*STEADY, "echo")}
+    return {
+        "onset_ms_median_20_db": median(at_20),
+        "false_per_10_min_worst": max(false.values()),
+        "onset_reached": median(at_20) <= MUST_ONSET_MS,
+        "false_reached": max(false.values()) <= MUST_FALSE,
+    }
