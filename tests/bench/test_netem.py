@@ -6,6 +6,8 @@ import itertools
 import statistics
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mediasrv.bench.netem import (
     PROFILES,
@@ -15,8 +17,11 @@ from mediasrv.bench.netem import (
     Link,
     Loss,
     Profile,
+    RatedBottleneck,
+    Rates,
     RouteChange,
     Spikes,
+    lte_like,
 )
 
 PTIME_S = 0.02
@@ -151,3 +156,62 @@ def test_a_download_fills_the_queue_and_its_end_drains_it() -> None:
     assert max(delays) > 300.0
     assert min(delays) < 25.0
     assert any(losses(outcome))
+
+
+# ---- rates that change ----------------------------------------------------------------------------------------------
+
+Trace = list[tuple[float, float]]
+
+steps = st.tuples(st.floats(0.01, 10.0), st.just(0.0) | st.floats(1_000.0, 1e7))
+traces = st.lists(steps, min_size=1, max_size=8).filter(lambda made: any(rate for _, rate in made))
+
+
+@given(traces, st.floats(0.0, 200.0))
+def test_what_a_trace_lets_through_by_a_moment_was_through_by_then(made: Trace, at_s: float) -> None:
+    rates = Rates(tuple(made))
+    bits = rates.bits_until(at_s)
+    assert rates.reach(bits - 1.0) <= at_s + 1e-6  # a bit less: at the edge of a pause rounding decides
+    assert rates.bits_until(rates.reach(bits)) == pytest.approx(bits, rel=1e-6, abs=1.0)
+
+
+@given(traces, st.integers(1, 5))
+def test_a_trace_begins_again_when_it_has_ended(made: Trace, rounds: int) -> None:
+    rates = Rates(tuple(made))
+    carried = sum(seconds * rate for seconds, rate in made)
+    assert rates.bits_until(rounds * rates.seconds) == pytest.approx(rounds * carried, rel=1e-6)
+
+
+@pytest.mark.parametrize("made", [(), ((0.0, 1.0),), ((1.0, -1.0),), ((1.0, 0.0),)])
+def test_a_trace_that_cannot_be_is_refused(made: tuple[tuple[float, float], ...]) -> None:
+    with pytest.raises(ValueError, match="a trace"):
+        Rates(made)
+
+
+def test_a_steady_trace_is_a_queue_of_that_rate() -> None:
+    steady = RatedBottleneck(Rates(((7.0, 80_000.0),)), queue_bytes=1_000)
+    link = Link(Profile(delay_ms=0.0, bottleneck=steady), 3)
+    outcome = [link.send(bytes(172), 0.0) for _ in range(10)]  # 200 bytes each on the wire: 20 ms
+    assert [copies[0][0] for copies in outcome[:5]] == pytest.approx([0.02, 0.04, 0.06, 0.08, 0.1])
+    assert outcome[5:] == [[]] * 5
+    assert link.statistics.overflowed == 5
+
+
+def test_nothing_passes_while_the_rate_is_zero_and_what_waited_follows_at_once() -> None:
+    stops = RatedBottleneck(Rates(((1.0, 1e6), (1.0, 0.0))), queue_bytes=100_000)
+    delays = delays_ms(run(Profile(delay_ms=0.0, bottleneck=stops), packets=500))
+    assert max(delays) == pytest.approx(1_000.0, abs=25.0)
+    assert sum(delay < 5.0 for delay in delays) > 200
+    arrivals = [n * PTIME_S + delay / 1000 for n, delay in enumerate(delays)]
+    assert arrivals == sorted(arrivals)
+
+
+def test_a_cell_s_rate_wanders_about_its_typical_one() -> None:
+    rates = [rate for _, rate in lte_like(5, typical_bits_per_s=500_000, swing=0.8, seconds=2_000.0).steps]
+    assert statistics.median(rates) == pytest.approx(500_000, rel=0.15)
+    assert min(rates) < 150_000
+    assert max(rates) > 1_500_000
+    assert lte_like(5, typical_bits_per_s=1.0, swing=1.0) != lte_like(6, typical_bits_per_s=1.0, swing=1.0)
+
+
+def test_there_are_twenty_paths_and_more_and_no_two_alike() -> None:
+    assert len(set(PROFILES.values())) == len(PROFILES) >= 20

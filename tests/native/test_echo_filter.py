@@ -152,3 +152,12 @@ def test_what_was_found_is_kept_while_the_caller_talks() -> None:
     near[3 * RATE_HZ :] += sounds.talk(3, seed=6)
     found = lags(far, near)
     assert all(abs(lag - 10) <= 1 for lag in found[150:])
+
+
+@pytest.mark.parametrize("delay", [1, 30, 104, 140, 400])
+def test_a_path_is_learnt_though_its_echo_was_not_there_when_the_far_end_began(delay: int) -> None:
+    """The first blocks show sound without its echo: that must not count as proof that there is none."""
+    far = sounds.to_pcm(sounds.white(2, -23, seed=1))
+    near = np.concatenate([np.zeros(delay, np.int16), far // 3])[: len(far)]
+    left = filtered(far, near)
+    assert sounds.power_db(near[8_000:]) - sounds.power_db(left[8_000:]) > 20

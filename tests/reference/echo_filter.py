@@ -7,7 +7,8 @@ import numpy as np
 from tests.reference.sounds import Pcm, Samples
 
 BLOCK_MS = 10
-PRE_EMPHASIS, UNKNOWN, KEEPS, UNSURE, OVERLAP, PSI_KEEPS, FLOOR = 0.9, 0.003, 0.999**2, 1e-4, 0.5, 0.85, 75.0
+PRE_EMPHASIS, UNKNOWN, KEEPS, UNSURE, OVERLAP, SHOWN = 0.9, 0.006, 0.999**2, 1e-4, 0.5, 0.3
+PSI_KEEPS, FLOOR = 0.85, 75.0
 CONSTRAIN_EVERY = 4
 
 
@@ -49,7 +50,7 @@ class AdaptiveFilter:
         wrong = OVERLAP * np.sum(power * self.unsure, axis=0)
         step = self.unsure / (wrong + disturbance + FLOOR * self.block)
         self.path = self.path + step * np.conj(self.far) * error
-        self.unsure = self.unsure * (1 - OVERLAP * step * power)
+        self.unsure = self.unsure * (1 - SHOWN * step * power)
         for age in range(self.turn, self.partitions, CONSTRAIN_EVERY):
             taps = np.fft.irfft(self.path[age])
             taps[self.block :] = 0

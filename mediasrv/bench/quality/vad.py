@@ -17,7 +17,6 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -26,9 +25,6 @@ from mediasrv.bench.quality.material import Samples
 from mediasrv.bench.quality.table import Case, Plan, Table
 from mediasrv_native.core import Core
 from mediasrv_native.kernels import g711_decode_u, g711_encode_u
-
-if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
-    from mediasrv_native.settings import Settings
 
 RATE_HZ, FRAME, STEP = 8_000, 160, 80
 WITHIN_DB, MISSED_MS, PAUSE_S = 12.0, 400.0, 1.0
@@ -53,8 +49,8 @@ Detector = Callable[[Samples], list[int]]  # samples at whose end an onset was t
 # ---- contenders ----------------------------------------------------------------------------------------------------
 
 
-def core_with(**settings: Unpack[Settings]) -> Core:
-    return Core(high_pass=True, vad=True, ears_ms=200, remote=PEER, **settings)
+def core_with(*, canceller: bool) -> Core:
+    return Core(aec=canceller, ns=canceller, high_pass=True, vad=True, ears_ms=200, remote=PEER)
 
 
 def packet(number: int, pcm: Samples) -> bytes:
@@ -64,7 +60,7 @@ def packet(number: int, pcm: Samples) -> bytes:
 
 def the_core(pcm: Samples) -> list[int]:
     """Packet by packet, as a call gives them: what the core tells, and for which sample."""
-    core, told = core_with(), []
+    core, told = core_with(canceller=False), []
     for number, at in enumerate(range(0, len(pcm) - FRAME + 1, FRAME)):
         core.receive(packet(number, pcm[at : at + FRAME]), PEER, (number + 50) * 20_000_000)
         told += [event.rtp_extended + STEP for event in core.events() if event.kind == ONSET]
@@ -195,7 +191,7 @@ def _echo_case(seconds: float, plan: Plan) -> Case:
     voices = [material.speech(voice, RATE_HZ, 20.0, plan.seed) for voice in material.voices()]
     agent = material.at_level(np.concatenate(voices), RATE_HZ, -22)
     noise, back = material.pink(RATE_HZ, 60.0, plan.seed, -62), np.zeros(3 * FRAME, np.int16)
-    core, early, late = core_with(aec=True, ns=True), 0, 0
+    core, early, late = core_with(canceller=True), 0, 0
     for number in range(round(seconds * 50)):
         now_ns, at = (number + 50) * 20_000_000, number * FRAME
         core.play(1, agent[at % (len(agent) - FRAME) :][:FRAME].tobytes(), on_onset=0)

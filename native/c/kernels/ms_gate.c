@@ -17,22 +17,23 @@ enum { RATE_HZ = 8000, FRAME = RATE_HZ / 100, HISTORY = MS_SPECTRUM_SAMPLES };
 enum { SLOW = HISTORY / 2, LAG_MIN = 10, LAG_MAX = 64, MATCHED = 48 };  /* at 4 kHz */
 enum { FLOOR_PARTS = 6, FLOOR_PART_FRAMES = 25, WARM_UP_FRAMES = 30 };
 enum { VOTERS = 4, VOTES_FOR_ONSET = 3, HANGOVER_FRAMES = 20 };
-enum { BAND_FIRST = 5, BAND_LAST = 110, LINE_REACH = 2 };  /* bins of 31.25 Hz: 156-3440 Hz */
+enum { BAND_FIRST = 5, BAND_LOW = 10, BAND_LAST = 110, LINE_REACH = 2 };  /* bins of 31.25 Hz: 156-312-3440 Hz */
 
 static const float SILENCE_DBFS = -100, AUDIBLE_DBFS = -60;
 static const float UNKNOWN_FLOOR_DBFS = -50;  /* at most, until the floor has been seen for a while */
 static const float OVER_FLOOR_DB = 5, OVER_RESIDUAL_DB = 6, HOLD_OVER_FLOOR_DB = 4;
+static const float OVER_RUMBLE_DB = 14, RUMBLING = 0.75f;  /* share of the power that lies low */
 static const float PERIODIC = 0.62f;
 static const float TWO_LINES = 0.93f;          /* share of the whole */
 static const float WEAKER_LINE = 0.02f;        /* share of the stronger: less is a tone's own skirt */
 static const float PITCH_BIN_MIN = 4.5f, PITCH_BIN_MAX = 13;  /* lower voices never have only two lines */
 static const float OFF_HARMONIC = 0.12f;
-static const float HIGH_PASS = 0.92f;         /* one pole at about 100 Hz: hum and rumble have no vote */
+static const float HIGH_PASS = 0.88f;         /* twice one pole at about 170 Hz: hum and rumble have no vote */
 static const float FLOOR_BIAS_DB = 1.5f;      /* a minimum of a fluctuating power lies below its mean */
 
 typedef struct __attribute__((may_alias)) gate_state {
     int16_t history[HISTORY];     /* at 8 kHz, newest last */
-    float high_pass_in, high_pass_out, decimator;
+    float high_pass_in, high_pass_between, high_pass_out, decimator;
     float smooth_db, floor_db, speech_db;
     float part_min_db[FLOOR_PARTS];
     int32_t part, part_frames, frames;
@@ -67,8 +68,10 @@ static float take_in(gate_state *s, const int16_t *pcm, int32_t rate_hz) {
             in = 0.25f * s->decimator + 0.5f * pcm[2 * i] + 0.25f * pcm[2 * i + 1];
             s->decimator = pcm[2 * i + 1];
         }
-        float out = HIGH_PASS * (s->high_pass_out + in - s->high_pass_in);
+        float between = HIGH_PASS * (s->high_pass_between + in - s->high_pass_in);
+        float out = HIGH_PASS * (s->high_pass_out + between - s->high_pass_between);
         s->high_pass_in = in;
+        s->high_pass_between = between;
         s->high_pass_out = out;
         power += out * out;
         s->history[HISTORY - FRAME + i] = (int16_t)lrintf(out > 32767 ? 32767 : out < -32768 ? -32768 : out);
@@ -147,10 +150,21 @@ static bool are_harmonics(line strong, line weak) {
     return fabsf(order - roundf(order)) < OFF_HARMONIC;
 }
 
-static bool is_tone(const int16_t *history) {
-    float power[MS_SPECTRUM_BINS], whole = 1;
-    ms_spectrum(history, power);
-    for (int k = BAND_FIRST; k <= BAND_LAST; k++) whole += power[k];
+static float power_in(const float *power, int first, int last) {
+    float sum = 1;
+    for (int k = first; k <= last; k++) sum += power[k];
+    return sum;
+}
+
+/* Rumble swells and repeats itself as a deep voice does, but hardly above its own floor. */
+static bool is_rumble(const float *power, float over_floor_db) {
+    return over_floor_db < OVER_RUMBLE_DB &&
+           power_in(power, BAND_FIRST, BAND_LOW) > RUMBLING * power_in(power, BAND_FIRST, BAND_LAST);
+}
+
+/* Takes the spectrum apart. */
+static bool is_tone(float *power) {
+    float whole = power_in(power, BAND_FIRST, BAND_LAST);
     line first = take_line(power), second = take_line(power);
     return first.power + second.power > TWO_LINES * whole && !are_harmonics(first, second);
 }
@@ -158,7 +172,10 @@ static bool is_tone(const int16_t *history) {
 static bool votes_for_speech(const gate_state *s, float power_db, float residual_dbfs) {
     if (power_db < AUDIBLE_DBFS || power_db < s->floor_db + OVER_FLOOR_DB) return false;
     if (power_db < residual_dbfs + OVER_RESIDUAL_DB) return false;
-    return periodicity(s->history) > PERIODIC && !is_tone(s->history);
+    if (periodicity(s->history) <= PERIODIC) return false;
+    float power[MS_SPECTRUM_BINS];
+    ms_spectrum(s->history, power);
+    return !is_rumble(power, power_db - s->floor_db) && !is_tone(power);
 }
 
 static int verdict(gate_state *s, bool held) {

@@ -6,10 +6,13 @@
 
 enum { BLOCK_MS = 10, LANES = 8, CONSTRAIN_EVERY = 4 };
 static const float PRE_EMPHASIS = 0.9f;
-static const float UNKNOWN = 0.003f;       /* power of a partition's filter before anything was learnt of it */
+static const float UNKNOWN = 0.006f;       /* power of a partition's filter before anything was learnt of it */
 static const float KEEPS = 0.999f * 0.999f; /* of a path's power after 10 ms; the rest is change */
 static const float UNSURE = 1e-4f;        /* power by which even a partition that is silent may change */
-static const float OVERLAP = 0.5f;         /* share of a window that is new: what of P an error shows */
+static const float OVERLAP = 0.5f;         /* share of a window that is new: what of P shows in an error */
+/* Of P an error takes less than theory has it: when the far end begins, its echo is still on the way, and a filter that
+ * took the silence for the whole answer would be sure that there is no path. */
+static const float SHOWN = 0.3f;
 static const float PSI_KEEPS = 0.85f;
 static const float FLOOR = 75.0f;          /* per sample: a disturbance of -72 dBFS is always there */
 
@@ -139,7 +142,7 @@ MS_SIMD static void correct(int32_t n, const float *restrict x_re, const float *
         float step = p[i] * gain[i];
         w_re[i] += step * (x_re[i] * e_re[i] + x_im[i] * e_im[i]);
         w_im[i] += step * (x_re[i] * e_im[i] - x_im[i] * e_re[i]);
-        p[i] -= OVERLAP * step * (x_re[i] * x_re[i] + x_im[i] * x_im[i]) * p[i];
+        p[i] -= SHOWN * step * (x_re[i] * x_re[i] + x_im[i] * x_im[i]) * p[i];
     }
 }
 

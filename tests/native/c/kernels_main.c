@@ -75,6 +75,9 @@ static void resampler(void) {
     REQUIRE(ms_resampler_init(&r, -1, 8000) == MS_E_ARGUMENT);
 }
 
+/* Uniform noise of the loudest floor that a line may have: 100 times the root of three. */
+#define LOUDEST_COMFORT_NOISE 174
+
 static void concealer(int32_t rate_hz, int method) {
     int16_t pcm[MS_MAX_FRAME];
     ms_concealer *c = malloc(ms_concealer_size(rate_hz, method));
@@ -86,7 +89,7 @@ static void concealer(int32_t rate_hz, int method) {
         else ms_concealer_lost(c, pcm, n);
     }
     for (int call = 0; call < 10; call++) ms_concealer_lost(c, pcm, MS_MAX_FRAME);
-    for (int i = 0; i < MS_MAX_FRAME; i++) REQUIRE(pcm[i] == 0);
+    for (int i = 0; i < MS_MAX_FRAME; i++) REQUIRE(abs(pcm[i]) <= LOUDEST_COMFORT_NOISE);
     free(c);
     REQUIRE(ms_concealer_size(7999, 0) == 0 && ms_concealer_size(8000, 5) == 0);
 }
