@@ -23,6 +23,7 @@ cdef extern from "ms_kernels.h" nogil:
 cdef extern from "ms_silero.h" nogil:
     enum:
         MS_SILERO_CHUNK
+        MS_SILERO_REMEMBERED
 
     ctypedef struct ms_silero_weights:
         pass

@@ -8,6 +8,7 @@ SPEECH: Final[int]
 OFFSET: Final[int]
 
 CHUNK_SAMPLES: Final[int]
+REMEMBERED_CHUNKS: Final[int]
 
 class Gate:
     def __init__(self, rate_hz: int) -> None: ...
@@ -32,9 +33,9 @@ class Silero:
     def __init__(self, weights: SileroWeights) -> None: ...
     def reset(self) -> None: ...
     def remember(self, pcm: bytes) -> None:
-        """Keeps the last 32 ms of it for a later judgement."""
+        """Keeps the last chunks of it for a later judgement."""
     def process(self, pcm: bytes) -> float | None:
-        """The probability of a voice when these samples, a chunk at most, complete one."""
+        """The highest probability of a voice in the chunks that these samples complete; None: in none."""
     @property
     def nbytes(self) -> int: ...
 

@@ -16,6 +16,7 @@ SPEECH = MS_GATE_SPEECH
 OFFSET = MS_GATE_OFFSET
 
 CHUNK_SAMPLES = MS_SILERO_CHUNK
+REMEMBERED_CHUNKS = MS_SILERO_REMEMBERED
 
 DEF CACHE_LINE = 64
 
@@ -89,8 +90,6 @@ cdef class Silero:
     def process(self, bytes pcm not None):
         cdef size_t n = samples_in(pcm)
         cdef float probability = 0
-        if n > MS_SILERO_CHUNK:
-            raise ValueError(f"{n} samples are more than a chunk")
         cdef bint judged = ms_silero_process(&self.state, <const int16_t*><const char*>pcm, n, &probability)
         return probability if judged else None
 

@@ -14,6 +14,7 @@
 
 #include "ms_bridge.h"
 #include "ms_coder.h"
+#include "ms_confirm.h"
 #include "ms_conceal.h"
 #include "ms_ears_ring.h"
 #include "ms_kernels.h"
@@ -33,6 +34,7 @@ typedef struct ms_ears {
     ms_echo *echo;                 /* NULL: off */
     ms_refine refine;
     ms_bridge *bridge;             /* NULL: no people listen */
+    ms_confirm *confirm;           /* NULL: the gate is believed */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -44,6 +46,10 @@ typedef struct ms_ears {
 
     bool begun, restart;           /* restart: the next packet begins a new time line */
     bool gate_open, speaking;      /* what the gate said last; what was told */
+    bool half_open[2];             /* what it said of each half of the frame */
+    bool denied;                   /* it is open, but there is no voice */
+    uint32_t onset_hold;           /* that the last onset took, or 0 */
+    int64_t onset_ns, onset_rtp;
     bool jumped;                   /* the next span stands after a jump */
     int64_t expected;              /* base + the ticks of `samples` */
     int64_t base, samples;         /* time stamp of the last jump, and samples since */
@@ -59,7 +65,7 @@ typedef struct ms_ears {
     uint32_t block_n;
     int16_t block[2 * MS_EARS_BLOCK];       /* resampled, not yet 10 ms of it */
 
-    uint64_t concealed_samples, resyncs, onsets;
+    uint64_t concealed_samples, resyncs, onsets, denials;
 } ms_ears;
 
 /* Places of the parts that have their own memory; NULL where the configuration has them off. */
@@ -68,6 +74,7 @@ typedef struct ms_ears_parts {
     ms_echo *echo;
     void *refine;
     ms_bridge *bridge;
+    ms_confirm *confirm;
     ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;

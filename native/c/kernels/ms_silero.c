@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum { FRAMES = 4, HALVED = FRAMES / 2, CHAINS = 4 };  /* CHAINS: sums side by side, to hide an addition's latency */
-enum { WINDOW = MS_SILERO_CONTEXT + MS_SILERO_CHUNK, PADDING = 64, HOP = SILERO_WINDOW / 2 };
+enum { SEEN = MS_SILERO_CONTEXT + MS_SILERO_CHUNK, PADDING = 64, HOP = SILERO_WINDOW / 2 };
+enum { REMEMBERED = MS_SILERO_REMEMBERED * MS_SILERO_CHUNK, WINDOW = MS_SILERO_CONTEXT + REMEMBERED };
 
 #define EIGHT 8
 typedef float eight __attribute__((vector_size(EIGHT * sizeof(float)), aligned(sizeof(float)), may_alias));
@@ -70,9 +71,9 @@ MS_SIMD static void rectify(float *x, const float *bias, uint32_t n) {
 
 /* Magnitudes of four transforms; the last samples are mirrored to fill the fourth. */
 static void transform(const ms_silero_weights *w, const int16_t *pcm, float magnitudes[FRAMES][SILERO_BINS]) {
-    float samples[WINDOW + PADDING], parts[FRAMES][SILERO_TRANSFORM];
-    for (int i = 0; i < WINDOW; i++) samples[i] = (float)pcm[i] / 32768;
-    for (int i = 0; i < PADDING; i++) samples[WINDOW + i] = samples[WINDOW - 2 - i];
+    float samples[SEEN + PADDING], parts[FRAMES][SILERO_TRANSFORM];
+    for (int i = 0; i < SEEN; i++) samples[i] = (float)pcm[i] / 32768;
+    for (int i = 0; i < PADDING; i++) samples[SEEN + i] = samples[SEEN - 2 - i];
     const layer l = {w->transform, SILERO_WINDOW, SILERO_WINDOW, SILERO_TRANSFORM, HOP, SILERO_TRANSFORM};
     four(&l, samples, parts[0]);
     for (int t = 0; t < FRAMES; t++)
@@ -124,13 +125,14 @@ static void step_cells(ms_silero *s, const float in[SILERO_WIDE + MS_SILERO_CELL
     }
 }
 
+/* The oldest chunk that has not been. */
 static float judge(ms_silero *s) {
     float in[SILERO_WIDE + MS_SILERO_CELLS], sum = s->weights->decoder_bias;
-    encode(s->weights, s->window, in);
+    encode(s->weights, s->window + WINDOW - s->fresh - MS_SILERO_CONTEXT, in);
     memcpy(in + SILERO_WIDE, s->hidden, sizeof s->hidden);
     step_cells(s, in);
     for (int i = 0; i < MS_SILERO_CELLS; i++) sum += s->weights->decoder[i] * (s->hidden[i] > 0 ? s->hidden[i] : 0);
-    s->fresh = 0;
+    s->fresh -= MS_SILERO_CHUNK;
     return sigmoid(sum);
 }
 
@@ -144,7 +146,7 @@ static void shift_in(ms_silero *s, const int16_t *pcm, size_t n) {
     }
     memmove(s->window, s->window + n, (WINDOW - n) * sizeof *s->window);
     memcpy(s->window + WINDOW - n, pcm, n * sizeof *pcm);
-    s->fresh = s->fresh + n < MS_SILERO_CHUNK ? s->fresh + (uint32_t)n : MS_SILERO_CHUNK;
+    s->fresh = s->fresh + n < REMEMBERED ? s->fresh + (uint32_t)n : REMEMBERED;
 }
 
 void ms_silero_init(ms_silero *s, const ms_silero_weights *weights) {
@@ -168,12 +170,17 @@ void ms_silero_remember(ms_silero *s, const int16_t *pcm, size_t n) {
     forget(s);
 }
 
-/* A chunk is full already only after remembering: it is judged before the new samples push it out. */
 bool ms_silero_process(ms_silero *s, const int16_t *pcm, size_t n, float *probability) {
-    size_t missing = MS_SILERO_CHUNK - s->fresh, head = n < missing ? n : missing;
-    shift_in(s, pcm, head);
-    bool full = s->fresh == MS_SILERO_CHUNK;
-    if (full) *probability = judge(s);
-    shift_in(s, pcm + head, n - head);
-    return full;
+    bool judged = false;
+    for (;;) {
+        for (; s->fresh >= MS_SILERO_CHUNK; judged = true) {
+            float found = judge(s);
+            if (!judged || found > *probability) *probability = found;
+        }
+        if (n == 0) return judged;
+        size_t missing = MS_SILERO_CHUNK - s->fresh, piece = n < missing ? n : missing;
+        shift_in(s, pcm, piece);
+        pcm += piece;
+        n -= piece;
+    }
 }

@@ -15,6 +15,7 @@
 #define MS_SILERO_CHUNK 512   /* samples */
 #define MS_SILERO_CONTEXT 64  /* samples before them */
 #define MS_SILERO_CELLS 128
+#define MS_SILERO_REMEMBERED 4 /* chunks: of fewer than these it judges nothing well, its cells being empty */
 
 typedef struct ms_silero_weights ms_silero_weights;  /* read only once they are loaded */
 
@@ -26,17 +27,17 @@ int ms_silero_weights_load(ms_silero_weights *w, const void *file, size_t n);
 typedef struct ms_silero {
     const ms_silero_weights *weights;
     uint32_t fresh;               /* samples at the end of the window that have not been judged */
-    int16_t window[MS_SILERO_CONTEXT + MS_SILERO_CHUNK];
+    int16_t window[MS_SILERO_CONTEXT + MS_SILERO_REMEMBERED * MS_SILERO_CHUNK];
     float hidden[MS_SILERO_CELLS], cell[MS_SILERO_CELLS];
 } ms_silero;
 
 void ms_silero_init(ms_silero *s, const ms_silero_weights *weights);
-/* What was heard so far has nothing to do with what comes: context, cells and the rest of a chunk are forgotten. */
+/* What was heard so far has nothing to do with what comes: window and cells are forgotten. */
 void ms_silero_reset(ms_silero *s);
-/* Keeps the sound and judges nothing; the cells forget. A later judgement begins with the last 32 ms of it. */
+/* Keeps the sound and judges nothing; the cells forget. A later judgement begins with the last 128 ms of it. */
 void ms_silero_remember(ms_silero *s, const int16_t *pcm, size_t n);
-/* Takes samples in. When they fill a chunk the network judges it: true, and the probability of a voice, 0-1. At most a
- * chunk at a time, so that there is at most one judgement. */
+/* Takes samples in and judges every chunk that is full, those remembered among them. Whether there was one, and the
+ * highest probability of a voice, 0-1. */
 bool ms_silero_process(ms_silero *s, const int16_t *pcm, size_t n, float *probability);
 
 #endif

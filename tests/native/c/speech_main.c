@@ -1,6 +1,6 @@
 /* What tells speech from everything else, without Python, for the sanitizers: weights from files that mean harm, sound
  * in every size of piece. Correctness against oracles is tested from Python. */
-#include "ms_silero.h"
+#include "ms_confirm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static void any_sound(const ms_silero_weights *weights) {
     ms_silero silero;
     ms_silero_init(&silero, weights);
     for (int round = 0; round < 2000; round++) {
-        size_t n = chance(MS_SILERO_CHUNK + 1);
+        size_t n = chance(round % 8 ? MS_SILERO_CHUNK + 1 : 3000);
         uint32_t kind = chance(4);
         for (size_t i = 0; i < n; i++) pcm[i] = kind == 0 ? 0 : kind == 1 ? INT16_MIN : (int16_t)chance(65536);
         float probability = 0;
@@ -72,12 +72,34 @@ static void any_sound(const ms_silero_weights *weights) {
     }
 }
 
+/* Each opening of the gate is told of once at most as a voice, and once at most as none. */
+static void any_opinion(const ms_silero_weights *weights) {
+    static int16_t block[160];
+    ms_confirm confirm;
+    int told[3] = {0};
+    bool open = false;
+    ms_confirm_init(&confirm, weights);
+    for (int round = 0; round < 20000; round++) {
+        if (chance(30) == 0) open = !open;
+        if (!open) memset(told, 0, sizeof told);
+        for (int i = 0; i < 160; i++) block[i] = (int16_t)(chance(65536) >> (round / 500 % 16));
+        enum ms_confirm_verdict verdict = ms_confirm_hear(&confirm, block, open);
+        REQUIRE(open || verdict == MS_CONFIRM_NOTHING);
+        REQUIRE(verdict == MS_CONFIRM_NOTHING || told[verdict]++ == 0);
+        if (chance(1000) == 0) {
+            ms_confirm_restart(&confirm);
+            memset(told, 0, sizeof told);
+        }
+    }
+}
+
 int main(void) {
     size_t n;
     uint8_t *file = read_file(&n);
     ms_silero_weights *weights = aligned_alloc(64, (ms_silero_weights_size() + 63) / 64 * 64);
     REQUIRE(weights && ms_silero_weights_load(weights, file, n) == MS_OK);
     any_sound(weights);
+    any_opinion(weights);
     damaged_files(weights, file, n);
     free(weights);
     free(file);
