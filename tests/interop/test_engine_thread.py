@@ -164,7 +164,7 @@ async def test_a_thread_that_overruns_says_so_and_recovers() -> None:
 
 async def test_a_pair_of_ports_hears_on_both() -> None:
     async with Engine(EngineSettings(capacity=1)) as engine:
-        stream = await engine.add(engine.reserve(Cost()), StreamSpec(rtcp_mux=False, **PLAIN), 1)
+        stream = await engine.add(engine.reserve(Cost()), StreamSpec(rtcp="port", **PLAIN), 1)
         host, port = stream.local
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.sendto(silent_packet(0), (host, port))
