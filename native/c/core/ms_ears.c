@@ -108,18 +108,20 @@ static void tell_onset(ms_ears *e, int64_t rtp_extended) {
 /* Nobody spoke: the voice goes on, and what was told is taken back. */
 static void deny(ms_ears *e) {
     e->denied = true;
+    e->wary_until = e->halves + MS_EARS_WARY_MS / MS_EARS_BLOCK_MS;
     if (!e->speaking) return;
     e->denials++;
     ms_playout_deny(e->playout, e->onset_hold);
     tell_end(e, MS_OFFSET_DENIED, e->onset_ns, e->onset_rtp);
 }
 
-/* A voice may begin in what was denied. */
+/* A voice may begin in what was denied, and where the gate is not believed it is what counts. */
 static void confirm(ms_ears *e, const int16_t *block, bool gate_open, int64_t rtp_extended) {
     enum ms_confirm_verdict verdict = ms_confirm_hear(e->confirm, block, gate_open);
     if (verdict == MS_CONFIRM_NO_VOICE) deny(e);
-    if (verdict != MS_CONFIRM_VOICE || !e->denied) return;
+    if (verdict != MS_CONFIRM_VOICE) return;
     e->denied = false;
+    e->wary_until = 0;
     if (e->gate_open && !e->speaking) tell_onset(e, rtp_extended);
 }
 
@@ -131,7 +133,8 @@ static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended) {
     int verdict = ms_gate_process(&e->gate, for_gate(e, half, thinned), residual_dbfs);
     e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
     if (!e->gate_open) e->denied = false;
-    if (e->gate_open && !e->speaking && !e->denied) {
+    bool believed = !e->denied && e->halves >= e->wary_until;
+    if (e->gate_open && !e->speaking && believed) {
         tell_onset(e, rtp_extended);
     } else if (!e->gate_open && e->speaking) {
         uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
