@@ -199,12 +199,15 @@ def delays_ms(told: Sequence[int], begins: Sequence[int]) -> list[float]:
 def _onset_case(
     name: str, noise: str, snr_db: int, said: Sequence[tuple[Samples, list[int]]], plan: Plan
 ) -> Case:
+    lines = [
+        (material.mixed(pcm, no_speech(noise, 30.0, plan.seed + number), snr_db, RATE_HZ), begins)
+        for number, (pcm, begins) in enumerate(said)
+    ]
     figures: dict[str, dict[str, float]] = {}
     for who, detector in CONTENDERS.items():
         found: list[float] = []
         believed: list[float] = []
-        for number, (pcm, begins) in enumerate(said):
-            line = material.mixed(pcm, no_speech(noise, 30.0, plan.seed + number), snr_db, RATE_HZ)
+        for line, begins in lines:
             told = detector(line)
             found += delays_ms(told.onsets, begins)
             believed += delays_ms(sorted(set(told.onsets) - set(told.denied)), begins)
