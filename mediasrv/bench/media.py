@@ -23,8 +23,9 @@ from mediasrv.bench.instruments.wire_log import Cadence, Gaps, heard_records
 from mediasrv.bench.speech import SMALL_TALK, bed_of
 from mediasrv.clock import NS_PER_MS, SystemClock
 from mediasrv.media.statistics import Lateness
+from mediasrv.media.vad_weights import vad_weights
 from mediasrv.providers.formant import speak
-from mediasrv_native import codecs, echo, jitter, kernels, mixer, repair, rtp
+from mediasrv_native import codecs, echo, jitter, kernels, mixer, repair, rtp, speech
 from mediasrv_native.wire import Wire, WireStatistics
 
 ANSWER_WITHIN_S = 30.0
@@ -219,6 +220,7 @@ def report(load: Load, measured: Mapping[Mode, Run], kernels_ns: Mapping[str, fl
 async def run(load: Load) -> dict[str, object]:
     narrow, wide = speak(SMALL_TALK).pcm, speak(SMALL_TALK, 48_000).pcm
     kernels_ns = kernels.benchmark(narrow) | echo.benchmark(narrow) | mixer.benchmark(narrow)
+    kernels_ns |= speech.benchmark(narrow, vad_weights(""))
     kernels_ns |= (
         codecs.benchmark(wide) | jitter.benchmark(narrow) | repair.benchmark(narrow) | rtp.benchmark()
     )

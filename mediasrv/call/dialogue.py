@@ -281,7 +281,7 @@ class Dialogue:
                 note("speech_began", at_ns=event.at_ns, hold=event.hold)
                 return SpeechBegan(event.at_ns / NS_PER_S, event.hold)
             case Offset():
-                note("speech_ended", at_ns=event.at_ns)
+                note("speech_denied" if event.denied else "speech_ended", at_ns=event.at_ns)
                 return SpeechEnded(event.at_ns / NS_PER_S)
             case MarkReached():
                 return self._mark_reached(event)

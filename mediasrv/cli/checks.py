@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from mediasrv.config import Settings
+from mediasrv.errors import ConfigError
 
 RTP_PORTS_TRIED = 16
 FILES_BESIDE_STREAMS = 64
@@ -76,6 +77,29 @@ def scheduling(settings: Settings) -> Finding:
     if threads > len(os.sched_getaffinity(0)):
         return Finding("scheduling", "warning", found, "more threads than processors: lower media.threads")
     return Finding("scheduling", "warning" if advice else "ok", found, advice)
+
+
+def speech(settings: Settings) -> Finding:
+    if _native_problem():
+        return Finding("speech detection", "bad", "cannot be told without the native modules", NATIVE_ADVICE)
+    ours = importlib.import_module("mediasrv.media.vad_weights")
+    try:
+        weights = ours.vad_weights(settings.media.vad_weights)
+    except ConfigError as error:
+        return Finding(
+            "speech detection", "bad", str(error), "leave it empty for the weights that are shipped"
+        )
+    if weights is not None:
+        whose = settings.media.vad_weights or "the shipped weights"
+        return Finding("speech detection", "ok", f"native gate, confirmed by Silero ({whose})")
+    if settings.media.vad_weights == ours.OFF:
+        return Finding("speech detection", "ok", "native gate alone, as set")
+    return Finding(
+        "speech detection",
+        "warning",
+        "native gate alone: this installation has no weights",
+        "name a file of Silero's weights with media.vad_weights",
+    )
 
 
 def clock(settings: Settings) -> Finding:
@@ -201,7 +225,7 @@ def optional(settings: Settings) -> Iterator[Finding]:
 
 
 _CHECKS: tuple[Callable[[Settings], Finding], ...] = (
-    python, native, processor, scheduling, clock, sip_port, rtp_ports, packets, network, files, data_dir,
+    python, native, processor, scheduling, speech, clock, sip_port, rtp_ports, packets, network, files, data_dir,
 )  # fmt: skip
 
 

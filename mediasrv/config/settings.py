@@ -100,6 +100,13 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
         True
     )
     ns: Annotated[bool, Meta(description="Suppress noise in what is heard.")] = True
+    vad_weights: Annotated[
+        str,
+        Meta(
+            description="Weights of Silero VAD (safetensors, 16 kHz), which confirms what the gate takes for speech; "
+            "empty: those that are shipped; `off`: the gate alone decides."
+        ),
+    ] = ""
     media_timeout_ms: Annotated[
         int,
         Meta(description="A call that receives no RTP for this long is ended; 0: never.", ge=0, le=3_600_000),

@@ -28,6 +28,7 @@ from mediasrv.media.spec import CODECS, Address, Cost, StreamSpec
 from mediasrv.media.statistics import EngineStatistics
 from mediasrv.media.streams import Stream
 from mediasrv.media.threads import EngineThread
+from mediasrv.media.vad_weights import vad_weights
 from mediasrv_native.engine import NativeEngine
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
@@ -45,6 +46,7 @@ class EngineSettings:
     cpus: tuple[int, ...] | Literal["spare"] = "spare"  # to pin the threads to, in turn; none: not at all
     priority: int = 40  # of SCHED_FIFO
     slots: int = 10  # a frame: a wake-up every 2 ms
+    vad_weights: str = ""  # a file; "": the shipped one; "off": onsets are not confirmed
 
     def thread_cpus(self) -> list[int | None]:
         """For each thread the processor it is pinned to."""
@@ -114,7 +116,8 @@ class Engine:
             priority=settings.priority,
             seed=self._tokens.number(64),
         )
-        return EngineThread(engine, Admission(capacity, settings.millicores), manual=self.manual)
+        admission = Admission(capacity, settings.millicores)
+        return EngineThread(engine, admission, vad_weights(settings.vad_weights), manual=self.manual)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -41,6 +41,7 @@ class ReleaseReason(Enum):
     COMMAND = 0
     LEASE = 1
     FLUSH = 2
+    DENIAL = 3  # it was no speech that the engine held the voice for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,14 @@ class Onset:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """Speech ended; `at_ns` is when the last of it arrived."""
+    """Speech ended; `at_ns` is when the last of it arrived.
+
+    `denied`: it was no speech after all, and times are those of the onset. The engine has let go of the voice.
+    """
 
     at_ns: int
     rtp_extended: int
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mediasrv.media.spec import CODECS, Rtcp, StreamSpec
 from mediasrv_native import settings as native
 from mediasrv_native.repair import METHODS
+from mediasrv_native.speech import SileroWeights
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.settings import Settings
@@ -19,8 +20,11 @@ RTCP: Mapping[Rtcp, int] = MappingProxyType(
 )
 
 
-def settings_of(spec: StreamSpec) -> Settings:
-    """Everything but what the engine draws for itself (SSRC, first numbers, the wall clock)."""
+def settings_of(spec: StreamSpec, weights: SileroWeights | None) -> Settings:
+    """Everything but what the engine draws for itself (SSRC, first numbers, the wall clock).
+
+    `weights`: what confirms speech, if anything does.
+    """
     return {
         "codings": tuple((CODECS[coding.codec].native, coding.payload_type) for coding in spec.codings()),
         "say_hz": spec.rate_hz,
@@ -39,6 +43,7 @@ def settings_of(spec: StreamSpec) -> Settings:
         "high_pass": spec.high_pass,
         "agc_dbfs": spec.agc_dbfs,
         "vad": spec.vad,
+        "silero": weights if spec.confirm else None,
         "lock_source": spec.lock_source,
         "bridge": spec.bridge,
         "rtcp": RTCP[spec.rtcp],

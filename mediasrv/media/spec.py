@@ -123,6 +123,7 @@ class StreamSpec:
     high_pass: bool = True  # hum and rumble below 90 Hz are taken off what is heard
     agc_dbfs: int = 0  # level that heard speech is brought to, -40 to -6; 0: it stays as it is
     vad: bool = True
+    confirm: bool = True  # a network has the last word on what is speech, where the engine has its weights
     lock_source: bool = True
     rtcp: Rtcp = "off"
     rtcp_remote: Address | None = None  # where reports go, with "port"; None: the port above remote's

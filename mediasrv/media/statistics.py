@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mediasrv.media.native_settings import settings_of
 from mediasrv.media.scheduling import Policy
 from mediasrv.media.spec import StreamSpec
+from mediasrv.media.vad_weights import vad_weights
 from mediasrv_native import engine as native
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
@@ -36,7 +37,7 @@ def lateness_quantile_ms(histogram: Sequence[int], quantile: float) -> float:
 
 def stream_bytes(spec: StreamSpec) -> int:
     """Memory that a stream will take for good, the playout ring apart."""
-    return native.bytes_per_stream(**settings_of(spec))
+    return native.bytes_per_stream(**settings_of(spec, vad_weights("")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class StreamStatistics:
     resyncs: int = 0
     ssrc_changes: int = 0
     onsets: int = 0
+    denials: int = 0  # onsets that were no speech after all
     holds: int = 0
     leases_expired: int = 0
     starved: int = 0

@@ -22,6 +22,7 @@ from mediasrv.media.streams import Recordings, Stream
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull
+from mediasrv_native.speech import SileroWeights
 
 if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
     from mediasrv_native.settings import Settings
@@ -31,8 +32,11 @@ GROUPS = 2**32
 
 
 class EngineThread:
-    def __init__(self, engine: NativeEngine, admission: Admission, *, manual: bool) -> None:
+    def __init__(
+        self, engine: NativeEngine, admission: Admission, weights: SileroWeights | None, *, manual: bool
+    ) -> None:
         self.native, self.admission, self.manual = engine, admission, manual
+        self._weights = weights
         self.streams: dict[int, Stream] = {}
         self._recordings = Recordings(engine, manual=manual)
         self._groups: Counter[int] = Counter()  # how many streams of each are here
@@ -92,7 +96,7 @@ class EngineThread:
         return stream
 
     def _add(self, spec: StreamSpec, drawn: Settings, group: int, port: Port) -> int:
-        settings = settings_of(spec) | drawn
+        settings = settings_of(spec, self._weights) | drawn
         return self.native.add(rtp_fd=port.fd, rtcp_fd=port.rtcp_fd, group=group, **settings)
 
     def statistics(self) -> EngineStatistics:

@@ -78,6 +78,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         ports=PortRange(media.rtp_ports.first, media.rtp_ports.last),
         policy=Policy[media.policy.upper()],
         threads=media.threads,
+        vad_weights=media.vad_weights,
         cpus="spare" if media.cpu < 0 else tuple(range(media.cpu, -1, -1)),
     )
 

@@ -58,4 +58,5 @@ cdef extern from "ms_bridge.h" nogil:
 
 cdef class Core:
     cdef ms_core *core          # aligned, owned
+    cdef object weights         # that the core points to, or None
     cdef int apply(self, ms_command *command, int64_t now_ns) except -1

@@ -32,6 +32,7 @@ cdef class Core:
     def __cinit__(self, *, uint64_t seed=0, **settings):
         cdef ms_config config
         to_config(settings, &config)
+        self.weights = settings.get("silero")
         cdef size_t size = ms_size(&config)
         if size == 0:
             raise_status(MS_E_ARGUMENT, "setting a core up")

@@ -11,6 +11,7 @@ POLICY_BEST: Final[int]
 
 EVENT_ONSET: Final[int]
 EVENT_OFFSET: Final[int]
+OFFSET_DENIED: Final[int]
 EVENT_HELD: Final[int]
 EVENT_RELEASED: Final[int]
 EVENT_FLUSHED: Final[int]

@@ -20,6 +20,7 @@ POLICY_BEST = MS_POLICY_BEST
 
 EVENT_ONSET = MS_EVENT_ONSET
 EVENT_OFFSET = MS_EVENT_OFFSET
+OFFSET_DENIED = MS_OFFSET_DENIED
 EVENT_HELD = MS_EVENT_HELD
 EVENT_RELEASED = MS_EVENT_RELEASED
 EVENT_FLUSHED = MS_EVENT_FLUSHED
@@ -90,11 +91,13 @@ cdef class NativeEngine:
     """Every method belongs to the thread that made it; a stale handle raises StaleHandle."""
 
     cdef ms_engine *engine
+    cdef set weights   # that streams point to: they stay as long as the engine
 
     def __cinit__(self, *, capacity=256, slots=10, manual=False, policy=MS_POLICY_BEST, cpu=-1, priority=40,
                   commands=0, events=0, seed=0):
         cdef ms_engine_config config
         cdef int status = 0
+        self.weights = set()
         memset(&config, 0, sizeof(config))
         config.capacity, config.slots, config.manual, config.policy = capacity, slots, manual, policy
         config.cpu, config.priority, config.seed = cpu, priority, seed
@@ -144,6 +147,7 @@ cdef class NativeEngine:
         cdef uint32_t group_id = group
         sockets.rtp_fd, sockets.rtcp_fd = rtp_fd, rtcp_fd
         to_config(settings, &config)
+        self.weights.add(settings.get("silero"))
         with nogil:
             status = ms_engine_add(engine, &config, sockets, group_id, &handle)
         check(status, "adding a stream")

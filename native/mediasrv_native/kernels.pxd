@@ -22,13 +22,6 @@ cdef extern from "ms_kernels.h" nogil:
     double ms_resampler_lag_ms(const ms_resampler*)
 
 
-    ctypedef struct ms_gate:
-        int32_t rate_hz
-    int ms_gate_init(ms_gate*, int32_t rate_hz)
-    int ms_gate_process(ms_gate*, const int16_t* pcm_10ms, float residual_dbfs)
-    float ms_gate_noise_dbfs(const ms_gate*)
-    float ms_gate_speech_dbfs(const ms_gate*)
-
     ctypedef struct ms_dtmf_receiver:
         uint16_t duration
     void ms_dtmf_init(ms_dtmf_receiver*, int32_t clock_hz)

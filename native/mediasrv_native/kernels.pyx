@@ -74,26 +74,6 @@ cdef class Resampler:
         return ms_resampler_lag_ms(&self.state)
 
 
-cdef class Gate:
-    cdef ms_gate state
-
-    def __init__(self, int rate_hz):
-        check(ms_gate_init(&self.state, rate_hz))
-
-    def process(self, bytes pcm_10ms not None, float residual_dbfs=-120):
-        if samples_in(pcm_10ms) != <size_t>(self.state.rate_hz // 100):
-            raise ValueError(f"{len(pcm_10ms)} bytes are not 10 ms")
-        return ms_gate_process(&self.state, <const int16_t*><const char*>pcm_10ms, residual_dbfs)
-
-    @property
-    def noise_dbfs(self):
-        return ms_gate_noise_dbfs(&self.state)
-
-    @property
-    def speech_dbfs(self):
-        return ms_gate_speech_dbfs(&self.state)
-
-
 cdef class DtmfReceiver:
     cdef ms_dtmf_receiver state
 
@@ -128,16 +108,10 @@ def _time_each(process, chunks, int frames):
 
 
 def _kernels_in_turn():
-    resampler, gate = Resampler(8000, 16000), Gate(8000)
-
-    def detect(pcm, frame):
-        gate.process(pcm[:160])
-        gate.process(pcm[160:])
-
+    resampler = Resampler(8000, 16000)
     return {
         "call_from_python": lambda pcm, frame: bytes(bytearray(pcm)),
         "g711_decode": lambda pcm, frame: g711_decode_u(pcm[:160]),
         "g711_encode": lambda pcm, frame: g711_encode_u(pcm),
         "resample_8_to_16": lambda pcm, frame: resampler.process(pcm),
-        "gate": detect,
     }

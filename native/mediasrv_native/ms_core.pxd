@@ -2,6 +2,7 @@
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from mediasrv_native.rtp cimport ms_srtp_keys
+from mediasrv_native.speech cimport ms_silero_weights
 
 
 cdef extern from "ms_types.h" nogil:
@@ -49,6 +50,7 @@ cdef extern from "ms_core.h" nogil:
         uint8_t rtcp
         ms_address remote, rtcp_remote
         int64_t unix_offset_ns
+        const ms_silero_weights *silero
         ms_srtp_keys srtp
 
     ctypedef struct ms_arming:
@@ -70,6 +72,9 @@ cdef extern from "ms_core.h" nogil:
         MS_EVENT_FINISHED, MS_EVENT_STARVED, MS_EVENT_DTMF, MS_EVENT_DTMF_SENT, MS_EVENT_MEDIA_TIMEOUT, MS_EVENT_MEDIA_BACK
         MS_EVENT_LOCKED, MS_EVENT_EARS, MS_EVENT_ROOM, MS_EVENT_ADDED, MS_EVENT_REMOVED, MS_EVENT_FAULT
         MS_EVENT_CLIP_DONE, MS_EVENT_RECORDING
+
+    enum ms_offset_reason:
+        MS_OFFSET_QUIET, MS_OFFSET_DENIED
 
     enum ms_span_flag:
         MS_SPAN_GAP, MS_SPAN_MASKED, MS_SPAN_SPEECH, MS_SPAN_RESYNC
@@ -108,7 +113,7 @@ cdef extern from "ms_core.h" nogil:
         uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing, codec_errors
         uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes
         uint64_t srtp_forged, srtp_replayed, reports_sent, reports_received
-        uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost
+        uint64_t onsets, denials, holds, leases_expired, starved, ears_overruns, events_lost
         uint64_t ticks, ticks_skipped
         uint32_t jitter_us, rtt_us, remote_jitter_us, peer_bye
         float remote_loss, mos_listening, mos_conversational, bridge_delay_ms, bridge_target_ms

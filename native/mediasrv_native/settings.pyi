@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final, TypedDict
 
+from mediasrv_native.speech import SileroWeights
+
 PCMU: Final[int]
 PCMA: Final[int]
 G722: Final[int]
@@ -55,4 +57,5 @@ class Settings(TypedDict, total=False):
     rtcp: int  # RTCP_OFF, RTCP_MUX, RTCP_PORT
     rtcp_remote: tuple[str, int] | None
     unix_offset_ns: int
+    silero: SileroWeights | None  # a second opinion on what the gate hears
     srtp: tuple[int, bytes, bytes] | None  # profile; key and salt to send by, and to receive by

@@ -6,6 +6,7 @@ from mediasrv_native.errors import WrongArgument
 
 from mediasrv_native.ms_core cimport *
 from mediasrv_native.rtp cimport to_srtp_keys
+from mediasrv_native.speech cimport SileroWeights
 
 cdef extern from "arpa/inet.h" nogil:
     enum: AF_INET
@@ -31,7 +32,7 @@ DEFAULTS = {
     "reorder_ms": 40, "playout_ms": 2000, "rewind_ms": 1000, "ears_ms": 1000,
     "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0,
     "ssrc": 0x1234, "first_timestamp": 0, "first_sequence": 0, "remote": None,
-    "rtcp": MS_RTCP_OFF, "rtcp_remote": None, "unix_offset_ns": 0, "srtp": None,
+    "rtcp": MS_RTCP_OFF, "rtcp_remote": None, "unix_offset_ns": 0, "srtp": None, "silero": None,
 }
 
 
@@ -100,6 +101,8 @@ cdef int to_config(dict settings, ms_config *out) except -1:
         to_fields(c, out)
     except OverflowError as error:  # wider than its C type: out of range all the more
         raise WrongArgument(MS_E_ARGUMENT, "setting a stream up", str(error)) from None
+    cdef SileroWeights weights = c["silero"]
+    out.silero = NULL if weights is None else weights.weights
     to_srtp_keys(c["srtp"], &out.srtp)
     to_address(c["rtcp_remote"], &out.rtcp_remote)
     return to_address(c["remote"], &out.remote)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import mediasrv
 from mediasrv.cli import commands
-from mediasrv.cli.checks import Finding, network, rtp_ports
+from mediasrv.cli.checks import Finding, network, rtp_ports, speech
 from mediasrv.cli.live import table
 from mediasrv.config import load
 from mediasrv.ids import CallId
@@ -110,6 +110,16 @@ def test_doctor_warns_of_an_address_that_peers_cannot_reach() -> None:
     assert told(LISTEN="0.0.0.0:5060").status == "bad"
     assert told(LISTEN="0.0.0.0:5060", ADVERTISED="10.0.0.5").status == "warning"
     assert told(LISTEN="0.0.0.0:5060", ADVERTISED="8.8.4.4").status == "ok"
+
+
+def test_doctor_says_what_confirms_speech() -> None:
+    def told(weights: str) -> Finding:
+        return speech(load(environment={"MEDIASRV_MEDIA__VAD_WEIGHTS": weights}))
+
+    assert told("").status == "ok"
+    assert "Silero" in told("").found
+    assert "gate alone" in told("off").found
+    assert told("/nowhere").status == "bad"
 
 
 def test_doctor_counts_ports_against_capacity() -> None:

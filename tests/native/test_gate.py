@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mediasrv_native.kernels import Gate
+from mediasrv_native.speech import Gate
 from tests.reference import sounds
 from tests.reference.sounds import Samples
 
@@ -67,6 +67,19 @@ def test_an_utterance_is_one_onset_and_one_offset_after_its_hangover() -> None:
     assert (first, last) == (ONSET, OFFSET)
     said_until_ms = 500 + np.flatnonzero(np.abs(said) > 100)[-1] / 8
     assert 190 <= ended_ms - said_until_ms <= 240
+
+
+def test_activity_ends_with_the_sound_and_not_with_the_hangover() -> None:
+    said, _ = sounds.voice("stop")
+    pcm = sounds.to_pcm(np.concatenate([sounds.silence(0.5), said, sounds.silence(0.5)]))
+    pcm = pcm + sounds.to_pcm(sounds.white(len(pcm) / 8_000 + 0.1, -60, seed=2))[: len(pcm)]
+    gate, last_active_ms = Gate(8_000), 0
+    for at in range(0, len(pcm) - 79, 80):
+        gate.process(pcm[at : at + 80].tobytes())
+        if gate.is_active:
+            last_active_ms = (at + 80) // 8
+    loud = np.flatnonzero(np.abs(said) > sounds.amplitude(-40))
+    assert abs(last_active_ms - 500 - loud[-1] / 8) <= 40
 
 
 @pytest.mark.parametrize("dbfs", [-60, -50, -40, -30, -20, -10])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mediasrv_native.echo import EchoCanceller
-from mediasrv_native.kernels import Gate
+from mediasrv_native.speech import Gate
 from tests.reference import echo_path, sounds
 from tests.reference.echo_path import FRAME, RATE_HZ, Caller
 

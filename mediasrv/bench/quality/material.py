@@ -221,10 +221,9 @@ def music(rate_hz: int, seconds: float, seed: int = 1, level_dbfs: float = -24) 
     out = np.zeros(len(at))
     for start in np.arange(0, seconds, 0.5):
         root = 220 * 2 ** (chance.integers(0, 12) / 12)
-        into = at - start
-        swell = np.where((into >= 0) & (into < 1.2), np.exp(-3 * np.maximum(into, 0)), 0) * np.minimum(
-            1, np.maximum(into, 0) * 50
-        )
+        sounding = slice(np.searchsorted(at, start), np.searchsorted(at, start + 1.2))
+        into = at[sounding] - start
+        swell = np.exp(-3 * into) * np.minimum(1, into * 50)
         for note in (root, root * 1.26, root * 1.5):
-            out += swell * sum(np.sin(2 * np.pi * note * k * at) / k for k in (1, 2, 3))
+            out[sounding] += swell * sum(np.sin(2 * np.pi * note * k * at[sounding]) / k for k in (1, 2, 3))
     return _scaled(out, level_dbfs)

@@ -56,7 +56,7 @@ def _locked(e: NativeEvent) -> MediaEvent:
 
 _MEANING: dict[int, Callable[[NativeEvent], MediaEvent]] = {
     native.EVENT_ONSET: _onset,
-    native.EVENT_OFFSET: lambda e: Offset(e.at_ns, e.rtp_extended),
+    native.EVENT_OFFSET: lambda e: Offset(e.at_ns, e.rtp_extended, e.reason == native.OFFSET_DENIED),
     native.EVENT_HELD: lambda e: Held(HoldId(e.hold), position(e.position)),
     native.EVENT_RELEASED: _released,
     native.EVENT_FINISHED: lambda e: Finished(position(e.position)),

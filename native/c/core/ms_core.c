@@ -36,7 +36,8 @@ static ms_config completed(const ms_config *config) {
 }
 
 typedef struct layout {
-    size_t coders, payloads, concealer, echo, reference, refine, bridge, keys, blocks, said, sent, mix, pending, playout, total;
+    size_t coders, payloads, concealer, echo, reference, refine, confirm, bridge, keys, blocks, said, sent, mix, pending, playout,
+        total;
 } layout;
 
 static size_t carve(size_t *total, size_t n) {
@@ -44,6 +45,8 @@ static size_t carve(size_t *total, size_t n) {
     *total += (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return at;
 }
+
+static bool has_second_opinion(const ms_config *c) { return c->vad && c->silero; }
 
 static layout lay_out(const ms_config *c) {
     layout l = {.total = 0};
@@ -55,6 +58,7 @@ static layout lay_out(const ms_config *c) {
     l.echo = carve(&l.total, c->aec ? ms_echo_size(c->hear_hz, c->aec_tail_ms) : 0);
     l.reference = carve(&l.total, ms_ears_need_reference(c) ? sizeof(ms_resampler) : 0);
     l.refine = carve(&l.total, ms_refine_size(c));
+    l.confirm = carve(&l.total, has_second_opinion(c) ? sizeof(ms_confirm) : 0);
     l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
@@ -78,6 +82,7 @@ static int init_ears(ms_core *core, uint8_t *base, const layout *l) {
         .echo = c->aec ? (ms_echo *)(base + l->echo) : NULL,
         .keys = c->inband_dtmf ? (ms_goertzel *)(base + l->keys) : NULL,
         .bridge = c->bridge ? (ms_bridge *)(base + l->bridge) : NULL,
+        .confirm = has_second_opinion(c) ? (ms_confirm *)(base + l->confirm) : NULL,
         .reference = (ms_resampler *)(base + l->reference),
         .refine = base + l->refine,
         .blocks = (ms_ears_block *)(base + l->blocks),
@@ -204,6 +209,7 @@ static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
     out->concealed_samples = ears->concealed_samples;
     out->resyncs = ears->resyncs;
     out->onsets = ears->onsets;
+    out->denials = ears->denials;
     out->ears_overruns = atomic_load_explicit(&ears->ring.overruns, memory_order_relaxed);
     out->echo_delay_ms = -1;
     if (ears->echo) {

@@ -30,6 +30,7 @@
 #define MS_CORE_H
 
 #include "ms_mixer.h"
+#include "ms_silero.h"
 #include "ms_srtp.h"
 #include "ms_types.h"
 
@@ -76,6 +77,7 @@ typedef struct ms_config {
     ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
     ms_address rtcp_remote;       /* with MS_RTCP_PORT; family 0: the port above remote's */
     int64_t unix_offset_ns;       /* our clock and this make nanoseconds since 1970, for the stamps of RTCP */
+    const ms_silero_weights *silero; /* with `vad`: a second opinion on the gate's; NULL: none. Outlives the stream */
     ms_srtp_keys srtp;            /* profile MS_SRTP_NONE: plain RTP */
 } ms_config;
 
@@ -116,7 +118,8 @@ typedef struct ms_command {
 enum ms_event_kind {
     MS_EVENT_ONSET = 1,        /* urgent: speech began; hold = what the engine took (its HELD follows), or 0; at_ns,
                                 * rtp_extended: of the onset */
-    MS_EVENT_OFFSET = 2,       /* urgent: speech ended (200 ms of quiet); at_ns: when the last speech arrived; rtp_extended */
+    MS_EVENT_OFFSET = 2,       /* urgent: speech ended; reason = enum ms_offset_reason; at_ns: when the last speech
+                                * arrived, or of the onset that is denied; rtp_extended likewise */
     MS_EVENT_HELD = 3,         /* hold is in force; position */
     MS_EVENT_RELEASED = 4,     /* hold ended; reason = enum ms_release_reason; arg = source sample it goes on from */
     MS_EVENT_FLUSHED = 5,      /* urgent: acknowledges MS_OP_FLUSH, after the fade; arg = its generation; position at
@@ -139,7 +142,17 @@ enum ms_event_kind {
                                 * code = errno, arg = frames written, rtp_extended = frames that found no room */
 };
 
-enum ms_release_reason { MS_RELEASED_BY_COMMAND = 0, MS_RELEASED_BY_LEASE = 1, MS_RELEASED_BY_FLUSH = 2 };
+enum ms_release_reason {
+    MS_RELEASED_BY_COMMAND = 0,
+    MS_RELEASED_BY_LEASE = 1,
+    MS_RELEASED_BY_FLUSH = 2,
+    MS_RELEASED_BY_DENIAL = 3     /* it was no speech that the engine held the voice for */
+};
+
+enum ms_offset_reason {
+    MS_OFFSET_QUIET = 0,          /* 200 ms of it, or packets stopped */
+    MS_OFFSET_DENIED = 1          /* it was no speech: its engine hold has ended */
+};
 
 typedef struct ms_position {
     uint32_t generation, hold;      /* hold 0: none in force */
@@ -184,7 +197,7 @@ typedef struct ms_core_statistics {
     uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes;
     uint64_t srtp_forged, srtp_replayed;
     uint64_t reports_sent, reports_received; /* RTCP */
-    uint64_t onsets, holds, leases_expired, starved, ears_overruns, events_lost;
+    uint64_t onsets, denials, holds, leases_expired, starved, ears_overruns, events_lost;
     uint64_t ticks, ticks_skipped;
     uint32_t jitter_us;           /* RFC 3550 6.4.1 */
     uint32_t rtt_us;              /* of our reports and theirs; 0: not known */

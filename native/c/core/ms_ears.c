@@ -61,6 +61,10 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
         e->keys = parts->keys;
         status = ms_goertzel_init(e->keys, e->hear_hz);
     }
+    if (parts->confirm) {
+        e->confirm = parts->confirm;
+        ms_confirm_init(e->confirm, config->silero);
+    }
     if (status == MS_OK && parts->bridge) {
         e->bridge = parts->bridge;
         status = ms_bridge_init(e->bridge, config, e->clock_hz);
@@ -84,11 +88,45 @@ void ms_ears_mask(ms_ears *e, int64_t from, int64_t to) {
 
 /* ---- speech ---------------------------------------------------------------------------------------------------- */
 
-static void tell_offset(ms_ears *e, int64_t at_ns, int64_t rtp_extended) {
+static void tell_end(ms_ears *e, enum ms_offset_reason reason, int64_t at_ns, int64_t rtp_extended) {
     e->speaking = false;
-    ms_event event = {.kind = MS_EVENT_OFFSET, .at_ns = at_ns, .rtp_extended = rtp_extended};
+    ms_event event = {
+        .kind = MS_EVENT_OFFSET, .reason = (uint8_t)reason, .at_ns = at_ns, .rtp_extended = rtp_extended,
+    };
     ms_playout_position(e->playout, &event.position);
     ms_events_push(e->events, &event);
+}
+
+static void tell_offset(ms_ears *e, int64_t at_ns, int64_t rtp_extended) {
+    tell_end(e, MS_OFFSET_QUIET, at_ns, rtp_extended);
+}
+
+static void tell_onset(ms_ears *e, int64_t rtp_extended) {
+    e->speaking = true;
+    e->onsets++;
+    e->onset_ns = e->last_audio_ns;
+    e->onset_rtp = rtp_extended;
+    e->onset_hold = ms_playout_onset(e->playout, rtp_extended);
+}
+
+/* Nobody spoke: the voice goes on, and what was told is taken back. */
+static void deny(ms_ears *e) {
+    e->denied = true;
+    e->wary_until = e->halves + MS_EARS_WARY_MS / MS_EARS_BLOCK_MS;
+    if (!e->speaking) return;
+    e->denials++;
+    ms_playout_deny(e->playout, e->onset_hold);
+    tell_end(e, MS_OFFSET_DENIED, e->onset_ns, e->onset_rtp);
+}
+
+/* A voice may begin in what was denied, and where the gate is not believed it is what counts. */
+static void confirm(ms_ears *e, const int16_t *block, bool gate_open, int64_t rtp_extended) {
+    enum ms_confirm_verdict verdict = ms_confirm_hear(e->confirm, block, gate_open);
+    if (verdict == MS_CONFIRM_NO_VOICE) deny(e);
+    if (verdict != MS_CONFIRM_VOICE) return;
+    e->denied = false;
+    e->wary_until = 0;
+    if (e->gate_open && !e->speaking) tell_onset(e, rtp_extended);
 }
 
 /* Edges are made of the gate's level and of what was told, not of its own edges: an end that we had to tell because
@@ -98,10 +136,10 @@ static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended) {
     float residual_dbfs = e->echo ? ms_echo_residual_dbfs(e->echo) : NO_RESIDUAL_DBFS;
     int verdict = ms_gate_process(&e->gate, for_gate(e, half, thinned), residual_dbfs);
     e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
-    if (e->gate_open && !e->speaking) {
-        e->speaking = true;
-        e->onsets++;
-        ms_playout_onset(e->playout, rtp_extended);
+    if (!e->gate_open) e->denied = false;
+    bool believed = !e->denied && e->halves >= e->wary_until;
+    if (e->gate_open && !e->speaking && believed) {
+        tell_onset(e, rtp_extended);
     } else if (!e->gate_open && e->speaking) {
         uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
         tell_offset(e, e->arrivals[spoke % MS_EARS_ARRIVALS], rtp_extended - ticks_in(e, MS_EARS_HANGOVER_MS));
@@ -116,6 +154,8 @@ static void close_gate(ms_ears *e) {
         int verdict = ms_gate_process(&e->gate, silence, NO_RESIDUAL_DBFS);
         e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
     }
+    e->denied = false;
+    if (e->confirm) ms_confirm_restart(e->confirm);
 }
 
 int64_t ms_ears_deadline(const ms_ears *e) {
@@ -128,10 +168,11 @@ void ms_ears_handle_deadline(ms_ears *e, int64_t now_ns) {
 
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
 
-static void deliver(ms_ears *e, const int16_t *half, uint32_t n, ms_span *span) {
+static void deliver(ms_ears *e, const int16_t *half, uint32_t n, bool gate_open, ms_span *span) {
     e->block_n += (uint32_t)ms_resampler_process(&e->resampler, half, n, e->block + e->block_n);
     if (e->block_n < MS_EARS_BLOCK) return;
     ms_ears_ring_put(&e->ring, e->block, span);
+    if (e->confirm) confirm(e, e->block, gate_open, span->rtp_extended);
     e->block_n -= MS_EARS_BLOCK;
     memmove(e->block, e->block + MS_EARS_BLOCK, e->block_n * sizeof *e->block);
 }
@@ -139,6 +180,7 @@ static void deliver(ms_ears *e, const int16_t *half, uint32_t n, ms_span *span) 
 static void listen_to_half(ms_ears *e, int index, int64_t rtp_extended) {
     e->arrivals[e->halves++ % MS_EARS_ARRIVALS] = e->last_audio_ns;
     if (e->has_gate) watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended);
+    e->half_open[index] = e->gate_open;
     if (e->speaking) e->half_flags[index] |= MS_SPAN_SPEECH;
 }
 
@@ -149,7 +191,7 @@ static void deliver_half(ms_ears *e, int index, int64_t rtp_extended) {
     ms_span span = {
         .rtp_extended = rtp_extended, .at_ns = e->last_audio_ns, .n = MS_EARS_BLOCK, .flags = flags,
     };
-    deliver(e, e->frame + (uint32_t)index * n, n, &span);
+    deliver(e, e->frame + (uint32_t)index * n, n, e->half_open[index], &span);
 }
 
 /* To people, too. A frame that only fills a gap came with the packet after it, whatever the network did; when all of it

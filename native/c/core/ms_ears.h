@@ -14,6 +14,7 @@
 
 #include "ms_bridge.h"
 #include "ms_coder.h"
+#include "ms_confirm.h"
 #include "ms_conceal.h"
 #include "ms_goertzel.h"
 #include "ms_ears_ring.h"
@@ -27,6 +28,7 @@
 #define MS_EARS_QUIET_MS 100       /* without audio: whoever spoke is taken to have stopped */
 #define MS_EARS_HANGOVER_MS 200    /* quiet that the gate waits for before it says that speech ended */
 #define MS_EARS_HANGOVER_HALVES (MS_EARS_HANGOVER_MS / MS_EARS_BLOCK_MS)
+#define MS_EARS_WARY_MS 3000       /* after a denial: music that deceived the gate once goes on doing so */
 #define MS_EARS_ARRIVALS 32        /* 10 ms each: longer than the hangover */
 
 typedef struct ms_ears {
@@ -35,6 +37,7 @@ typedef struct ms_ears {
     ms_refine refine;
     ms_bridge *bridge;             /* NULL: no people listen */
     ms_goertzel *keys;             /* NULL: keys are not listened for */
+    ms_confirm *confirm;           /* NULL: the gate is believed */
     bool has_gate;
     int32_t hear_hz, say_hz, clock_hz;
     ms_gate gate;
@@ -46,6 +49,11 @@ typedef struct ms_ears {
 
     bool begun, restart;           /* restart: the next packet begins a new time line */
     bool gate_open, speaking;      /* what the gate said last; what was told */
+    bool half_open[2];             /* what it said of each half of the frame */
+    bool denied;                   /* it is open, but there is no voice */
+    uint64_t wary_until;           /* in halves: until then the gate is not believed before a voice was found */
+    uint32_t onset_hold;           /* that the last onset took, or 0 */
+    int64_t onset_ns, onset_rtp;
     bool jumped;                   /* the next span stands after a jump */
     int64_t expected;              /* base + the ticks of `samples` */
     int64_t base, samples;         /* time stamp of the last jump, and samples since */
@@ -61,7 +69,7 @@ typedef struct ms_ears {
     uint32_t block_n;
     int16_t block[2 * MS_EARS_BLOCK];       /* resampled, not yet 10 ms of it */
 
-    uint64_t concealed_samples, resyncs, onsets;
+    uint64_t concealed_samples, resyncs, onsets, denials;
 } ms_ears;
 
 /* Places of the parts that have their own memory; NULL where the configuration has them off. */
@@ -71,6 +79,7 @@ typedef struct ms_ears_parts {
     void *refine;
     ms_bridge *bridge;
     ms_goertzel *keys;
+    ms_confirm *confirm;
     ms_resampler *reference;
     ms_ears_block *blocks;
     size_t block_count;

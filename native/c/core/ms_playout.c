@@ -262,15 +262,20 @@ static const ms_passage *passage_in_progress(ms_playout *p) {
     return passage->finish ? NULL : passage;
 }
 
-void ms_playout_onset(ms_playout *p, int64_t rtp_extended) {
+uint32_t ms_playout_onset(ms_playout *p, int64_t rtp_extended) {
     bool asked_for = p->hold != 0 && !(p->hold & MS_ENGINE_HOLD); /* Python's own hold is not ours to replace */
     const ms_passage *passage = passage_in_progress(p);
     bool armed = !asked_for && passage != NULL && passage->arming.on_onset != MS_ON_ONSET_IGNORE;
     uint32_t hold = armed ? MS_ENGINE_HOLD | ++p->engine_holds : 0;
     tell(p, (ms_event){.kind = MS_EVENT_ONSET, .hold = hold, .rtp_extended = rtp_extended});
-    if (!armed) return;
+    if (!armed) return 0;
     ms_command command = {.hold = hold, .arg = passage->arming.lease_ms, .flag = passage->arming.on_lease};
     ms_playout_hold(p, passage->arming.on_onset == MS_ON_ONSET_DUCK ? MS_MODE_DUCK : MS_MODE_HOLD, &command);
+    return hold;
+}
+
+void ms_playout_deny(ms_playout *p, uint32_t hold) {
+    if (hold != 0 && hold == p->hold) end_hold(p, MS_RELEASED_BY_DENIAL);
 }
 
 /* ---- flush and marks ------------------------------------------------------------------------------------------- */

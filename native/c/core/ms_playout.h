@@ -64,7 +64,9 @@ int ms_playout_release(ms_playout *p, uint32_t hold, int64_t source);
 int ms_playout_flush(ms_playout *p, uint32_t generation);
 int ms_playout_mark(ms_playout *p, const ms_command *command);
 /* Speech began: tells so, and does what the passage in progress is armed for. */
-void ms_playout_onset(ms_playout *p, int64_t rtp_extended);
+uint32_t ms_playout_onset(ms_playout *p, int64_t rtp_extended); /* the hold that it took, or 0 */
+/* It was no speech: a hold that is still the one of that onset ends. */
+void ms_playout_deny(ms_playout *p, uint32_t hold);
 /* Ends a hold whose lease has run out. */
 void ms_playout_lease(ms_playout *p);
 void ms_playout_position(const ms_playout *p, ms_position *out);

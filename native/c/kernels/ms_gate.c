@@ -39,7 +39,7 @@ typedef struct __attribute__((may_alias)) gate_state {
     int32_t part, part_frames, frames;
     uint32_t votes;               /* of the last frames, newest in bit 0 */
     int32_t quiet_frames;         /* since speech was last held */
-    bool speaking;
+    bool speaking, active;        /* with and without the hangover */
 } gate_state;
 
 _Static_assert(sizeof(gate_state) <= sizeof((ms_gate){0}.state), "the header's state is too small");
@@ -202,8 +202,10 @@ int ms_gate_process(ms_gate *g, const int16_t *pcm_10ms, float residual_dbfs) {
     if (vote) s->speech_db = s->speech_db < -90 ? power_db : s->speech_db + 0.1f * (power_db - s->speech_db);
     bool held = vote || (power_db > AUDIBLE_DBFS && power_db > s->floor_db + HOLD_OVER_FLOOR_DB &&
                          power_db > residual_dbfs + OVER_RESIDUAL_DB);
+    s->active = s->speaking ? held : vote;
     return verdict(s, held);
 }
 
+bool ms_gate_active(const ms_gate *g) { return const_state_of(g)->active; }
 float ms_gate_noise_dbfs(const ms_gate *g) { return const_state_of(g)->floor_db; }
 float ms_gate_speech_dbfs(const ms_gate *g) { return const_state_of(g)->speech_db; }

@@ -67,6 +67,8 @@ typedef struct ms_gate {
 enum ms_gate_verdict { MS_GATE_QUIET = 0, MS_GATE_ONSET = 1, MS_GATE_SPEECH = 2, MS_GATE_OFFSET = 3 };
 int ms_gate_init(ms_gate *g, int32_t rate_hz);
 int ms_gate_process(ms_gate *g, const int16_t *pcm_10ms, float residual_dbfs); /* enum ms_gate_verdict */
+/* Whether the last 10 ms themselves were speech: the verdict without its hangover of 200 ms. */
+bool ms_gate_active(const ms_gate *g);
 float ms_gate_noise_dbfs(const ms_gate *g);
 float ms_gate_speech_dbfs(const ms_gate *g);
 
