@@ -31,6 +31,7 @@ def settings_of(spec: StreamSpec) -> Settings:
         "opus_dtx": spec.opus_dtx,
         "opus_bit_rate": spec.opus_bit_rate,
         "telephone_event_type": spec.telephone_event_type,
+        "comfort_noise_type": spec.comfort_noise_type,
         "remote": spec.remote,
         "aec": spec.aec,
         "ns": spec.ns and spec.ns_strength > 0,

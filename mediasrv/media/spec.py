@@ -115,6 +115,7 @@ class StreamSpec:
         32_000  # bits a second: full-band speech (RFC 7587 section 3.1.1); 0: the encoder's choice
     )
     telephone_event_type: int = 0  # 0: none agreed
+    comfort_noise_type: int = 0  # RFC 3389, by which our silence is described; 0: it is sent as it is
     remote: Address | None = None
     aec: bool = True
     ns: bool = True

@@ -28,6 +28,7 @@ class Settings(TypedDict, total=False):
     opus_expected_loss: int
     opus_bit_rate: int
     telephone_event_type: int
+    comfort_noise_type: int
     aec: bool
     ns: bool
     vad: bool

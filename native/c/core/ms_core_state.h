@@ -69,6 +69,7 @@ struct ms_core {
     int16_t *pending;          /* encoded when ptime_ms of it are there */
     uint32_t pending_n;
     bool pending_voice;
+    ms_comfort_sender silence;
 };
 
 /* Every entry that knows the time begins with this. */
