@@ -1,8 +1,8 @@
 /* The line's quiet, learnt from what is heard; and our own, told to the other side.
  *
  * Quiet is what the least 10 ms of the last 1.5 to 3 s had: two windows, so that a pause is enough to find a quieter
- * line at once, and a louder one is believed after a while. Silence to the bit says nothing: nobody heard it. The shape is
- * averaged over the steps that are about as quiet. */
+ * line at once, and a louder one is believed after a while. Silence to the bit says nothing: nobody heard it. Power
+ * and shape are averages over the steps that are about as quiet: the least one alone would be too low. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -40,8 +40,9 @@ static float power_of(const int16_t *pcm, size_t n) {
 
 static void take_in(ms_comfort_listener *l) {
     float correlation[MS_COMFORT_ORDER + 1], power = power_of(l->pcm, (size_t)l->step);
-    if (power > 0 && power < l->quiet_now) l->quiet_now = power;
-    if (power > 0 && power <= ABOUT_AS_QUIET * quiet_of(l)) {
+    if (power == 0) return;
+    if (power < l->quiet_now) l->quiet_now = power;
+    if (power <= ABOUT_AS_QUIET * quiet_of(l)) {
         ms_comfort_correlate(l->pcm, (size_t)l->step, correlation);
         smooth(l->correlation, correlation, l->correlation[0] > 0 ? SMOOTHING : 1);
     }
@@ -72,9 +73,9 @@ void ms_comfort_told(ms_comfort_listener *l, const ms_comfort_noise *noise) {
 }
 
 void ms_comfort_learnt(const ms_comfort_listener *l, ms_comfort_noise *out) {
-    float quiet = quiet_of(l);
+    float power = l->quiet_before < FLT_MAX ? l->correlation[0] : 0;
     ms_comfort_reflect(l->correlation, out->reflections);
-    out->power = l->quiet_before == FLT_MAX ? 0 : quiet < l->loudest ? quiet : l->loudest;
+    out->power = power < l->loudest ? power : l->loudest;
 }
 
 /* ---- our own --------------------------------------------------------------------------------------------------------- */

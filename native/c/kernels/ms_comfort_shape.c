@@ -68,7 +68,8 @@ static float spectrum_of(const ms_comfort_noise *noise, int32_t from_hz, int32_t
         sum += spectrum[bin];
     }
     for (int bin = 0; bin < BINS; bin++) spectrum[bin] += OUT_OF_BAND * sum / BINS;
-    return to_hz < from_hz ? sum / all * (float)to_hz / (float)from_hz : 1; /* the share of power that is left */
+    float left = sum / all * (float)to_hz / (float)from_hz; /* of the power; bins miss what is sharp */
+    return to_hz < from_hz && left < 1 ? left : 1;
 }
 
 void ms_comfort_correlation_of(const ms_comfort_noise *noise, int32_t from_hz, int32_t to_hz, float *correlation) {
