@@ -28,6 +28,7 @@ class Span:
     masked: bool = False
     speech: bool = False
     resync: bool = False
+    quiet: bool = False  # the sender was silent on purpose: nothing is missing
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def settings_of(spec: StreamSpec, weights: SileroWeights | None) -> Settings:
         "opus_bit_rate": spec.opus_bit_rate,
         "telephone_event_type": spec.telephone_event_type,
         "inband_dtmf": spec.inband_dtmf,
+        "comfort_noise_type": spec.comfort_noise_type,
         "remote": spec.remote,
         "aec": spec.aec,
         "ns": spec.ns and spec.ns_strength > 0,

@@ -116,6 +116,7 @@ class StreamSpec:
     )
     telephone_event_type: int = 0  # 0: none agreed
     inband_dtmf: bool = False  # keys are heard as tones, too, until one comes as a telephone event
+    comfort_noise_type: int = 0  # RFC 3389, by which our silence is described; 0: it is sent as it is
     remote: Address | None = None
     aec: bool = True
     ns: bool = True

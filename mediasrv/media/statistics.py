@@ -59,6 +59,9 @@ class StreamStatistics:
     lost: int = 0
     reordered: int = 0
     concealed_samples: int = 0
+    concealed_speech_samples: int = 0  # of them: while the caller was speaking
+    comfort_received: int = 0  # packets that describe silence (RFC 3389)
+    comfort_sent: int = 0
     resyncs: int = 0
     ssrc_changes: int = 0
     onsets: int = 0

@@ -58,6 +58,7 @@ SPAN_GAP = MS_SPAN_GAP
 SPAN_MASKED = MS_SPAN_MASKED
 SPAN_SPEECH = MS_SPAN_SPEECH
 SPAN_RESYNC = MS_SPAN_RESYNC
+SPAN_QUIET = MS_SPAN_QUIET
 
 NativePosition = namedtuple("NativePosition", "generation hold wire source heard heard_error at_ns")
 NativeEvent = namedtuple(
@@ -205,6 +206,12 @@ cdef class NativeEngine:
         memset(&c, 0, sizeof(c))
         c.op, c.arg = MS_OP_CODING, payload_type
         self.command(stream, &c, "change the codec")
+
+    def set_comfort(self, ms_handle stream, int payload_type):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.arg = MS_OP_COMFORT, payload_type
+        self.command(stream, &c, "change how silence is sent")
 
     def set_keys(self, ms_handle stream, keys):
         cdef ms_srtp_keys wanted

@@ -39,7 +39,7 @@ cdef extern from "ms_core.h" nogil:
         uint8_t coding_count, ptime_ms
         uint8_t opus_complexity, opus_fec, opus_dtx, opus_expected_loss
         int32_t opus_bit_rate
-        uint8_t inband_dtmf, telephone_event_type
+        uint8_t inband_dtmf, telephone_event_type, comfort_noise_type
         uint8_t aec, ns, vad, ns_percent, high_pass, lock_source, plc, bridge
         int8_t agc_dbfs
         uint16_t aec_tail_ms, reorder_ms, playout_ms, rewind_ms, ears_ms
@@ -59,7 +59,7 @@ cdef extern from "ms_core.h" nogil:
 
     enum ms_op:
         MS_OP_HOLD, MS_OP_DUCK, MS_OP_RELEASE, MS_OP_FLUSH, MS_OP_MARK, MS_OP_REMOTE, MS_OP_SENDING, MS_OP_HEARING
-        MS_OP_CODING, MS_OP_PRESS, MS_OP_KEYS
+        MS_OP_CODING, MS_OP_PRESS, MS_OP_KEYS, MS_OP_COMFORT
 
     ctypedef struct ms_command:
         uint8_t op, flag
@@ -77,7 +77,7 @@ cdef extern from "ms_core.h" nogil:
         MS_OFFSET_QUIET, MS_OFFSET_DENIED
 
     enum ms_span_flag:
-        MS_SPAN_GAP, MS_SPAN_MASKED, MS_SPAN_SPEECH, MS_SPAN_RESYNC
+        MS_SPAN_GAP, MS_SPAN_MASKED, MS_SPAN_SPEECH, MS_SPAN_RESYNC, MS_SPAN_QUIET
 
     ctypedef struct ms_position:
         uint32_t generation, hold
@@ -112,6 +112,7 @@ cdef extern from "ms_core.h" nogil:
         uint64_t packets_received, packets_sent, octets_received, octets_sent
         uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing, codec_errors
         uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes
+        uint64_t concealed_speech_samples, comfort_received, comfort_sent
         uint64_t srtp_forged, srtp_replayed, reports_sent, reports_received
         uint64_t onsets, denials, holds, leases_expired, starved, ears_overruns, events_lost
         uint64_t ticks, ticks_skipped

@@ -31,6 +31,7 @@ class Settings(TypedDict, total=False):
     opus_bit_rate: int
     telephone_event_type: int
     inband_dtmf: bool
+    comfort_noise_type: int
     aec: bool
     ns: bool
     vad: bool

@@ -27,7 +27,8 @@ RTCP_PORT = MS_RTCP_PORT
 DEFAULTS = {
     "say_hz": 8000, "hear_hz": 8000, "codings": ((PCMU, 0),), "ptime_ms": 20,
     "opus_complexity": 5, "opus_fec": 1, "opus_dtx": 0, "opus_expected_loss": 5, "opus_bit_rate": 0,
-    "telephone_event_type": 0, "inband_dtmf": 0, "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "bridge": 0, "plc": 0, "aec_tail_ms": 0,
+    "telephone_event_type": 0, "inband_dtmf": 0, "comfort_noise_type": 0,
+    "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "bridge": 0, "plc": 0, "aec_tail_ms": 0,
     "ns_percent": 0, "high_pass": 0, "agc_dbfs": 0, "bridge_min_ms": 0, "bridge_max_ms": 0,
     "reorder_ms": 40, "playout_ms": 2000, "rewind_ms": 1000, "ears_ms": 1000,
     "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0,
@@ -76,6 +77,7 @@ cdef int to_fields(dict c, ms_config *out) except -1:
     out.opus_complexity, out.opus_fec, out.opus_dtx = c["opus_complexity"], c["opus_fec"], c["opus_dtx"]
     out.opus_expected_loss, out.opus_bit_rate = c["opus_expected_loss"], c["opus_bit_rate"]
     out.telephone_event_type, out.inband_dtmf = c["telephone_event_type"], c["inband_dtmf"]
+    out.comfort_noise_type = c["comfort_noise_type"]
     out.aec, out.ns, out.vad, out.lock_source = c["aec"], c["ns"], c["vad"], c["lock_source"]
     out.plc = c["plc"]
     out.bridge, out.bridge_min_ms, out.bridge_max_ms = c["bridge"], c["bridge_min_ms"], c["bridge_max_ms"]

@@ -19,10 +19,11 @@ def _span(span: NativeSpan) -> Span:
         rtp_extended=span.rtp_extended,
         at_ns=span.at_ns,
         samples=span.samples,
-        concealed=bool(span.flags & native.SPAN_GAP),
+        concealed=span.flags & (native.SPAN_GAP | native.SPAN_QUIET) == native.SPAN_GAP,
         masked=bool(span.flags & native.SPAN_MASKED),
         speech=bool(span.flags & native.SPAN_SPEECH),
         resync=bool(span.flags & native.SPAN_RESYNC),
+        quiet=bool(span.flags & native.SPAN_QUIET),
     )
 
 

@@ -4,7 +4,7 @@
 
 #include "ms_core_state.h"
 
-enum { RATES = 4 };
+enum { RATES = 4, NOISE_SEED = 3389 };
 static const int32_t RATE_HZ[RATES] = {8000, 16000, 24000, 48000};
 
 /* The frame of the last tick, once more at another rate. */
@@ -19,6 +19,8 @@ struct ms_bridge {
     int64_t due_ns;            /* of the frame; INT64_MIN: none was asked for yet */
     int16_t frame[MS_MAX_FRAME];
     ms_jitter *jitter;
+    bool described;            /* `noise` takes the place of silence that was not sent */
+    ms_comfort_generator noise;
     copy copies[RATES];        /* the one at hear_hz is not used */
 };
 
@@ -40,6 +42,7 @@ int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz) {
     b->hear_hz = config->hear_hz;
     b->clock_hz = clock_hz;
     b->due_ns = INT64_MIN;
+    ms_comfort_generator_init(&b->noise, b->hear_hz, NOISE_SEED);
     b->jitter = (ms_jitter *)((uint8_t *)b + own_bytes());
     int status = ms_jitter_init(b->jitter, &jitter);
     for (int i = 0; i < RATES && status == MS_OK; i++) {
@@ -56,7 +59,18 @@ static int64_t in_samples(const ms_bridge *b, int64_t ticks) {
 
 void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
                    uint32_t flags) {
+    int16_t noise[MS_MAX_FRAME];
+    if (flags & MS_JITTER_QUIET && b->described) {
+        ms_comfort_fill(&b->noise, noise, n);
+        pcm = noise;
+    }
     ms_jitter_put(b->jitter, pcm, n, in_samples(b, rtp_extended), arrival_ns, flags);
+}
+
+void ms_bridge_describe(ms_bridge *b, const ms_comfort_noise *noise) {
+    b->described = true;
+    ms_comfort_aim(&b->noise, noise);
+    ms_jitter_told(b->jitter, noise);
 }
 
 static uint32_t samples_in_frame(int32_t rate_hz) { return (uint32_t)rate_hz / 1000 * MS_FRAME_MS; }

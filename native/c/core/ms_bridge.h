@@ -25,9 +25,11 @@ typedef struct ms_bridge ms_bridge;
 /* Bytes to provide; 0: the configuration has no bridge, or a wrong one. */
 size_t ms_bridge_size(const ms_config *config);
 int ms_bridge_init(ms_bridge *b, const ms_config *config, int32_t clock_hz);
-/* A cleaned frame at hear_hz that begins at the time stamp, and came with the packet of `arrival_ns`; flags: enum
+/* A cleaned frame of 20 ms or less at hear_hz that begins at the time stamp, and came with the packet of `arrival_ns`; flags: enum
  * ms_jitter_flag. A clock that jumps is the jitter buffer's own affair. */
 void ms_bridge_put(ms_bridge *b, const int16_t *pcm, uint32_t n, int64_t rtp_extended, int64_t arrival_ns,
                    uint32_t flags);
+/* The sender describes its silence (RFC 3389), at hear_hz: what was not sent on purpose sounds like this from now on. */
+void ms_bridge_describe(ms_bridge *b, const ms_comfort_noise *noise);
 
 #endif

@@ -53,7 +53,7 @@ bool ms_coders_are_valid(const ms_config *config) {
 }
 
 size_t ms_coders_longest_payload(const ms_config *config) {
-    size_t longest = 4; /* a telephone event */
+    size_t longest = MS_COMFORT_PAYLOAD;
     for (int i = 0; i < config->coding_count; i++) {
         ms_codec_config codec = codec_of(config, &config->codings[i]);
         size_t n = ms_codec_longest_payload(&codec);

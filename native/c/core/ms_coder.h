@@ -7,6 +7,7 @@
 #define MS_CODER_H
 
 #include "ms_codec.h"
+#include "ms_comfort.h"
 #include "ms_core.h"
 #include "ms_kernels.h"
 

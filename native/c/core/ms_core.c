@@ -17,9 +17,15 @@ static bool is_coding(const ms_config *c, uint8_t payload_type) {
     return false;
 }
 
+/* Zero means none, as it does for telephone events. */
+static bool is_comfort_type(const ms_config *c, int64_t payload_type) {
+    return payload_type >= 0 && payload_type < 128 && !is_coding(c, (uint8_t)payload_type) &&
+           (payload_type == 0 || payload_type != c->telephone_event_type);
+}
+
 static bool is_valid(const ms_config *c) {
     return ms_coders_are_valid(c) && c->plc <= MS_CONCEAL_AUTO && c->telephone_event_type < 128 &&
-           !is_coding(c, c->telephone_event_type) &&
+           !is_coding(c, c->telephone_event_type) && is_comfort_type(c, c->comfort_noise_type) &&
            (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && ms_refine_is_valid(c) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
            c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
@@ -153,6 +159,12 @@ static int set_coding(ms_core *core, int64_t payload_type) {
     return MS_OK;
 }
 
+static int set_comfort(ms_core *core, int64_t payload_type) {
+    if (!is_comfort_type(&core->config, payload_type)) return MS_E_ARGUMENT;
+    core->config.comfort_noise_type = (uint8_t)payload_type;
+    return MS_OK;
+}
+
 static int set_hearing(ms_core *core, bool on) {
     if (core->hearing == on) return MS_OK;
     core->hearing = on;
@@ -177,6 +189,7 @@ int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
     case MS_OP_HEARING: return set_hearing(core, command->arg != 0);
     case MS_OP_CODING: return set_coding(core, command->arg);
     case MS_OP_PRESS: return ms_core_press(core, command);
+    case MS_OP_COMFORT: return set_comfort(core, command->arg);
     case MS_OP_KEYS: return ms_core_take_keys(core);
     default: return MS_E_ARGUMENT;
     }
@@ -207,6 +220,7 @@ void ms_position_now(const ms_core *core, ms_position *out) { ms_playout_positio
 
 static void add_ears_statistics(const ms_ears *ears, ms_core_statistics *out) {
     out->concealed_samples = ears->concealed_samples;
+    out->concealed_speech_samples = ears->concealed_speech_samples;
     out->resyncs = ears->resyncs;
     out->onsets = ears->onsets;
     out->denials = ears->denials;

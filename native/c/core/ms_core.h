@@ -54,6 +54,7 @@ typedef struct ms_config {
     int32_t opus_bit_rate;
     uint8_t inband_dtmf;          /* 1: keys are heard as tones, too, until one comes as a telephone event */
     uint8_t telephone_event_type; /* RFC 4733 payload type we accept, 0 none */
+    uint8_t comfort_noise_type;   /* RFC 3389 payload type by which our silence is described; 0: it is sent as it is */
     uint8_t aec, ns, vad;         /* 0 or 1 */
     uint8_t ns_percent;           /* how strong: 1-100, 0 means 50 */
     uint8_t high_pass;            /* 0 or 1: what lies below 90 Hz is taken off */
@@ -101,7 +102,8 @@ enum ms_op {
     MS_OP_HEARING = 8,  /* arg = 0 drop what arrives, 1 hear again */
     MS_OP_CODING = 9,   /* arg = payload type: send this one of the codings from now on */
     MS_OP_KEYS = 10,    /* protect with the keys that were offered last; the old ones still open for 2 s */
-    MS_OP_PRESS = 11    /* flag = key 0-15, arg = its duration in ms, name = silence after it in ms; keys wait for each other */
+    MS_OP_PRESS = 11,   /* flag = key 0-15, arg = its duration in ms, name = silence after it in ms; keys wait for each other */
+    MS_OP_COMFORT = 12  /* arg = payload type: describe silence by comfort noise from now on; 0: send it as it is */
 };
 
 typedef struct ms_command {
@@ -170,14 +172,15 @@ typedef struct ms_event {
     ms_address remote;
 } ms_event;
 
-enum ms_span_flag { MS_SPAN_GAP = 1, MS_SPAN_MASKED = 2, MS_SPAN_SPEECH = 4, MS_SPAN_RESYNC = 8 };
+enum ms_span_flag { MS_SPAN_GAP = 1, MS_SPAN_MASKED = 2, MS_SPAN_SPEECH = 4, MS_SPAN_RESYNC = 8, MS_SPAN_QUIET = 16 };
 
 typedef struct ms_span {    /* describes the next `n` samples of the ears, at 16 kHz */
     int64_t rtp_extended;   /* of the first sample, in the codec's clock, unwrapped; it only ever grows */
     int64_t at_ns;          /* when it reached us */
     uint32_t n;
     uint32_t flags;         /* GAP: did not reach us: concealed or silent. MASKED: DTMF cut out. SPEECH: the gate says
-                             * so. RESYNC: time jumped before it */
+                             * so. RESYNC: time jumped before it. QUIET, with GAP: nothing is missing, the sender was
+                             * silent on purpose */
 } ms_span;
 
 enum ms_channel { MS_CHANNEL_RTP = 0, MS_CHANNEL_RTCP = 1, MS_CHANNELS = 2 };
@@ -195,6 +198,8 @@ typedef struct ms_core_statistics {
     uint64_t malformed, foreign, unknown_type, duplicate, late, oversize, not_hearing;
     uint64_t codec_errors;        /* payloads that would not decode: concealed */
     uint64_t lost, reordered, concealed_samples, resyncs, ssrc_changes;
+    uint64_t concealed_speech_samples; /* of concealed_samples: while the gate said that the caller speaks */
+    uint64_t comfort_received, comfort_sent; /* packets that describe silence */
     uint64_t srtp_forged, srtp_replayed;
     uint64_t reports_sent, reports_received; /* RTCP */
     uint64_t onsets, denials, holds, leases_expired, starved, ears_overruns, events_lost;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define COMFORT_NOISE 13          /* RFC 3389 */
+#define COMFORT_NOISE 13          /* RFC 3389, understood whether or not it was agreed on */
 #define KEY_MARGIN_MS 40          /* a key is taken to sound on while its next report may be on the way */
 #define TELEPHONE_EVENT_OCTETS 4  /* RFC 4733 2.3 */
 #define END_BIT 0x80
@@ -14,10 +14,15 @@ bool ms_address_equal(const ms_address *a, const ms_address *b) {
     return a->family == b->family && a->port == b->port && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
+static bool is_comfort(const ms_core *core, uint8_t payload_type) {
+    return payload_type == COMFORT_NOISE ||
+           (payload_type == core->config.comfort_noise_type && payload_type != 0);
+}
+
 static enum kind kind_of(ms_core *core, uint8_t payload_type) {
     if (ms_coders_find(&core->coders, payload_type)) return KIND_CODEC;
     if (payload_type == core->config.telephone_event_type && payload_type != 0) return KIND_KEY;
-    return payload_type == COMFORT_NOISE ? KIND_COMFORT : KIND_UNKNOWN;
+    return is_comfort(core, payload_type) ? KIND_COMFORT : KIND_UNKNOWN;
 }
 
 static bool payload_fits(ms_core *core, enum kind kind, const ms_rtp_packet *packet) {
@@ -101,23 +106,37 @@ static void give_up(ms_core *core, uint32_t lost) {
     core->loss_runs += lost > 0;
 }
 
-/* Whatever is not of the codec only holds its place in the sequence. */
+/* What was lost before it was lost before the silence. */
+static void hear_silence(ms_core *core, const ms_reorder_packet *packet) {
+    core->statistics.comfort_received++;
+    ms_ears_describe(&core->ears, packet, core->missing);
+    core->missing = 0;
+}
+
+/* Whatever is neither of a codec nor of silence only holds its place in the sequence. */
 static void deliver_ready(ms_core *core) {
     const ms_reorder_packet *packet;
     uint32_t lost;
     while ((packet = ms_reorder_take(&core->reorder, core->playout.now_ns, &lost))) {
         give_up(core, lost);
         ms_coder *coder = ms_coders_find(&core->coders, packet->payload_type);
+        if (is_comfort(core, packet->payload_type)) hear_silence(core, packet);
         if (!coder) continue;
         if (ms_ears_hear(&core->ears, packet, coder, core->missing) < 0) core->statistics.codec_errors++;
         core->missing = 0;
     }
 }
 
+/* Octets that will be looked at again when it is the packet's turn. */
+static uint16_t kept_of(enum kind kind, const ms_rtp_packet *packet) {
+    if (kind == KIND_COMFORT && packet->n > MS_COMFORT_PAYLOAD) return MS_COMFORT_PAYLOAD;
+    return kind == KIND_CODEC || kind == KIND_COMFORT ? packet->n : 0;
+}
+
 static void enqueue(ms_core *core, const ms_rtp_packet *packet, enum kind kind, int64_t sequence) {
     ms_reorder_packet header = {
         .sequence = sequence, .received_ns = core->playout.now_ns, .timestamp = packet->timestamp,
-        .n = kind == KIND_CODEC ? packet->n : 0, .payload_type = packet->payload_type,
+        .n = kept_of(kind, packet), .payload_type = packet->payload_type,
     };
     enum ms_reorder_verdict verdict;
     while ((verdict = ms_reorder_put(&core->reorder, &header, packet->payload)) == MS_REORDER_FAR) {

@@ -16,22 +16,32 @@ static uint32_t ticks_of(const ms_core *core, uint32_t samples) {
 void ms_core_forget_pending(ms_core *core) {
     core->pending_n = 0;
     core->pending_voice = false;
+    ms_comfort_sender_interrupt(&core->silence);
 }
 
 /* ---- packets ----------------------------------------------------------------------------------------------------- */
 
+/* Silence is told of now and then, where that was agreed on. */
+static int encode(ms_core *core, const int16_t *pcm, uint32_t n, bool described, uint8_t *payload) {
+    ms_coder *coder = core->coders.saying;
+    if (described)
+        return (int)ms_comfort_sender_describe(&core->silence, pcm, n, core->config.say_hz, coder->codec.say_hz, payload);
+    ms_comfort_sender_interrupt(&core->silence);
+    return ms_coder_encode(coder, pcm, n, payload, MS_MAX_PAYLOAD);
+}
+
 /* Returns whether there is a packet: a codec may find that nothing need be sent. */
 static bool write_packet(ms_core *core, const int16_t *pcm, uint32_t n, uint32_t timestamp, bool voice,
                          ms_packet *out) {
-    ms_coder *coder = core->coders.saying;
-    int octets = ms_coder_encode(coder, pcm, n, out->data + MS_RTP_HEADER, MS_MAX_PAYLOAD);
+    bool described = !voice && core->config.comfort_noise_type != 0;
+    int octets = encode(core, pcm, n, described, out->data + MS_RTP_HEADER);
     if (octets <= 0) {
         core->talking = false; /* what comes after it is a talk spurt's first */
         return false;
     }
     ms_rtp_packet header = {
         .timestamp = timestamp, .ssrc = core->config.ssrc, .sequence = core->sequence++,
-        .payload_type = coder->payload_type,
+        .payload_type = described ? core->config.comfort_noise_type : core->coders.saying->payload_type,
         .marker = voice && !core->talking, /* RFC 3551 4.1: the first packet of a talk spurt */
     };
     ms_rtp_write_header(out->data, &header);
@@ -39,6 +49,7 @@ static bool write_packet(ms_core *core, const int16_t *pcm, uint32_t n, uint32_t
     out->to = core->remote;
     out->channel = MS_CHANNEL_RTP;
     core->talking = voice;
+    core->statistics.comfort_sent += described;
     core->statistics.packets_sent++;
     core->statistics.octets_sent += out->n;
     return true;
@@ -72,7 +83,7 @@ static void remember_sent(ms_core *core, const int16_t *pcm, int64_t due_ns) {
 static void remember_frame(ms_core *core, const int16_t *pcm, const ms_packet *packet, int count, int64_t due_ns) {
     int16_t heard[MS_MAX_FRAME];
     const ms_coder *coder = core->coders.saying;
-    bool is_whole = count == 1 && core->pending_n == 0 && core->config.ptime_ms == MS_FRAME_MS && !coder->from_say;
+    bool is_whole = count == 1 && core->talking && core->pending_n == 0 && core->config.ptime_ms == MS_FRAME_MS && !coder->from_say;
     bool exact = is_whole && ms_encoder_echo(coder->encoder, packet->data + MS_RTP_HEADER,
                                              (size_t)packet->n - MS_RTP_HEADER, heard);
     remember_sent(core, exact ? heard : pcm, due_ns);

@@ -72,6 +72,7 @@ struct ms_core {
     bool pending_voice;
     ms_dtmf_sender keys;       /* that we press */
     ms_tones tone;             /* of the one in progress, in band */
+    ms_comfort_sender silence;
 };
 
 /* Every entry that knows the time begins with this. */

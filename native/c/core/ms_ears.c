@@ -131,14 +131,14 @@ static void confirm(ms_ears *e, const int16_t *block, bool gate_open, int64_t rt
 
 /* Edges are made of the gate's level and of what was told, not of its own edges: an end that we had to tell because
  * packets stopped may be followed by speech that the gate never saw interrupted. */
-static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended) {
+static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended, bool made_up) {
     int16_t thinned[MS_MAX_FRAME / 2];
     float residual_dbfs = e->echo ? ms_echo_residual_dbfs(e->echo) : NO_RESIDUAL_DBFS;
     int verdict = ms_gate_process(&e->gate, for_gate(e, half, thinned), residual_dbfs);
     e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
     if (!e->gate_open) e->denied = false;
     bool believed = !e->denied && e->halves >= e->wary_until;
-    if (e->gate_open && !e->speaking && believed) {
+    if (e->gate_open && !e->speaking && believed && !made_up) {
         tell_onset(e, rtp_extended);
     } else if (!e->gate_open && e->speaking) {
         uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
@@ -177,9 +177,12 @@ static void deliver(ms_ears *e, const int16_t *half, uint32_t n, bool gate_open,
     memmove(e->block, e->block + MS_EARS_BLOCK, e->block_n * sizeof *e->block);
 }
 
+/* The gate does not look at what we made up, unless it waits for an end: it would learn our silence as the line's. */
 static void listen_to_half(ms_ears *e, int index, int64_t rtp_extended) {
     e->arrivals[e->halves++ % MS_EARS_ARRIVALS] = e->last_audio_ns;
-    if (e->has_gate) watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended);
+    bool made_up = e->half_flags[index] & MS_SPAN_GAP;
+    if (e->has_gate && (!made_up || e->speaking || e->gate_open))
+        watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended, made_up);
     e->half_open[index] = e->gate_open;
     if (e->speaking) e->half_flags[index] |= MS_SPAN_SPEECH;
 }
@@ -260,6 +263,7 @@ static void guess(ms_ears *e, const filling *f, int16_t *pcm, uint32_t n, bool i
                 ms_coder_lost(f->coder, pcm, (int)n, copied ? f->next->payload : NULL, copied ? f->next->n : 0) == (int)n;
     if (!done) ms_concealer_lost(e->concealer, pcm, n);
     e->concealed_samples += n;
+    e->concealed_speech_samples += e->speaking ? n : 0;
 }
 
 static void fill_piece(ms_ears *e, const filling *f, uint32_t n, bool conceal, bool is_last) {
@@ -267,7 +271,8 @@ static void fill_piece(ms_ears *e, const filling *f, uint32_t n, bool conceal, b
     bool masked = is_masked(e, n);
     if (conceal) guess(e, f, pcm, n, is_last);
     if (masked) memset(pcm, 0, n * sizeof *pcm);
-    gather(e, pcm, n, masked ? MS_SPAN_MASKED : MS_SPAN_GAP, masked || !conceal);
+    uint32_t flags = masked ? MS_SPAN_MASKED : f->concealable > 0 ? MS_SPAN_GAP : MS_SPAN_GAP | MS_SPAN_QUIET;
+    gather(e, pcm, n, flags, masked || !conceal);
 }
 
 static void fill_gap(ms_ears *e, const filling *f, uint32_t gap) {
@@ -337,6 +342,17 @@ static bool hear_keys(ms_ears *e, const int16_t *pcm, uint32_t n) {
     return ms_goertzel_sounds(e->keys);
 }
 
+void ms_ears_describe(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost) {
+    ms_comfort_noise noise;
+    if (!e->coder || ms_comfort_parse(packet->payload, packet->n, &noise) != MS_OK) return;
+    int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
+    if (!e->restart && ahead >= 0 && ahead <= ticks_in(e, MS_EARS_MAX_GAP_MS))
+        arrive_at(e, packet, e->coder, 0, lost > 0);
+    ms_comfort_at_rate(&noise, e->coder->codec.hear_hz, e->hear_hz);
+    ms_concealer_told(e->concealer, &noise);
+    if (e->bridge) ms_bridge_describe(e->bridge, &noise);
+}
+
 static void hear_samples(ms_ears *e, const ms_coder *coder, int16_t *pcm, uint32_t n) {
     bool masked = hear_keys(e, pcm, n) || is_masked(e, n), repairs = !ms_coder_conceals(coder);
     if (masked) memset(pcm, 0, n * sizeof *pcm); /* whole packets: a key's edges may lie within them */
@@ -349,6 +365,7 @@ int ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, u
     int16_t pcm[MS_CODER_MAX_SAMPLES];
     int said = ms_coder_samples(coder, packet->payload, packet->n);
     if (said <= 0) return MS_E_ARGUMENT;
+    e->coder = coder;
     arrive_at(e, packet, coder, (uint32_t)said, lost > 0);
     if (e->echo) ms_echo_arrival(e->echo, e->expected, packet->received_ns);
     int n = ms_coder_decode(coder, packet->payload, packet->n, pcm);

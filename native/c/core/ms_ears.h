@@ -7,6 +7,8 @@
  * sender was silent on purpose) is silent; a gap of more than a second, or a step back, is a jump of the clock and is
  * not filled at all. Extended time stamps only grow: after a jump they go on in the next cycle of 2^32 if need be.
  *
+ * What we make up is not the caller: no speech begins in it.
+ *
  * Frames that are wholly filled with silence pass by the echo canceller: nothing came through the room, so there is
  * nothing to learn from it. */
 #ifndef MS_EARS_H
@@ -47,6 +49,7 @@ typedef struct ms_ears {
     ms_events *events;
     ms_playout *playout;           /* speech onset acts on it */
 
+    ms_coder *coder;               /* of the packet heard last; NULL: none yet */
     bool begun, restart;           /* restart: the next packet begins a new time line */
     bool gate_open, speaking;      /* what the gate said last; what was told */
     bool half_open[2];             /* what it said of each half of the frame */
@@ -70,6 +73,7 @@ typedef struct ms_ears {
     int16_t block[2 * MS_EARS_BLOCK];       /* resampled, not yet 10 ms of it */
 
     uint64_t concealed_samples, resyncs, onsets, denials;
+    uint64_t concealed_speech_samples; /* of them: while the caller was speaking */
 } ms_ears;
 
 /* Places of the parts that have their own memory; NULL where the configuration has them off. */
@@ -93,6 +97,8 @@ void ms_ears_restart(ms_ears *e);
 /* A packet of one of the codecs, in its order; `lost` packets before it are missing. MS_OK, or MS_E_ARGUMENT when it
  * would not decode: it is concealed then. */
 int ms_ears_hear(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, uint32_t lost);
+/* A comfort noise packet, in its order: what follows is silence on purpose, and what it sounds like. */
+void ms_ears_describe(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost);
 /* 20 ms at say_hz that were sent, or silence: the canceller's reference. */
 void ms_ears_said(ms_ears *e, const int16_t *pcm, uint32_t n, int64_t due_ns);
 /* Whether what is sent must be resampled for the canceller. */

@@ -7,8 +7,7 @@ enum { FRAME_MS = 20, MERGE_MS = 12, HOLD_MS = 40, NOISE_FROM_MS = 60, NOISE_FUL
 static const float VOICE_FADE = 0.9f;        /* each 10 ms, after HOLD_MS */
 static const float FRAME_FADE = 0.7f;        /* each 20 ms, from the first on */
 static const float LOW_LOSS = 0.05f, HIGH_LOSS = 0.10f, LOSS_MEMORY_S = 2;
-static const float FLOOR_RISE = 1.02f;       /* each 10 ms: the floor may come up 6 dB in 0.7 s */
-static const float FLOOR_MOST = 100.0f * 100.0f; /* power; louder is not a line's quiet */
+static const uint32_t SEED = 0x9e3779b9u;
 
 static int32_t ms_of(const ms_concealer *c, int32_t ms) { return c->rate_hz / 1000 * ms; }
 
@@ -42,7 +41,9 @@ int ms_concealer_init(ms_concealer *c, int32_t rate_hz, int method) {
     c->rate_hz = rate_hz;
     c->method = (uint8_t)method;
     c->history_n = (int32_t)history_floats(rate_hz, method);
-    c->chance = c->voice.chance = 0x9e3779b9u;
+    c->voice.chance = SEED;
+    ms_comfort_listener_init(&c->quiet, rate_hz);
+    ms_comfort_generator_init(&c->noise, rate_hz, SEED);
     c->history = (float *)(c + 1);
     float *after = c->history + c->history_n;
     c->ring = (int16_t *)(after + ms_conceal_voice_floats(rate_hz) + spectrum_floats(rate_hz, method));
@@ -88,29 +89,7 @@ static void note_loss(ms_concealer *c, size_t n, bool lost) {
     }
 }
 
-/* Whole numbers: the sum is the same however the sound is cut. */
-static int64_t energy_of(const int16_t *pcm, size_t n) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < n; i++) sum += (int32_t)pcm[i] * pcm[i];
-    return sum;
-}
-
-/* The floor is the quietest 10 ms of late; it comes up slowly, so that a pause is enough to find it again. */
-static void note_floor(ms_concealer *c, const int16_t *pcm, size_t n) {
-    int32_t step = ms_of(c, STEP_MS);
-    for (size_t done = 0, piece; done < n; done += piece) {
-        size_t left = (size_t)(step - c->floor_samples);
-        piece = n - done < left ? n - done : left;
-        c->floor_next += energy_of(pcm + done, piece);
-        c->floor_samples += (int32_t)piece;
-        if (c->floor_samples < step) return;
-        float power = (float)c->floor_next / (float)step;
-        float risen = c->floor_power * FLOOR_RISE + 1e-3f;
-        c->floor_power = power < risen ? power : risen;
-        c->floor_next = 0;
-        c->floor_samples = 0;
-    }
-}
+void ms_concealer_told(ms_concealer *c, const ms_comfort_noise *noise) { ms_comfort_told(&c->quiet, noise); }
 
 /* ---- what is made up ------------------------------------------------------------------------------------------------ */
 
@@ -128,6 +107,9 @@ static void repeat_begin(ms_concealer *c) {
 static void begin_gap(ms_concealer *c) {
     c->chosen = choose(c);
     lay_out_history(c);
+    ms_comfort_noise quiet;
+    ms_comfort_learnt(&c->quiet, &quiet);
+    ms_comfort_aim(&c->noise, &quiet);
     if (c->chosen == MS_CONCEAL_SPECTRAL) ms_conceal_spectrum_begin(c);
     else if (c->chosen != MS_CONCEAL_REPEAT) ms_conceal_voice_begin(c);
     else repeat_begin(c);
@@ -156,13 +138,6 @@ static float fade_at(const ms_concealer *c, float ms) {
     return ms < HOLD_MS ? 1 : powf(VOICE_FADE, (ms - HOLD_MS) / 10);
 }
 
-/* Uniform noise of a power has an amplitude of sqrt(3) times its root. */
-static float noise(ms_concealer *c) {
-    float power = c->floor_power < FLOOR_MOST ? c->floor_power : FLOOR_MOST;
-    float even = (float)(int32_t)ms_conceal_chance(&c->chance) / 2147483648.0f;
-    return even * sqrtf(3 * power);
-}
-
 static void next_samples(ms_concealer *c, float *out, int32_t n) {
     if (c->lost_samples == 0) begin_gap(c);
     make_up(c, out, n);
@@ -170,7 +145,7 @@ static void next_samples(ms_concealer *c, float *out, int32_t n) {
         float ms = (float)c->lost_samples * 1000 / (float)c->rate_hz;
         float gone = ramp(ms, NOISE_FROM_MS, NOISE_FULL_MS);
         out[i] *= fade_at(c, ms) * (1 - gone);
-        if (gone > 0) out[i] += gone * noise(c);
+        if (gone > 0) out[i] += gone * ms_comfort_next(&c->noise);
         if (c->lost_samples < INT32_MAX / 2) c->lost_samples++;
     }
 }
@@ -197,7 +172,7 @@ void ms_concealer_good(ms_concealer *c, int16_t *pcm, size_t n) {
     if (n == 0) return;
     note_loss(c, n, false);
     if (c->lost_samples > 0) merge(c, pcm, n);
-    note_floor(c, pcm, n);
+    ms_comfort_listen(&c->quiet, pcm, n);
     remember(c, pcm, n);
 }
 

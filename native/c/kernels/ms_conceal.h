@@ -7,12 +7,12 @@
  *   spectral  each line of the last spectra goes on in phase
  *   auto      one of these by recent loss: below 5 % linear, below 10 % spectral, else waveform
  *
- * All but the first lose 30 % with every 20 ms. After 60 to 100 ms whatever is left gives way to comfort noise at the
- * level of the line's own floor. */
+ * All but the first lose 30 % with every 20 ms. After 60 to 100 ms whatever is left gives way to comfort noise that sounds
+ * as the line's own quiet does (ms_comfort.h). */
 #ifndef MS_CONCEAL_H
 #define MS_CONCEAL_H
 
-#include "ms_types.h"
+#include "ms_comfort.h"
 
 enum ms_conceal_method {
     MS_CONCEAL_WAVEFORM = 0,
@@ -27,6 +27,8 @@ size_t ms_concealer_size(int32_t rate_hz, int method);
 int ms_concealer_init(ms_concealer *c, int32_t rate_hz, int method);
 void ms_concealer_good(ms_concealer *c, int16_t *pcm, size_t n);
 void ms_concealer_lost(ms_concealer *c, int16_t *out, size_t n);
+/* The other side says what its quiet is like (RFC 3389). */
+void ms_concealer_told(ms_concealer *c, const ms_comfort_noise *noise);
 /* Recent loss, 0-1, as `auto` sees it. */
 float ms_concealer_loss(const ms_concealer *c);
 

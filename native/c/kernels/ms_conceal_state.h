@@ -3,6 +3,8 @@
 #ifndef MS_CONCEAL_STATE_H
 #define MS_CONCEAL_STATE_H
 
+#include "ms_chance.h"
+#include "ms_comfort.h"
 #include "ms_conceal.h"
 
 enum { MS_CONCEAL_HISTORY_MS = 64, MS_CONCEAL_ORDER_MAX = 32, MS_CONCEAL_PITCH_MAX_US = 16000 };
@@ -34,10 +36,8 @@ struct ms_concealer {
     int32_t lost_samples;       /* so far in this gap, 0: none in progress */
     float loss;                 /* recent share of lost samples */
     int32_t step_samples, step_lost; /* of the 10 ms that are being counted */
-    float floor_power;          /* of the line's quiet: the least of the last seconds */
-    int64_t floor_next;         /* energy of the step that is being counted */
-    int32_t floor_samples;
-    uint32_t chance;
+    ms_comfort_listener quiet;  /* what the line sounds like between words */
+    ms_comfort_generator noise;
     ms_conceal_voice voice;
     ms_conceal_spectrum spectrum;
     float *history;             /* as it was when the gap began, newest last */
@@ -55,13 +55,5 @@ size_t ms_conceal_spectrum_floats(int32_t rate_hz);
 void ms_conceal_spectrum_place(ms_concealer *c, float *memory);
 void ms_conceal_spectrum_begin(ms_concealer *c);
 void ms_conceal_spectrum_next(ms_concealer *c, float *out, int32_t n);
-
-/* xorshift32: noise that is the same for the same seed */
-static inline uint32_t ms_conceal_chance(uint32_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 17;
-    *state ^= *state << 5;
-    return *state;
-}
 
 #endif

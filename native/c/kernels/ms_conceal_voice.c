@@ -162,7 +162,7 @@ void ms_conceal_voice_next(ms_concealer *c, float *out, int32_t n) {
     int32_t lately = c->rate_hz / 1000 * MATCH_MS;
     for (int32_t i = 0; i < n; i++, v->at++) {
         float share = tone_share(v, c->rate_hz);
-        float breath = v->residual[v->residual_n - 1 - (int32_t)(ms_conceal_chance(&v->chance) % (uint32_t)lately)];
+        float breath = v->residual[v->residual_n - 1 - (int32_t)(ms_chance(&v->chance) % (uint32_t)lately)];
         out[i] = filtered(v, sqrtf(share) * period[v->at % v->pitch] + sqrtf(1 - share) * breath);
     }
 }

@@ -73,7 +73,6 @@ int ms_jitter_init(ms_jitter *j, const ms_jitter_config *config) {
     j->config = completed(config);
     j->frame = ms_jitter_samples(j, MS_FRAME_MS);
     j->packet = j->grid = ms_jitter_samples(j, DEFAULT_PACKET_MS);
-    j->noise = 1;
     j->quiet_now = j->quiet_before = FLT_MAX;
     uint8_t *memory = (uint8_t *)j + aligned(sizeof *j);
     j->concealer = (ms_concealer *)memory;

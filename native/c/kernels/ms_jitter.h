@@ -3,7 +3,7 @@
 #ifndef MS_JITTER_H
 #define MS_JITTER_H
 
-#include "ms_types.h"
+#include "ms_comfort.h"
 
 #define MS_JITTER_MIN_MS 20
 #define MS_JITTER_MAX_MS 1000
@@ -60,6 +60,8 @@ void ms_jitter_reset(ms_jitter *j);
 int ms_jitter_put(ms_jitter *j, const int16_t *pcm, size_t n, int64_t rtp_extended, int64_t arrival_ns, uint32_t flags);
 /* Exactly 20 ms, for the tick at `due_ns`; `made` may be NULL. */
 int ms_jitter_take(ms_jitter *j, int16_t *out, size_t n, int64_t due_ns, ms_jitter_made *made);
+/* What the quiet is like that gaps end in (ms_concealer_told). */
+void ms_jitter_told(ms_jitter *j, const ms_comfort_noise *noise);
 void ms_jitter_get_statistics(const ms_jitter *j, ms_jitter_statistics *out);
 
 #endif

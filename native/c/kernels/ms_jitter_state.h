@@ -32,7 +32,6 @@ struct ms_jitter {
     float voice_energy;           /* per sample, of the loud frames */
     float quiet_now, quiet_before; /* and of the quietest of this second and a half, and of the one before */
     int32_t quiet_frames;
-    uint32_t noise;               /* generator's state */
 };
 
 /* Where the cursor should stand at `ns` for packets that take up to `delay`, with so much to spare. */

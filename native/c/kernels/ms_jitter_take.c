@@ -3,12 +3,11 @@
 #include "ms_jitter_state.h"
 #include "ms_stretch.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { DOWN_MARGIN_US = 500, LONG_GAP_MS = 100 };
 enum { URGENT_MS = 60, REST_TICKS = 2, URGENT_REST_TICKS = 1 }; /* between two shifts in speech */
-enum { NOISE_AFTER_MS = 60, NOISE_FULL_MS = 100 };
+enum { VOICE_GONE_MS = 100 };                                 /* of a gap: what is left is comfort noise (ms_conceal.h) */
 static const float LIKENESS = 0.9f, LIKENESS_GIVEN_UP = 0.5f; /* asked of speech; how much less when it is urgent */
 static const float QUIET_ENERGY = 30.0f * 30.0f;              /* per sample; below it nobody hears a seam */
 static const float BELOW_VOICE = 1.0f / 300, MOST_OF_VOICE = 1.0f / 100, ABOVE_FLOOR = 4.0f;
@@ -49,24 +48,10 @@ static void learn_level(ms_jitter *j, float energy) {
 
 /* ---- what is not there ------------------------------------------------------------------------------------------ */
 
-/* Comfort noise as loud as the quiet was, fading in while the concealed voice fades out. */
-static void add_noise(ms_jitter *j, int16_t *out, size_t n, int32_t gap) {
-    int32_t from = ms_jitter_samples(j, NOISE_AFTER_MS), full = ms_jitter_samples(j, NOISE_FULL_MS);
-    float level = sqrtf(floor_energy(j) * 3) / 32768.0f; /* even noise from -1 to 1 has a third of that power */
-    for (size_t i = 0; i < n; i++) {
-        int32_t at = gap + (int32_t)i - from;
-        if (at <= 0) continue;
-        float in = at < full - from ? (float)at / (float)(full - from) : 1;
-        j->noise = j->noise * 1664525u + 1013904223u;
-        out[i] = (int16_t)lrintf((float)out[i] + in * level * (float)(int16_t)(j->noise >> 16));
-    }
-}
-
 static void conceal(ms_jitter *j, int16_t *out, size_t n, ms_jitter_made *made) {
     if (j->gap == 0) j->gap_in_voice = !is_quiet(j, energy_of(j->last_frame, (size_t)j->frame));
-    bool after_voice = j->gap_in_voice && j->gap < ms_jitter_samples(j, NOISE_FULL_MS);
+    bool after_voice = j->gap_in_voice && j->gap < ms_jitter_samples(j, VOICE_GONE_MS);
     ms_concealer_lost(j->concealer, out, n);
-    add_noise(j, out, n, j->gap);
     if (j->gap < INT32_MAX / 2) j->gap += (int32_t)n;
     *(after_voice ? &j->statistics.concealed_voice : &j->statistics.concealed_silence) += n;
     made->concealed += (uint16_t)n;
@@ -228,3 +213,5 @@ int ms_jitter_take(ms_jitter *j, int16_t *out, size_t n, int64_t due_ns, ms_jitt
     if (made) *made = here;
     return MS_OK;
 }
+
+void ms_jitter_told(ms_jitter *j, const ms_comfort_noise *noise) { ms_concealer_told(j->concealer, noise); }
