@@ -1,6 +1,5 @@
 /* The kernels without Python, for the sanitizers: literal vectors, then everything hostile that a wire can bring.
  * Correctness against oracles is tested from Python; here each path must run, and within its memory. */
-#include "ms_conceal.h"
 #include "ms_kernels.h"
 
 #include <math.h>
@@ -75,25 +74,6 @@ static void resampler(void) {
     REQUIRE(ms_resampler_init(&r, -1, 8000) == MS_E_ARGUMENT);
 }
 
-/* Uniform noise of the loudest floor that a line may have: 100 times the root of three. */
-#define LOUDEST_COMFORT_NOISE 174
-
-static void concealer(int32_t rate_hz, int method) {
-    int16_t pcm[MS_MAX_FRAME];
-    ms_concealer *c = malloc(ms_concealer_size(rate_hz, method));
-    REQUIRE(c && ms_concealer_init(c, rate_hz, method) == MS_OK);
-    for (int call = 0; call < 400; call++) {
-        size_t n = chance(MS_MAX_FRAME + 1);
-        fill_hostile(pcm, n);
-        if (chance(2)) ms_concealer_good(c, pcm, n);
-        else ms_concealer_lost(c, pcm, n);
-    }
-    for (int call = 0; call < 10; call++) ms_concealer_lost(c, pcm, MS_MAX_FRAME);
-    for (int i = 0; i < MS_MAX_FRAME; i++) REQUIRE(abs(pcm[i]) <= LOUDEST_COMFORT_NOISE);
-    free(c);
-    REQUIRE(ms_concealer_size(7999, 0) == 0 && ms_concealer_size(8000, 5) == 0);
-}
-
 /* A well-behaved minute would teach nothing here: clocks jump, frames are random, references go back in time. */
 static void echo_and_noise(int32_t rate_hz, int32_t clock_hz, int tail_ms) {
     const size_t frame = (size_t)rate_hz / 1000 * MS_FRAME_MS;
@@ -166,10 +146,6 @@ static void dtmf(void) {
 int main(void) {
     g711();
     resampler();
-    for (int method = 0; method <= MS_CONCEAL_AUTO; method++) {
-        concealer(8000, method);
-        concealer(48000, method);
-    }
     every_filter_fits_its_memory();
     echo_and_noise(8000, 8000, 128);
     echo_and_noise(16000, 8000, 64);
