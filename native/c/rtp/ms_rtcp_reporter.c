@@ -58,6 +58,9 @@ static uint8_t fraction(int64_t lost, int64_t expected) {
     return (uint8_t)(share > 255 ? 255 : share);
 }
 
+/* Of a second. 2^16 / 10^9 is 2^7 / 5^9: so it does not overflow for two years. */
+static uint32_t in_65536ths(int64_t ns) { return (uint32_t)(ns * 128 / 1953125); }
+
 /* RFC 3550 A.3; the cycles of `highest` count from the source's own first. */
 static ms_rtcp_block block_of(ms_rtcp_reporter *r, const ms_rtp_source *heard, int64_t now_ns) {
     uint32_t expected = (uint32_t)(heard->highest - heard->first + 1);
@@ -73,7 +76,7 @@ static ms_rtcp_block block_of(ms_rtcp_reporter *r, const ms_rtp_source *heard, i
         .jitter = heard->jitter_q4 >> 4,
         .last_report = r->their_report,
     };
-    if (r->their_report) block.since_last_report = (uint32_t)((now_ns - r->their_report_ns) * 65536 / MS_NS_PER_S);
+    if (r->their_report) block.since_last_report = in_65536ths(now_ns - r->their_report_ns);
     return block;
 }
 
