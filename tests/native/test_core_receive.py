@@ -257,6 +257,19 @@ def test_a_changed_ssrc_is_believed_at_its_second_packet(line: Line) -> None:
     assert drops(line) == {"foreign": 2}
 
 
+def test_another_source_of_an_unknown_type_takes_nothing_over(line: Line) -> None:
+    """Video, or repairs of it, on the port that the peer's sound comes to (BUNDLE)."""
+    for frame in frames(4):
+        line.say(frame)
+        for k in range(3):
+            line.give(RtpPacket(bytes(900), 7_000 + 3 * line.sequence + k, 90_000, ssrc=666, payload_type=97))
+    statistics = line.core.statistics()
+    assert statistics["ssrc_changes"] == statistics["resyncs"] == 0
+    assert statistics["unknown_type"] == 12
+    _, spans = line.ears()
+    assert sum(span.samples for span in spans if not span.flags & GAP) == 4 * 320
+
+
 def test_a_sender_that_starts_again_is_believed_at_its_second_packet(line: Line) -> None:
     line.say(noise(2 * FRAME))
     line.sequence, line.timestamp = 40_000, 12
