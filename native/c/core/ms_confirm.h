@@ -6,7 +6,7 @@
  * listening as long as the gate is open, since a voice may begin within music.
  *
  * While the gate is closed, and once a voice was found, sound is only kept: silence and speech cost nothing. So is what
- * was made up for a loss: it is not the caller, and neither confirms nor denies. */
+ * fills a gap: it is not the caller, and neither confirms nor denies. */
 #ifndef MS_CONFIRM_H
 #define MS_CONFIRM_H
 

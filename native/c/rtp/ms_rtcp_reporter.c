@@ -26,8 +26,8 @@ void ms_rtcp_reporter_init(ms_rtcp_reporter *r, uint32_t ssrc, int32_t clock_hz,
 
 void ms_rtcp_reporter_restart(ms_rtcp_reporter *r) {
     r->expected_before = r->received_before = 0;
-    r->their_report = 0;
-    r->bye = false;
+    r->their_report = r->their_packets = 0;
+    r->bye = r->is_silent = false;
 }
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
@@ -115,7 +115,10 @@ int ms_rtcp_reporter_receive(ms_rtcp_reporter *r, const uint8_t *packet, size_t 
         return MS_E_ARGUMENT;
     }
     r->received++;
+    r->is_silent = compound.has_report && !compound.bye && heard->known && compound.ssrc == heard->ssrc &&
+                   (!compound.has_sender || compound.sender.packets == r->their_packets);
     if (compound.has_sender) {
+        r->their_packets = compound.sender.packets;
         r->their_report = ms_rtcp_compact(compound.sender.ntp);
         r->their_report_ns = now_ns;
     }
