@@ -116,7 +116,12 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
     media_timeout_ms: Annotated[
         int,
-        Meta(description="A call that receives no RTP for this long is ended; 0: never.", ge=0, le=3_600_000),
+        Meta(
+            description="A call that receives no RTP for this long, nor a report that its peer is silent on purpose, "
+            "is ended; 0: never.",
+            ge=0,
+            le=3_600_000,
+        ),
     ] = 20_000
 
 

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
 from libc.string cimport memset
@@ -88,6 +89,7 @@ cdef inline int check(int status, str doing) except -1:
 
 
 # ---- the engine -----------------------------------------------------------------------------------------------
+@cython.no_gc_clear  # a collected cycle must not free the weights before the thread that reads them was joined
 cdef class NativeEngine:
     """Every method belongs to the thread that made it; a stale handle raises StaleHandle."""
 

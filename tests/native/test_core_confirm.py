@@ -188,6 +188,38 @@ def test_a_jump_of_the_clock_forgets_what_was_asked() -> None:
     assert line.of_kind(ONSET)[-1].rtp_extended > line.of_kind(OFFSET)[0].rtp_extended
 
 
+def lose(line: Line, ms: int) -> None:
+    """So much of what the caller says does not arrive."""
+    line.now_ns += ms * MS
+    line.sequence += ms // 20
+    line.timestamp += ms * 8
+
+
+def test_what_was_made_up_for_a_loss_is_not_what_is_denied() -> None:
+    line = a_line(reorder_ms=0)
+    rest = organ_until_onset(line)
+    lose(line, 160)
+    line.say(rest[: 2 * FRAME])
+    assert not line.of_kind(OFFSET)  # 40 ms of the organ itself are too little to judge it by
+    line.say(rest[2 * FRAME : 24 * FRAME])
+    assert [event.reason for event in line.of_kind(OFFSET)] == [DENIED]
+
+
+@pytest.mark.parametrize("heard_ms", range(20, 240, 20))
+def test_a_voice_is_not_found_in_what_was_made_up_for_a_loss(heard_ms: int) -> None:
+    line = a_line(reorder_ms=0)
+    line.say(organ(0.5) + HUM, tick=True)
+    line.events.clear()
+    voice = said("hello there how are you")
+    line.say(voice[: heard_ms * 16], tick=True)
+    lost_from = line.timestamp
+    lose(line, 160)
+    line.say(voice[(heard_ms + 160) * 16 :] + HUM, tick=True)
+    begun = [event.rtp_extended for event in line.of_kind(ONSET)]
+    assert begun
+    assert not [at for at in begun if lost_from <= at < lost_from + 160 * 8]
+
+
 def test_it_costs_memory_only_where_it_is_wanted() -> None:
     alone = core_bytes(vad=1)
     assert alone < core_bytes(vad=1, silero=WEIGHTS) <= alone + 6 * 1_024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediasrv_native.settings import RTCP_MUX
 from tests.native.line import (
     CALLER,
     DTMF,
@@ -257,6 +259,19 @@ def test_a_changed_ssrc_is_believed_at_its_second_packet(line: Line) -> None:
     assert drops(line) == {"foreign": 2}
 
 
+def test_another_source_of_an_unknown_type_takes_nothing_over(line: Line) -> None:
+    """Video, or repairs of it, on the port that the peer's sound comes to (BUNDLE)."""
+    for frame in frames(4):
+        line.say(frame)
+        for k in range(3):
+            line.give(RtpPacket(bytes(900), 7_000 + 3 * line.sequence + k, 90_000, ssrc=666, payload_type=97))
+    statistics = line.core.statistics()
+    assert statistics["ssrc_changes"] == statistics["resyncs"] == 0
+    assert statistics["unknown_type"] == 12
+    _, spans = line.ears()
+    assert sum(span.samples for span in spans if not span.flags & GAP) == 4 * 320
+
+
 def test_a_sender_that_starts_again_is_believed_at_its_second_packet(line: Line) -> None:
     line.say(noise(2 * FRAME))
     line.sequence, line.timestamp = 40_000, 12
@@ -354,6 +369,48 @@ def test_a_silent_peer_is_told_once_and_its_return_too() -> None:
     assert line.kinds().count(MEDIA_BACK) == 1
     line.tick(60)
     assert line.kinds().count(MEDIA_TIMEOUT) == 2
+
+
+def silent_report(packets: int | None = None) -> bytes:
+    """A receiver report, or, with what was sent so far, a sender's."""
+    if packets is None:
+        return struct.pack("!BBHI", 0x80, 201, 1, Line().ssrc)
+    return struct.pack("!BBHIQIII", 0x80, 200, 6, Line().ssrc, 1 << 32, 0, packets, packets * 160)
+
+
+def reporting_for_a_second(reports: list[bytes]) -> Line:
+    """One packet, then nothing but a report every 200 ms."""
+    line = Line(media_timeout_ms=500, rtcp=RTCP_MUX)
+    line.say(noise(FRAME))
+    for report in reports:
+        line.tick(10)
+        line.give(report, CALLER)
+    return line
+
+
+@pytest.mark.parametrize("report", [silent_report(), silent_report(1)], ids=["receiver", "sender"])
+def test_a_peer_that_reports_and_sends_nothing_is_silent_on_purpose(report: bytes) -> None:
+    line = reporting_for_a_second([report] * 5)
+    assert MEDIA_TIMEOUT not in line.kinds()
+    line.tick(30)
+    assert line.kinds().count(MEDIA_TIMEOUT) == 1
+    line.give(report, CALLER)
+    assert MEDIA_BACK not in line.kinds()  # that takes sound
+
+
+def test_a_peer_whose_packets_are_lost_on_the_way_is_not_silent() -> None:
+    line = reporting_for_a_second([silent_report(10 * k) for k in range(1, 6)])
+    assert MEDIA_TIMEOUT in line.kinds()
+
+
+def test_a_peer_that_was_never_heard_and_one_that_says_goodbye_time_out() -> None:
+    line = Line(media_timeout_ms=500, rtcp=RTCP_MUX, remote=CALLER)
+    for _ in range(5):
+        line.tick(10)
+        line.give(silent_report(), CALLER)
+    assert MEDIA_TIMEOUT in line.kinds()
+    bye = silent_report() + struct.pack("!BBHI", 0x81, 203, 1, line.ssrc)
+    assert MEDIA_TIMEOUT in reporting_for_a_second([bye] * 5).kinds()
 
 
 def test_strangers_and_rubbish_do_not_count_as_media() -> None:

@@ -266,6 +266,18 @@ def test_no_lie_makes_an_absurd_round_trip(last: int, since: int, now_ms: int) -
     assert -1 <= us.round_trip_ns <= 10 * S
 
 
+@pytest.mark.parametrize("lying_s", [0, 1, 65_535, 48 * 3_600])
+def test_a_report_is_said_to_have_lain_as_long_as_it_did_in_32_bits(lying_s: int) -> None:
+    us = RtcpReporter(OURS)
+    us.heard(THEIRS, 0, 10, 11, 0)
+    us.receive(sender_report(5 << 32), 10 * S)
+    data = us.write((10 + lying_s) * S, timestamp=0, packets=0, octets=0, talks=False)
+    found = rtp.parse_rtcp(data, THEIRS)
+    assert found is not None
+    assert found.block is not None
+    assert found.block.since_last_report == lying_s * 65_536 % 2**32
+
+
 # ---- what they say ---------------------------------------------------------------------------------------
 def test_what_the_other_side_heard_of_us_is_kept() -> None:
     us = RtcpReporter(OURS)

@@ -20,8 +20,8 @@ static enum ms_confirm_verdict ask(ms_confirm *c, const int16_t *block) {
     return c->asked_ms > MS_CONFIRM_MS ? MS_CONFIRM_NO_VOICE : MS_CONFIRM_NOTHING;
 }
 
-enum ms_confirm_verdict ms_confirm_hear(ms_confirm *c, const int16_t *block, bool gate_open) {
-    if (gate_open && !c->found) return ask(c, block);
+enum ms_confirm_verdict ms_confirm_hear(ms_confirm *c, const int16_t *block, bool gate_open, bool made_up) {
+    if (gate_open && !c->found && !made_up) return ask(c, block);
     ms_silero_remember(&c->silero, block, BLOCK);
     if (gate_open) return MS_CONFIRM_NOTHING;
     c->found = false;

@@ -5,13 +5,14 @@
  * opened and listens until it has found a voice, or MS_CONFIRM_MS are over: then the onset is *denied*. It goes on
  * listening as long as the gate is open, since a voice may begin within music.
  *
- * While the gate is closed, and once a voice was found, sound is only kept: silence and speech cost nothing. */
+ * While the gate is closed, and once a voice was found, sound is only kept: silence and speech cost nothing. So is what
+ * fills a gap: it is not the caller, and neither confirms nor denies. */
 #ifndef MS_CONFIRM_H
 #define MS_CONFIRM_H
 
 #include "ms_silero.h"
 
-#define MS_CONFIRM_MS 130      /* of sound after the onset */
+#define MS_CONFIRM_MS 130      /* of the caller's sound after the onset */
 #define MS_CONFIRM_BLOCK_MS 10
 
 enum ms_confirm_verdict { MS_CONFIRM_NOTHING = 0, MS_CONFIRM_VOICE = 1, MS_CONFIRM_NO_VOICE = 2 };
@@ -25,7 +26,7 @@ typedef struct ms_confirm {
 void ms_confirm_init(ms_confirm *c, const ms_silero_weights *weights);
 /* The time line jumped: what was heard has nothing to do with what comes. */
 void ms_confirm_restart(ms_confirm *c);
-/* 10 ms at 16 kHz, and whether the gate is open for them. Each verdict is given once. */
-enum ms_confirm_verdict ms_confirm_hear(ms_confirm *c, const int16_t *block, bool gate_open);
+/* 10 ms at 16 kHz, whether the gate is open for them, and whether they fill a gap. Each verdict is given once. */
+enum ms_confirm_verdict ms_confirm_hear(ms_confirm *c, const int16_t *block, bool gate_open, bool made_up);
 
 #endif

@@ -69,7 +69,7 @@ typedef struct ms_config {
     uint16_t ears_ms;             /* room for audio not yet read, 100-2000 */
     uint16_t far_delay_ms;        /* assumed delay from our socket to the caller's ear */
     uint16_t far_delay_error_ms;  /* and how wrong that may be */
-    uint32_t media_timeout_ms;    /* no packet for this long: an event; 0 never */
+    uint32_t media_timeout_ms;    /* no sound for this long, nor a report of a silent peer: an event; 0 never */
     uint32_t ssrc, first_timestamp;
     uint16_t first_sequence;
     uint16_t bridge_min_ms, bridge_max_ms; /* of its delay, 20-1000; 0 means 40 and 200 */

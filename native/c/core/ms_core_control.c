@@ -3,6 +3,9 @@
  * Reports are believed from the address of the peer only; with SRTP, from whoever has the keys. Where RTCP has a port
  * of its own ours go to where theirs come from, as with sound (RFC 4961).
  *
+ * Whoever describes his silence (RFC 3389) or leaves it out may send no sound for minutes. So a report that says that
+ * nothing was sent counts as a sign of life; one that says that more was sent, of which nothing came, does not.
+ *
  * The rating looks at what was lost about once a second, smoothed over eight, so that one bad second shows and is
  * forgotten; it needs no reports, and uses their round trip where there is one. */
 #include "ms_core_state.h"
@@ -41,6 +44,7 @@ void ms_core_hear_report(ms_core *core, const uint8_t *data, size_t n, const ms_
     } else {
         core->statistics.reports_received++;
         if (core->config.rtcp == MS_RTCP_PORT) control->heard_from = *from;
+        if (control->reporter.is_silent && !core->timed_out) core->last_packet_ns = core->playout.now_ns;
         if (control->reporter.has_theirs)
             ms_coders_expect_loss(&core->coders, control->reporter.theirs.fraction_lost * 100 / 256);
     }

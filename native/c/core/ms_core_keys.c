@@ -1,7 +1,8 @@
 /* Keys that we press: RFC 4733 packets in the place of audio where they were agreed on, tones in band elsewhere.
  *
- * While a key and the silence after it last the voice waits, and goes on where it was: the playout is simply not asked. (Of
- * packets longer than a tick, what was not yet enough for one is dropped.) To the echo canceller a key in packets is silence: no sound was sent. */
+ * While a key and the silence after it last the voice waits, and goes on where it was: the playout is simply not asked.
+ * (Of packets longer than a tick, what was not yet enough for one is dropped.) To the echo canceller a key in packets is
+ * silence: no sound was sent. */
 #include "ms_core_state.h"
 
 #include <string.h>
@@ -38,7 +39,7 @@ int ms_core_send_key(ms_core *core, int16_t *pcm, ms_packet *out) {
     memcpy(out->data + MS_RTP_HEADER, key.payload, sizeof key.payload);
     out->n = MS_RTP_HEADER + sizeof key.payload;
     out->to = core->remote;
-    out->channel = 0;
+    out->channel = MS_CHANNEL_RTP;
     core->statistics.packets_sent++;
     core->statistics.octets_sent += out->n;
     return 1;

@@ -178,6 +178,11 @@ static void take_in(ms_core *core, const ms_rtp_packet *packet, enum kind kind) 
     enqueue(core, packet, kind, sequence);
 }
 
+/* What we cannot hear keeps its place in the sequence of its source, but makes no source one that we listen to. */
+static bool is_of_no_use(const ms_core *core, const ms_rtp_packet *packet, enum kind kind) {
+    return kind == KIND_UNKNOWN && !(core->source.known && core->source.ssrc == packet->ssrc);
+}
+
 static void hear_media(ms_core *core, const uint8_t *data, size_t n, const ms_address *from) {
     ms_core_statistics *statistics = &core->statistics;
     ms_rtp_packet packet;
@@ -189,7 +194,7 @@ static void hear_media(ms_core *core, const uint8_t *data, size_t n, const ms_ad
     if (!payload_fits(core, kind, &packet)) statistics->malformed++;
     else if (!is_from_peer(core, from, &packet, kind)) statistics->foreign++;
     else if (!core->hearing) statistics->not_hearing++;
-    else if (kind == KIND_UNKNOWN && !core->source.known) statistics->unknown_type++;
+    else if (is_of_no_use(core, &packet, kind)) statistics->unknown_type++;
     else take_in(core, &packet, kind);
 }
 

@@ -120,13 +120,13 @@ static void deny(ms_ears *e) {
 }
 
 /* A voice may begin in what was denied, and where the gate is not believed it is what counts. */
-static void confirm(ms_ears *e, const int16_t *block, bool gate_open, int64_t rtp_extended) {
-    enum ms_confirm_verdict verdict = ms_confirm_hear(e->confirm, block, gate_open);
+static void confirm(ms_ears *e, const int16_t *block, bool gate_open, const ms_span *span) {
+    enum ms_confirm_verdict verdict = ms_confirm_hear(e->confirm, block, gate_open, span->flags & MS_SPAN_GAP);
     if (verdict == MS_CONFIRM_NO_VOICE) deny(e);
     if (verdict != MS_CONFIRM_VOICE) return;
     e->denied = false;
     e->wary_until = 0;
-    if (e->gate_open && !e->speaking) tell_onset(e, rtp_extended);
+    if (e->gate_open && !e->speaking) tell_onset(e, span->rtp_extended);
 }
 
 /* Edges are made of the gate's level and of what was told, not of its own edges: an end that we had to tell because
@@ -172,7 +172,7 @@ static void deliver(ms_ears *e, const int16_t *half, uint32_t n, bool gate_open,
     e->block_n += (uint32_t)ms_resampler_process(&e->resampler, half, n, e->block + e->block_n);
     if (e->block_n < MS_EARS_BLOCK) return;
     ms_ears_ring_put(&e->ring, e->block, span);
-    if (e->confirm) confirm(e, e->block, gate_open, span->rtp_extended);
+    if (e->confirm) confirm(e, e->block, gate_open, span);
     e->block_n -= MS_EARS_BLOCK;
     memmove(e->block, e->block + MS_EARS_BLOCK, e->block_n * sizeof *e->block);
 }

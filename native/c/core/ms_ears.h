@@ -2,8 +2,8 @@
  * noticed, noise taken off, 16 kHz. Runs when a packet comes.
  *
  * Time is the sender's: `expected` is the extended time stamp of the next sample, in ticks of the RTP clock, which
- * are not samples (G.722, Opus): so samples are counted from the last jump, and ticks are made of them. A packet that stands later leaves a
- * gap. What was lost is concealed for a while, then silent; what was never sent (the sequence has no hole: the
+ * are not samples (G.722, Opus): so samples are counted from the last jump, and ticks are made of them. A packet that
+ * stands later leaves a gap. What was lost is concealed for a while, then silent; what was never sent (the sequence has no hole: the
  * sender was silent on purpose) is silent; a gap of more than a second, or a step back, is a jump of the clock and is
  * not filled at all. Extended time stamps only grow: after a jump they go on in the next cycle of 2^32 if need be.
  *

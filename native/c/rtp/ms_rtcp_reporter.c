@@ -26,8 +26,8 @@ void ms_rtcp_reporter_init(ms_rtcp_reporter *r, uint32_t ssrc, int32_t clock_hz,
 
 void ms_rtcp_reporter_restart(ms_rtcp_reporter *r) {
     r->expected_before = r->received_before = 0;
-    r->their_report = 0;
-    r->bye = false;
+    r->their_report = r->their_packets = 0;
+    r->bye = r->is_silent = false;
 }
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
@@ -58,6 +58,9 @@ static uint8_t fraction(int64_t lost, int64_t expected) {
     return (uint8_t)(share > 255 ? 255 : share);
 }
 
+/* Of a second. 2^16 / 10^9 is 2^7 / 5^9: so it does not overflow for two years. */
+static uint32_t in_65536ths(int64_t ns) { return (uint32_t)(ns * 128 / 1953125); }
+
 /* RFC 3550 A.3; the cycles of `highest` count from the source's own first. */
 static ms_rtcp_block block_of(ms_rtcp_reporter *r, const ms_rtp_source *heard, int64_t now_ns) {
     uint32_t expected = (uint32_t)(heard->highest - heard->first + 1);
@@ -73,7 +76,7 @@ static ms_rtcp_block block_of(ms_rtcp_reporter *r, const ms_rtp_source *heard, i
         .jitter = heard->jitter_q4 >> 4,
         .last_report = r->their_report,
     };
-    if (r->their_report) block.since_last_report = (uint32_t)((now_ns - r->their_report_ns) * 65536 / MS_NS_PER_S);
+    if (r->their_report) block.since_last_report = in_65536ths(now_ns - r->their_report_ns);
     return block;
 }
 
@@ -112,7 +115,10 @@ int ms_rtcp_reporter_receive(ms_rtcp_reporter *r, const uint8_t *packet, size_t 
         return MS_E_ARGUMENT;
     }
     r->received++;
+    r->is_silent = compound.has_report && !compound.bye && heard->known && compound.ssrc == heard->ssrc &&
+                   (!compound.has_sender || compound.sender.packets == r->their_packets);
     if (compound.has_sender) {
+        r->their_packets = compound.sender.packets;
         r->their_report = ms_rtcp_compact(compound.sender.ntp);
         r->their_report_ns = now_ns;
     }

@@ -29,11 +29,13 @@ typedef struct ms_rtcp_reporter {
     /* their last sender report */
     uint32_t their_report;        /* compact; 0: none */
     int64_t their_report_ns;      /* when it came */
+    uint32_t their_packets;       /* that they had sent by then */
     uint32_t first_report;        /* compact, of our first sender report; 0: none yet */
     /* what they told us */
     int64_t round_trip_ns;        /* -1: not known */
     ms_rtcp_block theirs;         /* about our stream */
     bool has_theirs, bye;
+    bool is_silent;               /* their last report says that they have sent nothing since the one before */
     uint64_t sent, received, malformed;
 } ms_rtcp_reporter;
 

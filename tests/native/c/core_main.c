@@ -109,6 +109,8 @@ typedef struct stage {
     uint64_t played, read;
 } stage;
 
+static const uint32_t SPAN_FLAGS = MS_SPAN_GAP | MS_SPAN_MASKED | MS_SPAN_SPEECH | MS_SPAN_RESYNC | MS_SPAN_QUIET;
+
 static void read_everything(stage *stage, uint64_t *dice) {
     int16_t pcm[700];
     ms_span span;
@@ -117,7 +119,7 @@ static void read_everything(stage *stage, uint64_t *dice) {
         int n = ms_read_ears(stage->core, pcm, capacity, &span);
         assert(n >= 0 && n <= capacity);
         if (n == 0) break;
-        assert(span.n == (uint32_t)n && (span.flags & ~15u) == 0);
+        assert(span.n == (uint32_t)n && (span.flags & ~SPAN_FLAGS) == 0);
         stage->read += (uint64_t)n;
     }
     assert(ms_ears_readable(stage->core) <= 100 * 16 + 160);
