@@ -100,6 +100,13 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
         True
     )
     ns: Annotated[bool, Meta(description="Suppress noise in what is heard.")] = True
+    comfort_noise: Annotated[
+        bool,
+        Meta(
+            description="Describe the agent's silence (RFC 3389) instead of sending it, to those who can read that."
+        ),
+    ] = False
+    rtcp: Annotated[bool, Meta(description="Send reports of what is heard and said, and read theirs.")] = True
     vad_weights: Annotated[
         str,
         Meta(

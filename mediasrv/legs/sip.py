@@ -80,6 +80,8 @@ class LegMedia:
     media_timeout_ms: int = 20_000
     codecs: tuple[str, ...] = ("PCMU", "PCMA")  # in our order
     opus_complexity: int = 5
+    comfort_noise: bool = False  # our silence is described to those who can read it
+    rtcp: bool = True
 
 
 class SipLeg:
@@ -107,15 +109,18 @@ class SipLeg:
         session_id: int,
     ) -> Self:
         """Negotiates and opens the stream; raises OfferUnacceptable or AtCapacity, and then nothing is left."""
-        local = LocalMedia((media.host, NO_PORT_YET), media.codecs, session_id=session_id)
         offered = _read(call.offer) if call.offer else None
+        local = LocalMedia(
+            (media.host, NO_PORT_YET), media.codecs, comfort_noise=media.comfort_noise,
+            rtcp_mux=media.rtcp and offered is not None, session_id=session_id,
+        )  # fmt: skip
         try:
             wanted = answer(offered, local) if offered else None
         except NotAcceptable as error:
             raise OfferUnacceptable(str(error), 488) from error
         spec = _spec(wanted, media)
         stream = await _reserve_and_add(engine, cost(spec), spec, group)
-        local = replace(local, address=(media.host, stream.local[1]))
+        local = replace(local, address=(media.host, stream.local[1]), rtcp_mux=spec.rtcp == "mux")
         if offered is None:
             return cls(call, info, stream, spec, replace(local, codecs=LATE_OFFER_CODECS), None)
         try:
@@ -206,6 +211,8 @@ class SipLeg:
         moved = self._agreed is None or self._agreed.remote != agreed.remote
         if self._agreed is None or self._agreed.payload_type != agreed.payload_type:
             self._stream.set_codec(agreed.payload_type)
+        if self._agreed is None or self._agreed.comfort_noise_type != agreed.comfort_noise_type:
+            self._stream.set_comfort_noise(agreed.comfort_noise_type)
         if agreed.remote is not None and moved:
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
@@ -231,7 +238,7 @@ async def _reserve_and_add(engine: EngineFace, cost: Cost, spec: StreamSpec, gro
 def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
     spec = StreamSpec(
         aec=media.aec, ns=media.ns, vad=media.vad, media_timeout_ms=media.media_timeout_ms,
-        opus_complexity=media.opus_complexity,
+        opus_complexity=media.opus_complexity, rtcp="port" if media.rtcp else "off",
     )  # fmt: skip
     if wanted is None:  # ours to offer: with their usual types, and nobody to send to before the ACK
         first, *others = (Coding(name, CODECS[name].payload_type) for name in LATE_OFFER_CODECS)
@@ -254,7 +261,10 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         opus_bit_rate=min(theirs.bit_rate() or OPUS_BIT_RATE, OPUS_BIT_RATE),
         telephone_event_type=wanted.telephone_event_type,
         inband_dtmf=wanted.telephone_event_type == 0,
+        comfort_noise_type=wanted.comfort_noise_type,
         remote=wanted.remote,
+        rtcp="mux" if wanted.rtcp_mux else spec.rtcp,
+        rtcp_remote=None if wanted.rtcp_mux else wanted.remote_rtcp,
     )
 
 

@@ -63,7 +63,7 @@ class SentPacket:
     at_ns: int
     to: Address
     data: bytes
-    is_rtcp: bool = False  # from the socket that is RTCP's own
+    is_rtcp: bool = False  # a report; with `rtcp="port"` it leaves from the port above the stream's
 
 
 class Engine:

@@ -58,6 +58,9 @@ class StreamFace(Protocol):
         The voice waits meanwhile. `DtmfSent` tells of each. ValueError when there is no such key.
         """
 
+    def set_comfort_noise(self, payload_type: int) -> None:
+        """From now on silence is described by RFC 3389 packets of this type; 0: it is sent as it is."""
+
     def set_codec(self, payload_type: int) -> None:
         """Sends another of the stream's codecs from now on; ValueError when it is none of them."""
 

@@ -119,6 +119,8 @@ class Reception:
             media_timeout_ms=media.media_timeout_ms,
             codecs=media.codecs,
             opus_complexity=media.opus_complexity,
+            comfort_noise=media.comfort_noise,
+            rtcp=media.rtcp,
         )
         session_id = house.services.tokens.number(SESSION_ID_BITS)
         return await SipLeg.open(

@@ -94,7 +94,8 @@ class Run:
         self.core = Core(
             seed=seed, codings=self.codings(), say_hz=self.kind.hz, hear_hz=self.kind.hz,
             ptime_ms=chance.choice((10, 20, 40, 60) if self.kind.codec != L16 else (10, 20)),
-            telephone_event_type=TELEPHONE_EVENT, comfort_noise_type=chance.choice((0, COMFORT_NOISE)), aec=is_full, ns=is_full, vad=is_full, high_pass=is_full,
+            telephone_event_type=TELEPHONE_EVENT, comfort_noise_type=chance.choice((0, COMFORT_NOISE)),
+            aec=is_full, ns=is_full, vad=is_full, high_pass=is_full,
             plc=chance.choice([*METHODS.values()]), bridge=self.bridged, lock_source=1,
             reorder_ms=chance.choice((0, 40)), playout_ms=500, rewind_ms=200, ears_ms=200,
             media_timeout_ms=1_000, remote=CALLER, ssrc=OURS, srtp=self.keys,

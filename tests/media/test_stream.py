@@ -324,6 +324,15 @@ async def test_a_stream_that_may_not_send_is_quiet_on_the_wire(bench: Bench) -> 
     assert bench.engine.packets() == []
 
 
+async def test_silence_is_described_from_then_on(bench: Bench) -> None:
+    stream = await bench.add()
+    await bench.run(100)
+    bench.engine.packets()
+    stream.set_comfort_noise(13)
+    await bench.run(100)
+    assert [packet.data[1] for packet in bench.engine.packets()] == [13]
+
+
 @pytest.mark.parametrize("remote", [("not an address", 5), ("192.0.2.1", 70_000), ("192.0.2.1", -1)])
 async def test_a_remote_that_is_none_is_refused(bench: Bench, remote: tuple[str, int]) -> None:
     stream = await bench.add()

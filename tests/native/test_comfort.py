@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -147,7 +148,9 @@ def test_narrow_noise_stays_narrow_at_a_wide_rate(shape: tuple[float, ...]) -> N
     low = comfort.band_power(wide.power, wide.reflections, 16_000, 4_000)
     assert low > 0.9 * wide.power
     below_1_khz = comfort.band_power(1_000, shape, 8_000, 1_000)
-    assert comfort.band_power(wide.power, wide.reflections, 16_000, 1_000) == pytest.approx(below_1_khz, rel=0.25)
+    assert comfort.band_power(wide.power, wide.reflections, 16_000, 1_000) == pytest.approx(
+        below_1_khz, rel=0.25
+    )
 
 
 @pytest.mark.parametrize("shape", [(), (-0.7,), SHAPE])
@@ -263,7 +266,7 @@ def test_a_change_is_told_of_after_two_tenths_of_a_second() -> None:
     sender = ComfortSender(8_000, 8_000)
     told = described(sender, shaped(-70, FRAME * 5, seed=17) + shaped(-50, FRAME * 40, seed=18))
     assert [k for k, _ in told][:2] == [0, 10]
-    assert all(later - earlier >= 10 for (earlier, _), (later, _) in zip(told, told[1:], strict=False))
+    assert all(later - earlier >= 10 for (earlier, _), (later, _) in pairwise(told))
     assert -told[-1][1][0] == pytest.approx(-50, abs=2)
 
 

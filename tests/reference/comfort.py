@@ -1,4 +1,4 @@
-"""RFC 3389 comfort noise, slowly: the payload by its formulas, noise by a direct-form filter, shapes by long spectra."""
+"""RFC 3389 comfort noise, slowly: payloads by its formulas, noise by a direct-form filter, shapes by long spectra."""
 
 from __future__ import annotations
 

@@ -200,6 +200,48 @@ async def test_a_reinvite_changes_to_another_codec_of_the_first_offer(autojump_c
         await nothing_is_left(house)
 
 
+def types(house: House) -> list[int]:
+    """The payload types of the sound that was sent."""
+    return [packet.data[1] & 0x7F for packet in house.sent if not packet.is_rtcp]
+
+
+async def test_silence_is_described_for_callers_who_can_read_it_and_sent_again_when_they_cannot(
+    autojump_clock,
+) -> None:
+    environment = {"MEDIASRV_MEDIA__COMFORT_NOISE": "true", "MEDIASRV_AGENTS__DEFAULT": "echo"}
+    async with running(environment) as house, house.caller() as caller:
+        caller.media = replace(caller.media, codecs=("PCMU",), comfort_noise=True)
+        call = await caller.answered()
+        await trio.sleep(1)
+        house.sent.clear()
+        await trio.sleep(2)
+        assert types(house) == [13, 13]
+        caller.media = replace(caller.media, comfort_noise=False)
+        await caller.reinvite(call)
+        await trio.sleep(0.1)
+        house.sent.clear()
+        await trio.sleep(1)
+        assert types(house) == [0] * len(types(house))
+        assert len(types(house)) > 40
+        await call.bye()
+        await nothing_is_left(house)
+
+
+async def test_reports_go_through_the_port_of_the_sound_or_the_one_above_it(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        for multiplexed in (True, False):
+            caller.media = replace(caller.media, rtcp_mux=multiplexed)
+            call = await caller.answered()
+            house.sent.clear()
+            await trio.sleep(15)
+            reports = [packet for packet in house.sent if packet.is_rtcp]
+            assert all(200 <= packet.data[1] <= 207 for packet in reports)
+            port = caller.media.address[1]
+            assert {packet.to[1] for packet in reports} == {port if multiplexed else port + 1}
+            await call.bye()
+        await nothing_is_left(house)
+
+
 async def test_a_caller_who_goes_away_while_ringing_leaves_nothing(autojump_clock) -> None:
     async with running() as house, house.caller() as caller:
         call = await caller.call()

@@ -27,7 +27,9 @@ class EngineThread:
         except LocalError:  # the engine was closed: here its thread would have been joined
             return
         for packet in packets:
-            self._network.send(packet.data, packet.stream.local, packet.to)
+            host, port = packet.stream.local
+            apart = packet.is_rtcp and packet.stream.spec.rtcp == "port"
+            self._network.send(packet.data, (host, port + apart), packet.to)
         idle_ns = 0 if self._engine.streams() else IDLE_NS
         self._agenda.at(max(now_ns + idle_ns, next_ns), self._wake)
 

@@ -98,8 +98,8 @@ class Trace:
 
 
 def is_rtp(data: bytes) -> bool:
-    """RFC 7983's ranges: RTP begins with 128-191, SIP with a letter."""
-    return len(data) >= 12 and 128 <= data[0] <= 191
+    """RFC 7983 and 5761's ranges: RTP and RTCP begin with 128-191, SIP with a letter; 192-223 follow in RTCP."""
+    return len(data) >= 12 and 128 <= data[0] <= 191 and not 192 <= data[1] <= 223
 
 
 def audible(wired: Wired) -> bool:

@@ -227,6 +227,10 @@ class Stream:
         self._engine.set_coding(self.handle, payload_type)
         self._codec = self._codecs[payload_type]
 
+    def set_comfort_noise(self, payload_type: int) -> None:
+        self._check_open()
+        self._engine.set_comfort(self.handle, payload_type)
+
     def set_remote(self, remote: Address) -> None:
         self._check_open()
         self._engine.set_remote(self.handle, remote)
