@@ -5,12 +5,14 @@ python -m tools.changelog VERSION [DATE]
 
 from __future__ import annotations
 
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("added", "changed", "fixed", "removed")
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 MARK = "<!-- releases follow, newest first -->\n"
 
 
@@ -37,7 +39,7 @@ def section(version: str, date: str, fragments: dict[str, list[Path]]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    if not arguments:
+    if not arguments or not VERSION.fullmatch(arguments[0]):  # fragments are deleted: `--help` is no release
         raise SystemExit(__doc__)
     date = arguments[1] if len(arguments) > 1 else datetime.now(UTC).date().isoformat()
     fragments = gather(ROOT / "docs/changes")

@@ -59,7 +59,7 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     policy: Annotated[
         Literal["best", "fifo", "slice", "normal"],
         Meta(
-            description="Scheduling of the engine's threads; `best` takes the first of the others that is permitted."
+            description="How the engine's threads are scheduled; `best`: `fifo`, else `slice`, else `normal`."
         ),
     ] = "best"
     threads: Annotated[

@@ -147,13 +147,14 @@ class Engine:
 
     async def add(self, reservation: ReservationFace, spec: StreamSpec, group: int) -> Stream:
         """A live stream. Streams of one call share a `group`, hence a thread and a slot."""
-        self._open_threads()
+        await trio.lowlevel.checkpoint()
         if not isinstance(reservation, Reservation):
-            raise TypeError(f"not a reservation of this engine: {reservation!r}")
+            raise TypeError(f"not a reservation of an engine: {reservation!r}")
+        if all(thread.admission is not reservation.admission for thread in self._open_threads()):
+            raise LocalError("the reservation is of another engine, or of an earlier life of this one")
         unknown = {coding.codec for coding in spec.codings()} - CODECS.keys()
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))}: not of {', '.join(CODECS)}")
-        await trio.lowlevel.checkpoint()
         thread = self._thread_for(reservation, group)
         share = self._share_on(thread, reservation)
         try:

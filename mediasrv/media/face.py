@@ -1,4 +1,4 @@
-"""The face of the media plane, as the rooms above see it. `Engine` and `Stream` (engine.py, stream.py) fulfil it."""
+"""The face of the media plane, as the rooms above see it; `Engine` and `streams.Stream` fulfil it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 RFC 3550 section 11: RTP takes an even port, its RTCP the odd one above. Where both go through one (RFC 5761, rtcp-mux)
 the odd one stays free; else the two are had together or not at all. A port that another program holds is passed over,
-with its partner; when the whole range is taken there is no room for another call, and that is a 503, not a fault.
+with its partner; when the whole range is taken, or the process may open no more sockets, there is no room for another
+call, and that is a 503, not a fault.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from mediasrv.ids import TokenSource
 
 FIRST_USER_PORT = 1024
 LAST_PORT = 65_535
+NO_MORE_SOCKETS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class PortsExhausted(AtCapacity):
@@ -133,6 +135,8 @@ class UdpPorts:
                 one.close()
             if error.errno == errno.EADDRINUSE:
                 return None
+            if error.errno in NO_MORE_SOCKETS:
+                raise AtCapacity(f"no more sockets: {error.strerror}") from error
             raise
         return bound
 

@@ -111,9 +111,7 @@ class StreamSpec:
     opus_complexity: int = 5
     opus_fec: bool = True
     opus_dtx: bool = False
-    opus_bit_rate: int = (
-        32_000  # bits a second: full-band speech (RFC 7587 section 3.1.1); 0: the encoder's choice
-    )
+    opus_bit_rate: int = 32_000  # bits a second (RFC 7587 section 3.1.1); 0: the encoder's choice
     telephone_event_type: int = 0  # 0: none agreed
     inband_dtmf: bool = False  # keys are heard as tones, too, until one comes as a telephone event
     comfort_noise_type: int = 0  # RFC 3389, by which our silence is described; 0: it is sent as it is
@@ -134,9 +132,7 @@ class StreamSpec:
     plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself
     reorder_ms: int = 40
     playout_ms: int = 2_000
-    rewind_ms: int = (
-        0  # that a release may go back; 0: a second, above 16 kHz a word (400 ms), for memory's sake
-    )
+    rewind_ms: int = 0  # that a release may go back; 0: a second, above 16 kHz a word (400 ms) to save memory
     ears_ms: int = 1_000
     far_delay_ms: int = 60
     far_delay_error_ms: int = 40

@@ -20,8 +20,8 @@ from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
 
-# Thousandths of a core that one stream takes, with echo cancelling and noise suppression and without (docs/bench.md).
-MILLICORES = {  # for each codec: without and with echo canceller and noise suppressor
+# Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
+MILLICORES = {
     "PCMU": (0.5, 2.8),
     "PCMA": (0.5, 2.8),
     "G722": (1.0, 5.0),
@@ -84,7 +84,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
 
 
 def native_engine(settings: Settings, tokens: TokenSource) -> EngineFace:
-    """The engine that hears and speaks on real sockets, with a thread of its own."""
+    """The engine that hears and speaks on real sockets, with threads of its own."""
     return Engine(engine_settings(settings), tokens=tokens)
 
 

@@ -83,6 +83,14 @@ async def test_one_reservation_adds_as_many_streams_as_it_was_made_for(bench: Be
         await bench.engine.add(None, PLAIN, 1)  # type: ignore[arg-type]
 
 
+async def test_a_reservation_of_another_engine_is_refused_by_name_and_keeps_its_room(bench: Bench) -> None:
+    async with Engine(EngineSettings(capacity=1), manual=True, tokens=SeededTokens(3)) as other:
+        theirs = other.reserve(Cost())
+        with pytest.raises(LocalError, match="another engine"):
+            await bench.engine.add(theirs, PLAIN, 1)
+        await other.add(theirs, PLAIN, 1)
+
+
 async def test_streams_of_a_group_share_a_slot_and_groups_spread(bench: Bench) -> None:
     for group in (1, 1, 2, 3):
         await bench.add(group=group)

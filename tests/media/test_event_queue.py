@@ -1,16 +1,29 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 import trio.testing
 
 from mediasrv.errors import StreamClosed
-from mediasrv.media.events import Dtmf, MediaBack
+from mediasrv.media.events import (
+    Dtmf,
+    Generation,
+    HoldId,
+    MediaBack,
+    MediaEvent,
+    Position,
+    RecordingOver,
+    Released,
+    ReleaseReason,
+    SourceLocked,
+)
 from mediasrv.media.streams.event_queue import HARD_CAPACITY, PLAIN_CAPACITY, EventQueue
 
 
-def plain(k: int) -> MediaBack:
-    return MediaBack(k)
+def plain(k: int) -> SourceLocked:
+    return SourceLocked(("192.0.2.7", 4000), k)
 
 
 def key(k: int) -> Dtmf:
@@ -32,6 +45,25 @@ async def test_when_it_is_full_the_oldest_plain_event_gives_way() -> None:
     assert queue.dropped == 6
     assert await queue.get() == key(0)
     assert await queue.get() == plain(6)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Released(HoldId(1), ReleaseReason.LEASE, Position(Generation(1), 0, 0, 0, 0, 0)),
+        MediaBack(1),
+        RecordingOver(Path("full.wav"), 0, 28, 1),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+async def test_a_lapsed_hold_media_that_is_back_and_a_full_disk_are_told_in_any_case(
+    event: MediaEvent,
+) -> None:
+    queue = EventQueue()
+    queue.put(event)
+    for k in range(2 * PLAIN_CAPACITY):
+        queue.put(plain(k))
+    assert await queue.get() == event
 
 
 async def test_an_urgent_event_never_gives_way_to_another_until_nobody_can_be_listening() -> None:

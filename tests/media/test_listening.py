@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media import Arming, Clip, Listen, RecordingFailed, RecordingOver, StreamSpec
+from mediasrv.media.streams import Recordings
 from tests.media.conftest import CALLER, Bench
 from tests.media.sound import is_silent, tone
 
@@ -106,6 +108,20 @@ async def test_a_file_that_cannot_be_opened_is_refused_by_name_and_leaves_nothin
         async with stream.record(tmp_path / "a.mp3", "mp3"):  # type: ignore[arg-type]
             pass
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_a_stream_that_closes_while_the_file_is_being_opened_says_so_and_leaves_no_file(
+    bench: Bench, tmp_path: Path
+) -> None:
+    native = bench.engine._the_thread().native
+    stream = await bench.add(OPEN)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.aclose)
+        await trio.testing.wait_all_tasks_blocked()
+        await bench.run(40)
+    with pytest.raises(StreamClosed):
+        await Recordings(native, manual=True).begin(stream.handle, tmp_path / "a.wav", "wav")
+    assert os.listdir(tmp_path) == []
 
 
 async def test_a_second_recording_at_once_is_refused_and_the_first_goes_on(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
 
@@ -36,6 +37,25 @@ def test_a_port_that_another_program_holds_is_passed_over() -> None:
     ours = ports.open()
     assert ours.number == another.number
     ours.close()
+
+
+def test_a_process_that_may_open_no_more_sockets_has_no_room_for_a_call_and_leaves_nothing_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bound: list[socket.socket] = []
+    new_socket = socket.socket
+
+    def one_socket(*kind: int) -> socket.socket:
+        if bound:
+            raise OSError(errno.EMFILE, "Too many open files")
+        bound.append(new_socket(*kind))
+        return bound[0]
+
+    ports = UdpPorts("127.0.0.1", PortRange(), SeededTokens(1))
+    monkeypatch.setattr(socket, "socket", one_socket)
+    with pytest.raises(AtCapacity, match="no more sockets"):
+        ports.open(rtcp_mux=False)
+    assert bound[0].fileno() == -1
 
 
 def test_an_address_that_is_not_ours_is_an_error_and_not_a_full_range() -> None:

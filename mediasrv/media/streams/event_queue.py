@@ -1,8 +1,8 @@
 """What a stream has to tell, until somebody asks.
 
 Bounded: when it is full, the oldest event that is not urgent gives way, and is counted. What a call cannot do
-without (speech, keys, ends, faults) never gives way to anything else; should nobody listen for thousands of those,
-the oldest goes after all, for a peer must not be able to fill our memory.
+without (speech, holds that lapsed, keys, ends, faults) never gives way to anything else; should nobody listen for
+thousands of those, the oldest goes after all, for a peer must not be able to fill our memory.
 """
 
 from __future__ import annotations
@@ -12,11 +12,22 @@ from collections import deque
 import trio
 
 from mediasrv.errors import StreamClosed
-from mediasrv.media.events import Dtmf, Finished, MediaEvent, MediaFault, MediaTimeout, Offset, Onset
+from mediasrv.media.events import (
+    Dtmf,
+    Finished,
+    MediaBack,
+    MediaEvent,
+    MediaFault,
+    MediaTimeout,
+    Offset,
+    Onset,
+    RecordingOver,
+    Released,
+)
 
 PLAIN_CAPACITY = 64
 HARD_CAPACITY = 1024
-URGENT = (Onset, Offset, Finished, Dtmf, MediaTimeout, MediaFault)
+URGENT = (Onset, Offset, Released, Finished, Dtmf, MediaTimeout, MediaBack, MediaFault, RecordingOver)
 
 
 class EventQueue:

@@ -1,7 +1,9 @@
 """Named places in the voice, told when they are reached, each once.
 
 The engine watches a few at a time; the others wait here, nearest first, and follow as those are reached. So a whole
-reply may be marked word by word.
+reply may be marked word by word. When the engine takes no command just now, a mark stays here until the next one
+is reached or added: this runs where the engine's news are handed out, and one stream's marks must not stop
+what is told to all the others.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Callable
 
 from mediasrv.errors import LocalError
 from mediasrv.media.events import Generation
+from mediasrv_native.errors import QueueFull
 
 WATCHED = 24  # the engine has room for 32: some for those that its news of has not reached us
 MOST_WAITING = 4_096
@@ -52,6 +55,10 @@ class Marks:
 
     def _advance(self) -> None:
         while self._waiting and len(self._watched) < WATCHED:
-            generation, source, number = heapq.heappop(self._waiting)
-            self._watch(generation, source, number)
+            generation, source, number = self._waiting[0]
+            try:
+                self._watch(generation, source, number)
+            except QueueFull:
+                return
+            heapq.heappop(self._waiting)
             self._watched[number] = generation

@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from mediasrv.audio import PTIME_MS
-from mediasrv.errors import LocalError, MediasrvError
+from mediasrv.errors import LocalError, MediasrvError, StreamClosed
 from mediasrv.media.events import RecordingResult
 from mediasrv.media.spec import RecordingFormat
 from mediasrv_native import engine as native
@@ -102,6 +102,8 @@ class Recordings:
         except BaseException as error:
             os.close(file)
             os.unlink(path)
+            if isinstance(error, StaleHandle):  # while the file was being opened
+                raise StreamClosed("the stream was closed") from None
             if isinstance(error, WrongState):
                 raise LocalError("the stream is being recorded already") from None
             if isinstance(error, QueueFull):
