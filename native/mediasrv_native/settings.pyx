@@ -26,7 +26,7 @@ RTCP_PORT = MS_RTCP_PORT
 
 DEFAULTS = {
     "say_hz": 8000, "hear_hz": 8000, "codings": ((PCMU, 0),), "ptime_ms": 20,
-    "opus_complexity": 5, "opus_fec": 1, "opus_dtx": 0, "opus_expected_loss": 5, "opus_bit_rate": 0,
+    "opus_complexity": 5, "opus_fec": 1, "opus_dtx": 0, "opus_expected_loss": 0, "opus_bit_rate": 0,
     "telephone_event_type": 0, "inband_dtmf": 0, "comfort_noise_type": 0,
     "aec": 0, "ns": 0, "vad": 0, "lock_source": 1, "bridge": 0, "plc": 0, "aec_tail_ms": 0,
     "ns_percent": 0, "high_pass": 0, "agc_dbfs": 0, "bridge_min_ms": 0, "bridge_max_ms": 0,

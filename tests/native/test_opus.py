@@ -180,3 +180,22 @@ def test_malformed_packets_are_refused(payload: bytes) -> None:
 
 def test_a_state_fits_the_memory_of_a_stream() -> None:
     assert Decoder(OPUS, 48_000).size + Encoder(OPUS, 48_000).size < 80 * 1024
+
+
+def encoders_used(encoder: Encoder, pcm: Pcm) -> set[str]:
+    """RFC 6716 section 3.1: the first five bits of a packet say which of Opus's encoders made it."""
+    configurations = {encoder.encode(frame)[0] >> 3 for frame in frames(pcm, 48_000)}
+    return {"CELT" if configuration >= 16 else "SILK" for configuration in configurations}
+
+
+def test_ample_bits_take_the_cheap_encoder_until_loss_calls_for_copies() -> None:
+    pcm, changing_over = said(48_000), said(48_000, 0.1)
+    encoder = Encoder(OPUS, 48_000, fec=True, bit_rate=64_000)
+    assert encoders_used(encoder, pcm) == {"CELT"}
+    encoder.expect_loss(5)
+    encoders_used(encoder, changing_over)
+    assert encoders_used(encoder, pcm) == {"SILK"}
+    encoder.expect_loss(0)
+    encoders_used(encoder, changing_over)
+    assert encoders_used(encoder, pcm) == {"CELT"}
+    assert encoders_used(Encoder(OPUS, 48_000, fec=True, bit_rate=32_000), pcm) == {"SILK"}
