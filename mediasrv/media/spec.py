@@ -132,7 +132,7 @@ class StreamSpec:
     plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself
     reorder_ms: int = 40
     playout_ms: int = 2_000
-    rewind_ms: int = 0  # that a release may go back; 0: a second, above 16 kHz a word (400 ms) to save memory
+    rewind_ms: int = 0  # that a release may go back; 0: a second, above 16 kHz a word (360 ms) to save memory
     ears_ms: int = 1_000
     far_delay_ms: int = 60
     far_delay_error_ms: int = 40
@@ -149,7 +149,7 @@ class StreamSpec:
 
     @property
     def rewinds_ms(self) -> int:
-        return self.rewind_ms or (1_000 if self.rate_hz <= 16_000 else 400)
+        return self.rewind_ms or (1_000 if self.rate_hz <= 16_000 else 360)
 
     @property
     def heard_hz(self) -> int:
