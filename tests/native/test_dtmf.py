@@ -3,9 +3,12 @@
 import random
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mediasrv_native.kernels import DtmfReceiver
 from mediasrv_native.tones import DtmfSender
+from tests.reference import dtmf as oracle
 
 KEY_5, STAR, FLASH = 5, 10, 16
 END = 0x80
@@ -81,6 +84,23 @@ def test_random_payloads_never_tell_what_is_no_key() -> None:
         assert key is None or 0 <= key < 16
 
 
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([1, 1, 2, STAR, FLASH]),
+            st.sampled_from([0, 160, 0xFFFE, 0xFFFF]),
+            st.sampled_from([1_000, 1_160, 1_000 + 0xFFFF, 1_000 + 2 * 0xFFFF, 2**40]),
+        ),
+        max_size=30,
+    )
+)
+def test_keys_are_those_that_the_whole_history_tells_of(heard: list[tuple[int, int, int]]) -> None:
+    receiver, exact = DtmfReceiver(), oracle.Receiver()
+    for code, duration, rtp in heard:
+        payload = packet(code, duration)
+        assert receiver.receive(payload, rtp) == exact.receive(payload, rtp)
+
+
 def sent(sender: DtmfSender, clock_hz: int = 8_000, start: int = 0) -> list[tuple[int, bool, bytes, bool]]:
     packets, timestamp = [], start
     while sender.busy:
@@ -121,6 +141,33 @@ def test_a_queue_holds_thirty_two_keys_and_sends_them_in_order() -> None:
         sender.push(1)
     told = [receiver.receive(payload, timestamp) for timestamp, _, payload, _ in sent(sender)]
     assert [key for key in told if key is not None] == [k % 16 for k in range(32)]
+
+
+some_keys = st.lists(
+    st.builds(oracle.Key, st.integers(0, 15), st.integers(40, 10_000), st.integers(0, 500)), max_size=5
+)
+
+
+@given(some_keys, st.sampled_from([8_000, 16_000, 24_000, 32_000, 48_000]), st.integers(0, 2**32 - 1))
+@example([oracle.Key(5, 8_192, 60)], 8_000, 0)
+def test_every_packet_of_every_key_is_the_rfcs(keys: list[oracle.Key], clock_hz: int, start: int) -> None:
+    sender, got, tick = DtmfSender(clock_hz), [], 0
+    for key in keys:
+        sender.push(key.code, key.duration_ms, key.gap_ms)
+    while sender.busy:
+        told = sender.tick((start + tick * clock_hz // 50) % 2**32)
+        got += [oracle.Packet(tick, *told)] if told else []
+        tick += 1
+    assert got == list(oracle.sent(keys, start, clock_hz))
+
+
+@pytest.mark.parametrize(("clock_hz", "duration_ms"), [(8_000, 8_192), (16_000, 4_096), (32_000, 2_048)])
+def test_no_packet_says_that_a_key_lasted_for_nothing(clock_hz: int, duration_ms: int) -> None:
+    """One tick is left for the second segment, which must not end with its first packet."""
+    sender = DtmfSender(clock_hz)
+    sender.push(1, duration_ms)
+    told = [int.from_bytes(payload[2:]) for _, _, payload, _ in sent(sender, clock_hz)]
+    assert told[-5:] == [0xFFFF, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("code", "duration_ms"), [(16, 100), (1, 39), (1, 10_001), (1, 0)])

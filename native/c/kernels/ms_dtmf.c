@@ -6,8 +6,9 @@
  *
  * Sending. One packet a tick, from the beginning of the key, each saying how long it has lasted by the end of that
  * tick; the last one bears the end bit and is sent three times. What the duration field cannot say goes on in a new
- * segment (2.5.1.3), whose first packet never bears the end bit. The pause is counted from the key's end, so that the
- * repetitions fall into it. */
+ * segment (2.5.1.3), whose first packet never bears the end bit; a rest of one tick would have to say that it lasted none
+ * at all, which is no key's duration (2.3.5), so that the key is one tick longer. The pause is counted from the key's
+ * end, so that the repetitions fall into it. */
 #include "ms_kernels.h"
 
 enum { PAYLOAD_BYTES = 4, KEYS = 16, LONGEST_SEGMENT = 0xffff };
@@ -69,6 +70,7 @@ static void begin_next(ms_dtmf_sender *s, uint32_t timestamp) {
     s->first = (s->first + 1) % MS_DTMF_QUEUE;
     s->count--;
     s->left = ticks_of_clock(s, s->now.duration_ms);
+    if (s->left % LONGEST_SEGMENT == 1) s->left++;
     s->pause = ticks_of_clock(s, s->now.gap_ms);
     s->segment = timestamp;
     s->lasted = 0;
