@@ -82,7 +82,7 @@ def test_packets_of_another_length_follow_without_a_hole(before_ms: int, after_m
     assert line.core.apply_raw(PTIME, line.now_ns, arg=after_ms) == 0
     line.tick(20)
     sent = b"".join(packet.payload for packet in line.sent)
-    assert sent == on_the_wire(pcm)[: len(sent)]
+    assert sent == kernels.g711_encode_u(pcm)[: len(sent)]
     assert len(sent) > 24 * FRAME - after_ms * 8
     sizes = [len(packet.payload) for packet in line.sent]
     changed = sizes.index(after_ms * 8)
