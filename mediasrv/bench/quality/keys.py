@@ -1,11 +1,11 @@
 """The table of keys in band: what is taken for one and is none, and what is one and is missed.
 
-*Talk-off*: half an hour each of speech, of music and of many talking at once. Speech is of as many voices as the machine
-has; espeak-ng reads the same sentences as nineteen languages would, in several timbres, which makes vowels that no
-English has. Every key told is a false one.
+*Talk-off*: half an hour each of speech, of music and of several talking at once. Speech is of as many voices as the
+machine has; espeak-ng reads the same sentences as nineteen languages would, in several timbres, which makes vowels that
+no English has. Every key told is a false one.
 
-*Told*: keys of 50 ms with pauses of 50 ms, the shortest that ITU-T Q.24 asks for with a margin, clean and with what a line
-does to them. One that is told once and rightly counts.
+*Told*: keys of 50 ms with pauses of 50 ms, 10 ms more than the shortest that ITU-T Q.24 asks for, clean and with what a
+line does to them. One that is told once and rightly counts.
 
 Beside ours stands spandsp's detector, as many telephone systems use it, where the library is installed.
 """
@@ -29,7 +29,8 @@ RATE_HZ, FRAME = 8_000, 160
 TALK_OFF_S, BRIEF_TALK_OFF_S, PIECE_S = 1_800.0, 120.0, 20.0
 KEYS, BRIEF_KEYS, KEY_S = 1_600, 160, 0.05
 LANGUAGES = (
-    "en-gb", "en-us", "de", "fr", "it", "es", "pt", "nl", "sv", "pl", "ru", "tr", "fi", "cs", "el", "ro", "hu", "da", "nb",
+    "en-gb", "en-us", "de", "fr", "it", "es", "pt", "nl", "sv", "pl",
+    "ru", "tr", "fi", "cs", "el", "ro", "hu", "da", "nb",
 )  # fmt: skip
 TIMBRES = ("", "+f1", "+f3", "+f5", "+m2", "+m5")
 LOW_HZ, HIGH_HZ = (697, 770, 852, 941), (1_209, 1_336, 1_477, 1_633)
@@ -61,7 +62,8 @@ def spandsp_of(library: ctypes.CDLL) -> Finder:
         for at in range(0, len(pcm), FRAME):
             part = pcm[at : at + FRAME].tobytes()
             library.dtmf_rx(state, part, len(part) // 2)
-            found.append(digits.raw[: library.dtmf_rx_get(state, digits, len(digits) - 1)].decode("ascii"))
+            library.dtmf_rx_get(state, digits, len(digits) - 1)
+            found.append(digits.value.decode("ascii"))
         library.dtmf_rx_free(state)
         return "".join(found)
 
