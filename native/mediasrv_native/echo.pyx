@@ -94,6 +94,16 @@ cdef class ResidualSuppressor:
         ms_residual_process(self.state, <int16_t*><char*>out, ms_echo_estimate(self.echo.state), n)
         return bytes(out)
 
+    def suppress(self, bytes pcm not None, bytes echo):
+        """As `process`, with another estimate of the echo: as many float32, or None."""
+        cdef size_t n = samples_in(pcm)
+        if echo is not None and len(echo) != <Py_ssize_t>(n * sizeof(float)):
+            raise ValueError("as many samples of echo as of sound")
+        cdef bytearray out = bytearray(pcm)
+        cdef const float* estimate = NULL if echo is None else <const float*><const char*>echo
+        ms_residual_process(self.state, <int16_t*><char*>out, estimate, n)
+        return bytes(out)
+
 
 cdef class NoiseSuppressor:
     cdef ms_noise* state
