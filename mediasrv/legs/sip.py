@@ -9,7 +9,7 @@ stream can take without being made anew (the same clock, no wider band).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -38,7 +38,9 @@ from mediasrv.sip import EndCause, Ended, WrongState
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
 PACKETS_OF = {"opus": (10, 20, 40, 60), "L16": (10, 20, 30, 40)}  # no frames of 30 ms; no more in a datagram
-OPUS_BIT_RATE = 64_000  # as G.711's: where the cheaper of the two encoders in Opus sounds as good as the other
+OPUS_BIT_RATE = (
+    64_000  # as G.711's: where the cheaper of the two encoders in Opus sounds as good as the other
+)
 NO_PORT_YET = 9  # stands in an answer that is only made to learn what the offer wants
 LATE_OFFER_CODECS = ("PCMU", "PCMA")  # every telephone speaks one of them
 
@@ -93,7 +95,7 @@ class SipLeg:
     ) -> None:  # fmt: skip
         self.info = info
         self._call, self._stream, self._spec, self._local = call, stream, spec, local
-        self._agreed = agreed
+        self._agreed, self._packet_ms = agreed, spec.ptime_ms
         self._ours: SessionDescription = offer(local) if agreed is None else agreed.description
 
     @classmethod
@@ -213,6 +215,10 @@ class SipLeg:
             self._stream.set_codec(agreed.payload_type)
         if self._agreed is None or self._agreed.comfort_noise_type != agreed.comfort_noise_type:
             self._stream.set_comfort_noise(agreed.comfort_noise_type)
+        packet_ms = _packet_ms([each.codec for each in self._spec.codings()], agreed.ptime_ms)
+        if self._packet_ms != packet_ms:
+            self._stream.set_ptime(packet_ms)
+            self._packet_ms = packet_ms
         if agreed.remote is not None and moved:
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
@@ -255,7 +261,7 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         also=tuple(Coding(each.name, each.payload_type) for each in wanted.also),
         say_hz=theirs.playback_hz() if theirs.name == "opus" else linear_hz,
         hear_hz=linear_hz,
-        ptime_ms=_packet_ms(theirs.name, wanted.ptime_ms),
+        ptime_ms=_packet_ms([theirs.name, *(each.name for each in wanted.also)], wanted.ptime_ms),
         opus_fec=theirs.is_set("useinbandfec"),
         opus_dtx=theirs.is_set("usedtx"),
         opus_bit_rate=min(theirs.bit_rate() or OPUS_BIT_RATE, OPUS_BIT_RATE),
@@ -268,9 +274,10 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
     )
 
 
-def _packet_ms(codec: str, wanted_ms: int) -> int:
-    """The longest packet we make that is no longer than they like."""
-    return max(ms for ms in PACKETS_OF.get(codec, PACKETS_MS) if ms <= wanted_ms)
+def _packet_ms(codecs: Sequence[str], wanted_ms: int) -> int:
+    """The longest packet that we make in each of the codecs, and no longer than they like."""
+    possible = [ms for ms in PACKETS_MS if all(ms in PACKETS_OF.get(codec, PACKETS_MS) for codec in codecs)]
+    return max(ms for ms in possible if ms <= wanted_ms)
 
 
 def _ending(end: CallEnd) -> Ending:

@@ -58,6 +58,9 @@ class StreamFace(Protocol):
         The voice waits meanwhile. `DtmfSent` tells of each. ValueError when there is no such key.
         """
 
+    def set_ptime(self, ms: int) -> None:
+        """Sends packets of this length, once those that were begun are out; ValueError for one that nobody uses."""
+
     def set_comfort_noise(self, payload_type: int) -> None:
         """From now on silence is described by RFC 3389 packets of this type; 0: it is sent as it is."""
 

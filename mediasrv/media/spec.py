@@ -111,7 +111,9 @@ class StreamSpec:
     opus_complexity: int = 5
     opus_fec: bool = True
     opus_dtx: bool = False
-    opus_bit_rate: int = 64_000  # bits a second; below 56,000 it takes three times the processor; 0: the encoder's choice
+    opus_bit_rate: int = (
+        64_000  # bits a second; below 56,000 it takes three times the processor; 0: the encoder's choice
+    )
     telephone_event_type: int = 0  # 0: none agreed
     inband_dtmf: bool = False  # keys are heard as tones, too, until one comes as a telephone event
     comfort_noise_type: int = 0  # RFC 3389, by which our silence is described; 0: it is sent as it is
@@ -132,7 +134,7 @@ class StreamSpec:
     plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself
     reorder_ms: int = 40
     playout_ms: int = 2_000
-    rewind_ms: int = 0  # that a release may go back; 0: a second, above 16 kHz a word (360 ms) to save memory
+    rewind_ms: int = 0  # that a release may go back; 0: a second, above 16 kHz a word (320 ms) to save memory
     ears_ms: int = 1_000
     far_delay_ms: int = 60
     far_delay_error_ms: int = 40
@@ -149,7 +151,7 @@ class StreamSpec:
 
     @property
     def rewinds_ms(self) -> int:
-        return self.rewind_ms or (1_000 if self.rate_hz <= 16_000 else 360)
+        return self.rewind_ms or (1_000 if self.rate_hz <= 16_000 else 320)
 
     @property
     def heard_hz(self) -> int:

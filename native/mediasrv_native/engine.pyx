@@ -215,6 +215,12 @@ cdef class NativeEngine:
         c.op, c.arg = MS_OP_COMFORT, payload_type
         self.command(stream, &c, "change how silence is sent")
 
+    def set_ptime(self, ms_handle stream, int ms):
+        cdef ms_command c
+        memset(&c, 0, sizeof(c))
+        c.op, c.arg = MS_OP_PTIME, ms
+        self.command(stream, &c, "change the length of packets")
+
     def set_keys(self, ms_handle stream, keys):
         cdef ms_srtp_keys wanted
         to_srtp_keys(keys, &wanted)

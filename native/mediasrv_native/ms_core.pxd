@@ -59,7 +59,7 @@ cdef extern from "ms_core.h" nogil:
 
     enum ms_op:
         MS_OP_HOLD, MS_OP_DUCK, MS_OP_RELEASE, MS_OP_FLUSH, MS_OP_MARK, MS_OP_REMOTE, MS_OP_SENDING, MS_OP_HEARING
-        MS_OP_CODING, MS_OP_PRESS, MS_OP_KEYS, MS_OP_COMFORT
+        MS_OP_CODING, MS_OP_PRESS, MS_OP_KEYS, MS_OP_COMFORT, MS_OP_PTIME
 
     ctypedef struct ms_command:
         uint8_t op, flag

@@ -10,7 +10,7 @@ from tests.native.line import FRAME, GAP, Line, noise, on_the_wire, pcm_of
 from tests.reference.rtp import RtpPacket
 
 BOTH = ((PCMU, 0), (PCMA, 8))
-CODING = 9  # MS_OP_CODING
+CODING, PTIME = 9, 13  # MS_OP_
 WRONG_ARGUMENT = -1
 
 
@@ -71,6 +71,32 @@ def test_a_stream_changes_to_another_of_its_codecs_without_a_hole() -> None:
     assert [packet.timestamp for packet in line.sent] == [k * FRAME for k in range(4)]
     after = b"".join(packet.payload for packet in line.sent[2:])
     assert after == kernels.g711_encode_a(pcm[2 * FRAME * 2 :])
+
+
+@pytest.mark.parametrize(("before_ms", "after_ms"), [(60, 10), (30, 40), (20, 60), (60, 20)])
+def test_packets_of_another_length_follow_without_a_hole(before_ms: int, after_ms: int) -> None:
+    line = Line(ptime_ms=before_ms)
+    pcm = noise(24 * FRAME)
+    line.core.play(1, pcm)
+    line.tick(4)
+    assert line.core.apply_raw(PTIME, line.now_ns, arg=after_ms) == 0
+    line.tick(20)
+    sent = b"".join(packet.payload for packet in line.sent)
+    assert sent == kernels.g711_encode_u(pcm)[: len(sent)]
+    assert len(sent) > 24 * FRAME - after_ms * 8
+    sizes = [len(packet.payload) for packet in line.sent]
+    changed = sizes.index(after_ms * 8)
+    assert set(sizes[:changed]) == {before_ms * 8}
+    assert set(sizes[changed:]) == {after_ms * 8}
+    assert changed * before_ms < 4 * 20 + 60
+    timestamps = [packet.timestamp for packet in line.sent]
+    assert timestamps == [timestamps[0] + sum(sizes[:k]) for k in range(len(sizes))]
+
+
+@pytest.mark.parametrize("ms", [0, -20, 50, 80, 276])
+def test_packets_of_a_length_that_nobody_uses_are_not_sent(ms: int) -> None:
+    line = Line()
+    assert line.core.apply_raw(PTIME, line.now_ns, arg=ms) == WRONG_ARGUMENT
 
 
 @pytest.mark.parametrize("payload_type", [9, -1, 300])

@@ -200,6 +200,20 @@ async def test_a_reinvite_changes_to_another_codec_of_the_first_offer(autojump_c
         await nothing_is_left(house)
 
 
+async def test_a_reinvite_changes_the_length_of_packets(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        for ptime_ms, packets in ((60, 17), (10, 100)):
+            caller.media = replace(caller.media, ptime_ms=ptime_ms)
+            await caller.reinvite(call)
+            await trio.sleep(0.2)
+            house.sent.clear()
+            await trio.sleep(1)
+            assert len(types(house)) == pytest.approx(packets, abs=2)
+        await call.bye()
+        await nothing_is_left(house)
+
+
 def types(house: House) -> list[int]:
     """The payload types of the sound that was sent."""
     return [packet.data[1] & 0x7F for packet in house.sent if not packet.is_rtcp]

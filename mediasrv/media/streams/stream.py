@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mediasrv.media.face import StreamFace
 
 CLOSE_WITHIN_S = 1.0
+PACKETS_MS = (10, 20, 30, 40, 60)
 LONGEST_DTMF = 32  # keys that the engine keeps waiting
 UNHEARD = "the stream was added without `bridge`: nobody can hear what it hears"
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
@@ -226,6 +227,12 @@ class Stream:
             raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
         self._engine.set_coding(self.handle, payload_type)
         self._codec = self._codecs[payload_type]
+
+    def set_ptime(self, ms: int) -> None:
+        self._check_open()
+        if ms not in PACKETS_MS:
+            raise ValueError(f"packets are {PACKETS_MS} ms long, not {ms}")
+        self._engine.set_ptime(self.handle, ms)
 
     def set_comfort_noise(self, payload_type: int) -> None:
         self._check_open()

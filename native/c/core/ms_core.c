@@ -68,7 +68,7 @@ static layout lay_out(const ms_config *c) {
     l.said = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.sent = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(int16_t));
     l.mix = carve(&l.total, say_ms * MS_FRAME_MS * sizeof(float));
-    l.pending = carve(&l.total, say_ms * (c->ptime_ms + MS_FRAME_MS) * sizeof(int16_t));
+    l.pending = carve(&l.total, say_ms * (MS_MAX_PTIME_MS + MS_FRAME_MS) * sizeof(int16_t));
     l.keys = carve(&l.total, c->inband_dtmf ? sizeof(ms_goertzel) : 0);
     l.bridge = carve(&l.total, ms_bridge_size(c));
     l.blocks = carve(&l.total, ms_ears_ring_blocks(c->ears_ms) * sizeof(ms_ears_block));
@@ -105,6 +105,7 @@ int ms_init(void *memory, size_t n, const ms_config *config, uint64_t seed) {
     memset(memory, 0, needed);
     ms_core *core = memory;
     core->config = completed(config);
+    core->next_ptime_ms = core->config.ptime_ms;
     memset(&core->config.srtp, 0, sizeof core->config.srtp); /* secrets are kept in one place only */
     core->remote = config->remote;
     core->hearing = core->sending = true;
@@ -165,6 +166,15 @@ static int set_comfort(ms_core *core, int64_t payload_type) {
     return MS_OK;
 }
 
+static int set_ptime(ms_core *core, int64_t ms) {
+    ms_config wanted = core->config;
+    wanted.ptime_ms = (uint8_t)(ms > 0 && ms <= MS_MAX_PTIME_MS ? ms : 0);
+    if (!ms_coders_are_valid(&wanted)) return MS_E_ARGUMENT;
+    core->next_ptime_ms = wanted.ptime_ms;
+    if (core->pending_n == 0) core->config.ptime_ms = wanted.ptime_ms;
+    return MS_OK;
+}
+
 static int set_hearing(ms_core *core, bool on) {
     if (core->hearing == on) return MS_OK;
     core->hearing = on;
@@ -190,6 +200,7 @@ int ms_apply(ms_core *core, const ms_command *command, int64_t now_ns) {
     case MS_OP_CODING: return set_coding(core, command->arg);
     case MS_OP_PRESS: return ms_core_press(core, command);
     case MS_OP_COMFORT: return set_comfort(core, command->arg);
+    case MS_OP_PTIME: return set_ptime(core, command->arg);
     case MS_OP_KEYS: return ms_core_take_keys(core);
     default: return MS_E_ARGUMENT;
     }

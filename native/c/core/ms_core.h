@@ -103,7 +103,8 @@ enum ms_op {
     MS_OP_CODING = 9,   /* arg = payload type: send this one of the codings from now on */
     MS_OP_KEYS = 10,    /* protect with the keys that were offered last; the old ones still open for 2 s */
     MS_OP_PRESS = 11,   /* flag = key 0-15, arg = its duration in ms, name = silence after it in ms; keys wait for each other */
-    MS_OP_COMFORT = 12  /* arg = payload type: describe silence by comfort noise from now on; 0: send it as it is */
+    MS_OP_COMFORT = 12, /* arg = payload type: describe silence by comfort noise from now on; 0: send it as it is */
+    MS_OP_PTIME = 13    /* arg = ms: send packets of this length, once those that were begun are out */
 };
 
 typedef struct ms_command {

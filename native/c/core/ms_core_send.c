@@ -16,6 +16,7 @@ static uint32_t ticks_of(const ms_core *core, uint32_t samples) {
 void ms_core_forget_pending(ms_core *core) {
     core->pending_n = 0;
     core->pending_voice = false;
+    core->config.ptime_ms = core->next_ptime_ms;
     ms_comfort_sender_interrupt(&core->silence);
 }
 
@@ -67,7 +68,10 @@ static int packetise(ms_core *core, uint32_t frame, ms_packet *out, int capacity
     }
     core->pending_n -= done;
     memmove(core->pending, core->pending + done, core->pending_n * sizeof *core->pending);
-    if (core->pending_n == 0) core->pending_voice = false;
+    if (core->pending_n == 0) {
+        core->pending_voice = false;
+        core->config.ptime_ms = core->next_ptime_ms;
+    }
     return count;
 }
 

@@ -70,6 +70,7 @@ struct ms_core {
     int16_t *pending;          /* encoded when ptime_ms of it are there */
     uint32_t pending_n;
     bool pending_voice;
+    uint8_t next_ptime_ms;     /* of the packets after what is pending */
     ms_dtmf_sender keys;       /* that we press */
     ms_tones tone;             /* of the one in progress, in band */
     ms_comfort_sender silence;
