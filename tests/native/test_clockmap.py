@@ -34,12 +34,13 @@ def heard(delays_ns: list[float]) -> ClockMap:
 @given(
     seconds=st.integers(1, 60),
     jitter_ms=st.sampled_from([0.0, 0.5, 5.0, 40.0]),
-    skew_ppm=st.floats(-600, 600),
+    skew_ppm=st.floats(-499, 499),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_the_skew_is_that_of_the_line_below_all_packets(
     seconds: int, jitter_ms: float, skew_ppm: float, seed: int
 ) -> None:
+    """Below the limit of 500 ppm: beyond it, and without jitter, rounding alone says on which edge the line lies."""
     delays_ns = late_ns(seconds, jitter_ms, skew_ppm, seed)
     packets = [(k * FRAME_S, delay_ns) for k, delay_ns in enumerate(delays_ns)]
     assert heard(delays_ns).skew_ppm == pytest.approx(oracle.skew_ppm(packets), abs=0.5)
