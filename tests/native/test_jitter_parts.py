@@ -129,6 +129,25 @@ def test_a_calm_path_is_believed_sooner() -> None:
     assert targets[1] < targets[0]
 
 
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**47), 2**47), st.integers(0, 2**61), st.booleans(), st.booleans()),
+        max_size=60,
+    )
+)
+def test_no_clock_makes_a_wait_that_is_none(hostile: list[tuple[int, int, bool, bool]]) -> None:
+    """Stamps and arrivals that jump anywhere: the wait stays between nothing and what is believed at most."""
+    estimate = DelayEstimate(RATE_HZ, 0.93)
+    for rtp, arrival_ns, calm, restarts in hostile:
+        if restarts:
+            estimate.restart()
+        estimate.arrival(rtp, arrival_ns, calm)
+        assert 0 <= estimate.quantile_ms <= estimate.target_ms + 512
+        assert 0 <= estimate.target_ms <= 512
+        assert 0 <= estimate.jitter_ms <= 10_000
+
+
 def test_a_restart_keeps_what_is_known_of_the_network() -> None:
     estimate, rng = DelayEstimate(RATE_HZ, 0.93), random.Random(6)
     for rtp, at in arrivals([rng.uniform(0, 100) for _ in range(2_000)]):
