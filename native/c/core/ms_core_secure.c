@@ -19,6 +19,8 @@ int ms_core_secure_init(ms_core *core, const ms_srtp_keys *keys) {
     return status;
 }
 
+bool ms_core_awaits_keys(const ms_core *core) { return core->config.keying != MS_KEYING_GIVEN && !core->secure.now; }
+
 void ms_core_secure_release(ms_core *core) {
     ms_srtp_free(core->secure.now);
     ms_srtp_free(core->secure.before);
