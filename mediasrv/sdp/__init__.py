@@ -13,7 +13,7 @@ from mediasrv.sdp.description import (
     SessionDescription,
 )
 from mediasrv.sdp.errors import AnswerRejected, MalformedDescription, NotAcceptable, OfferRejected
-from mediasrv.sdp.fingerprint import Fingerprint
+from mediasrv.sdp.fingerprint import Fingerprint, Setup
 from mediasrv.sdp.offer_answer import LocalMedia, Negotiated, accept, answer, next_version, offer
 from mediasrv.sdp.parse import parse
 from mediasrv.sdp.security import Dtls, LocalSecurity, Policy, Sdes, Security
@@ -40,6 +40,7 @@ __all__ = [
     "Sdes",
     "Security",
     "SessionDescription",
+    "Setup",
     "accept",
     "answer",
     "next_version",

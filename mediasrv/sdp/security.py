@@ -8,8 +8,13 @@ What a stream can be is said in two places, its protocol and its attributes:
 
 The policy is ours: `off` speaks plain RTP and nothing else, `offered` prefers protection and does without,
 `required` refuses what is not protected. Where both kinds are offered SDES is taken: it needs no more packets. The
-answer keeps the offer's protocol. An answer is read more strictly than an offer, for it must be one of the things
-that we offered: the tag and suite of one of our lines, a role, our protocol, and never our own key sent back.
+answer keeps the offer's protocol.
+
+Left the choice, we let the other side begin, though RFC 5763 section 5 would rather have it the other way round:
+without ICE, who sits behind a NAT can be reached only where he spoke from.
+
+An answer is read more strictly than an offer, for it must be one of the things that we offered: the tag and suite of
+one of our lines, a role, our protocol, and never our own key sent back.
 
 No key is drawn here. Whoever calls brings one for each suite, in the order of his preference, and a certificate's
 fingerprint if he can do DTLS.
@@ -159,8 +164,8 @@ def _answer_dtls(
     if local.fingerprint is None or not fingerprints_of(session, media):
         return None
     setup = setup_of(session, media) or "active"  # RFC 4145 section 4
-    if setup == "actpass":  # RFC 5763 section 5: beginning is for whoever answers; a role once taken is kept
-        ours: Setup = "active" if local.setup == "actpass" else local.setup
+    if setup == "actpass":  # a role once taken is kept
+        ours: Setup = "passive" if local.setup == "actpass" else local.setup
     else:
         ours = "active" if setup == "passive" else "passive"
     return _over_dtls(session, media, local.fingerprint, ours)

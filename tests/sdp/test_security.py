@@ -167,11 +167,11 @@ def test_of_several_streams_the_first_that_can_be_protected_is_taken() -> None:
 @pytest.mark.parametrize(
     ("setup", "role", "said"),
     [
-        (("setup:actpass",), "actpass", "active"),
-        (("setup:actpass",), "passive", "passive"),  # a role once taken is kept
+        (("setup:actpass",), "actpass", "passive"),
+        (("setup:actpass",), "active", "active"),  # a role once taken is kept
         (("setup:active",), "actpass", "passive"),
         (("setup:passive",), "actpass", "active"),
-        (("setup:ActPass ", "connection:new"), "actpass", "active"),
+        (("setup:ActPass ", "connection:new"), "actpass", "passive"),
         ((), "actpass", "passive"),
     ],
 )
