@@ -88,7 +88,7 @@ bool ms_core_unprotect(ms_core *core, enum ms_channel channel, const uint8_t *da
 }
 
 bool ms_core_protect(ms_core *core, ms_packet *packet) {
-    if (!core->secure.now) return true;
+    if (!core->secure.now) return !ms_core_awaits_keys(core);
     int n = packet->channel == MS_CHANNEL_RTCP
                 ? ms_srtp_protect_rtcp(core->secure.now, packet->data, packet->n, sizeof packet->data)
                 : ms_srtp_protect(core->secure.now, packet->data, packet->n, sizeof packet->data);
