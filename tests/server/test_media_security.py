@@ -302,9 +302,12 @@ async def test_a_caller_who_shows_another_certificate_is_hung_up_on(autojump_clo
     async with running() as house, house.caller() as caller:
         named = replace(DTLS, fingerprint=Fingerprint("sha-256", bytes(32)))
         call = await caller.call(body=offer(replace(caller.media, security=named)).build())
-        await shaken(house, settled(await call.wait_answered()))
-        with trio.fail_after(5):
-            await call.wait_ended()
+        by = settled(await call.wait_answered())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(shaken, house, by)
+            with trio.fail_after(5):
+                await call.wait_ended()
+            nursery.cancel_scope.cancel()
         assert [record["ending"] for record in house.call_records()] == ["fault"]
         await nothing_is_left(house)
 
