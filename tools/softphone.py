@@ -18,7 +18,7 @@ import tempfile
 import time
 import tomllib
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,12 @@ DIGIT_GAP_S = 0.3
 G711 = ("PCMU", "PCMA")
 CODECS = (*G711, "G722")
 FIRST_PRIORITY = 255  # of PJSIP; 0 is not offered
+SRTP: Mapping[str, tuple[int, int]] = {  # whether, and where the keys come from
+    "off": (pj.PJMEDIA_SRTP_DISABLED, pj.PJMEDIA_SRTP_KEYING_SDES),
+    "optional": (pj.PJMEDIA_SRTP_OPTIONAL, pj.PJMEDIA_SRTP_KEYING_SDES),
+    "mandatory": (pj.PJMEDIA_SRTP_MANDATORY, pj.PJMEDIA_SRTP_KEYING_SDES),
+    "dtls": (pj.PJMEDIA_SRTP_MANDATORY, pj.PJMEDIA_SRTP_KEYING_DTLS_SRTP),
+}
 
 
 @dataclass(slots=True)
@@ -150,9 +156,10 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
 class Softphone:
     """PJSIP, started and ended; everything happens in the caller's thread."""
 
-    def __init__(self, *, codecs: Sequence[str] = G711, log_level: int = 0) -> None:
+    def __init__(self, *, codecs: Sequence[str] = G711, srtp: str = "off", log_level: int = 0) -> None:
         self._endpoint = pj.Endpoint()
         self._priorities = {name: FIRST_PRIORITY - place for place, name in enumerate(codecs)}
+        self._srtp = srtp
         self._log_level = log_level
         self._account = pj.Account()
 
@@ -175,8 +182,16 @@ class Softphone:
         identity = pj.AccountConfig()
         identity.idUri = "sip:softphone@127.0.0.1"
         identity.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        self._protect(identity.mediaConfig)
         self._account.create(identity)
         return self
+
+    def _protect(self, media: pj.AccountMediaConfig) -> None:
+        media.srtpUse, keying = SRTP[self._srtp]
+        media.srtpSecureSignaling = 0  # keys in descriptions that go in the clear: this is for tests
+        keyings = pj.IntVector()
+        keyings.append(keying)
+        media.srtpOpt.keyings = keyings
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -214,6 +229,7 @@ class Plan:
     hold_for_s: float
     answer_within_s: float
     codecs: Sequence[str] = G711
+    srtp: str = "off"
 
     def steps(self, call: PhoneCall) -> list[tuple[float, Callable[[], None]]]:
         todo: list[tuple[float, Callable[[], None]]] = []
@@ -229,7 +245,7 @@ class Plan:
 
 def carry_out(plan: Plan, uri: str, *, log_level: int = 0) -> Outcome:
     """Calls, does what is planned, hangs up, and tells how it went."""
-    with Softphone(codecs=plan.codecs, log_level=log_level) as phone:
+    with Softphone(codecs=plan.codecs, srtp=plan.srtp, log_level=log_level) as phone:
         call = phone.dial(uri, plan.play, plan.record)
         try:
             phone.run(call, call.is_answered, plan.answer_within_s)
@@ -332,12 +348,15 @@ def show(outcome: Outcome) -> str:
     "--codec", type=click.Choice(CODECS), multiple=True, default=G711, show_default=True,
     help="What to offer, first choice first; may stand several times.",
 )  # fmt: skip
+@click.option(
+    "--srtp", type=click.Choice(list(SRTP)), default="off", show_default=True, help="Media security."
+)
 @click.option("--log-level", default=0, show_default=True, help="PJSIP's own log, 0-6, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of a sentence.")
 def main(
     uri: str, say: str, play: Path | None, play_after: float, record: Path | None, dtmf: str, dtmf_after: float,
     hold_after: float | None, hold_for: float, seconds: float, answer_within: float, codec: tuple[str, ...],
-    log_level: int, as_json: bool,
+    srtp: str, log_level: int, as_json: bool,
 ) -> None:  # fmt: skip
     stdout = stdout_for_the_outcome_alone()
     try:
@@ -355,6 +374,7 @@ def main(
                 hold_for,
                 answer_within,
                 codec,
+                srtp,
             )
             outcome = carry_out(plan, uri, log_level=log_level)
     except pj.Error as error:
