@@ -46,6 +46,10 @@ def wish(policy: str = "required", seed: int = 0, **more) -> LocalSecurity:
 DTLS = LocalSecurity("required", (), Fingerprint("sha-256", THEIRS.sha256))
 
 
+def now_ns() -> int:
+    return round(trio.current_time() * 1e9)
+
+
 @dataclass
 class Phone:
     """The caller's end of the sound."""
@@ -73,7 +77,7 @@ class Phone:
 
     def push(self, packet: bytes) -> None:
         self.sent.append(packet)
-        self.house.engine.push(self.stream, packet, self.source, round(trio.current_time() * 1e9))
+        self.house.engine.push(self.stream, packet, self.source, now_ns())
 
     def heard(self, port: int = CALLER[1]) -> Iterator[bool]:
         """Of each packet that came there: whether it opens with our key."""
@@ -255,27 +259,33 @@ def settled(answered: bytes) -> Dtls:
     return Dtls(setup_of(session, media) == "passive", fingerprints_of(session, media))
 
 
-async def shaken(house: House, by: Dtls, *, lose: int = 0) -> Handshake:
-    """The caller's side of a handshake; `lose`: how many of its datagrams the network keeps."""
+async def shaken(
+    house: House, by: Dtls, *, lose: int = 0, certificate: Certificate = THEIRS, silent: bool = True
+) -> Handshake:
+    """The caller's side of a handshake.
+
+    `lose`: how many of its datagrams the network keeps; `silent`: whether there must be no sound meanwhile.
+    """
     theirs = [TheirFingerprint(each.hash, each.digest) for each in by.fingerprints]
     (stream,) = house.engine.streams()
     ours = Handshake(
-        THEIRS, is_client=by.is_client, fingerprints=theirs, remote=stream.local, now=trio.current_time()
+        certificate, is_client=by.is_client, fingerprints=theirs, remote=stream.local, now=trio.current_time()
     )
     while ours.keys is None:
         for data, _ in ours.datagrams_to_send():
             lose -= 1
             if lose < 0:
-                house.engine.push(stream, data, CALLER, round(trio.current_time() * 1e9))
+                house.engine.push(stream, data, CALLER, now_ns())
         await trio.sleep(0.02)
         arrived, house.sent[:] = list(house.sent), []
         for packet in arrived:
-            if ours.keys is None:
-                assert 20 <= packet.data[0] <= 63, packet.data.hex()
+            is_dtls = 20 <= packet.data[0] <= 63
+            assert is_dtls or not silent or ours.keys is not None, packet.data.hex()
+            if is_dtls:
                 ours.receive(packet.data, stream.local, trio.current_time())
         ours.handle_deadline(trio.current_time())
     for data, _ in ours.datagrams_to_send():
-        house.engine.push(stream, data, CALLER, round(trio.current_time() * 1e9))
+        house.engine.push(stream, data, CALLER, now_ns())
     return ours
 
 
@@ -293,6 +303,34 @@ async def test_keys_come_by_a_handshake_and_sound_only_then(autojump_clock, setu
         heard = list(us.heard())
         assert len(heard) > 20
         assert all(heard)
+        assert us.stream.statistics().srtp_forged == 0
+        await call.bye()
+        await nothing_is_left(house)
+
+
+async def test_another_certificate_in_a_reinvite_is_another_handshake(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        caller.media = replace(caller.media, security=DTLS)
+        call = await caller.answered()
+        (media,) = offer(caller.media).media
+        assert media.protocol == "UDP/TLS/RTP/SAVP"
+        by = settled(await call.wait_answered())
+        first = await shaken(house, by)
+        await trio.sleep(0.1)
+        other = Certificate()
+        caller.media = replace(
+            caller.media, security=replace(DTLS, fingerprint=Fingerprint("sha-256", other.sha256))
+        )
+        await caller.reinvite(call)
+        await trio.sleep(0.1)
+        again = await shaken(house, by, certificate=other, silent=False)
+        await trio.sleep(0.1)
+        assert again.keys is not None
+        assert again.keys != first.keys
+        us = Phone(house, Srtp(again.keys.profile.value, again.keys.send, again.keys.receive, 7))
+        house.sent.clear()
+        await us.say(10)
+        assert all(us.heard())
         assert us.stream.statistics().srtp_forged == 0
         await call.bye()
         await nothing_is_left(house)

@@ -164,7 +164,10 @@ class Handshake:
         self._send(self._drained())
 
     def _checked_keys(self, connection: SSL.Connection) -> SrtpKeys:
-        shown = connection.get_peer_certificate(as_cryptography=True)
+        try:
+            shown = connection.get_peer_certificate(as_cryptography=True)
+        except ValueError as error:  # OpenSSL reads what cryptography does not
+            raise HandshakeFailed("an unreadable certificate") from error
         if shown is None or not any(
             each.hash in _HASHES and shown.fingerprint(_HASHES[each.hash]) == each.digest
             for each in self._fingerprints
