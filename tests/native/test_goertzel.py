@@ -5,6 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mediasrv.bench.quality import material
 from mediasrv_native.tones import Detector, Tones
 from tests.reference import goertzel as oracle
 from tests.reference import sounds
@@ -83,6 +84,20 @@ def test_speech_and_noise_press_no_key() -> None:
     assert detect(sounds.talk(60, 1)) == []
     assert detect(sounds.white(30, -15, 2)) == []
     assert detect(sounds.pink(30, -15, 3)) == []
+
+
+@pytest.mark.parametrize("pitch", ["low", "mid", "high"])
+def test_no_voice_presses_a_key(pitch: str) -> None:
+    """A minute of each; half an hour is the benchmark's."""
+    chance, said = np.random.default_rng(6), []
+    while sum(map(len, said)) < 60 * 8_000:
+        said.append(sounds.voice(" ".join(chance.choice(sounds.WORDS, 6)), pitch)[0])
+    assert detect(np.concatenate(said)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_music_presses_no_key(seed: int) -> None:
+    assert detect(material.music(8_000, 30, seed).astype(np.float64)) == []
 
 
 @st.composite
