@@ -24,6 +24,7 @@ from mediasrv.legs.leg import CallInfo, Ending, LegEnded
 from mediasrv.legs.security import MediaSecurity, kept, shake_hands, stream_keys
 from mediasrv.media import Coding, Cost, EngineFace, StreamFace, StreamSpec
 from mediasrv.media.dtls import Certificate, HandshakeFailed
+from mediasrv.media.spec import Rtcp
 from mediasrv.sdp import (
     CODECS,
     Dtls,
@@ -327,9 +328,16 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         remote=wanted.remote,
         srtp=stream_keys(wanted.security),
         keying="dtls" if isinstance(wanted.security, Dtls) else "given",
-        rtcp="mux" if wanted.rtcp_mux else spec.rtcp,
+        rtcp=_rtcp(wanted, spec.rtcp),
         rtcp_remote=None if wanted.rtcp_mux else wanted.remote_rtcp,
     )
+
+
+def _rtcp(wanted: Negotiated, otherwise: Rtcp) -> Rtcp:
+    """RFC 5764 section 4.1: on a port of its own RTCP would need a handshake of its own, which nobody misses."""
+    if wanted.rtcp_mux:
+        return "mux"
+    return "off" if isinstance(wanted.security, Dtls) else otherwise
 
 
 def _packet_ms(codecs: Sequence[str], wanted_ms: int) -> int:

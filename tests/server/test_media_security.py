@@ -304,6 +304,8 @@ async def test_keys_come_by_a_handshake_and_sound_only_then(autojump_clock, setu
         assert len(heard) > 20
         assert all(heard)
         assert us.stream.statistics().srtp_forged == 0
+        await us.say(300)
+        assert not any(packet.is_rtcp for packet in house.sent), "a port of its own would need its own keys"
         await call.bye()
         await nothing_is_left(house)
 
