@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasrv.sip.dialogs.identity import Party, UserToUser, identity_lines, user_to_user_line
-from mediasrv.sip.dialogs.keys import BARE, KEYS, LONGEST_MS, RELAY, Key, print_key, read_key
-from mediasrv.sip.dialogs.reasons import Reason, read_reasons
-from mediasrv.sip.dialogs.replaces import Replaces, read_refer_to, refer_to
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.identity import Party, UserToUser, identity_lines, user_to_user_line
+from mediasrv.sip.grammar.keys import BARE, KEYS, LONGEST_MS, RELAY, Key, print_key, read_key
+from mediasrv.sip.grammar.reasons import Reason, read_reasons
+from mediasrv.sip.grammar.replaces import Replaces, read_refer_to, refer_to
 from mediasrv.sip.grammar.uri import Uri
 
 WORDS = st.text("abcdefgh0123456789", min_size=1, max_size=12)

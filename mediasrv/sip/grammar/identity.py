@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mediasrv.sip.core import HeaderLines
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import MAX_FORWARDS, NameAddr
 from mediasrv.sip.grammar.headers import Headers
@@ -59,7 +58,9 @@ class Party:
         return "id" in self.privacy or "user" in self.privacy
 
 
-def identity_lines(asserted: tuple[NameAddr, ...] = (), privacy: frozenset[str] = frozenset()) -> HeaderLines:
+def identity_lines(
+    asserted: tuple[NameAddr, ...] = (), privacy: frozenset[str] = frozenset()
+) -> list[tuple[str, str]]:
     """For a request or response of ours, towards a peer that trusts us."""
     lines = [("P-Asserted-Identity", str(each)) for each in asserted]
     if privacy:

@@ -12,7 +12,7 @@ from urllib.parse import unquote as percent_decode
 
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import NameAddr
-from mediasrv.sip.grammar.headers import Field, Headers
+from mediasrv.sip.grammar.headers import Field
 from mediasrv.sip.grammar.message import DialogKey
 from mediasrv.sip.grammar.syntax import is_token, parameter, parse_parameters
 from mediasrv.sip.grammar.uri import Uri
@@ -50,11 +50,6 @@ class Replaces:
 
 
 REPLACES = Field("Replaces", Replaces.parse)
-
-
-def wanted_replacement(headers: Headers) -> Replaces | None:
-    """Section 3: at most one may stand there."""
-    return headers.get(REPLACES)
 
 
 def refer_to(target: Uri, replaces: Replaces | None) -> NameAddr:
