@@ -191,9 +191,9 @@ class Invitation:
             least_s = response.headers.require(MIN_SE)
         except Malformed:
             return False
-        if not self._interval_s or not self._least_s < least_s <= LONGEST_INTERVAL_S:
+        if not 0 < self._interval_s < least_s <= LONGEST_INTERVAL_S:
             return False
-        self._least_s, self._interval_s = least_s, max(self._interval_s, least_s)
+        self._least_s = self._interval_s = least_s
         self._send_again(self._invite.uri, self._transaction.destination, now)
         return True
 

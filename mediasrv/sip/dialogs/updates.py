@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from enum import Enum, auto
 
-from mediasrv.sip.core import ALLOW, HeaderLines, check_status
+from mediasrv.sip.core import ALLOW, SUPPORTED, HeaderLines, check_status
 from mediasrv.sip.dialogs.glare import move_target, retry_wait_s
 from mediasrv.sip.dialogs.inbound import DIALOG_LOST, Inbound, Talking
 from mediasrv.sip.dialogs.offers import Move, Open
@@ -51,7 +51,7 @@ class Updates:
         if body:
             session.offers.move(Move.WE_OFFER)
         self._under_way, self._refreshes = True, refreshes
-        lines = (session.core.contact, ALLOW, *self._refresh.request_lines())
+        lines = (session.core.contact, ALLOW, SUPPORTED, *self._refresh.request_lines())
         session.ask("UPDATE", self, now, headers=lines, body=body)
 
     def responded(self, response: Response, source: Address, now: float) -> None:
