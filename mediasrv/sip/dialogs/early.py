@@ -96,9 +96,9 @@ class EarlyDialogs:
         return early.session
 
     def close(self, now: float) -> None:
+        """They come to nothing. Each is still remembered: its 2xx may be on its way, and then a BYE needs its numbers."""
         for early in self._dialogs.values():
             early.session.abandon(now)
-        self._dialogs.clear()
 
     def _open(self, tag: str, response: Response, source: Address) -> Early | None:
         early = self._dialogs.get(tag)
