@@ -96,7 +96,7 @@ class EarlyDialogs:
         return early.session
 
     def close(self, now: float) -> None:
-        """They come to nothing. Each is still remembered: its 2xx may be on its way, and then a BYE needs its numbers."""
+        """They come to nothing, but are remembered: a 2xx may be on its way, and then a BYE needs the numbers."""
         for early in self._dialogs.values():
             early.session.abandon(now)
 

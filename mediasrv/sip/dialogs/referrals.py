@@ -50,13 +50,13 @@ class Referral:
     def over(self) -> bool:
         return self._told >= 200
 
-    def accept(self, now: float, until: float) -> None:
+    def accept(self, now: float) -> None:
         if self._asked is None:
             raise WrongState("that REFER is decided")
         asked, self._asked = self._asked, None
         self._session.core.schedule.clear(self, Clock.DECIDE)
         asked.reply(202, now, (self._session.core.contact, *(() if self.subscribed else (NO_SUBSCRIPTION,))))
-        self._session.core.schedule.set(self, Clock.END, until)
+        self._session.core.schedule.set(self, Clock.END, now + self._session.core.timers.referral_s)
         self.progress(100, now)  # section 2.4.4: the first NOTIFY follows at once
 
     def decline(self, status: int, now: float) -> None:
