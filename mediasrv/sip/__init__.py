@@ -13,19 +13,34 @@ from mediasrv.sip.events import (
     EndCause,
     Ended,
     IncomingCall,
+    KeyPressed,
+    KeySent,
     Progress,
+    ProgressConfirmed,
+    Redirected,
+    ReferProgress,
+    ReferralId,
+    Referred,
+    Refreshed,
     Reinvite,
     ReinviteDone,
     Rejected,
     SipCallId,
     SipEvent,
+    UpdateDone,
+    UpdateOffered,
 )
 from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.identity import Party, UserToUser, identity_lines, user_to_user_line
+from mediasrv.sip.grammar.keys import Key
 from mediasrv.sip.grammar.message import Request, Response
+from mediasrv.sip.grammar.reasons import Q850_OF_STATUS, Reason
+from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Address, Limits, Timers
 
 __all__ = [
+    "Q850_OF_STATUS",
     "Acknowledged",
     "Address",
     "Answered",
@@ -34,19 +49,36 @@ __all__ = [
     "Ended",
     "Headers",
     "IncomingCall",
+    "Key",
+    "KeyPressed",
+    "KeySent",
     "Limits",
     "Malformed",
+    "Party",
     "Progress",
+    "ProgressConfirmed",
+    "Reason",
+    "Redirected",
+    "ReferProgress",
+    "ReferralId",
+    "Referred",
+    "Refreshed",
     "Reinvite",
     "ReinviteDone",
     "Rejected",
+    "Replaces",
     "Request",
     "Response",
     "SipCallId",
     "SipEvent",
     "SipStatistics",
     "Timers",
+    "UpdateDone",
+    "UpdateOffered",
     "Uri",
     "UserAgent",
+    "UserToUser",
     "WrongState",
+    "identity_lines",
+    "user_to_user_line",
 ]
