@@ -473,6 +473,7 @@ class Session:
         if self.owes_answer is not None:
             self.answer_late(b"")  # no answer will come: the ACK is owed all the same
         self._closing = True
+        self._stop_answering()  # when the dialog was lost before its ACK
         if self._pending is not None:
             self.respond(487, now)
         self._close_parts(now)
