@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.echo import ClockMap
@@ -37,13 +37,15 @@ def heard(delays_ns: list[float]) -> ClockMap:
     skew_ppm=st.floats(-499, 499),
     seed=st.integers(0, 2**32 - 1),
 )
+@settings(deadline=None)
 def test_the_skew_is_that_of_the_line_below_all_packets(
     seconds: int, jitter_ms: float, skew_ppm: float, seed: int
 ) -> None:
     """Below the limit of 500 ppm: beyond it, and without jitter, rounding alone says on which edge the line lies."""
     delays_ns = late_ns(seconds, jitter_ms, skew_ppm, seed)
     packets = [(k * FRAME_S, delay_ns) for k, delay_ns in enumerate(delays_ns)]
-    assert heard(delays_ns).skew_ppm == pytest.approx(oracle.skew_ppm(packets), abs=0.5)
+    skew_ppm = heard(delays_ns).skew_ppm
+    assert min(abs(skew_ppm - possible) for possible in oracle.skews_ppm(packets)) < 0.5
 
 
 AGAINST_HEAVY_JITTER = pytest.mark.xfail(
@@ -79,6 +81,7 @@ def test_after_three_minutes_what_is_placed_is_on_the_line_to_half_a_millisecond
         max_size=60,
     )
 )
+@settings(deadline=None)
 def test_no_stamp_and_no_clock_makes_a_place_that_is_none(hostile: list[tuple[int, int, int]]) -> None:
     clocks = ClockMap(CLOCK_HZ)
     for rtp, received_ns, asked in hostile:

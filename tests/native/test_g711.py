@@ -1,7 +1,7 @@
 """G.711, every octet and every sample, against the recommendation's own tables."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native import kernels
@@ -56,6 +56,7 @@ def test_nothing_in_is_nothing_out() -> None:
 
 
 @given(first=st.integers(0, 40), length=st.integers(0, 100), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_wherever_a_piece_begins_and_ends_it_is_coded_alike(first: int, length: int, seed: int) -> None:
     pcm = np.random.default_rng(seed).integers(-32_768, 32_768, 200).astype(np.int16)
     last = first + length

@@ -120,6 +120,7 @@ def test_a_calm_path_is_believed_sooner() -> None:
     assert targets[1] < targets[0]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(-(2**47), 2**47), st.integers(0, 2**61), st.booleans(), st.booleans()),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.speech import power_spectrum
@@ -17,6 +17,7 @@ def kernel(pcm: Pcm) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 2**32 - 1), most=st.sampled_from([1, 30, 1_000, 32_767]))
+@settings(deadline=None)
 def test_it_is_fouriers(seed: int, most: int) -> None:
     pcm = np.random.default_rng(seed).integers(-most - 1, most + 1, SAMPLES).astype(np.int16)
     expected = np.abs(np.fft.rfft(pcm * HANN)[:BINS]) ** 2 / SAMPLES
