@@ -20,6 +20,7 @@ from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import Address, DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.sip import (
+    USUAL_HOPS,
     Cancelled,
     EndCause,
     Ended,
@@ -118,8 +119,11 @@ class SipEndpoint:
         body: bytes = b"",
         headers: HeaderLines = (),
         follow: bool = False,
+        hops: int = USUAL_HOPS,
     ) -> SipCall:
-        """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection."""
+        """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
+
+        `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -128,6 +132,7 @@ class SipEndpoint:
             now=self._clock.now(),
             headers=headers,
             follow=follow,
+            hops=hops,
         )
         call = self._calls[call_id] = SipCall(call_id, self, destination)
         self._follow_up()

@@ -5,6 +5,7 @@ tables of RFC 3261 are in tables.py, the limits of what a peer may cost us in li
 """
 
 from mediasrv.sip.agent import SipStatistics, UserAgent
+from mediasrv.sip.core import USUAL_HOPS
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import (
     Acknowledged,
@@ -41,6 +42,7 @@ from mediasrv.sip.limits import Address, Limits, Timers
 
 __all__ = [
     "Q850_OF_STATUS",
+    "USUAL_HOPS",
     "Acknowledged",
     "Address",
     "Answered",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediasrv.ids import TokenSource
-from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, Core, HeaderLines, reply_address
+from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.replacement import wanted_replacement
 from mediasrv.sip.errors import Malformed, WrongState
@@ -133,12 +133,14 @@ class UserAgent:
         now: float,
         headers: HeaderLines = (),
         follow: bool = False,
+        hops: int = USUAL_HOPS,
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
 
-        `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there."""
+        `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
+        us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none."""
         invitation = Invitation(self._core)
-        invitation.begin(target, destination, from_uri, body, headers, now, follow=follow)
+        invitation.begin(target, destination, from_uri, body, headers, now, follow=follow, hops=hops)
         return invitation.id
 
     def redirect(self, call: SipCallId, target: Uri, destination: Address, now: float) -> None:

@@ -23,6 +23,7 @@ ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER
 ACCEPT = ("Accept", "application/sdp")
 EXTENSIONS = ("100rel", "timer", "replaces", "norefersub")
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
+USUAL_HOPS = 70  # section 8.1.1.6
 COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 
 
@@ -132,6 +133,7 @@ class Core:
         body: bytes = b"",
         content_type: str = "application/sdp",
         branch: str = "",
+        hops: int = USUAL_HOPS,
     ) -> Request:
         """`parties` are From, To and the Call-ID."""
         host, port = self._sent_by
@@ -140,7 +142,7 @@ class Core:
         content = (("Content-Type", content_type),) if body else ()
         lines = (
             ("Via", str(via)),
-            ("Max-Forwards", "70"),
+            ("Max-Forwards", str(hops)),
             *(("Route", str(route)) for route in routes),
             ("From", str(local)),
             ("To", str(remote)),

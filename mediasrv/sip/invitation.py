@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from enum import Enum, auto
 
-from mediasrv.sip.core import ALLOW, SUPPORTED, Core, HeaderLines, reply_address
+from mediasrv.sip.core import ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.early import EarlyDialogs
 from mediasrv.sip.dialogs.offers import Move, Open
@@ -56,6 +56,7 @@ class Invitation:
         "_follows",
         "_headers",
         "_heard",
+        "_hops",
         "_interval_s",
         "_invite",
         "_late",
@@ -73,6 +74,7 @@ class Invitation:
         self._transaction: Transaction
         self._early: EarlyDialogs
         self._headers: HeaderLines = ()
+        self._hops = USUAL_HOPS
         self._heard = False  # a provisional response: from then on CANCEL is allowed
         self._cancel_wanted = False
         self._decided = False  # answered, refused or given up: what comes now is for nobody
@@ -93,12 +95,15 @@ class Invitation:
         now: float,
         *,
         follow: bool = False,
+        hops: int = USUAL_HOPS,
     ) -> None:
         """`follow`: a 3xx becomes `Redirected` instead of `Rejected`."""
+        if hops < 1:
+            raise WrongState("this call may go no further: whoever sent it deserves 483")
         core = self._core
         local = NameAddr(from_uri).tagged(core.tokens.token())
         call_id = f"{core.tokens.token(12)}@{core.local[0]}"
-        self._headers, self._follows = headers, follow
+        self._headers, self._follows, self._hops = headers, follow, hops
         core.calls[self.id] = self
         core.inviting[call_id, local.tag] = self
         self._send(target, destination, 1, (local, NameAddr(target), call_id), body, now)
@@ -110,7 +115,7 @@ class Invitation:
         expires = client_lines(self._interval_s, self._least_s)
         self._invite = core.request(
             "INVITE", target, cseq, parties,
-            headers=(core.contact, ALLOW, SUPPORTED, *expires, *self._headers), body=body,
+            headers=(core.contact, ALLOW, SUPPORTED, *expires, *self._headers), body=body, hops=self._hops,
         )  # fmt: skip
         self._tried.add(str(target))
         self._early = EarlyDialogs(core, self.id, self._invite)
