@@ -101,8 +101,8 @@ class Session:
     """A call as its dialog sees it. `established` from the first 2xx on, `_closing` once BYE is under way."""
 
     __slots__ = (
-        "_answer", "_bye_reason", "_closing", "_description", "_held", "_pending", "_reliable", "_reoffer", "core",
-        "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces", "subscriptions",
+        "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_pending", "_reliable", "_reoffer",
+        "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces", "subscriptions",
         "timer", "updates",
     )  # fmt: skip
 
@@ -123,6 +123,7 @@ class Session:
         self._reoffer: Reoffer | None = None
         self._bye_reason: str | None = None  # wanted as soon as our 2xx is acknowledged (section 15)
         self._closing = False
+        self._known = dialog.is_ours  # the peer has shown that it knows the dialog
         self.owes_answer: LateAnswer | None = (
             None  # the 2xx to our INVITE had the offer: its ACK has the answer
         )
@@ -144,6 +145,10 @@ class Session:
 
     @property
     def session(self) -> Session:
+        """For requests of ours inside the dialog. Before an ACK or PRACK the peer may not know it: our 2xx or 18x may
+        be lost or overtaken, and a request would be answered 481, which ends the call."""
+        if not self._known:
+            raise WrongState("the other side may not know the dialog yet")
         return self
 
     @property
@@ -352,6 +357,7 @@ class Session:
         if self._answer is None or self._answer.cseq != ack.cseq.number:
             return False
         self._stop_answering()
+        self._known = True
         if self.offers.state is Open.OURS:
             self.offers.move(Move.THEY_ANSWER)
         self.core.emit(Acknowledged(self.id, ack.sdp))
@@ -394,6 +400,7 @@ class Session:
         if sent is None:
             inbound.reply(481, now)
             return
+        self._known = True
         self._confirmed(sent, inbound, now)
         if self._held is not None and self._pending is not None:
             held, self._held = self._held, None

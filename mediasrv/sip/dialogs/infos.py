@@ -17,19 +17,24 @@ from mediasrv.sip.limits import Address
 
 ACCEPTED = ("Accept", f"{RELAY}, {BARE}")
 
+TRIES = 3  # of one key, beyond the first, when it arrived out of order
+
 
 class Infos:
     """Of one call, both ways. The first of `_waiting` is on its way."""
 
-    __slots__ = ("_session", "_waiting")
+    __slots__ = ("_session", "_tries_left", "_waiting")
 
     def __init__(self, session: Talking) -> None:
         self._session = session
         self._waiting: deque[Key] = deque()
+        self._tries_left = TRIES
 
     def receive(self, inbound: Inbound, now: float) -> None:
         request = inbound.request
-        if "Info-Package" in request.headers:
+        if self._session.closing:  # a 200 would say that somebody heard it
+            inbound.reply(481, now)
+        elif "Info-Package" in request.headers:
             inbound.reply(469, now, (("Recv-Info", ""),))
         elif not request.body:
             inbound.reply(200, now)
@@ -50,10 +55,14 @@ class Infos:
     def responded(self, response: Response, source: Address, now: float) -> None:
         if response.status < 200 or not self._waiting:
             return
-        key = self._waiting.popleft()
         if self._session.closing:
             self._waiting.clear()
             return
+        if response.status == 500 and self._tries_left:  # out of order: an UPDATE of ours has overtaken it
+            self._tries_left -= 1
+            self._send(now)
+            return
+        key = self._waiting.popleft()
         self._session.core.emit(KeySent(self._session.id, key, response.status))
         if response.status in DIALOG_LOST:
             self._session.lost(EndCause.TIMEOUT, now)
@@ -74,8 +83,11 @@ class Infos:
             inbound.reply(error.status, now)
             return
         inbound.reply(200, now)
-        if not self._session.closing:
-            self._session.core.emit(KeyPressed(self._session.id, key))
+        self._session.core.emit(KeyPressed(self._session.id, key))
 
     def _send_next(self, now: float) -> None:
+        self._tries_left = TRIES
+        self._send(now)
+
+    def _send(self, now: float) -> None:
         self._session.ask("INFO", self, now, body=print_key(self._waiting[0]), content_type=RELAY)
