@@ -11,15 +11,20 @@ from mediasrv.endpoints.datagram import (
     open_datagram_socket,
 )
 from mediasrv.endpoints.sip import SipEndpoint
-from mediasrv.endpoints.sip_call import CallEnd, CallGone, SipCall
+from mediasrv.endpoints.sip_call import CallEnd, CallGone, CallRedirected, SipCall
+from mediasrv.endpoints.sip_talk import ChangeRefused, SipTalk, Transfer
 
 __all__ = [
     "CallEnd",
     "CallGone",
+    "CallRedirected",
+    "ChangeRefused",
     "DatagramSocket",
     "SipCall",
     "SipEndpoint",
+    "SipTalk",
     "SocketFactory",
+    "Transfer",
     "TrioDatagramSocket",
     "open_datagram_socket",
 ]

@@ -11,6 +11,8 @@ from __future__ import annotations
 import errno
 import logging
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import trio
 
@@ -18,6 +20,7 @@ from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import Address, DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.sip import (
+    USUAL_HOPS,
     Cancelled,
     EndCause,
     Ended,
@@ -45,6 +48,7 @@ NO_WAY_THERE = {
 }
 RETRY_AFTER_S = 5
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -114,8 +118,12 @@ class SipEndpoint:
         from_uri: Uri,
         body: bytes = b"",
         headers: HeaderLines = (),
+        follow: bool = False,
+        hops: int = USUAL_HOPS,
     ) -> SipCall:
-        """Calls out; the answer comes through the call's `wait_answered`."""
+        """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
+
+        `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -123,6 +131,8 @@ class SipEndpoint:
             body=body,
             now=self._clock.now(),
             headers=headers,
+            follow=follow,
+            hops=hops,
         )
         call = self._calls[call_id] = SipCall(call_id, self, destination)
         self._follow_up()
@@ -136,9 +146,19 @@ class SipEndpoint:
         reason: str | None = None,
         headers: HeaderLines = (),
         body: bytes = b"",
+        reliable: bool | None = None,
     ) -> None:
-        self._core.respond(call, status, self._clock.now(), reason=reason, headers=headers, body=body)
+        self._core.respond(
+            call, status, self._clock.now(), reason=reason, headers=headers, body=body, reliable=reliable
+        )
         self._follow_up()
+
+    def act(self, deed: Callable[[UserAgent, float], T]) -> T:
+        """Does one thing to the core, and sends what comes of it, even when the core refuses."""
+        try:
+            return deed(self._core, self._clock.now())
+        finally:
+            self._follow_up()
 
     def acknowledge(self, call: SipCallId, body: bytes) -> None:
         self._core.acknowledge(call, self._clock.now(), body=body)
@@ -226,7 +246,7 @@ class SipEndpoint:
         call.deliver(event)
 
     def _arrive(self, event: IncomingCall) -> None:
-        call = SipCall(event.call, self, event.source, event.request)
+        call = SipCall(event.call, self, event.source, event.request, event.replaces)
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):

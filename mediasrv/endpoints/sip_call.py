@@ -13,6 +13,7 @@ from typing import Protocol
 import trio
 
 from mediasrv.endpoints.datagram import Address
+from mediasrv.endpoints.sip_talk import Acting, SipTalk
 from mediasrv.errors import RemoteError
 from mediasrv.sip import (
     Acknowledged,
@@ -20,12 +21,16 @@ from mediasrv.sip import (
     Cancelled,
     EndCause,
     Ended,
+    Party,
     Progress,
+    ProgressConfirmed,
+    Redirected,
     Reinvite,
     Rejected,
     Request,
     SipCallId,
     SipEvent,
+    Uri,
     WrongState,
 )
 
@@ -41,11 +46,26 @@ class CallGone(RemoteError):
         super().__init__(f"the call is over: {end}")
 
 
-class Signalling(Protocol):
+class CallRedirected(RemoteError):
+    """Our call is sent elsewhere, and we said that we would follow."""
+
+    def __init__(self, redirected: Redirected) -> None:
+        self.redirected = redirected
+        super().__init__(f"the callee is elsewhere: {', '.join(map(str, redirected.targets))}")
+
+
+class Signalling(Acting, Protocol):
     """What a call needs of its endpoint: each does one thing to the core and sends what comes of it."""
 
     def respond(
-        self, call: SipCallId, status: int, *, reason: str | None, headers: HeaderLines, body: bytes
+        self,
+        call: SipCallId,
+        status: int,
+        *,
+        reason: str | None,
+        headers: HeaderLines,
+        body: bytes,
+        reliable: bool | None,
     ) -> None: ...
     def acknowledge(self, call: SipCallId, body: bytes) -> None: ...
     def cancel(self, call: SipCallId) -> None: ...
@@ -54,18 +74,28 @@ class Signalling(Protocol):
 
 
 class SipCall:
-    """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`."""
+    """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`.
+
+    Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said."""
 
     def __init__(
-        self, call_id: SipCallId, signalling: Signalling, remote: Address, request: Request | None = None
+        self,
+        call_id: SipCallId,
+        signalling: Signalling,
+        remote: Address,
+        request: Request | None = None,
+        replaces: SipCallId | None = None,
     ) -> None:
-        self.id, self.remote, self.request = call_id, remote, request
+        self.id, self.remote, self.request, self.replaces = call_id, remote, request, replaces
+        self.talk = SipTalk(call_id, signalling, self._raise_if_over)
+        self.redirected: Redirected | None = None
         self.progress: Progress | None = None
         self.answered = False
         self.end: CallEnd | None = None
         self._signalling = signalling
         self._over = trio.Event()
         self._settled = trio.Event()  # what we wait for now has come: an ACK, an answer, the end
+        self._confirmed = trio.Event()
         self._body = b""
         # One re-INVITE is open at a time. Full: the one before was withdrawn unread, and the new one takes its place.
         self._reinvites_in, self._reinvites = trio.open_memory_channel[bytes](1)
@@ -74,6 +104,11 @@ class SipCall:
     def offer(self) -> bytes:
         """The caller's session description; empty when the offer is to be ours."""
         return self.request.body if self.request else b""
+
+    @property
+    def party(self) -> Party:
+        """What the caller's side says of him, and how far the call may go on; of a call of ours: nothing."""
+        return Party.of(self.request.headers) if self.request else Party()
 
     def deliver(self, event: SipEvent) -> None:
         """Takes an event of the core's about this call."""
@@ -85,6 +120,8 @@ class SipCall:
                 self._over.set()
                 self._settled.set()
                 self._reinvites_in.close()
+                self._confirmed.set()
+                self.talk.end()
             case Acknowledged(body=body) | Answered(body=body):
                 self._body = body
                 self._settled.set()
@@ -92,9 +129,25 @@ class SipCall:
                 self._take_reinvite(body)
             case Progress():
                 self.progress = event
+            case ProgressConfirmed(body=body):
+                self._body = body or self._body
+                self._confirmed.set()
+            case Redirected():
+                self.redirected = event
+                self._settled.set()
+            case _:
+                self.talk.deliver(event)
 
-    async def ring(self, status: int = 180, body: bytes = b"") -> None:
-        self._respond(status, body=body)
+    async def ring(self, status: int = 180, body: bytes = b"", *, reliable: bool | None = None) -> None:
+        """`reliable`: repeated until the caller confirms it; None: when he requires it."""
+        self._confirmed = trio.Event()
+        self._respond(status, body=body, reliable=reliable)
+
+    async def wait_confirmed(self) -> bytes:
+        """The last reliable ring has arrived; returns the answer that its confirmation carried."""
+        await self._confirmed.wait()
+        self._raise_if_over()
+        return self._body
 
     async def answer(self, body: bytes) -> bytes:
         """Picks up with our session description and waits for the ACK; returns what the ACK carried."""
@@ -124,10 +177,20 @@ class SipCall:
         self._respond(status)
 
     async def wait_answered(self) -> bytes:
-        """Our call was taken: the other side's session description. Raises CallGone when it was not."""
+        """Our call was taken: the other side's session description. Raises CallGone when it was not.
+
+        CallRedirected: the callee is elsewhere; `redirect`, then wait again, or `cancel`."""
         await self._settle()
+        if self.redirected is not None:
+            raise CallRedirected(self.redirected)
         self.answered = True
         return self._body
+
+    async def redirect(self, target: Uri, destination: Address) -> None:
+        """Goes on to one of the places that a redirection has named."""
+        self._raise_if_over()
+        self._settled, self.redirected = trio.Event(), None
+        self._signalling.act(lambda core, now: core.redirect(self.id, target, destination, now))
 
     async def acknowledge(self, body: bytes) -> None:
         """Our answer to the offer that came in the 200, when we called without one."""
@@ -162,16 +225,26 @@ class SipCall:
 
     async def _settle(self) -> None:
         await self._settled.wait()
+        self._raise_if_over()
+
+    def _raise_if_over(self) -> None:
         if self.end is not None:
             raise CallGone(self.end)
 
     def _respond(
-        self, status: int, *, reason: str | None = None, headers: HeaderLines = (), body: bytes = b""
+        self,
+        status: int,
+        *,
+        reason: str | None = None,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        reliable: bool | None = None,
     ) -> None:
-        if self.end is not None:
-            raise CallGone(self.end)
+        self._raise_if_over()
         try:
-            self._signalling.respond(self.id, status, reason=reason, headers=headers, body=body)
+            self._signalling.respond(
+                self.id, status, reason=reason, headers=headers, body=body, reliable=reliable
+            )
         except WrongState:
             if self.end is not None:  # it ended while what we had to say was on its way to the core
                 raise CallGone(self.end) from None

@@ -12,7 +12,7 @@ call; a handshake that fails ends it, for nothing was heard and nothing will be.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -57,6 +57,7 @@ _ENDINGS = {
     EndCause.LOCAL: Ending.AGENT_HUNG_UP,
     EndCause.TIMEOUT: Ending.FAULT,
     EndCause.TRANSPORT: Ending.FAULT,
+    EndCause.EXPIRED: Ending.FAULT,
 }
 _WORDS = {  # what the other side can read of why we ended it
     Ending.AGENT_HUNG_UP: "agent hung up",
@@ -179,16 +180,18 @@ class SipLeg:
             await self._call.reject(_REFUSALS.get(why, 480))
 
     async def attend(self) -> None:
-        """Answers re-INVITEs, and shakes hands, until the call is over."""
+        """Answers re-INVITEs and UPDATEs, and shakes hands, until the call is over."""
         async with trio.open_nursery() as beside:
             beside.start_soon(self._protect)
-            await self._answer_reinvites()
+            async with trio.open_nursery() as answering:
+                answering.start_soon(self._attend, self._attend_reinvite)
+                answering.start_soon(self._attend, self._attend_update)
             beside.cancel_scope.cancel()
 
-    async def _answer_reinvites(self) -> None:
+    async def _attend(self, answer_next: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._renegotiate(await self._call.wait_reinvite())
+                await answer_next()
             except WrongState:  # withdrawn before we had answered (RFC 3261 section 9.2)
                 continue
             except CallGone:
@@ -213,6 +216,21 @@ class SipLeg:
                     self._unprotected = True
                     await self.hang_up(Ending.FAULT)
                     return
+
+    async def _attend_reinvite(self) -> None:
+        await self._renegotiate(await self._call.wait_reinvite())
+
+    async def _attend_update(self) -> None:
+        """RFC 3311: as a re-INVITE, but answered at once and without an ACK."""
+        offered = await self._call.talk.wait_update()
+        try:
+            agreed = self._reanswer(parse(offered))
+        except (MalformedDescription, NotAcceptable):
+            await self._call.talk.answer_update(488)
+            return
+        await self._call.talk.answer_update(200, agreed.description.build())
+        self._ours = agreed.description
+        self._settle(agreed)
 
     async def aclose(self) -> None:
         """Hangs up, if nobody has, and gives the stream back; shielded and bounded."""

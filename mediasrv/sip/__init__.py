@@ -5,6 +5,7 @@ tables of RFC 3261 are in tables.py, the limits of what a peer may cost us in li
 """
 
 from mediasrv.sip.agent import SipStatistics, UserAgent
+from mediasrv.sip.core import USUAL_HOPS
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import (
     Acknowledged,
@@ -13,19 +14,35 @@ from mediasrv.sip.events import (
     EndCause,
     Ended,
     IncomingCall,
+    KeyPressed,
+    KeySent,
     Progress,
+    ProgressConfirmed,
+    Redirected,
+    ReferProgress,
+    ReferralId,
+    Referred,
+    Refreshed,
     Reinvite,
     ReinviteDone,
     Rejected,
     SipCallId,
     SipEvent,
+    UpdateDone,
+    UpdateOffered,
 )
 from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.identity import Party, UserToUser, identity_lines, user_to_user_line
+from mediasrv.sip.grammar.keys import Key
 from mediasrv.sip.grammar.message import Request, Response
+from mediasrv.sip.grammar.reasons import Q850_OF_STATUS, Reason
+from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Address, Limits, Timers
 
 __all__ = [
+    "Q850_OF_STATUS",
+    "USUAL_HOPS",
     "Acknowledged",
     "Address",
     "Answered",
@@ -34,19 +51,36 @@ __all__ = [
     "Ended",
     "Headers",
     "IncomingCall",
+    "Key",
+    "KeyPressed",
+    "KeySent",
     "Limits",
     "Malformed",
+    "Party",
     "Progress",
+    "ProgressConfirmed",
+    "Reason",
+    "Redirected",
+    "ReferProgress",
+    "ReferralId",
+    "Referred",
+    "Refreshed",
     "Reinvite",
     "ReinviteDone",
     "Rejected",
+    "Replaces",
     "Request",
     "Response",
     "SipCallId",
     "SipEvent",
     "SipStatistics",
     "Timers",
+    "UpdateDone",
+    "UpdateOffered",
     "Uri",
     "UserAgent",
+    "UserToUser",
     "WrongState",
+    "identity_lines",
+    "user_to_user_line",
 ]

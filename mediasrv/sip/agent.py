@@ -12,13 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediasrv.ids import TokenSource
-from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, Core, HeaderLines, reply_address
+from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
+from mediasrv.sip.dialogs.replacement import wanted_replacement
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
 from mediasrv.sip.grammar.fields import VIA
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import MalformedRequest, parse
+from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Address, Limits, Timers
@@ -104,10 +106,19 @@ class UserAgent:
         headers: HeaderLines = (),
         body: bytes = b"",
         content_type: str = "application/sdp",
+        reliable: bool | None = None,
     ) -> None:
-        """Answers the INVITE or re-INVITE in progress; raises WrongState when there is none (any more)."""
+        """Answers the INVITE or re-INVITE in progress; raises WrongState when there is none (any more).
+
+        `reliable`: a provisional response is repeated until it is confirmed; None: when the peer requires it."""
         self._session(call).respond(
-            status, now, reason=reason, headers=headers, body=body, content_type=content_type
+            status,
+            now,
+            reason=reason,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            reliable=reliable,
         )
 
     # ---- calls that go out
@@ -121,11 +132,24 @@ class UserAgent:
         body: bytes,
         now: float,
         headers: HeaderLines = (),
+        follow: bool = False,
+        hops: int = USUAL_HOPS,
     ) -> SipCallId:
-        """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer."""
+        """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
+
+        `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
+        us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none."""
         invitation = Invitation(self._core)
-        invitation.begin(target, destination, from_uri, body, headers, now)
+        invitation.begin(target, destination, from_uri, body, headers, now, follow=follow, hops=hops)
         return invitation.id
+
+    def redirect(self, call: SipCallId, target: Uri, destination: Address, now: float) -> None:
+        """Sends a call of ours on to a place that `Redirected` has named."""
+        self._invitation(call).redirect(target, destination, now)
+
+    def confirm(self, call: SipCallId, body: bytes, now: float, *, fork: str = "") -> None:
+        """Our answer to the offer in a reliable provisional response, for which `Progress` said it is due."""
+        self._invitation(call).confirm(body, fork, now)
 
     def acknowledge(self, call: SipCallId, now: float, *, body: bytes = b"") -> None:
         """Sends the ACK that `Answered` waits for when our INVITE had no offer."""
@@ -141,6 +165,20 @@ class UserAgent:
     def reinvite(self, call: SipCallId, body: bytes, now: float) -> None:
         """Offers a change; ends with `ReinviteDone`. Raises WrongState while another INVITE is under way."""
         self._session(call).reinvite(body, now)
+
+    def in_dialog(self, call: SipCallId) -> Session:
+        """What else can be done inside a call: its `updates`, `infos`, `referrals` and `subscriptions`.
+
+        Raises WrongState when the call is over, or rings without a dialog that is certain."""
+        found = self._core.calls.get(call)
+        if not isinstance(found, Session | Invitation):
+            raise WrongState("no such call, or it is over")
+        return found.session
+
+    def replaces(self, call: SipCallId) -> Replaces:
+        """How to name that call to its peer's counterpart: for the REFER of an attended transfer."""
+        dialog = self.in_dialog(call).dialog
+        return Replaces(dialog.call_id, dialog.remote.tag, dialog.local.tag)
 
     def bye(self, call: SipCallId, now: float, *, reason: str = "") -> None:
         """Ends the call in whatever state it is, or does nothing. `reason`: a Reason header (RFC 3326)."""
@@ -203,16 +241,22 @@ class UserAgent:
         if core.transactions.merges(request):  # section 8.2.2.2
             core.reply(request.headers, 482, source)
             return
+        replacement = wanted_replacement(core, request)
+        if replacement.refusal:
+            core.reply(request.headers, replacement.refusal, source)
+            return
         if len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
         transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
         transaction.resends_left = core.resends_towards(source[0])
         session = Session(core, core.next_call(), Dialog.of_server(request, core.tokens.token(), source))
+        session.replaces = replacement.call
+        session.register()
         session.open(request, transaction, source)
         # Section 17.2.1 allows 200 ms for the 100; at once is kinder, and costs nothing.
         core.transactions.respond(transaction, core.response(request.headers, 100, source), now)
-        core.emit(IncomingCall(session.id, request, source))
+        core.emit(IncomingCall(session.id, request, source, replacement.call))
 
     def _receive_ack(self, request: Request, source: Address, now: float) -> None:
         """An ACK is never answered: it ends the repeating of a 2xx (in its dialog) or of a refusal."""
@@ -269,3 +313,9 @@ class UserAgent:
         if not isinstance(session, Session):
             raise WrongState("no such call, or it is over")
         return session
+
+    def _invitation(self, call: SipCallId) -> Invitation:
+        invitation = self._core.calls.get(call)
+        if not isinstance(invitation, Invitation):
+            raise WrongState("no call of ours that rings")
+        return invitation

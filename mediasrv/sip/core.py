@@ -9,7 +9,7 @@ from typing import Protocol
 
 from mediasrv.ids import TokenSource
 from mediasrv.sip.errors import WrongState
-from mediasrv.sip.events import Progress, SipCallId, SipEvent
+from mediasrv.sip.events import KeyPressed, Progress, ReferProgress, SipCallId, SipEvent
 from mediasrv.sip.grammar.fields import MAGIC_COOKIE, VIA, NameAddr, Via
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
@@ -19,9 +19,11 @@ from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.transaction import Transactions
 
 HeaderLines = Sequence[tuple[str, str]]
-ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO")
+ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY")
 ACCEPT = ("Accept", "application/sdp")
-SUPPORTED = ("Supported", "")  # for OPTIONS: no option tag yet, and section 20.37 allows the empty list
+EXTENSIONS = ("100rel", "timer", "replaces", "norefersub")
+SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
+USUAL_HOPS = 70  # section 8.1.1.6
 COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 
 
@@ -78,10 +80,8 @@ class Core:
         self.outbox.append((data, to))
 
     def emit(self, event: SipEvent) -> None:
-        if isinstance(event, Progress) and self.crowded:
-            self.counts["dropped.progress"] += (
-                1  # news that can be missed, and that a peer can repeat at will
-            )
+        if self.crowded and _can_be_missed(event):
+            self.counts["dropped.progress"] += 1
             return
         self.events.append(event)
 
@@ -131,16 +131,18 @@ class Core:
         routes: Sequence[NameAddr] = (),
         headers: HeaderLines = (),
         body: bytes = b"",
+        content_type: str = "application/sdp",
         branch: str = "",
+        hops: int = USUAL_HOPS,
     ) -> Request:
         """`parties` are From, To and the Call-ID."""
         host, port = self._sent_by
         local, remote, call_id = parties
         via = Via("UDP", host, port, (("rport", None), ("branch", branch or self.branch())))
-        content = (("Content-Type", "application/sdp"),) if body else ()
+        content = (("Content-Type", content_type),) if body else ()
         lines = (
             ("Via", str(via)),
-            ("Max-Forwards", "70"),
+            ("Max-Forwards", str(hops)),
             *(("Route", str(route)) for route in routes),
             ("From", str(local)),
             ("To", str(remote)),
@@ -195,6 +197,11 @@ def reply_address(headers: Headers, source: Address) -> Address:
     via = headers.first(VIA)
     port = source[1] if via is None else via.reply_port(source[1])
     return source[0], port or source[1]
+
+
+def _can_be_missed(event: SipEvent) -> bool:
+    """News that a peer can repeat at will, and that no later event depends on."""
+    return isinstance(event, Progress | KeyPressed) or (isinstance(event, ReferProgress) and not event.final)
 
 
 def check_status(status: int, lowest: int) -> None:

@@ -13,11 +13,13 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 
-from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, NameAddr
+from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, NameAddr, tokens
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response
 from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
 from mediasrv.sip.limits import Address
+
+USEFUL_METHODS = frozenset(["UPDATE", "REFER", "INFO", "NOTIFY"])
 
 
 @dataclass(slots=True)
@@ -33,6 +35,8 @@ class Dialog:
     direct: bool = True
     local_cseq: int = 0
     remote_cseq: int | None = None
+    is_ours: bool = False  # we sent the INVITE that opened it, so the Call-ID is ours
+    methods: frozenset[str] = frozenset()  # what the peer says that it takes; empty before it has said so
 
     @classmethod
     def of_server(cls, invite: Request, local_tag: str, source: Address) -> Dialog:
@@ -48,6 +52,7 @@ class Dialog:
             routes,
             direct=not routes and len(invite.headers.values("Via")) == 1,
             remote_cseq=invite.cseq.number,
+            methods=_allowed(invite.headers),
         )
 
     @classmethod
@@ -64,18 +69,24 @@ class Dialog:
             routes,
             direct=not routes,
             local_cseq=invite.cseq.number,
+            is_ours=True,
+            methods=_allowed(response.headers),
         )
 
     @property
     def key(self) -> DialogKey:
         return self.call_id, self.local.tag, self.remote.tag
 
+    def allows(self, method: str) -> bool:
+        return method in self.methods
+
     def next_cseq(self) -> int:
         self.local_cseq += 1
         return self.local_cseq
 
     def refresh_target(self, headers: Headers) -> None:
-        """Section 12.2: a re-INVITE or its 2xx may move the other end."""
+        """Section 12.2: a re-INVITE, an UPDATE or its 2xx may move the other end, and change what it can do."""
+        self.methods = _allowed(headers) or self.methods
         contact = headers.first(CONTACT)
         if contact is not None:
             self.target = contact.uri
@@ -93,6 +104,11 @@ class Dialog:
         if named is None or (self.direct and named[0] != self.peer[0]):
             return self.peer
         return named
+
+
+def _allowed(headers: Headers) -> frozenset[str]:
+    """Of the methods that we might use; the rest of the list is not kept."""
+    return USEFUL_METHODS & {method.upper() for method in tokens(headers, "Allow")}
 
 
 def _address_of(uri: Uri) -> Address | None:

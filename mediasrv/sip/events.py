@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
+from mediasrv.sip.grammar.fields import read_retry_after_s
 from mediasrv.sip.grammar.headers import Headers
+from mediasrv.sip.grammar.identity import Party
+from mediasrv.sip.grammar.keys import Key
 from mediasrv.sip.grammar.message import Request
+from mediasrv.sip.grammar.reasons import Q850, read_reasons
+from mediasrv.sip.grammar.replaces import Replaces
+from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.limits import Address
 
 SipCallId = NewType("SipCallId", int)
 """Names one call inside one UserAgent; never used twice. (Not the Call-ID header: forks share that one.)"""
+
+ReferralId = NewType("ReferralId", int)
+"""Names one REFER inside one call, whoever sent it: its CSeq, which is also the `id` of its events."""
 
 
 class EndCause(Enum):
@@ -20,6 +29,7 @@ class EndCause(Enum):
     TIMEOUT = "timeout"  # a request of ours was never answered
     TRANSPORT = "transport"  # the way to the other side is gone
     LOCAL = "local"  # we hung up
+    EXPIRED = "expired"  # nobody refreshed the session in its interval (RFC 4028); we have sent BYE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,13 @@ class IncomingCall:
     call: SipCallId
     request: Request
     source: Address
+    replaces: SipCallId | None = (
+        None  # accepted, this one takes that call's place, which is hung up (RFC 3891)
+    )
+
+    @property
+    def party(self) -> Party:
+        return Party.of(self.request.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,21 @@ class Reinvite:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A provisional response other than 100 to our INVITE."""
+    """A provisional response other than 100 to our INVITE, from one of perhaps several early dialogs (`fork`).
+
+    `answer_due`: its body is an offer, and `confirm` carries our answer (RFC 3262 section 5)."""
+
+    call: SipCallId
+    status: int
+    body: bytes
+    fork: str = ""
+    reliable: bool = False
+    answer_due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressConfirmed:
+    """Our reliable provisional response has arrived; `body` is the answer when it had our offer."""
 
     call: SipCallId
     status: int
@@ -81,14 +112,102 @@ class Rejected:
     reason: str
     headers: Headers
 
+    @property
+    def retry_after_s(self) -> float | None:
+        """How long the peer wants to be left alone (503, 480, 600)."""
+        return read_retry_after_s(self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """Our INVITE is sent elsewhere (3xx): `redirect` to one of `targets`, best first and none of them tried
+    before, or `cancel`, within `Timers.decide_s`. Whether they may be called is the room above's to say."""
+
+    call: SipCallId
+    status: int
+    targets: tuple[Uri, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class ReinviteDone:
-    """Our own re-INVITE got its final response; the call goes on as it was when that is not a 2xx."""
+    """Our own re-INVITE got its final response; the call goes on as it was when that is not a 2xx.
+
+    `retry_after_s`: both offered at once, or the peer was busy; after that long it may be tried again."""
 
     call: SipCallId
     status: int
     body: bytes
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateOffered:
+    """An UPDATE (or PRACK) with an offer waits for `answer_update`; after `Timers.decide_s` it is refused."""
+
+    call: SipCallId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateDone:
+    """Our own UPDATE got its final response; see ReinviteDone."""
+
+    call: SipCallId
+    status: int
+    body: bytes
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A refresh of ours was accepted; `body` is the peer's description when it took a re-INVITE."""
+
+    call: SipCallId
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A key came in INFO (`application/dtmf-relay` or `application/dtmf`)."""
+
+    call: SipCallId
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class KeySent:
+    """Our INFO with a key got its final response."""
+
+    call: SipCallId
+    key: Key
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The peer asks us to call somebody: `accept_referral` or `decline_referral` is due within `Timers.decide_s`.
+
+    Nothing is called before that, and `referred_by` is only what the peer says."""
+
+    call: SipCallId
+    referral: ReferralId
+    target: Uri
+    replaces: Replaces | None
+    referred_by: str
+    subscribed: bool  # progress is wanted (RFC 4488)
+
+
+@dataclass(frozen=True, slots=True)
+class ReferProgress:
+    """What became of a REFER of ours: its own refusal, or the status of the call that the peer made for it.
+
+    `final`: no more will be told about it. 202 is not told: it only says that the REFER was understood."""
+
+    call: SipCallId
+    referral: ReferralId
+    status: int
+    reason: str
+    final: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +218,15 @@ class Ended:
     cause: EndCause
     reason_text: str = ""
 
+    @property
+    def q850_cause(self) -> int | None:
+        """The number by which the telephone network knows why, when the peer said it."""
+        causes = (each.cause for each in read_reasons([self.reason_text]) if each.protocol.upper() == Q850)
+        return next(causes, None)
+
 
 SipEvent = (
-    IncomingCall | Acknowledged | Cancelled | Reinvite
-    | Progress | Answered | Rejected | ReinviteDone | Ended
+    IncomingCall | Acknowledged | Cancelled | Reinvite | Progress | ProgressConfirmed | Answered | Rejected | Redirected
+    | ReinviteDone | UpdateOffered | UpdateDone | Refreshed | KeyPressed | KeySent | Referred | ReferProgress
+    | Ended
 )  # fmt: skip

@@ -20,10 +20,13 @@ class Limits:
     transactions: int = 65_536  # a call leaves two behind for 32 s: enough for 1,000 calls a second
     calls: int = 4_096  # 503 above
     forks: int = 8  # dialogs that one INVITE of ours may open
+    redirects: int = 5  # other places that one call of ours may be sent on to
     queued_datagrams: int = 4_096  # drop newest: the sender will send again, or time out
     queued_events: int = (
         8_192  # new calls are refused with 503 at half of it, so that the rest can still be told
     )
+    referrals: int = 4  # open REFERs of each side's in one call: 503 above
+    queued_keys: int = 32  # INFOs of ours that wait for the one before
     unproven_resends: int = 3  # of a refusal, towards an address that has never acknowledged anything
 
 
@@ -35,6 +38,9 @@ class Timers:
     t2_s: float = 4.0  # the longest pause between two retransmissions
     t4_s: float = 5.0  # how long a datagram may wander through the network
     ring_s: float = 180.0  # Timer C (section 16.6): a call that only rings is cancelled
+    decide_s: float = 10.0  # for UPDATE and REFER: well inside the 32 s that their sender waits
+    session_s: float = 1_800.0  # RFC 4028 section 4: the interval that is recommended; 0: none of our own
+    referral_s: float = 180.0  # how long progress of a REFER is told, and waited for
 
     @property
     def patience_s(self) -> float:

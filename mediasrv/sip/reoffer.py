@@ -10,37 +10,35 @@ from collections.abc import Hashable
 from typing import Final, Protocol
 
 from mediasrv.sip.core import Core
-from mediasrv.sip.dialog import Dialog
-from mediasrv.sip.errors import Malformed
-from mediasrv.sip.events import EndCause, ReinviteDone, SipCallId
+from mediasrv.sip.dialogs.glare import move_target, retry_wait_s
+from mediasrv.sip.dialogs.inbound import DIALOG_LOST, Talking
+from mediasrv.sip.dialogs.refresh import Refresh
+from mediasrv.sip.events import EndCause, Refreshed, ReinviteDone
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.limits import Address
 from mediasrv.sip.tables import Event
 from mediasrv.sip.transaction import Transaction
 
 RING: Final = "ring"
-DIALOG_LOST = (408, 481)  # section 12.2.1.2
 
 
-class Offering(Protocol):
+class Offering(Talking, Protocol):
     """The session that makes the offer."""
 
-    @property
-    def id(self) -> SipCallId: ...
-    @property
-    def dialog(self) -> Dialog: ...
+    timer: Refresh
+
     def acknowledge(self, invite: Request) -> bytes: ...
-    def reoffered(self, event: ReinviteDone | None) -> None: ...
-    def lost(self, cause: EndCause, now: float) -> None: ...
+    def reoffered(self, event: ReinviteDone | Refreshed | None, description: bytes = b"") -> None: ...
 
 
 class Reoffer:
     """The user of the transaction."""
 
-    __slots__ = ("_ack", "_core", "_invite", "_session", "_transaction")
+    __slots__ = ("_ack", "_core", "_invite", "_refreshes", "_session", "_transaction")
 
-    def __init__(self, core: Core, session: Offering) -> None:
-        self._core, self._session = core, session
+    def __init__(self, core: Core, session: Offering, *, refreshes: bool) -> None:
+        """`refreshes`: it says again what holds, for the session timer; nobody above has asked for it."""
+        self._core, self._session, self._refreshes = core, session, refreshes
         self._invite: Request
         self._transaction: Transaction
         self._ack = b""
@@ -59,15 +57,13 @@ class Reoffer:
         if self._ack:  # the 2xx again: its ACK was lost
             self._core.send(self._ack, self._session.dialog.next_hop())
             return
-        done = ReinviteDone(self._session.id, response.status, response.sdp)
         if response.kind == "success":
-            self._accept(response)
-            self._session.reoffered(done)
+            self._accept(response, now)
         elif response.status in DIALOG_LOST:
             self._session.reoffered(None)
             self._session.lost(EndCause.TIMEOUT, now)
         else:
-            self._session.reoffered(done)
+            self._refused(response, now)
 
     def failed(self, cause: EndCause, now: float) -> None:
         self._session.reoffered(None)
@@ -77,9 +73,23 @@ class Reoffer:
         self._transaction.apply(Event.ABANDON, now)
         self.failed(EndCause.TIMEOUT, now)
 
-    def _accept(self, response: Response) -> None:
-        try:
-            self._session.dialog.refresh_target(response.headers)
-        except Malformed:
-            self._core.counts["ignored.contact"] += 1
-        self._ack = self._session.acknowledge(self._invite)
+    def _accept(self, response: Response, now: float) -> None:
+        session = self._session
+        move_target(session, response)
+        self._ack = session.acknowledge(self._invite)
+        session.timer.answered(response.headers, now)
+        event = (
+            Refreshed(session.id, response.sdp)
+            if self._refreshes
+            else ReinviteDone(session.id, response.status, response.sdp)
+        )
+        session.reoffered(event, self._invite.body)
+
+    def _refused(self, response: Response, now: float) -> None:
+        session = self._session
+        if self._refreshes:
+            session.reoffered(None)
+            session.timer.refused(response.status, response.headers, now)
+        else:
+            wait_s = retry_wait_s(session, response)
+            session.reoffered(ReinviteDone(session.id, response.status, response.sdp, wait_s))

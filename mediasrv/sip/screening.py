@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mediasrv.sip.core import ACCEPT, ALLOW, HeaderLines
+from mediasrv.sip.core import ACCEPT, ALLOW, EXTENSIONS, HeaderLines
+from mediasrv.sip.dialogs.session_timer import MIN_INTERVAL_S, MIN_SE, is_too_small
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, REQUIRE
 from mediasrv.sip.grammar.message import SDP, Request
@@ -34,7 +35,9 @@ KNOWN_METHODS = frozenset(
         "UPDATE",
     ]
 )
-SPOKEN_METHODS = frozenset(["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE"])
+SPOKEN_METHODS = frozenset(
+    ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY"]
+)
 SCHEMES = frozenset(("sip", "sips", "tel"))
 
 
@@ -70,7 +73,7 @@ def _extensions(request: Request, limits: Limits) -> Refusal | None:
     """Section 8.2.2.3; ACK and CANCEL are never refused for what they require."""
     if "Require" not in request.headers or request.method in ("ACK", "CANCEL"):
         return None
-    wanted = request.headers.all(REQUIRE)
+    wanted = [tag for tag in request.headers.all(REQUIRE) if tag not in EXTENSIONS]
     return Refusal(420, (("Unsupported", ", ".join(wanted)),)) if wanted else None
 
 
@@ -96,10 +99,19 @@ def _content(request: Request, limits: Limits) -> Refusal | None:
     return Refusal(415, (ACCEPT,)) if request.content_type else Refusal(400)
 
 
+def _session_interval(request: Request, limits: Limits) -> Refusal | None:
+    """RFC 4028 section 9; what cannot be read is 400."""
+    if request.method not in ("INVITE", "UPDATE"):
+        return None
+    request.headers.get(MIN_SE)
+    return Refusal(422, (("Min-SE", str(MIN_INTERVAL_S)),)) if is_too_small(request.headers) else None
+
+
 _CHECKS: tuple[Callable[[Request, Limits], Refusal | None], ...] = (
     _method,
     _scheme,
     _extensions,
     _contact,
     _content,
+    _session_interval,
 )

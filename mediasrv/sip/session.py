@@ -3,6 +3,9 @@
 Two things are awaited at most: our decision about an INVITE of the peer's (`_pending`), and the peer's ACK
 to a 2xx of ours (`_answer`). The 2xx is repeated here and not by the transaction, because its ACK travels
 end to end (RFC 3261 section 13.3.1.4); without one the call is hung up after 64*T1.
+
+Whatever else a dialog can do stands in dialogs/, a part for each extension; they share `offers`, so that INVITE,
+PRACK and UPDATE together keep the one rule that only one offer is open.
 """
 
 from __future__ import annotations
@@ -14,27 +17,44 @@ from typing import Protocol
 
 from mediasrv.sip.core import ALLOW, SUPPORTED, Core, HeaderLines, check_status, reply_address
 from mediasrv.sip.dialog import Dialog
-from mediasrv.sip.errors import WrongState
+from mediasrv.sip.dialogs.inbound import Inbound
+from mediasrv.sip.dialogs.infos import Infos
+from mediasrv.sip.dialogs.offers import Move, Offers, Open
+from mediasrv.sip.dialogs.provisional import RACK, ReliableProgress, Sent
+from mediasrv.sip.dialogs.provisional import SUPPORTS as RELIABLY
+from mediasrv.sip.dialogs.referrals import Referrals
+from mediasrv.sip.dialogs.refresh import Refresh
+from mediasrv.sip.dialogs.session_timer import supports
+from mediasrv.sip.dialogs.subscriptions import Subscriptions
+from mediasrv.sip.dialogs.updates import Updates
+from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import (
     Acknowledged,
     Cancelled,
     EndCause,
     Ended,
+    ProgressConfirmed,
+    Refreshed,
     Reinvite,
     ReinviteDone,
     SipCallId,
     SipEvent,
 )
+from mediasrv.sip.grammar.fields import tokens
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.limits import Address
 from mediasrv.sip.reoffer import Reoffer
-from mediasrv.sip.transaction import Transaction
+from mediasrv.sip.transaction import Transaction, TransactionUser
 
 NO_ACK_REASON = 'SIP;cause=408;text="no ACK"'  # RFC 3326
 LOST_REASON = 'SIP;cause=481;text="dialog lost"'
 NO_WAY_BACK = "no response reaches the caller"
 REASON_CHARACTERS = 200  # of a Reason header: it goes into records
-RETRY_AFTER_SPREAD_BITS = 3  # section 14.2: a random wait below 10 s
+
+
+EXPIRED_REASON = 'SIP;cause=408;text="session expired"'
+REPLACED_REASON = 'SIP;cause=200;text="replaced"'
+NO_PRACK = "no PRACK"
 
 
 class Clock(Enum):
@@ -42,13 +62,25 @@ class Clock(Enum):
     NO_ACK = auto()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pending:
     """An INVITE of the peer's that waits for our response."""
 
     request: Request
     transaction: Transaction
     source: Address
+    described: bool = False  # its offer and answer began in a reliable provisional response already
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What we respond to an INVITE."""
+
+    status: int
+    reason: str | None
+    headers: HeaderLines
+    body: bytes
+    content_type: str
 
 
 @dataclass(slots=True)
@@ -69,23 +101,59 @@ class Session:
     """A call as its dialog sees it. `established` from the first 2xx on, `_closing` once BYE is under way."""
 
     __slots__ = (
-        "_answer", "_bye_reason", "_closing", "_core", "_pending", "_reoffer", "dialog", "established", "id",
-        "owes_answer",
+        "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_pending", "_reliable", "_reoffer",
+        "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces",
+        "subscriptions", "timer", "updates",
     )  # fmt: skip
 
     def __init__(self, core: Core, call: SipCallId, dialog: Dialog) -> None:
-        self._core, self.id, self.dialog = core, call, dialog
+        self.core, self.id, self.dialog = core, call, dialog
         self.established = False
+        self.offers = Offers()
+        self.timer = Refresh(self)
+        self.updates = Updates(self, self.timer)
+        self.infos = Infos(self)
+        self.referrals, self.subscriptions = Referrals(self), Subscriptions(self)
+        self.replaces: SipCallId | None = None  # the call that is hung up when this one is accepted
+        self._reliable: ReliableProgress | None = None
+        self._held: Said | None = None  # a 2xx that waits for the PRACK of a description before it
+        self._description = b""  # the last of ours that was accepted: a refresh says it again
         self._pending: Pending | None = None
         self._answer: Answer | None = None
         self._reoffer: Reoffer | None = None
         self._bye_reason: str | None = None  # wanted as soon as our 2xx is acknowledged (section 15)
         self._closing = False
+        self._known = dialog.is_ours  # the peer has shown that it knows the dialog
         self.owes_answer: LateAnswer | None = (
             None  # the 2xx to our INVITE had the offer: its ACK has the answer
         )
-        core.calls[call] = self
-        core.dialogs[dialog.key] = self
+
+    @property
+    def has_description(self) -> bool:
+        """Ours was given to the peer, or is on its way."""
+        return bool(self._description)
+
+    def described(self, body: bytes) -> None:
+        """A description of ours goes to the peer in a message that is not sent from here."""
+        self.offers.we_describe()
+        self._description = body
+
+    def register(self) -> None:
+        """From now on it is the call of its id, and hears the requests of its dialog."""
+        self.core.calls[self.id] = self
+        self.core.dialogs[self.dialog.key] = self
+
+    @property
+    def session(self) -> Session:
+        """For requests of ours inside the dialog. Before an ACK or PRACK the peer may not know it: our 2xx or 18x may
+        be lost or overtaken, and a request would be answered 481, which ends the call."""
+        if not self._known:
+            raise WrongState("the other side may not know the dialog yet")
+        return self
+
+    @property
+    def closing(self) -> bool:
+        return self._closing
 
     # ---- what the rooms above ask for
 
@@ -98,49 +166,139 @@ class Session:
         headers: HeaderLines = (),
         body: bytes = b"",
         content_type: str = "application/sdp",
+        reliable: bool | None = None,
     ) -> None:
+        """`reliable`: a provisional response is repeated until its PRACK; None: when the peer requires it."""
         pending = self._pending
         if pending is None:
             raise WrongState("no INVITE waits for a response")
         check_status(status, 101)
-        if status < 300:
+        said = Said(status, reason, headers, body, content_type)
+        if status < 200:
+            self._respond_provisional(said, pending, reliable, now)
+        elif status < 300 and self._held is not None:
+            raise WrongState("it is accepted already, as soon as the PRACK is there")
+        elif status < 300 and self._reliable is not None and self._reliable.holds_success:
+            self._held = said
+        else:
+            self._respond_finally(said, pending, now)
+
+    def _respond_provisional(self, said: Said, pending: Pending, reliable: bool | None, now: float) -> None:
+        if self._held is not None:
+            raise WrongState("it is accepted already, as soon as the PRACK is there")
+        if reliable is None:
+            reliable = RELIABLY in tokens(pending.request.headers, "Require")
+        if not reliable:
+            self._send_response(said, pending, (), now)
+            return
+        if not supports(pending.request.headers, RELIABLY):
+            raise WrongState("the other side does not take reliable provisional responses")
+        describes = bool(said.body) and not pending.described
+
+        def send(rseq: int, at: float) -> bytes:
+            return self._send_response(said, pending, (("Require", RELIABLY), ("RSeq", str(rseq))), at)
+
+        if describes:
+            self.offers.we_describe()
+            pending.described, self._description = True, said.body
+        if self._reliable is None:
+            cseq, destination = pending.request.cseq.number, pending.transaction.destination
+            self._reliable = ReliableProgress(self.core, cseq, destination, self._unconfirmed)
+        self._reliable.send(said.status, send, describes, now)
+
+    def _respond_finally(self, said: Said, pending: Pending, now: float) -> None:
+        more: HeaderLines = ()
+        if said.status < 300:
+            if said.body and not pending.described:
+                self.offers.we_describe()
+                pending.described, self._description = True, said.body
+            more = self.timer.agree(pending.request.headers, now)
+        if not pending.described:
+            self.offers.move(Move.DROP)
+        if self._reliable is not None:
+            self._reliable.close()
+        wire = self._send_response(said, pending, more, now)
+        self._pending = self._held = None
+        pending.transaction.user = None
+        self._decided(said.status, pending, wire, now)
+
+    def _send_response(self, said: Said, pending: Pending, more: HeaderLines, now: float) -> bytes:
+        headers = said.headers
+        if said.status < 300:
             records = [("Record-Route", value) for value in pending.request.headers.values("Record-Route")]
-            headers = (*records, self._core.contact, ALLOW, *headers)
-        response = self._core.response(
-            pending.request.headers, status, pending.source, tag=self.dialog.local.tag,
-            reason=reason, headers=headers, body=body, content_type=content_type,
+            headers = (*records, self.core.contact, ALLOW, SUPPORTED, *more, *headers)
+        response = self.core.response(
+            pending.request.headers, said.status, pending.source, tag=self.dialog.local.tag,
+            reason=said.reason, headers=headers, body=said.body, content_type=said.content_type,
         )  # fmt: skip
-        wire = self._core.transactions.respond(pending.transaction, response, now)
-        if status >= 200:
-            self._pending = None
-            pending.transaction.user = None
-            self._decided(status, pending, wire, now)
+        return self.core.transactions.respond(pending.transaction, response, now)
 
     def _decided(self, status: int, pending: Pending, wire: bytes, now: float) -> None:
         if status < 300:
             self.established = True
             self.dialog.refresh_target(pending.request.headers)
-            t1_s = self._core.timers.t1_s
+            t1_s = self.core.timers.t1_s
             cseq, destination = pending.request.cseq.number, pending.transaction.destination
             self._answer = Answer(cseq, wire, destination, t1_s)
-            self._core.schedule.set(self, Clock.RESEND_ANSWER, now + t1_s)
-            self._core.schedule.set(self, Clock.NO_ACK, now + self._core.timers.patience_s)
+            self.core.schedule.set(self, Clock.RESEND_ANSWER, now + t1_s)
+            self.core.schedule.set(self, Clock.NO_ACK, now + self.core.timers.patience_s)
+            self._replace(now)
         elif not self.established:
-            self._forget()
+            self._forget(now)
+
+    def _replace(self, now: float) -> None:
+        """RFC 3891 section 3: accepted, this call takes the other's place."""
+        replaced = None if self.replaces is None else self.core.calls.get(self.replaces)
+        self.replaces = None
+        if replaced is not None:
+            replaced.bye(now, REPLACED_REASON)
+
+    def _unconfirmed(self, now: float) -> None:
+        """RFC 3262 section 3: no PRACK for 64*T1."""
+        if self._pending is None:
+            return
+        established = self.established
+        self.respond(504, now)
+        if established:
+            self.lost(EndCause.TIMEOUT, now)
+        else:
+            self.core.emit(Ended(self.id, EndCause.TIMEOUT, NO_PRACK))
 
     def reinvite(self, body: bytes, now: float) -> None:
-        if not self.established or self._closing or self._busy:
+        if not self.established or self._closing or self.busy:
             raise WrongState("another INVITE is under way, or the call is not up")
         if not body:
             raise WrongState("a re-INVITE of ours carries an offer")
-        request = self._request("INVITE", (self._core.contact, ALLOW), body)
-        self._reoffer = Reoffer(self._core, self)
-        self._reoffer.begin(request, now)
+        self._begin_reoffer(body, now, refreshes=False)
+
+    def _begin_reoffer(self, body: bytes, now: float, *, refreshes: bool) -> None:
+        self.offers.move(Move.WE_OFFER)
+        lines = (self.core.contact, ALLOW, SUPPORTED, *self.timer.request_lines())
+        self._reoffer = Reoffer(self.core, self, refreshes=refreshes)
+        self._reoffer.begin(self._request("INVITE", lines, body), now)
+
+    def refresh(self, now: float) -> bool:
+        if self._closing or self.busy or self.updates.busy or self.offers.refusal() is not None:
+            return False
+        if self.dialog.allows("UPDATE"):
+            self.updates.begin(b"", now, refreshes=True)
+        elif self._description:
+            self._begin_reoffer(self._description, now, refreshes=True)
+        else:
+            return False
+        return True
+
+    def expire(self, now: float) -> None:
+        if not self._closing:
+            self._hang_up(now, EXPIRED_REASON, EndCause.EXPIRED)
 
     def answer_late(self, body: bytes) -> None:
         if self.owes_answer is None or self._closing:
             raise WrongState("no offer waits for an answer")
         owed, self.owes_answer = self.owes_answer, None
+        if self.offers.state is Open.THEIRS:
+            self.offers.move(Move.WE_ANSWER if body else Move.DROP)
+        self._description = body or self._description
         owed.answer_late(body)
 
     def cancel(self, now: float) -> None:
@@ -151,7 +309,7 @@ class Session:
             return
         if not self.established:
             self.respond(480, now)
-            self._core.emit(Ended(self.id, EndCause.LOCAL, reason))
+            self.core.emit(Ended(self.id, EndCause.LOCAL, reason))
         elif self._answer is not None:
             self._bye_reason = reason  # section 15: not before the ACK
         else:
@@ -161,13 +319,14 @@ class Session:
 
     def receive(self, request: Request, source: Address, now: float) -> None:
         """A new request inside the dialog (12.2.2); it has been screened."""
-        transaction = self._core.transactions.serve(request, reply_address(request.headers, source), now)
-        transaction.resends_left = self._core.resends_towards(source[0])
+        transaction = self.core.transactions.serve(request, reply_address(request.headers, source), now)
+        transaction.resends_left = self.core.resends_towards(source[0])
+        inbound = Inbound(self.core, request, transaction, source)
         if self._out_of_order(request):
-            self._reply(request, transaction, source, now, 500)
+            inbound.reply(500, now)
             return
         self.dialog.remote_cseq = request.cseq.number
-        _REQUESTS[request.method](self, request, transaction, source, now)
+        _REQUESTS[request.method](self, inbound, now)
 
     def _out_of_order(self, request: Request) -> bool:
         return self.dialog.remote_cseq is not None and request.cseq.number <= self.dialog.remote_cseq
@@ -176,6 +335,11 @@ class Session:
         """The INVITE that began it all waits for our response."""
         transaction.tag = self.dialog.local.tag
         self._await_decision(request, transaction, source)
+
+    def abandon(self, now: float) -> None:
+        """An early dialog of our INVITE that comes to nothing."""
+        self._closing = True
+        self._close_parts(now)
 
     def ends_with(self, request: Request) -> bool:
         return request.method == "BYE" and not self._closing and not self._out_of_order(request)
@@ -186,65 +350,82 @@ class Session:
             return
         self.respond(487, now)
         if not self.established:
-            self._core.emit(Cancelled(self.id))
+            self.core.emit(Cancelled(self.id))
 
     def acknowledged(self, ack: Request, now: float) -> bool:
         """Takes an ACK to a 2xx of ours; False when it acknowledges nothing (any more)."""
         if self._answer is None or self._answer.cseq != ack.cseq.number:
             return False
         self._stop_answering()
-        self._core.emit(Acknowledged(self.id, ack.sdp))
+        self._known = True
+        if self.offers.state is Open.OURS:
+            self.offers.move(Move.THEY_ANSWER)
+        self.core.emit(Acknowledged(self.id, ack.sdp))
         if self._bye_reason is not None:
             self._hang_up(now, self._bye_reason, EndCause.LOCAL)
         return True
 
-    def _on_invite(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
+    def _on_invite(self, inbound: Inbound, now: float) -> None:
         if self._pending is not None:  # section 14.2: the one before is not answered yet
-            self._reply(request, transaction, source, now, 500)
-        elif self._busy or self._closing:  # glare (14.2), or our 2xx is not acknowledged yet (RFC 5407 3.1.4)
-            self._reply(request, transaction, source, now, 491)
+            inbound.reply(500, now)
+        elif self.busy or self._closing:  # glare (14.2), or our 2xx is not acknowledged yet (RFC 5407 3.1.4)
+            inbound.reply(491, now)
+        elif (glare := self.offers.refusal()) is not None:  # an UPDATE is under way (RFC 3311 section 5.2)
+            inbound.reply(glare, now)
         else:
-            self._reply(request, transaction, source, now, 100)
-            self._await_decision(request, transaction, source)
-            self._core.emit(Reinvite(self.id, request.body))
+            inbound.reply(100, now)
+            self._await_decision(inbound.request, inbound.transaction, inbound.source)
+            self.core.emit(Reinvite(self.id, inbound.request.body))
 
-    def _on_bye(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
-        self._reply(request, transaction, source, now, 200)
+    def _on_bye(self, inbound: Inbound, now: float) -> None:
+        inbound.reply(200, now)
         if self._closing:  # both hung up at once: ours is on its way, its answer will tidy up
             return
         answered = self.established
         if self._pending is not None:
             self.respond(487, now)  # section 15.1.2; forgets a call that was never up
         if answered:
-            reason = (request.headers.text("Reason") or "")[:REASON_CHARACTERS]
-            self._finish(Ended(self.id, EndCause.BYE, reason))
+            reason = (inbound.request.headers.text("Reason") or "")[:REASON_CHARACTERS]
+            self._finish(Ended(self.id, EndCause.BYE, reason), now)
         else:
-            self._core.emit(Cancelled(self.id))
+            self.core.emit(Cancelled(self.id))
 
-    def _on_info(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
-        """RFC 6086: no package is wanted here; INFO of the old kind is accepted and means nothing yet."""
-        package = "Info-Package" in request.headers
-        self._reply(
-            request,
-            transaction,
-            source,
-            now,
-            469 if package else 200,
-            (("Recv-Info", ""),) if package else (),
-        )
-
-    def _on_update(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
-        """RFC 3311: it may move the other end; offers are for re-INVITEs only, so it is not in Allow."""
-        if request.body:
-            self._reply(request, transaction, source, now, 488)
+    def _on_prack(self, inbound: Inbound, now: float) -> None:
+        try:
+            ack = inbound.request.headers.require(RACK)
+        except Malformed as error:
+            inbound.reply(error.status, now)
             return
-        self.dialog.refresh_target(request.headers)
-        self._reply(request, transaction, source, now, 200, (self._core.contact,))
+        sent = None if self._reliable is None else self._reliable.confirmed(ack, now)
+        if sent is None:
+            inbound.reply(481, now)
+            return
+        self._known = True
+        self._confirmed(sent, inbound, now)
+        if self._held is not None and self._pending is not None:
+            held, self._held = self._held, None
+            self.respond(held.status, now, reason=held.reason, headers=held.headers, body=held.body,
+                         content_type=held.content_type)  # fmt: skip
+        elif self._reliable is not None:
+            self._reliable.proceed(now)
 
-    def _on_options(self, request: Request, transaction: Transaction, source: Address, now: float) -> None:
-        self._reply(request, transaction, source, now, 200, (ALLOW, SUPPORTED))
+    def _confirmed(self, sent: Sent, inbound: Inbound, now: float) -> None:
+        body = inbound.request.sdp
+        if sent.describes and self.offers.state is Open.OURS:
+            self.offers.move(Move.THEY_ANSWER)
+        elif body and self.offers.refusal() is None:  # RFC 3262 section 5: a PRACK may offer something new
+            self.updates.offered(inbound, now)
+            return
+        inbound.reply(200, now)
+        self.core.emit(ProgressConfirmed(self.id, sent.status, body))
+
+    def _on_options(self, inbound: Inbound, now: float) -> None:
+        inbound.reply(200, now, (ALLOW, SUPPORTED))
 
     def _await_decision(self, request: Request, transaction: Transaction, source: Address) -> None:
+        if request.body:
+            self.offers.move(Move.THEY_OFFER)
+        self._reliable = None
         self._pending = Pending(request, transaction, source)
         transaction.user = Asking(self)
 
@@ -254,9 +435,9 @@ class Session:
         if self._answer is None:
             return
         if name is Clock.RESEND_ANSWER:
-            self._core.send(self._answer.wire, self._answer.destination)
-            self._answer.interval_s = min(self._answer.interval_s * 2, self._core.timers.t2_s)
-            self._core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
+            self.core.send(self._answer.wire, self._answer.destination)
+            self._answer.interval_s = min(self._answer.interval_s * 2, self.core.timers.t2_s)
+            self.core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
         else:
             self._stop_answering()
             self._hang_up(now, NO_ACK_REASON, EndCause.NO_ACK)
@@ -268,17 +449,24 @@ class Session:
         if not self._closing:
             self._hang_up(now, LOST_REASON, cause)
 
-    def unreachable(self, cause: EndCause) -> None:
+    def unreachable(self, cause: EndCause, now: float) -> None:
         """No response of ours gets back to the peer: its INVITE is as good as withdrawn (17.2.4)."""
-        self._pending = None
+        if self._reliable is not None:
+            self._reliable.close()
+        if self._pending is not None and not self._pending.described:
+            self.offers.move(Move.DROP)
+        self._pending = self._held = None
         if not self.established:
-            self._finish(Ended(self.id, cause, NO_WAY_BACK))
+            self._finish(Ended(self.id, cause, NO_WAY_BACK), now)
 
-    def reoffered(self, event: ReinviteDone | None) -> None:
-        """Our re-INVITE is decided; None when the call goes down with it."""
+    def reoffered(self, event: ReinviteDone | Refreshed | None, description: bytes = b"") -> None:
+        """Our re-INVITE is decided, and `description` holds if it was accepted; no event: nothing is told."""
         self._reoffer = None
+        if self.offers.state is Open.OURS:
+            self.offers.move(Move.THEY_ANSWER if description else Move.DROP)
+        self._description = description or self._description
         if event is not None and not self._closing:
-            self._core.emit(event)
+            self.core.emit(event)
 
     def dismiss(self, now: float, reason: str) -> None:
         """Hangs up a dialog that no call above knows of."""
@@ -286,72 +474,88 @@ class Session:
 
     def _hang_up(self, now: float, reason: str, cause: EndCause) -> None:
         self._send_bye(now, reason)
-        self._core.emit(Ended(self.id, cause, reason))
+        self.core.emit(Ended(self.id, cause, reason))
 
     def _send_bye(self, now: float, reason: str) -> None:
         if self.owes_answer is not None:
             self.answer_late(b"")  # no answer will come: the ACK is owed all the same
         self._closing = True
+        self._stop_answering()  # when the dialog was lost before its ACK
         if self._pending is not None:
             self.respond(487, now)
+        self._close_parts(now)
         headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
-        self._core.transactions.request(request, self.dialog.next_hop(), Farewell(self), now)
+        self.core.transactions.request(request, self.dialog.next_hop(), Farewell(self), now)
 
-    def _finish(self, event: SipEvent) -> None:
-        self._forget()
-        self._core.emit(event)
+    def _finish(self, event: SipEvent, now: float) -> None:
+        self._forget(now)
+        self.core.emit(event)
 
-    def _forget(self) -> None:
+    def _forget(self, now: float) -> None:
         self._closing = True
         self._stop_answering()
-        self._core.calls.pop(self.id, None)
-        self._core.dialogs.pop(self.dialog.key, None)
+        self._close_parts(now)
+        self.core.calls.pop(self.id, None)
+        self.core.dialogs.pop(self.dialog.key, None)
 
-    def farewell(self) -> None:
+    def farewell(self, now: float) -> None:
         """Our BYE was answered, or never will be."""
-        self._forget()
+        self._forget(now)
+
+    def _close_parts(self, now: float) -> None:
+        """Nothing is begun any more, no deadline is left, and what the peer still waits for is answered."""
+        if self._reliable is not None:
+            self._reliable.close()
+        self.timer.close()
+        self.updates.close(now)
+        self.referrals.close(now)
+        self.subscriptions.close()
+        self.infos.close()
 
     def _stop_answering(self) -> None:
         self._answer = None
-        self._core.schedule.clear(self, Clock.RESEND_ANSWER)
-        self._core.schedule.clear(self, Clock.NO_ACK)
+        self.core.schedule.clear(self, Clock.RESEND_ANSWER)
+        self.core.schedule.clear(self, Clock.NO_ACK)
 
     # ---- messages
 
     @property
-    def _busy(self) -> bool:
-        return self._pending is not None or self._answer is not None or self._reoffer is not None
+    def busy(self) -> bool:
+        inviting = self.dialog.is_ours and not self.established
+        return inviting or self._pending is not None or self._answer is not None or self._reoffer is not None
 
     def acknowledge(self, invite: Request, body: bytes = b"") -> bytes:
         """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own; returns it."""
         ack = self._request("ACK", (), body, cseq=invite.cseq.number).build()
-        self._core.send(ack, self.dialog.next_hop())
+        self.core.send(ack, self.dialog.next_hop())
         return ack
 
+    def ask(
+        self, method: str, user: TransactionUser | None, now: float, *, headers: HeaderLines = (), body: bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> Request:  # fmt: skip
+        """Sends a request of a part's inside the dialog; `user` hears what comes of it."""
+        request = self._request(method, headers, body, content_type=content_type)
+        self.core.transactions.request(request, self.dialog.next_hop(), user, now)
+        return request
+
     def _request(
-        self, method: str, headers: HeaderLines = (), body: bytes = b"", cseq: int | None = None
+        self,
+        method: str,
+        headers: HeaderLines = (),
+        body: bytes = b"",
+        *,
+        cseq: int | None = None,
+        content_type: str = "application/sdp",
     ) -> Request:
         dialog = self.dialog
         uri, routes = dialog.request_line()
         number = dialog.next_cseq() if cseq is None else cseq
         parties = dialog.local, dialog.remote, dialog.call_id
-        return self._core.request(method, uri, number, parties, routes=routes, headers=headers, body=body)
-
-    def _reply(
-        self,
-        request: Request,
-        transaction: Transaction,
-        source: Address,
-        now: float,
-        status: int,
-        headers: HeaderLines = (),
-    ) -> None:
-        if status == 500:
-            wait_s = self._core.tokens.number(RETRY_AFTER_SPREAD_BITS)
-            headers = (("Retry-After", str(wait_s)),)
-        response = self._core.response(request.headers, status, source, headers=headers)
-        self._core.transactions.respond(transaction, response, now)
+        return self.core.request(
+            method, uri, number, parties, routes=routes, headers=headers, body=body, content_type=content_type
+        )
 
 
 class Farewell:
@@ -364,10 +568,10 @@ class Farewell:
 
     def responded(self, response: Response, source: Address, now: float) -> None:
         if response.status >= 200:
-            self._session.farewell()
+            self._session.farewell(now)
 
     def failed(self, cause: EndCause, now: float) -> None:
-        self._session.farewell()
+        self._session.farewell(now)
 
 
 class Asking:
@@ -382,13 +586,16 @@ class Asking:
         """Never: to the peer's request the responses are ours."""
 
     def failed(self, cause: EndCause, now: float) -> None:
-        self._session.unreachable(cause)
+        self._session.unreachable(cause, now)
 
 
-_REQUESTS: dict[str, Callable[[Session, Request, Transaction, Address, float], None]] = {
+_REQUESTS: dict[str, Callable[[Session, Inbound, float], None]] = {
     "INVITE": Session._on_invite,
     "BYE": Session._on_bye,
-    "INFO": Session._on_info,
-    "UPDATE": Session._on_update,
+    "PRACK": Session._on_prack,
     "OPTIONS": Session._on_options,
+    "UPDATE": lambda session, inbound, now: session.updates.receive(inbound, now),
+    "INFO": lambda session, inbound, now: session.infos.receive(inbound, now),
+    "REFER": lambda session, inbound, now: session.referrals.receive(inbound, now),
+    "NOTIFY": lambda session, inbound, now: session.subscriptions.receive(inbound, now),
 }

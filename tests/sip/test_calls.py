@@ -15,6 +15,7 @@ from mediasrv.sip import (
     Reinvite,
     ReinviteDone,
     Rejected,
+    Uri,
     WrongState,
 )  # fmt: skip
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network
@@ -215,3 +216,14 @@ def test_ending_a_call_that_is_over_does_nothing() -> None:
         agent.cancel(call, net.now)
     net.run()
     assert len(net.log) == sent
+
+
+def test_a_call_that_goes_on_has_one_hop_less_and_none_beyond_the_last() -> None:
+    net = Network()
+    bob, alice = Uri.parse("sip:bob@192.0.2.2"), Uri.parse("sip:alice@192.0.2.1")
+    net.alice.agent.invite(bob, destination=BOB, from_uri=alice, body=OFFER, now=net.now, hops=3)
+    net.run(0.1)
+    assert net.bob.last(IncomingCall).party.hops_left == 3
+    with pytest.raises(WrongState):
+        net.alice.agent.invite(bob, destination=BOB, from_uri=alice, body=OFFER, now=net.now, hops=0)
+    assert net.alice.agent.statistics().calls == 1

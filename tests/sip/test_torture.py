@@ -132,8 +132,10 @@ WRONG = {
     "a method of odd characters": (501, request("!interesting-Method0123456789_*+`.%indeed'~")),
     "a method in lower case": (501, request("options")),
     "a method that is not spoken here": (405, request("REGISTER")),
-    "REFER": (405, request("REFER")),
-    "PRACK": (405, request("PRACK")),
+    "SUBSCRIBE": (405, request("SUBSCRIBE")),
+    "REFER outside of a call": (481, request("REFER")),
+    "NOTIFY that nobody asked for": (481, request("NOTIFY")),
+    "PRACK for nothing": (481, request("PRACK")),
     "an extension that is required": (420, request(Require="nothingSupportsThis, 100rel")),
     "BYE without a dialog": (481, request("BYE")),
     "BYE in a dialog that is not": (481, request("BYE", To="<sip:bob@example.com>;tag=gone")),
@@ -213,7 +215,9 @@ def test_a_long_request_uri_is_told_so() -> None:
 def test_405_and_501_name_what_is_allowed() -> None:
     for method in ("REGISTER", "NEWMETHOD"):
         answer = parse(answers(request(method))[0], Limits())
-        assert answer.headers.text("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+        assert answer.headers.text("Allow") == (
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY"
+        )
 
 
 def test_420_names_what_is_not_supported_and_415_what_is() -> None:

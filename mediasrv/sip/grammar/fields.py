@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.grammar.headers import Field
+from mediasrv.sip.grammar.headers import Field, Headers
 from mediasrv.sip.grammar.syntax import (
     HOST,
     QUOTED,
@@ -166,6 +166,18 @@ def _parse_token(text: str) -> str:
     if not is_token(text):
         raise Malformed("not a token")
     return text.lower()
+
+
+def tokens(headers: Headers, name: str) -> frozenset[str]:
+    """The words of a header that is a list of tokens (Allow, Supported); what is none matches none and does no harm."""
+    words = (word.strip().lower() for line in headers.texts(name) for word in line.split(","))
+    return frozenset(word for word in words if word)
+
+
+def read_retry_after_s(headers: Headers) -> float | None:
+    """Section 20.33, comment and duration aside; nonsense is no wish."""
+    text = (headers.text("Retry-After") or "").partition("(")[0].partition(";")[0].strip()
+    return float(text) if text.isascii() and text.isdecimal() and len(text) <= 9 else None
 
 
 def _bounded(what: str, largest: int) -> Field[int]:
