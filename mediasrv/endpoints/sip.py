@@ -22,6 +22,7 @@ from mediasrv.sip import (
     EndCause,
     Ended,
     IncomingCall,
+    RegistrationEvent,
     Rejected,
     SipCallId,
     SipEvent,
@@ -216,6 +217,9 @@ class SipEndpoint:
     def _dispatch(self, event: SipEvent) -> None:
         if isinstance(event, IncomingCall):
             self._arrive(event)
+            return
+        if isinstance(event, RegistrationEvent):
+            self.counters.count("sip_registration", type(event).__name__)
             return
         call = self._calls.get(event.call)
         if call is None:

@@ -14,6 +14,10 @@ SipCallId = NewType("SipCallId", int)
 """Names one call inside one UserAgent; never used twice. (Not the Call-ID header: forks share that one.)"""
 
 
+RegistrationId = NewType("RegistrationId", int)
+"""Names one registration of ours inside one UserAgent; never used twice."""
+
+
 class EndCause(Enum):
     BYE = "bye"  # the other side hung up
     NO_ACK = "no_ack"  # we answered, nobody acknowledged within 64*T1; we have sent BYE
@@ -29,6 +33,7 @@ class IncomingCall:
     call: SipCallId
     request: Request
     source: Address
+    username: str = ""  # who it is, when he had to say so
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,35 @@ class Ended:
     reason_text: str = ""
 
 
-SipEvent = (
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The trunk has taken our registration, or its refreshment; calls can come for `expires_s`."""
+
+    registration: RegistrationId
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFailed:
+    """No address of the trunk took it; it is tried again by itself. `bound`: an earlier one is still good."""
+
+    registration: RegistrationId
+    status: int
+    reason: str
+    retry_in_s: float
+    bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """We have left, or tried to; the registration is over."""
+
+    registration: RegistrationId
+
+
+CallEvent = (
     IncomingCall | Acknowledged | Cancelled | Reinvite
     | Progress | Answered | Rejected | ReinviteDone | Ended
 )  # fmt: skip
+RegistrationEvent = Registered | RegistrationFailed | Unregistered
+SipEvent = CallEvent | RegistrationEvent

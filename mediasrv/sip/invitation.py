@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from enum import Enum, auto
 
+from mediasrv.sip.auth.client import Account, Answerer
 from mediasrv.sip.core import ALLOW, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.errors import Malformed, WrongState
@@ -37,6 +38,7 @@ class Invitation:
 
     __slots__ = (
         "_acks",
+        "_answerer",
         "_cancel_wanted",
         "_core",
         "_decided",
@@ -55,13 +57,23 @@ class Invitation:
         self._heard = False  # a provisional response: from then on CANCEL is allowed
         self._cancel_wanted = False
         self._decided = False  # answered, refused or given up: what comes now is for nobody
+        self._answerer: Answerer | None = None
         self._late: Session | None = None  # answered with an offer: its ACK waits for our answer
         self._acks: dict[str, tuple[bytes, Address]] = {}  # by the other side's tag
 
     def begin(
-        self, target: Uri, destination: Address, from_uri: Uri, body: bytes, headers: HeaderLines, now: float
+        self,
+        target: Uri,
+        destination: Address,
+        from_uri: Uri,
+        body: bytes,
+        headers: HeaderLines,
+        now: float,
+        account: Account | None = None,
     ) -> None:
         core = self._core
+        if account is not None:
+            self._answerer = Answerer(account, destination[0], core.tokens)
         local = NameAddr(from_uri).tagged(core.tokens.token())
         call_id = f"{core.tokens.token(12)}@{core.local[0]}"
         self._invite = core.request(
@@ -91,7 +103,7 @@ class Invitation:
             self._progress(response, now)
         elif response.kind == "success":
             self._accepted(response, source, now)
-        elif not self._decided:
+        elif not self._decided and not self._challenged(response, source, now):
             self._refused(response.status, response.reason, response.headers)
 
     def failed(self, cause: EndCause, now: float) -> None:
@@ -133,6 +145,19 @@ class Invitation:
         if response.status > 100 and not self._cancel_wanted:
             self._core.emit(Progress(self.id, response.status, response.sdp))
 
+    def _challenged(self, response: Response, source: Address, now: float) -> bool:
+        """Calls once more, with credentials, when it was our trunk that asked for them (section 22.2)."""
+        if self._answerer is None or self._cancel_wanted:
+            return False
+        cseq, branch = self._invite.cseq.number + 1, self._core.branch()
+        again = self._answerer.retry(self._invite, response, source[0], cseq, branch)
+        if again is None:
+            return False
+        self._invite, self._heard = again, False
+        self._core.schedule.clear(self, Clock.RING)
+        self._transaction = self._core.transactions.request(again, self._transaction.destination, self, now)
+        return True
+
     def _accepted(self, response: Response, source: Address, now: float) -> None:
         tag = response.to.tag
         known = self._acks.get(tag)
@@ -151,6 +176,7 @@ class Invitation:
             if not self._decided:
                 self._refused(502, phrase(502), response.headers)
             return
+        dialog.answerer = self._answerer
         if self._decided or self._cancel_wanted:
             self._decline(dialog, now)
         else:
@@ -158,6 +184,8 @@ class Invitation:
 
     def _win(self, dialog: Dialog, body: bytes, now: float) -> None:
         self._leave()
+        if self._answerer is not None:
+            self._answerer.accepted()
         session = Session(self._core, self.id, dialog)
         session.established = True
         if self._invite.body:

@@ -296,7 +296,7 @@ class Session:
             self.respond(487, now)
         headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
-        self._core.transactions.request(request, self.dialog.next_hop(), Farewell(self), now)
+        self._core.transactions.request(request, self.dialog.next_hop(), Farewell(self, request), now)
 
     def _finish(self, event: SipEvent) -> None:
         self._forget()
@@ -307,6 +307,13 @@ class Session:
         self._stop_answering()
         self._core.calls.pop(self.id, None)
         self._core.dialogs.pop(self.dialog.key, None)
+
+    def challenged(self, bye: Request, response: Response, source: Address, now: float) -> bool:
+        """Says goodbye once more, with credentials, when it was a trunk of ours that asked for them."""
+        again = self.dialog.retry(bye, response, source, self._core.branch())
+        if again is not None:
+            self._core.transactions.request(again, self.dialog.next_hop(), Farewell(self, again), now)
+        return again is not None
 
     def farewell(self) -> None:
         """Our BYE was answered, or never will be."""
@@ -357,13 +364,13 @@ class Session:
 class Farewell:
     """The user of a BYE: whatever comes of it, the dialog is over (15.1.1)."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_request", "_session")
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, request: Request) -> None:
+        self._session, self._request = session, request
 
     def responded(self, response: Response, source: Address, now: float) -> None:
-        if response.status >= 200:
+        if response.status >= 200 and not self._session.challenged(self._request, response, source, now):
             self._session.farewell()
 
     def failed(self, cause: EndCause, now: float) -> None:

@@ -1,8 +1,8 @@
 """Where a user can be reached: the bindings of one address of record, and the rules for changing them (RFC 3261 10.3).
 
 A REGISTER changes all that it names, or nothing: what it wants is worked out on a copy. A contact that one Call-ID has
-registered is only changed by it with a higher CSeq, so that a REGISTER that was delayed cannot undo a later one; another
-Call-ID means another boot of the phone, and wins.
+registered is only changed by it with a higher CSeq, so that a REGISTER that was delayed cannot undo a later one;
+another Call-ID means another boot of the phone, and wins.
 """
 
 from __future__ import annotations

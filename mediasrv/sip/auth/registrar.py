@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from mediasrv.sip.auth.bindings import Binding, Bindings, Lifetimes, Outcome, change
 from mediasrv.sip.errors import Malformed
@@ -90,9 +91,9 @@ class Registrar:
 
     def fire(self, name: Hashable, now: float) -> None:
         """A binding of that address of record has run out."""
-        for address in [each for each in (name,) if each in self._bound]:
-            bound = self._bound[address]
-            self._keep(address, {key: each for key, each in bound.items() if each.expires_at > now})
+        address = cast("AddressOfRecord", name)
+        bound = self._bound[address]
+        self._keep(address, {key: each for key, each in bound.items() if each.expires_at > now})
 
     def _screen(self, request: Request, username: str) -> Refusal | None:
         uri = request.to.uri
