@@ -94,6 +94,16 @@ cdef class ResidualSuppressor:
         ms_residual_process(self.state, <int16_t*><char*>out, ms_echo_estimate(self.echo.state), n)
         return bytes(out)
 
+    def suppress(self, bytes pcm not None, bytes echo):
+        """As `process`, with another estimate of the echo: as many float32, or None."""
+        cdef size_t n = samples_in(pcm)
+        if echo is not None and len(echo) != <Py_ssize_t>(n * sizeof(float)):
+            raise ValueError("as many samples of echo as of sound")
+        cdef bytearray out = bytearray(pcm)
+        cdef const float* estimate = NULL if echo is None else <const float*><const char*>echo
+        ms_residual_process(self.state, <int16_t*><char*>out, estimate, n)
+        return bytes(out)
+
 
 cdef class NoiseSuppressor:
     cdef ms_noise* state
@@ -140,6 +150,28 @@ cdef class GainControl:
     @property
     def gain_db(self):
         return ms_agc_gain_db(&self.state)
+
+
+cdef class ClockMap:
+    """The sender's clock, seen from ours."""
+    cdef ms_clockmap state
+
+    def __init__(self, int clock_hz):
+        if clock_hz < 1:
+            raise ValueError("out of the kernel's range")
+        ms_clockmap_init(&self.state, clock_hz)
+
+    def arrival(self, int64_t rtp_extended, int64_t received_ns):
+        ms_clockmap_arrival(&self.state, rtp_extended, received_ns)
+
+    def place(self, int64_t rtp_extended):
+        """Our time in ns since the first arrival, and ns a tick of what follows."""
+        cdef double pace = 0, at_ns = ms_clockmap_place(&self.state, rtp_extended, &pace)
+        return at_ns, pace
+
+    @property
+    def skew_ppm(self):
+        return ms_clockmap_skew_ppm(&self.state)
 
 
 cdef class AdaptiveFilter:
@@ -278,7 +310,8 @@ def _kernels_in_turn():
     echo, resting, noise = EchoCanceller(8000, 128), EchoCanceller(8000, 128), NoiseSuppressor(8000)
     behind = EchoCanceller(8000, 128)
     residual, high_pass, gain = ResidualSuppressor(8000, behind), HighPass(8000), GainControl(8000, -20)
-    library, search = SpeexCanceller(8000, 128), DelaySearch(8000)
+    library, search, adaptive = SpeexCanceller(8000, 128), DelaySearch(8000), AdaptiveFilter(8000, 128)
+    samples = bytes(4 * 160)
     cancel(behind, bytes(b"\x00\x10" * 160), bytes(320), 0)
 
     return {
@@ -286,6 +319,8 @@ def _kernels_in_turn():
         "echo_resting": lambda pcm, frame: cancel(resting, bytes(320), pcm, frame),
         "echo_speexdsp": lambda pcm, frame: library.process(pcm, pcm),
         "echo_search": lambda pcm, frame: (search.process(pcm[:160], pcm[:160]), search.process(pcm[160:], pcm[160:])),
+        "echo_filter": lambda pcm, frame: (adaptive.process(pcm[:160], pcm[:160]), adaptive.process(pcm[160:], pcm[160:])),
+        "echo_transform_each": lambda pcm, frame: fft_inverse(*fft_forward(samples)),
         "echo_residual": lambda pcm, frame: residual.process(pcm),
         "noise": lambda pcm, frame: noise.process(pcm),
         "high_pass": lambda pcm, frame: high_pass.process(pcm),

@@ -159,13 +159,33 @@ def benchmark(bytes pcm_8khz not None, int frames=2000):
     """Nanoseconds a frame of 20 ms at 8 kHz takes through the buffer, the calls from Python included."""
     cdef int frame_bytes = 320
     chunks = [pcm_8khz[i:i + frame_bytes] for i in range(0, len(pcm_8khz) - frame_bytes + 1, frame_bytes)]
-    if not chunks:
-        raise ValueError("less than 20 ms of sound")
+    if len(pcm_8khz) < 640:
+        raise ValueError("less than 40 ms of sound")
     return {
         "jitter_punctual": _time_each(chunks, frames, 0, 1),
         "jitter_one_in_ten_lost": _time_each(chunks, frames, 0, 10),
         "jitter_stretching": _time_each(chunks, frames, 40, 1),
+        "jitter_delay": _time_delay(frames),
+        "stretch_find_each": _time_find(pcm_8khz, frames),
     }
+
+
+def _time_delay(int frames):
+    estimate = DelayEstimate(8000, 0.93)
+    cdef int i
+    started_ns = perf_counter_ns()
+    for i in range(frames):
+        estimate.arrival(i * 160, i * <int64_t>20_000_000 + i % 7 * <int64_t>5_000_000)
+    return (perf_counter_ns() - started_ns) / frames
+
+
+def _time_find(bytes pcm_8khz, int frames):
+    """Every shift from 2.5 to 15 ms, tried all over the sound."""
+    cdef int i, places = max(1, <int>(len(pcm_8khz) // 2 - 240))
+    started_ns = perf_counter_ns()
+    for i in range(frames):
+        find_shift(pcm_8khz, i * 160 % places, 8000, 20, 120, 0.9)
+    return (perf_counter_ns() - started_ns) / frames
 
 
 def _time_each(chunks, int frames, int swing_ms, int lost_of):

@@ -206,10 +206,12 @@ def benchmark(bytes pcm_8khz not None, int frames=2000):
     for name, method in METHODS.items():
         spent |= _time_concealer(name, Concealer(8000, method), chunks, frames)
     good, listener, generator = Concealer(8000), ComfortListener(8000), ComfortGenerator(8000)
+    sender = ComfortSender(8000, 8000)
     generator.aim(Noise(100.0, (-0.5, 0.2)))
     return spent | {
         "conceal_good": _time_each(good.good, chunks, frames),
         "comfort_listen": _time_each(listener.listen, chunks, frames),
+        "comfort_describe": _time_each(sender.describe, chunks, frames),
         "comfort_make": _time_each(lambda _: generator.make(160), chunks, frames),
     }
 

@@ -197,6 +197,19 @@ cdef object time_srtp(uint8_t profile, int packets):
     return protecting / packets * 1e9, unprotecting / packets * 1e9
 
 
+def time_rtcp(int packets):
+    """A report of ours, and reading it."""
+    reporter, spent = RtcpReporter(1, seed=1), [0.0, 0.0]
+    for k in range(packets):
+        began = perf_counter()
+        report = reporter.write(k * 5_000_000_000, timestamp=k, packets=k, octets=k, talks=True)
+        written = perf_counter()
+        parse_rtcp(report, 1)
+        spent[0] += written - began
+        spent[1] += perf_counter() - written
+    return spent[0] / packets * 1e9, spent[1] / packets * 1e9
+
+
 def benchmark(int packets=2000):
     """Nanoseconds, the clock's own included."""
     names = {
@@ -210,4 +223,5 @@ def benchmark(int packets=2000):
     for _ in range(packets):
         emodel(G711, 0.01, 1, 100)
     took["emodel"] = (perf_counter() - began) / packets * 1e9
+    took["rtcp_write"], took["rtcp_parse"] = time_rtcp(packets)
     return took

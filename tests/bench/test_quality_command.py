@@ -51,7 +51,7 @@ def test_json_is_one_line_with_every_table(fakes: Fakes) -> None:
     assert answer.exit_code == 0, answer.output
     assert answer.output.count("\n") == 1
     report = json.loads(answer.output)
-    assert list(report) == ["bench", "seed", "brief", "aec", "plc", "jitter", "vad"]
+    assert list(report) == ["bench", "seed", "brief", "aec", "plc", "jitter", "vad", "keys"]
     assert (report["bench"], report["seed"], report["brief"]) == ("quality", 7, False)
     assert report["plc"]["cases"]["beside"]["speexdsp"] == {"erle_db": 24.0}
     assert report["plc"]["summary"] == {"cases_reached": 2, "reached": True}

@@ -1,11 +1,11 @@
-"""The canceller's parts on their own: transform, filter, search for the delay."""
+"""The canceller's transform and filter on their own."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasrv_native.echo import AdaptiveFilter, DelaySearch, fft_forward, fft_inverse
+from mediasrv_native.echo import AdaptiveFilter, fft_forward, fft_inverse
 from tests.reference import echo_filter, echo_path, sounds
 from tests.reference.echo_path import RATE_HZ
 from tests.reference.sounds import Pcm, Samples
@@ -110,48 +110,6 @@ def test_a_filter_stays_stable_while_both_talk_for_a_minute() -> None:
 def test_filters_outside_the_range_are_refused(rate_hz: int, tail_ms: int) -> None:
     with pytest.raises(ValueError, match="range"):
         AdaptiveFilter(rate_hz, tail_ms)
-
-
-# ---- the search ---------------------------------------------------------------------------------------------------
-
-
-def lags(far: Samples, near: Samples, rate_hz: int = RATE_HZ) -> list[int]:
-    search, n = DelaySearch(rate_hz), rate_hz // 100
-    pairs = zip(blocks(sounds.to_pcm(far), n), blocks(sounds.to_pcm(near), n), strict=True)
-    return [search.process(f.tobytes(), d.tobytes()) for f, d in pairs]
-
-
-@pytest.mark.parametrize("delay_ms", [0, 40, 120, 250, 400, 580])
-@pytest.mark.parametrize("rate_hz", [8_000, 16_000])
-def test_an_echo_is_found_to_ten_milliseconds_within_two_seconds(delay_ms: int, rate_hz: int) -> None:
-    far = sounds.talk(3, seed=1, rate_hz=rate_hz)
-    late = np.concatenate([np.zeros(delay_ms * rate_hz // 1000), far])[: len(far)] / 4
-    found = lags(far, late + sounds.white(3, -65, 2, rate_hz), rate_hz)
-    since = round(150 + delay_ms / 5)
-    assert all(abs(lag - delay_ms // 10) <= 1 for lag in found[since:])
-
-
-def test_a_quieter_second_path_does_not_hide_the_first() -> None:
-    far = sounds.talk(4, seed=2)
-    path = np.zeros(2_800)
-    path[240], path[2_560] = 0.3, 0.15  # 30 ms, and 320 ms at half of that
-    found = lags(far, np.convolve(far, path)[: len(far)])
-    assert found[-1] == pytest.approx(3, abs=1)
-
-
-def test_without_an_echo_none_is_found() -> None:
-    far = sounds.talk(6, seed=3)
-    assert set(lags(far, sounds.white(6, -40, seed=4))) == {-1}
-    assert set(lags(far, sounds.tone(6, -20, 440))) == {-1}
-    assert set(lags(far, sounds.silence(6))) == {-1}
-
-
-def test_what_was_found_is_kept_while_the_caller_talks() -> None:
-    far = sounds.talk(6, seed=5)
-    near = np.concatenate([np.zeros(800), far])[: len(far)] / 4
-    near[3 * RATE_HZ :] += sounds.talk(3, seed=6)
-    found = lags(far, near)
-    assert all(abs(lag - 10) <= 1 for lag in found[150:])
 
 
 @pytest.mark.parametrize("delay", [1, 30, 104, 140, 400])

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from mediasrv.bench.quality import material
 from mediasrv_native.tones import Detector, Tones
+from tests.reference import goertzel as oracle
 from tests.reference import sounds
+from tests.reference.goertzel import HIGH_HZ, LOW_HZ
 
 RATES_HZ = (8_000, 16_000, 24_000, 48_000)
-LOW_HZ, HIGH_HZ = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 KEYPAD = ((1, 2, 3, 12), (4, 5, 6, 13), (7, 8, 9, 14), (10, 0, 11, 15))
 FREQUENCIES = {KEYPAD[low][high]: (LOW_HZ[low], HIGH_HZ[high]) for low in range(4) for high in range(4)}
 
@@ -80,6 +84,57 @@ def test_speech_and_noise_press_no_key() -> None:
     assert detect(sounds.talk(60, 1)) == []
     assert detect(sounds.white(30, -15, 2)) == []
     assert detect(sounds.pink(30, -15, 3)) == []
+
+
+@pytest.mark.parametrize("pitch", ["low", "mid", "high"])
+def test_no_voice_presses_a_key(pitch: str) -> None:
+    """A minute of each; half an hour is the benchmark's."""
+    chance, said = np.random.default_rng(6), []
+    while sum(map(len, said)) < 60 * 8_000:
+        said.append(sounds.voice(" ".join(chance.choice(sounds.WORDS, 6)), pitch)[0])
+    assert detect(np.concatenate(said)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_music_presses_no_key(seed: int) -> None:
+    assert detect(material.music(8_000, 30, seed).astype(np.float64)) == []
+
+
+@st.composite
+def nearly_keys(draw: st.DrawFn, rate_hz: int) -> sounds.Samples:
+    """Too short, too soft, off, twisted, broken, one straight after the other: and some that are keys."""
+    parts = []
+    for _ in range(draw(st.integers(1, 4))):
+        low_dbfs, high_dbfs = (draw(st.floats(-45, -10)) for _ in range(2))
+        off, ms = draw(st.sampled_from([0.97, 0.985, 1.0, 1.0, 1.015, 1.03])), draw(st.floats(15, 90))
+        parts.append(key_sound(draw(st.integers(0, 15)), ms, low_dbfs, high_dbfs, off, rate_hz))
+        parts.append(sounds.silence(draw(st.sampled_from([0, 0.01, 0.03, 0.06])), rate_hz))
+    sound = np.concatenate([*parts, sounds.silence(0.1, rate_hz)])
+    noise = sounds.white(len(sound) / rate_hz, draw(st.floats(-80, -30)), draw(st.integers(0, 99)), rate_hz)
+    return np.asarray(sound + noise[: len(sound)])
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@given(data=st.data())
+@settings(deadline=None)
+def test_what_is_heard_is_what_the_spectrum_of_each_block_says(data: st.DataObject, rate_hz: int) -> None:
+    sound = data.draw(nearly_keys(rate_hz))
+    assume(oracle.are_certain(sounds.to_pcm(sound), rate_hz))
+    heard = oracle.keys(sounds.to_pcm(sound), rate_hz)
+    assert detect(sound, rate_hz) == [(key.code, key.duration_ms) for key in heard]
+
+
+@given(st.lists(st.integers(0, 320), min_size=1, max_size=40), st.integers(0, 15), st.integers(0, 99))
+@settings(deadline=None)
+def test_any_pieces_change_nothing(sizes: list[int], key: int, seed: int) -> None:
+    sound = padded(key_sound(key, 60, rate_hz=16_000), 16_000)
+    pcm = sounds.to_pcm(sound + sounds.white(len(sound) / 16_000, -40, seed, 16_000))
+    detector, found, at = Detector(16_000), [], 0
+    while at < len(pcm):
+        size = sizes[at % len(sizes)] or 1
+        found.append(detector.process(pcm[at : at + size].tobytes()))
+        at += size
+    assert [told for told in found if told] == detect(pcm.astype(np.float64), 16_000)
 
 
 def test_pieces_change_nothing() -> None:

@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.echo import GainControl, HighPass
-from tests.reference import echo_filter, sounds
+from tests.reference import level as oracle
+from tests.reference import sounds
 from tests.reference.sounds import Pcm, Samples
 
 RATES = [8_000, 16_000, 48_000]
@@ -46,11 +47,12 @@ def test_what_lies_below_a_voice_goes(rate_hz: int, hz: float, gain_db: float, w
 @pytest.mark.parametrize("rate_hz", RATES)
 def test_the_high_pass_is_butterworths(rate_hz: int) -> None:
     noise = sounds.to_pcm(sounds.pink(0.5, -20, seed=1, rate_hz=rate_hz))
-    expected = echo_filter.HighPass(rate_hz).process(noise)
+    expected = oracle.HighPass(rate_hz).process(noise)
     assert np.abs(passed(noise.astype(np.float64), rate_hz) - expected).max() <= 1
 
 
 @given(cuts=st.lists(st.integers(0, 500), max_size=8), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_chunking_does_not_change_the_high_pass(cuts: list[int], seed: int) -> None:
     pcm = np.random.default_rng(seed).integers(-32_768, 32_768, 500).astype(np.int16)
     edges = [0, *sorted(cuts), len(pcm)]
@@ -101,7 +103,47 @@ def test_the_gain_moves_without_steps() -> None:
     assert np.abs(np.diff(out)).max() <= 20
 
 
+def shaped(kind: str, seed: int, rate_hz: int) -> Pcm:
+    """Speech from soft to loud, or anything."""
+    if kind == "anything":
+        return np.random.default_rng(seed).integers(-32_768, 32_768, rate_hz).astype(np.int16)
+    rising = np.geomspace(0.02, 4, 2 * rate_hz)[:: -1 if kind == "falling" else 1]
+    return sounds.to_pcm(sounds.talk(2, seed, rate_hz) * rising)
+
+
+@pytest.mark.parametrize("kind", ["rising", "falling", "anything"])
+@pytest.mark.parametrize("packets_ms", [(20,), (10, 60, 30)], ids=str)
+@pytest.mark.parametrize("target_dbfs", [-40, -20, -6])
+def test_the_gain_is_the_one_of_its_definition(
+    kind: str, packets_ms: tuple[int, ...], target_dbfs: float
+) -> None:
+    gain, exact = GainControl(8_000, target_dbfs), oracle.GainControl(8_000, target_dbfs)
+    pcm, at, number = shaped(kind, 3, 8_000), 0, 0
+    while at < len(pcm):
+        part = pcm[at : at + 8 * packets_ms[number % len(packets_ms)]]
+        speech, at, number = number % 7 != 0, at + len(part), number + 1
+        out, expected = (
+            np.frombuffer(gain.process(part.tobytes(), speech), np.int16),
+            exact.process(part, speech),
+        )
+        assert np.all(np.abs(out - expected) <= 1 + 1e-3 * np.abs(expected))
+        assert gain.gain_db == pytest.approx(exact.gain_db, abs=0.01)
+
+
+@given(packet_ms=st.sampled_from([10, 30, 60]), seed=st.integers(0, 9))
+@settings(max_examples=8, deadline=None)
+def test_the_length_of_packets_hardly_changes_the_gain(packet_ms: int, seed: int) -> None:
+    """What was heard counts by its duration; a gain is decided on once a packet, and falls by 20 dB a second."""
+    voice = sounds.to_pcm(sounds.talk(4, seed) / 4)
+    usual, other = GainControl(8_000, TARGET_DBFS), GainControl(8_000, TARGET_DBFS)
+    for gain, n in ((usual, 160), (other, 8 * packet_ms)):
+        for at in range(0, len(voice), n):
+            gain.process(voice[at : at + n].tobytes(), True)
+    assert other.gain_db == pytest.approx(usual.gain_db, abs=20 * max(packet_ms, 20) / 1_000)
+
+
 @given(cuts=st.lists(st.integers(0, 800), max_size=6), speech=st.booleans(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_anything_stays_in_range_and_keeps_its_length(cuts: list[int], speech: bool, seed: int) -> None:
     pcm = np.random.default_rng(seed).choice(np.array([-32_768, 0, 32_767], np.int16), 800)
     gain, edges = GainControl(8_000, TARGET_DBFS), [0, *sorted(cuts), 800]

@@ -1,12 +1,15 @@
 """The suppressor of residual echo: what is left of the echo goes down, the caller does not."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.echo import EchoCanceller, ResidualSuppressor
 from tests.reference import echo_path, sounds
+from tests.reference import residual as oracle
 from tests.reference.echo_path import FRAME, RATE_HZ
 from tests.reference.sounds import Pcm, Samples
 
@@ -63,7 +66,40 @@ def test_after_the_echo_has_gone_the_caller_is_only_delayed_again() -> None:
     assert np.abs(gone[alone].astype(int) - left[alone]).max() <= 1
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 48_000])
+def test_every_sample_is_the_one_of_the_definition(rate_hz: int) -> None:
+    """Echo alone, both, the caller alone, and an echo that is there and not there."""
+    n, far = rate_hz // 100, sounds.talk(2, 1, rate_hz)
+    near = sounds.talk(2, 2, rate_hz) * np.array([0, 1]).repeat(rate_hz)
+    echo = (far * 0.3).astype(np.float32)
+    pcm = sounds.to_pcm(near + echo * 0.1 + sounds.white(2, -65, 3, rate_hz))
+    suppressor, exact = ResidualSuppressor(rate_hz, EchoCanceller(rate_hz, 64)), oracle.Suppressor(rate_hz)
+    for k in range(200):
+        part, estimate = pcm[k * n : (k + 1) * n], echo[k * n : (k + 1) * n] if k % 60 > 9 else None
+        out = suppressor.suppress(part.tobytes(), None if estimate is None else estimate.tobytes())
+        expected = exact.process(part, None if estimate is None else estimate.astype(np.float64))
+        assert np.abs(np.frombuffer(out, np.int16) - expected).max() < 1
+
+
+@given(blocks=st.lists(st.integers(1, 6), min_size=1, max_size=6), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_how_many_blocks_come_at_once_makes_no_difference(blocks: list[int], seed: int) -> None:
+    rng, n = np.random.default_rng(seed), RATE_HZ // 100
+    pcm = rng.integers(-32_768, 32_768, sum(blocks) * n).astype(np.int16)
+    echo = (rng.standard_normal(len(pcm)) * 8_000).astype(np.float32)
+    whole, parts = (ResidualSuppressor(RATE_HZ, EchoCanceller(RATE_HZ, 64)) for _ in range(2))
+    edges = np.cumsum([0, *blocks]) * n
+    cut = [parts.suppress(pcm[a:b].tobytes(), echo[a:b].tobytes()) for a, b in pairwise(edges)]
+    assert b"".join(cut) == whole.suppress(pcm.tobytes(), echo.tobytes())
+
+
+def test_an_estimate_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="as many samples"):
+        ResidualSuppressor(RATE_HZ, EchoCanceller(RATE_HZ, 64)).suppress(bytes(160), bytes(160))
+
+
 @given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_anything_stays_in_range(seed: int) -> None:
     rng, echo = np.random.default_rng(seed), EchoCanceller(RATE_HZ, 64)
     residual = ResidualSuppressor(RATE_HZ, echo)

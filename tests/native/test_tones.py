@@ -1,12 +1,15 @@
 """Tones with a cadence: the right sines, no clicks, the same in any pieces."""
 
+import contextlib
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.tones import Tones
 from tests.reference import sounds
+from tests.reference import tones as oracle
 
 
 def made(tones: Tones, n: int) -> sounds.Samples:
@@ -34,7 +37,44 @@ def test_no_edge_clicks() -> None:
     assert np.max(np.abs(np.diff(pcm, prepend=0, append=0))) < 1.1 * steepest_of_the_sine
 
 
+some_tones = st.builds(
+    oracle.Tone,
+    rate_hz=st.sampled_from([8_000, 16_000, 24_000, 48_000]),
+    hz=st.tuples(st.floats(20, 3_900, width=32), st.one_of(st.just(0.0), st.floats(20, 3_900, width=32))),
+    dbfs=st.tuples(st.floats(-60, -6.1), st.floats(-60, -6.1)),
+    on_ms=st.integers(10, 300),
+    off_ms=st.one_of(st.just(0), st.integers(1, 200)),
+    total_ms=st.one_of(st.just(0), st.integers(1, 900)),
+)
+
+
+@given(some_tones, st.integers(0, 20_000))
+@settings(deadline=None)
+def test_every_tone_is_its_formula(tone: oracle.Tone, n: int) -> None:
+    kernel = Tones(tone.rate_hz, tone.hz, tone.dbfs, tone.on_ms, tone.off_ms, tone.total_ms)
+    assert np.abs(made(kernel, n) - oracle.made(tone, n)).max(initial=0) < 2
+
+
+anything = st.floats(width=32)
+
+
+@given(
+    st.integers(-1, 96_000),
+    st.tuples(anything, anything),
+    st.tuples(anything, anything),
+    st.integers(0, 65_535),
+)
+@settings(deadline=None)
+def test_whatever_is_asked_for_is_refused_or_made(
+    rate_hz: int, hz: tuple[float, float], dbfs: tuple[float, float], on_ms: int
+) -> None:
+    for asked in (((440, 480), dbfs), (hz, (-9, -9)), (hz, dbfs)):
+        with contextlib.suppress(ValueError):
+            assert len(Tones(rate_hz, *asked, on_ms).process(480)[0]) == 960
+
+
 @given(st.lists(st.integers(0, 500), max_size=12))
+@settings(deadline=None)
 def test_pieces_change_nothing(pieces: list[int]) -> None:
     whole, parts = (Tones(16_000, (350, 440), (-9, -13), 30, 10, 110) for _ in range(2))
     assert b"".join(parts.process(n)[0] for n in pieces) == whole.process(sum(pieces))[0]

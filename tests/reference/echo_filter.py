@@ -79,20 +79,3 @@ def jump_between(came: Samples, expected: Samples, reach: int) -> int:
     whole = np.correlate(came, expected, "full")
     middle = len(expected) - 1
     return int(np.argmax(whole[middle - reach : middle + reach + 1])) - reach
-
-
-class HighPass:
-    """Two poles at 90 Hz, Butterworth, by the bilinear transform, in direct form."""
-
-    def __init__(self, rate_hz: int) -> None:
-        w = np.tan(np.pi * 90 / rate_hz)
-        self.b = np.array([1.0, -2.0, 1.0]) / (1 + np.sqrt(2) * w + w**2)
-        self.a = np.array([2 * (w**2 - 1), 1 - np.sqrt(2) * w + w**2]) / (1 + np.sqrt(2) * w + w**2)
-
-    def process(self, pcm: Pcm) -> Samples:
-        out = np.zeros(len(pcm) + 2)
-        padded = np.concatenate([[0.0, 0.0], pcm])
-        for k in range(len(pcm)):
-            past = self.a[0] * out[k + 1] + self.a[1] * out[k]
-            out[k + 2] = self.b @ padded[k : k + 3][::-1] - past
-        return out[2:]

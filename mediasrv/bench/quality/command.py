@@ -21,7 +21,7 @@ from rich.table import Table as Grid
 from mediasrv.bench.quality.table import Case, Figures, Plan, Table
 
 TABLES: Mapping[str, str] = {
-    name: f"mediasrv.bench.quality.{name}" for name in ("aec", "plc", "jitter", "vad")
+    name: f"mediasrv.bench.quality.{name}" for name in ("aec", "plc", "jitter", "vad", "keys")
 }
 PACKAGES = ("numpy", "matplotlib", "onnxruntime", "speechmos", "pesq")  # of the extra `quality`
 

@@ -16,16 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from math import inf, isfinite
 from pathlib import Path
 from statistics import fmean
 
 from mediasrv.bench.netem import Profile
-from mediasrv.bench.quality.curves import Curve, draw_curves
+from mediasrv.bench.quality import pictures
 from mediasrv.bench.quality.fronts import Points, delay_at, front
 from mediasrv.bench.quality.networks import NETWORKS, PACKET_MS, Trace, observe
 from mediasrv.bench.quality.playout import Buffer, FixedBuffer, Outcome, Piece, play
+from mediasrv.bench.quality.pool import spread
 from mediasrv.bench.quality.references.neteq import NetEq
 from mediasrv.bench.quality.table import Case, Plan, Table
 from mediasrv.bench.speech import FRAME_SAMPLES, RATE_HZ, talk_bed
@@ -78,6 +79,7 @@ def _mean(outcomes: Sequence[Outcome]) -> Outcome:
     return Outcome(fmean(o.delay_ms for o in outcomes), fmean(o.concealed for o in outcomes))
 
 
+@cache
 def _contenders() -> Sequence[Contender]:
     pcm, octets = g711_decode_u(talk_bed()), 2 * FRAME_SAMPLES
     speech = [pcm[at : at + octets] for at in range(0, len(pcm) - octets + 1, octets)]
@@ -131,13 +133,13 @@ def _draw(path: Path, title: str, curves: Mapping[str, Points]) -> None:
     most = 1.5 * max(point.concealed for point in curves["neteq"]) + RESOLUTION_CONCEALED
     fronts = {name: [p for p in front(points) if p.concealed <= most] for name, points in curves.items()}
     drawn = {
-        name: Curve([100 * p.concealed for p in best], [p.delay_ms for p in best])
-        for name, best in fronts.items()
+        name: ([100 * p.concealed for p in best], [p.delay_ms for p in best]) for name, best in fronts.items()
     }
-    draw_curves(path, title, ("concealed (%)", "delay beyond the network's least (ms)"), drawn)
+    pictures.curves(path, title, "concealed (%)", "delay beyond the network's least (ms)", drawn)
 
 
-def _case(profile: Profile, plan: Plan, contenders: Sequence[Contender]) -> Case:
+def _case(profile: Profile, plan: Plan) -> Case:
+    contenders = _contenders()
     seconds = BRIEF_SECONDS if plan.brief else SECONDS
     traces = [observe(profile, seconds, plan.seed * len(PHASES_MS) + k) for k in range(len(PHASES_MS))]
     curves = {contender.name: contender.curve(traces) for contender in contenders}
@@ -164,8 +166,7 @@ def _strict_share(cases: Sequence[Case]) -> float:
 
 
 def run(plan: Plan) -> Table:
-    contenders = _contenders()
-    cases = tuple(_case(profile, plan, contenders) for profile in NETWORKS)
+    cases = tuple(spread(partial(_case, plan=plan), NETWORKS))
     share = _share(cases, "neteq")
     summary = {
         "networks": len(cases),

@@ -13,20 +13,20 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 from pesq import pesq
-from speechmos import plcmos
 
 from mediasrv.bench.netem import Link, Loss, Profile
 from mediasrv.bench.quality import pictures
+from mediasrv.bench.quality.listeners import PLCMOS_HZ, plcmos_of
 from mediasrv.bench.quality.material import Samples, speech, to_int16, voices
+from mediasrv.bench.quality.pool import spread
 from mediasrv.bench.quality.references.appendix_i import AppendixI
-from mediasrv.bench.quality.table import Case, Plan, Table
+from mediasrv.bench.quality.table import Case, Figures, Plan, Table
 from mediasrv_native import codecs
 from mediasrv_native.codecs import Decoder, Encoder
-from mediasrv_native.kernels import Resampler, g711_decode_u, g711_encode_u
+from mediasrv_native.kernels import g711_decode_u, g711_encode_u
 from mediasrv_native.repair import METHODS, Concealer
 
 SECONDS, BRIEF_SECONDS = 20.0, 8.0
-PLCMOS_HZ = 16_000
 MUST_GAIN = 0.3
 
 Lost = NDArray[np.bool_]
@@ -125,13 +125,11 @@ CONTENDERS: Mapping[str, Contender] = {
 WIDE_ONLY: Mapping[str, Contender] = {"opus": opus(fec=False), "opus_fec": opus(fec=True)}
 
 
+def contenders_at(rate_hz: int) -> Mapping[str, Contender]:
+    return {**CONTENDERS, **WIDE_ONLY} if rate_hz == PLCMOS_HZ else CONTENDERS
+
+
 # ---- scores --------------------------------------------------------------------------------------------------------
-
-
-def plcmos_of(pcm: Samples, rate_hz: int) -> float:
-    if rate_hz != PLCMOS_HZ:
-        pcm = np.frombuffer(Resampler(rate_hz, PLCMOS_HZ).process(pcm.tobytes()), np.int16)
-    return float(plcmos.run(pcm.astype(np.float64) / 32_768, PLCMOS_HZ)["plcmos"])
 
 
 def pesq_of(clean: Samples, pcm: Samples, rate_hz: int) -> float:
@@ -146,39 +144,58 @@ def coded(pcm: Samples, rate_hz: int) -> Samples:
     return np.frombuffer(g711_decode_u(g711_encode_u(pcm.tobytes())), np.int16)
 
 
-def score(name: str, losses: Losses, rate_hz: int, material: Sequence[Samples], plan: Plan) -> Case:
-    contenders = {**CONTENDERS, **(WIDE_ONLY if rate_hz == PLCMOS_HZ else {})}
-    marks: dict[str, list[tuple[float, float]]] = {who: [] for who in contenders}
-    for number, clean in enumerate(material):
-        lost = losses.draw(len(clean) * 50 // rate_hz, plan.seed * 1_000 + number)
-        for who, conceal in contenders.items():
-            made = conceal(clean, lost, rate_hz)
-            marks[who].append((plcmos_of(made, rate_hz), pesq_of(clean, made, rate_hz)))
-            if plan.pictures and number == 0 and who in ("ours", "repeat"):
-                pictures.spectrograms(
-                    plan.pictures / f"plc_{name}_{who}.png",
-                    [pictures.Sound("clean", clean, rate_hz), pictures.Sound(who, made, rate_hz)],
-                )
-    return Case(
-        name,
-        {
-            who: {"plcmos": round(fmean(p for p, _ in each), 3), "pesq": round(fmean(q for _, q in each), 3)}
-            for who, each in marks.items()
-        },
-    )
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One voice under one kind of loss: what is measured at a time."""
+
+    rate_hz: int
+    losses: Losses
+    voice: str
+    number: int  # of the voice, which decides what it says and what is lost of it
+    plan: Plan
+
+    @property
+    def case(self) -> str:
+        return f"{self.rate_hz // 1000}k_{self.losses.name}"
+
+
+def score(trial: Trial) -> Mapping[str, Figures]:
+    seconds = BRIEF_SECONDS if trial.plan.brief else SECONDS
+    rate_hz, seed = trial.rate_hz, trial.plan.seed
+    clean = coded(speech(trial.voice, rate_hz, seconds, seed + trial.number), rate_hz)
+    lost = trial.losses.draw(len(clean) * 50 // rate_hz, seed * 1_000 + trial.number)
+    marks: dict[str, Figures] = {}
+    for who, conceal in contenders_at(rate_hz).items():
+        made = conceal(clean, lost, rate_hz)
+        marks[who] = {"plcmos": plcmos_of(made, rate_hz), "pesq": pesq_of(clean, made, rate_hz)}
+        if trial.plan.pictures and trial.number == 0 and who in ("ours", "repeat"):
+            pictures.spectrograms(
+                trial.plan.pictures / f"plc_{trial.case}_{who}.png",
+                [pictures.Sound("clean", clean, rate_hz), pictures.Sound(who, made, rate_hz)],
+            )
+    return marks
+
+
+def mean_of(name: str, marks: Sequence[Mapping[str, Figures]]) -> Case:
+    """Over the voices."""
+    return Case(name, {
+        who: {figure: round(fmean(each[who][figure] for each in marks), 3) for figure in figures}
+        for who, figures in marks[0].items()
+    })  # fmt: skip
 
 
 def run(plan: Plan) -> Table:
-    seconds = BRIEF_SECONDS if plan.brief else SECONDS
     speakers = voices()[:3] if plan.brief else voices()
-    cases = []
-    for rate_hz in (8_000, 16_000):
-        material = [
-            coded(speech(voice, rate_hz, seconds, plan.seed + k), rate_hz) for k, voice in enumerate(speakers)
-        ]
-        cases += [
-            score(f"{rate_hz // 1000}k_{losses.name}", losses, rate_hz, material, plan) for losses in LOSSES
-        ]
+    trials = [
+        Trial(rate_hz, losses, voice, number, plan)
+        for rate_hz in (8_000, 16_000)
+        for losses in LOSSES
+        for number, voice in enumerate(speakers)
+    ]
+    by_case: dict[str, list[Mapping[str, Figures]]] = {}
+    for trial, marks in zip(trials, spread(score, trials), strict=True):
+        by_case.setdefault(trial.case, []).append(marks)
+    cases = [mean_of(name, marks) for name, marks in by_case.items()]
     return Table("plc", tuple(cases), _summary(cases))
 
 

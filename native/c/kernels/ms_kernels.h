@@ -54,8 +54,10 @@ float ms_echo_residual_dbfs(const ms_echo *e);
 /* ---- Noise suppressor (speexdsp's preprocessor) --------------------------------------------------------------- */
 typedef struct ms_noise ms_noise;
 size_t ms_noise_size(int32_t rate_hz);
-int ms_noise_init(ms_noise *s, int32_t rate_hz, float strength);  /* above 0, to 1: noise goes down by 30 dB */
-void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);       /* 20 ms, in place */
+/* above 0, to 1: 30 dB at most; steady noise goes down by about 10 at a half, by 13 at one */
+int ms_noise_init(ms_noise *s, int32_t rate_hz, float strength);
+/* 20 ms, in place, and 20 ms late; other lengths pass untouched */
+void ms_noise_process(ms_noise *s, int16_t *pcm, size_t n);
 
 /* ---- Speech gate -------------------------------------------------------------------------------------------
  * Frames of 10 ms at 8 or 16 kHz. Onset within 60 ms of voiced speech; none on steady noise at 10 dB SNR, tones,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const double CORNER_HZ = 90;
-static const float POWER_KEEPS_S = 1.0f, FIRST_S = 0.3f;   /* until so much was heard, the level is a plain mean */
+enum { POWER_KEEPS_MS = 1000, FIRST_MS = 300 };            /* of speech: the mean's, and what it takes to believe it */
 static const float AUDIBLE_POWER = 33.0f * 33.0f;          /* -60 dBFS: less is no speech, whatever the gate says */
 static const float UP_DB_PER_S = 6, DOWN_DB_PER_S = 20;
 static const float CEILING = 29204;                        /* -1 dBFS */
@@ -59,19 +59,22 @@ static float power_of(const int16_t *pcm, size_t n) {
 
 static float within(float value, float least, float most) { return fminf(fmaxf(value, least), most); }
 
-static void learn(ms_agc *a, float power, float seconds) {
-    a->speech_s = fminf(a->speech_s + seconds, POWER_KEEPS_S);
-    a->power += seconds / fmaxf(a->speech_s, seconds) * (power - a->power);
-    if (a->speech_s < FIRST_S) return;
-    float level_dbfs = 10 * log10f(a->power / FULL_SCALE_POWER);
+static int32_t samples_of(const ms_agc *a, int32_t ms) { return (int32_t)((int64_t)a->rate_hz * ms / 1000); }
+
+static void learn(ms_agc *a, float power, int32_t n) {
+    int32_t most = samples_of(a, POWER_KEEPS_MS);
+    a->heard = a->heard + n < most ? a->heard + n : most;
+    a->power += (float)n / (float)(a->heard > n ? a->heard : n) * (power - a->power);
+    if (a->heard < samples_of(a, FIRST_MS)) return;
+    float seconds = (float)n / (float)a->rate_hz, level_dbfs = 10 * log10f(a->power / FULL_SCALE_POWER);
     float wanted_db = within(a->target_dbfs - level_dbfs, MS_AGC_LEAST_DB, MS_AGC_MOST_DB);
     a->gain_db += within(wanted_db - a->gain_db, -DOWN_DB_PER_S * seconds, UP_DB_PER_S * seconds);
 }
 
 void ms_agc_process(ms_agc *a, int16_t *pcm, size_t n, bool speech) {
     if (n == 0) return;
-    float seconds = (float)n / (float)a->rate_hz, power = power_of(pcm, n);
-    if (speech && power > AUDIBLE_POWER) learn(a, power, seconds);
+    float power = power_of(pcm, n);
+    if (speech && power > AUDIBLE_POWER) learn(a, power, (int32_t)n);
     float to = powf(10, a->gain_db / 20), step = (to - a->gain) / (float)n;
     float release = 1 / (RELEASE_S * (float)a->rate_hz);
     for (size_t i = 0; i < n; i++) {

@@ -21,7 +21,7 @@ typedef struct ms_agc {
     int32_t rate_hz;
     float target_dbfs;
     float power;                   /* of speech, smoothed; 0: none was heard */
-    float speech_s;                /* heard so far */
+    int32_t heard;                 /* samples of speech so far, up to a second's */
     float gain_db, gain;           /* what is aimed at, and what the last sample got */
     float limit;                   /* of the limiter, at most 1 */
 } ms_agc;

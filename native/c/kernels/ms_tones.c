@@ -37,7 +37,7 @@ int ms_tones_init(ms_tones *t, const ms_tones_config *c) {
     };
     for (int i = 0; i < 2; i++) {
         if (c->hz[i] <= 0) continue;
-        t->step[i] = (uint32_t)llround(c->hz[i] / c->rate_hz * TURN);
+        t->step[i] = (uint32_t)llround((double)c->hz[i] / c->rate_hz * TURN);
         t->amplitude[i] = (float)(FULL_SCALE * pow(10, c->dbfs[i] / 20.0));
     }
     return MS_OK;
