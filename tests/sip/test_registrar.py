@@ -107,7 +107,14 @@ def test_expires_0_and_star_unbind() -> None:
 
 @pytest.mark.parametrize(
     ("given", "expires"),
-    [(("*",), "60"), (("*",), None), (("*", PHONE), "0"), (("<tel:+1>",), None), (("<x>",), None)],
+    [
+        (("*",), "60"),
+        (("*",), None),
+        (("*", PHONE), "0"),
+        (("<tel:+1>",), None),
+        (("<x>",), None),
+        (("<sip:a@h",), None),
+    ],
 )
 def test_nonsense_in_contact_is_400_and_changes_nothing(given: tuple[str, ...], expires: str | None) -> None:
     desk = Desk()

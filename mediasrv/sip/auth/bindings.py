@@ -66,10 +66,10 @@ def change(
     bound: Bindings, request: Request, source: Address, now: float, lifetimes: Lifetimes, most: int
 ) -> tuple[Outcome, Bindings]:
     """What the bindings become by a REGISTER that came now; unless DONE they stay what they were."""
-    values = request.headers.values("Contact")
-    if "*" in values:
-        return _clear(bound, request, alone=len(values) == 1)
     try:
+        values = request.headers.values("Contact")
+        if "*" in values:
+            return _clear(bound, request, alone=len(values) == 1)
         contacts = [NameAddr.parse(value) for value in values]
     except Malformed:
         return Outcome.WRONG, bound
