@@ -18,11 +18,14 @@ from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import Address, DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.sip import (
+    Account,
     Cancelled,
     EndCause,
     Ended,
     IncomingCall,
+    Plan,
     RegistrationEvent,
+    RegistrationId,
     Rejected,
     SipCallId,
     SipEvent,
@@ -115,8 +118,9 @@ class SipEndpoint:
         from_uri: Uri,
         body: bytes = b"",
         headers: HeaderLines = (),
+        account: Account | None = None,
     ) -> SipCall:
-        """Calls out; the answer comes through the call's `wait_answered`."""
+        """Calls out; the answer comes through the call's `wait_answered`. `account`: what a trunk may ask for."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -124,10 +128,25 @@ class SipEndpoint:
             body=body,
             now=self._clock.now(),
             headers=headers,
+            account=account,
         )
         call = self._calls[call_id] = SipCall(call_id, self, destination)
         self._follow_up()
         return call
+
+    def register(self, plan: Plan) -> RegistrationId:
+        """Registers with a trunk, and stays registered until `wait_unregistered`."""
+        registration = self._core.registrations.begin(plan, self._clock.now())
+        self._follow_up()
+        return registration
+
+    async def wait_unregistered(self) -> None:
+        """Takes all registrations back: done when each trunk has answered, or does not."""
+        self._core.registrations.leave_all(self._clock.now())
+        self._follow_up()
+        while self._core.registrations:
+            self._stepped = trio.Event()
+            await self._stepped.wait()
 
     def respond(
         self,
