@@ -21,10 +21,14 @@ from mediasrv.endpoints.datagram import Address, DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.sip import (
     USUAL_HOPS,
+    Account,
     Cancelled,
     EndCause,
     Ended,
     IncomingCall,
+    Plan,
+    RegistrationEvent,
+    RegistrationId,
     Rejected,
     SipCallId,
     SipEvent,
@@ -120,10 +124,12 @@ class SipEndpoint:
         headers: HeaderLines = (),
         follow: bool = False,
         hops: int = USUAL_HOPS,
+        account: Account | None = None,
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
-        `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none."""
+        `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
+        what a trunk may ask for."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -133,10 +139,25 @@ class SipEndpoint:
             headers=headers,
             follow=follow,
             hops=hops,
+            account=account,
         )
         call = self._calls[call_id] = SipCall(call_id, self, destination)
         self._follow_up()
         return call
+
+    def register(self, plan: Plan) -> RegistrationId:
+        """Registers with a trunk, and stays registered until `wait_unregistered`."""
+        registration = self._core.registrations.begin(plan, self._clock.now())
+        self._follow_up()
+        return registration
+
+    async def wait_unregistered(self) -> None:
+        """Takes all registrations back: done when each trunk has answered, or does not."""
+        self._core.registrations.leave_all(self._clock.now())
+        self._follow_up()
+        while self._core.registrations:
+            self._stepped = trio.Event()
+            await self._stepped.wait()
 
     def respond(
         self,
@@ -236,6 +257,9 @@ class SipEndpoint:
     def _dispatch(self, event: SipEvent) -> None:
         if isinstance(event, IncomingCall):
             self._arrive(event)
+            return
+        if isinstance(event, RegistrationEvent):
+            self.counters.count("sip_registration", type(event).__name__)
             return
         call = self._calls.get(event.call)
         if call is None:

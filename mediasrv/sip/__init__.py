@@ -5,6 +5,13 @@ tables of RFC 3261 are in tables.py, the limits of what a peer may cost us in li
 """
 
 from mediasrv.sip.agent import SipStatistics, UserAgent
+from mediasrv.sip.auth.authenticator import Authenticator, Users
+from mediasrv.sip.auth.bindings import Binding
+from mediasrv.sip.auth.client import Account
+from mediasrv.sip.auth.digest import Algorithm
+from mediasrv.sip.auth.guard import Admission, Guard
+from mediasrv.sip.auth.registrar import Registrar
+from mediasrv.sip.auth.registration import Plan
 from mediasrv.sip.core import USUAL_HOPS
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import (
@@ -23,11 +30,16 @@ from mediasrv.sip.events import (
     ReferralId,
     Referred,
     Refreshed,
+    Registered,
+    RegistrationEvent,
+    RegistrationFailed,
+    RegistrationId,
     Reinvite,
     ReinviteDone,
     Rejected,
     SipCallId,
     SipEvent,
+    Unregistered,
     UpdateDone,
     UpdateOffered,
 )
@@ -43,12 +55,18 @@ from mediasrv.sip.limits import Address, Limits, Timers
 __all__ = [
     "Q850_OF_STATUS",
     "USUAL_HOPS",
+    "Account",
     "Acknowledged",
     "Address",
+    "Admission",
+    "Algorithm",
     "Answered",
+    "Authenticator",
+    "Binding",
     "Cancelled",
     "EndCause",
     "Ended",
+    "Guard",
     "Headers",
     "IncomingCall",
     "Key",
@@ -57,6 +75,7 @@ __all__ = [
     "Limits",
     "Malformed",
     "Party",
+    "Plan",
     "Progress",
     "ProgressConfirmed",
     "Reason",
@@ -65,6 +84,11 @@ __all__ = [
     "ReferralId",
     "Referred",
     "Refreshed",
+    "Registered",
+    "Registrar",
+    "RegistrationEvent",
+    "RegistrationFailed",
+    "RegistrationId",
     "Reinvite",
     "ReinviteDone",
     "Rejected",
@@ -75,11 +99,13 @@ __all__ = [
     "SipEvent",
     "SipStatistics",
     "Timers",
+    "Unregistered",
     "UpdateDone",
     "UpdateOffered",
     "Uri",
     "UserAgent",
     "UserToUser",
+    "Users",
     "WrongState",
     "identity_lines",
     "user_to_user_line",

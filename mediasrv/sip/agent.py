@@ -12,6 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mediasrv.ids import TokenSource
+from mediasrv.sip.auth.client import Account
+from mediasrv.sip.auth.guard import Guard
+from mediasrv.sip.auth.reception import Reception
+from mediasrv.sip.auth.registrar import Registrar
+from mediasrv.sip.auth.registration import Registrations
 from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.replacement import wanted_replacement
@@ -58,10 +63,17 @@ class UserAgent:
         limits: Limits | None = None,
         timers: Timers | None = None,
         welcome: Callable[[Address], bool] = _everybody,
+        guard: Guard | None = None,
+        registrar: Registrar | None = None,
     ) -> None:
-        """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten."""
+        """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten.
+
+        `guard`: who of those must say who he is; without a `registrar` there is no REGISTER.
+        """
         self._welcome = welcome
         self._core = Core(local, tokens, software, limits or Limits(), timers or Timers())
+        self._reception = Reception(self._core, guard, registrar)
+        self.registrations = Registrations(self._core)
 
     # ---- the five verbs of a protocol core
 
@@ -134,13 +146,18 @@ class UserAgent:
         headers: HeaderLines = (),
         follow: bool = False,
         hops: int = USUAL_HOPS,
+        account: Account | None = None,
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
 
         `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
-        us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none."""
+        us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none.
+        `account`: with what to answer when `destination`, and nobody else, asks who we are.
+        """
         invitation = Invitation(self._core)
-        invitation.begin(target, destination, from_uri, body, headers, now, follow=follow, hops=hops)
+        invitation.begin(
+            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account
+        )
         return invitation.id
 
     def redirect(self, call: SipCallId, target: Uri, destination: Address, now: float) -> None:
@@ -209,6 +226,9 @@ class UserAgent:
             self._core.counts["absorbed.request"] += 1
             repeated.apply(Event.REQUEST, now)
             return
+        if self._reception.serves(request):
+            self._reception.register(request, source, now)
+            return
         refusal = screen(request, self._core.limits)
         if refusal is not None:
             self._core.reply(request.headers, refusal.status, source, headers=refusal.headers)
@@ -248,6 +268,9 @@ class UserAgent:
         if len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
+        admitted = self._reception.admit(request, source, now)
+        if admitted is None:
+            return
         transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
         transaction.resends_left = core.resends_towards(source[0])
         session = Session(core, core.next_call(), Dialog.of_server(request, core.tokens.token(), source))
@@ -256,7 +279,7 @@ class UserAgent:
         session.open(request, transaction, source)
         # Section 17.2.1 allows 200 ms for the 100; at once is kinder, and costs nothing.
         core.transactions.respond(transaction, core.response(request.headers, 100, source), now)
-        core.emit(IncomingCall(session.id, request, source, replacement.call))
+        core.emit(IncomingCall(session.id, request, source, replacement.call, admitted.username))
 
     def _receive_ack(self, request: Request, source: Address, now: float) -> None:
         """An ACK is never answered: it ends the repeating of a 2xx (in its dialog) or of a refusal."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 
+from mediasrv.sip.auth.client import Answerer
 from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, NameAddr, tokens
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response
@@ -37,6 +38,7 @@ class Dialog:
     remote_cseq: int | None = None
     is_ours: bool = False  # we sent the INVITE that opened it, so the Call-ID is ours
     methods: frozenset[str] = frozenset()  # what the peer says that it takes; empty before it has said so
+    answerer: Answerer | None = None  # of a call of ours over a trunk that may ask who we are
 
     @classmethod
     def of_server(cls, invite: Request, local_tag: str, source: Address) -> Dialog:
@@ -83,6 +85,17 @@ class Dialog:
     def next_cseq(self) -> int:
         self.local_cseq += 1
         return self.local_cseq
+
+    def retry(self, request: Request, response: Response, source: Address, branch: str) -> Request | None:
+        """The request again, with credentials; None when the refusal stands (RFC 3261 section 22.2)."""
+        if self.answerer is None:
+            return None
+        again = self.answerer.retry(request, response, source[0], self.local_cseq + 1, branch)
+        if again is not None:
+            self.local_cseq += 1
+        elif response.kind == "success":
+            self.answerer.accepted()
+        return again
 
     def refresh_target(self, headers: Headers) -> None:
         """Section 12.2: a re-INVITE, an UPDATE or its 2xx may move the other end, and change what it can do."""

@@ -23,6 +23,10 @@ ReferralId = NewType("ReferralId", int)
 """Names one REFER inside one call, whoever sent it: its CSeq, which is also the `id` of its events."""
 
 
+RegistrationId = NewType("RegistrationId", int)
+"""Names one registration of ours inside one UserAgent; never used twice."""
+
+
 class EndCause(Enum):
     BYE = "bye"  # the other side hung up
     NO_ACK = "no_ack"  # we answered, nobody acknowledged within 64*T1; we have sent BYE
@@ -42,6 +46,7 @@ class IncomingCall:
     replaces: SipCallId | None = (
         None  # accepted, this one takes that call's place, which is hung up (RFC 3891)
     )
+    username: str = ""  # who it is, when he had to say so
 
     @property
     def party(self) -> Party:
@@ -225,8 +230,36 @@ class Ended:
         return next(causes, None)
 
 
-SipEvent = (
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The trunk has taken our registration, or its refreshment; calls can come for `expires_s`."""
+
+    registration: RegistrationId
+    expires_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationFailed:
+    """No address of the trunk took it; it is tried again by itself. `bound`: an earlier one is still good."""
+
+    registration: RegistrationId
+    status: int
+    reason: str
+    retry_in_s: float
+    bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """We have left, or tried to; the registration is over."""
+
+    registration: RegistrationId
+
+
+CallEvent = (
     IncomingCall | Acknowledged | Cancelled | Reinvite | Progress | ProgressConfirmed | Answered | Rejected | Redirected
     | ReinviteDone | UpdateOffered | UpdateDone | Refreshed | KeyPressed | KeySent | Referred | ReferProgress
     | Ended
 )  # fmt: skip
+RegistrationEvent = Registered | RegistrationFailed | Unregistered
+SipEvent = CallEvent | RegistrationEvent

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from enum import Enum, auto
 
+from mediasrv.sip.auth.client import Account, Answerer
 from mediasrv.sip.core import ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.early import EarlyDialogs
@@ -49,6 +50,7 @@ class Invitation:
 
     __slots__ = (
         "_acks",
+        "_answerer",
         "_cancel_wanted",
         "_core",
         "_decided",
@@ -78,6 +80,7 @@ class Invitation:
         self._heard = False  # a provisional response: from then on CANCEL is allowed
         self._cancel_wanted = False
         self._decided = False  # answered, refused or given up: what comes now is for nobody
+        self._answerer: Answerer | None = None
         self._late: Session | None = None  # answered with an offer: its ACK waits for our answer
         self._acks: dict[str, tuple[bytes, Address]] = {}  # by the other side's tag
         self._interval_s, self._least_s = int(core.timers.session_s), MIN_INTERVAL_S  # RFC 4028
@@ -96,11 +99,14 @@ class Invitation:
         *,
         follow: bool = False,
         hops: int = USUAL_HOPS,
+        account: Account | None = None,
     ) -> None:
         """`follow`: a 3xx becomes `Redirected` instead of `Rejected`."""
         if hops < 1:
             raise WrongState("this call may go no further: whoever sent it deserves 483")
         core = self._core
+        if account is not None:
+            self._answerer = Answerer(account, destination[0], core.tokens)
         local = NameAddr(from_uri).tagged(core.tokens.token())
         call_id = f"{core.tokens.token(12)}@{core.local[0]}"
         self._headers, self._follows, self._hops = headers, follow, hops
@@ -171,7 +177,7 @@ class Invitation:
             self._progress(response, source, now)
         elif response.kind == "success":
             self._accepted(response, source, now)
-        elif not (self._decided or self._tries_on(response, now)):
+        elif not (self._decided or self._challenged(response, source, now) or self._tries_on(response, now)):
             self._refused(response.status, response.reason, response.headers, now)
 
     def _tries_on(self, response: Response, now: float) -> bool:
@@ -249,6 +255,21 @@ class Invitation:
         if progress is not None:
             self._core.emit(progress)
 
+    def _challenged(self, response: Response, source: Address, now: float) -> bool:
+        """Calls once more, with credentials, when it was our trunk that asked for them (section 22.2)."""
+        if self._answerer is None or self._cancel_wanted:
+            return False
+        cseq, branch = self._invite.cseq.number + 1, self._core.branch()
+        again = self._answerer.retry(self._invite, response, source[0], cseq, branch)
+        if again is None:
+            return False
+        self._early.close(now)
+        self._invite, self._heard = again, False
+        self._early = EarlyDialogs(self._core, self.id, again)
+        self._core.schedule.clear(self, Clock.RING)
+        self._transaction = self._core.transactions.request(again, self._transaction.destination, self, now)
+        return True
+
     def _accepted(self, response: Response, source: Address, now: float) -> None:
         tag = response.to.tag
         known = self._acks.get(tag)
@@ -267,7 +288,9 @@ class Invitation:
             if not self._decided:
                 self._refused(502, phrase(502), response.headers, now)
             return
+        dialog.answerer = self._answerer
         session = self._early.take(dialog)
+        session.dialog.answerer = self._answerer
         if self._decided or self._cancel_wanted:
             self._decline(session, now)
         else:
@@ -275,6 +298,8 @@ class Invitation:
 
     def _win(self, session: Session, response: Response, now: float) -> None:
         self._leave(now)
+        if self._answerer is not None:
+            self._answerer.accepted()
         session.established = True
         session.register()
         if session.offers.state is Open.OURS:

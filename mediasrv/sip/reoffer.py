@@ -54,6 +54,10 @@ class Reoffer:
                 self._core.schedule.set(self, RING, now + self._core.timers.ring_s)
             return
         self._core.schedule.clear(self, RING)
+        again = self._session.dialog.retry(self._invite, response, source, self._core.branch())
+        if again is not None:
+            self.begin(again, now)
+            return
         if self._ack:  # the 2xx again: its ACK was lost
             self._core.send(self._ack, self._session.dialog.next_hop())
             return

@@ -486,7 +486,7 @@ class Session:
         self._close_parts(now)
         headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
-        self.core.transactions.request(request, self.dialog.next_hop(), Farewell(self), now)
+        self.core.transactions.request(request, self.dialog.next_hop(), Farewell(self, request), now)
 
     def _finish(self, event: SipEvent, now: float) -> None:
         self._forget(now)
@@ -498,6 +498,13 @@ class Session:
         self._close_parts(now)
         self.core.calls.pop(self.id, None)
         self.core.dialogs.pop(self.dialog.key, None)
+
+    def challenged(self, bye: Request, response: Response, source: Address, now: float) -> bool:
+        """Says goodbye once more, with credentials, when it was a trunk of ours that asked for them."""
+        again = self.dialog.retry(bye, response, source, self.core.branch())
+        if again is not None:
+            self.core.transactions.request(again, self.dialog.next_hop(), Farewell(self, again), now)
+        return again is not None
 
     def farewell(self, now: float) -> None:
         """Our BYE was answered, or never will be."""
@@ -561,13 +568,13 @@ class Session:
 class Farewell:
     """The user of a BYE: whatever comes of it, the dialog is over (15.1.1)."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_request", "_session")
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, request: Request) -> None:
+        self._session, self._request = session, request
 
     def responded(self, response: Response, source: Address, now: float) -> None:
-        if response.status >= 200:
+        if response.status >= 200 and not self._session.challenged(self._request, response, source, now):
             self._session.farewell(now)
 
     def failed(self, cause: EndCause, now: float) -> None:

@@ -14,7 +14,23 @@ from mediasrv.endpoints import CallGone, SipCall, SipEndpoint
 from mediasrv.endpoints.datagram import Address
 from mediasrv.endpoints.sip import FAULTS_IN_A_ROW_MAX, WAITING_CALLS_MAX
 from mediasrv.ids import SeededTokens
-from mediasrv.sip import Cancelled, EndCause, Ended, Limits, Reinvite, Rejected, Uri, UserAgent, WrongState
+from mediasrv.sip import (
+    Admission,
+    Algorithm,
+    Authenticator,
+    Cancelled,
+    EndCause,
+    Ended,
+    Guard,
+    Limits,
+    Plan,
+    Registrar,
+    Reinvite,
+    Rejected,
+    Uri,
+    UserAgent,
+    WrongState,
+)
 from tests.fakes.clock import TrioClock
 from tests.fakes.datagrams import FakeNetwork
 
@@ -297,3 +313,25 @@ async def test_a_fault_in_handing_on_an_event_costs_that_event_and_not_the_loop(
             server._follow_up()
         assert server.counters.of("sip_fault", "event") == 1
         await answered(caller, server)
+
+
+async def test_a_registration_is_held_and_taken_back_at_the_end(autojump_clock) -> None:
+    network, tokens = FakeNetwork(), SeededTokens(5)
+    registrar = Registrar(["127.0.0.1"])
+    guard = Guard(lambda request, source: Admission.WELCOME, Authenticator("pbx", NoUsers(), tokens))
+    core = UserAgent(SERVER, tokens, guard=guard, registrar=registrar)
+    async with endpoint(network, CALLER) as phone, trio.open_nursery() as nursery:
+        server = SipEndpoint(await network.open(SERVER), core, TrioClock())
+        await nursery.start(server.run)
+        phone.register(Plan(ANNA, TARGET, (SERVER,)))
+        await trio.sleep(10_000)
+        assert [binding.source for binding in registrar.lookup(ANNA, trio.current_time())] == [CALLER]
+        await phone.wait_unregistered()
+        assert len(registrar) == 0
+        assert phone.counters.of("sip_registration", "Unregistered") == 1
+        nursery.cancel_scope.cancel()
+
+
+class NoUsers:
+    def ha1(self, username: str, realm: str, algorithm: Algorithm) -> str | None:
+        return None
