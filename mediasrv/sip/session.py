@@ -102,8 +102,8 @@ class Session:
 
     __slots__ = (
         "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_pending", "_reliable", "_reoffer",
-        "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces", "subscriptions",
-        "timer", "updates",
+        "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces",
+        "subscriptions", "timer", "updates",
     )  # fmt: skip
 
     def __init__(self, core: Core, call: SipCallId, dialog: Dialog) -> None:
