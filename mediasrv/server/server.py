@@ -201,7 +201,8 @@ class Server:
     def _house(self, engine: EngineFace, sink: RecordSink) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
         services = CallServices(self._clock, self._tokens, sink, wiring.call_settings(self.settings))
-        return House(self.settings, engine, self._agents, services, self.counters, host)
+        security = wiring.media_security(self.settings, self._tokens)
+        return House(self.settings, engine, self._agents, services, self.counters, host, security)
 
     def _ready(self, endpoint: SipEndpoint) -> Ready:
         ports = str(self.settings.media.rtp_ports)

@@ -15,7 +15,9 @@ from mediasrv.call import (
 from mediasrv.config import Settings
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
+from mediasrv.legs.security import MediaSecurity
 from mediasrv.media import Cost, EngineFace, StreamSpec
+from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
@@ -68,6 +70,12 @@ def cost(spec: StreamSpec) -> Cost:
         max((coding.codec for coding in spec.codings()), key=lambda name: MILLICORES[name])
     ]
     return Cost(streams=1, millicores=full if spec.aec or spec.ns else plain)
+
+
+def media_security(settings: Settings, tokens: TokenSource) -> MediaSecurity:
+    """The certificate is made here, once for all calls."""
+    policy = settings.media.security
+    return MediaSecurity(policy, None if policy == "off" else Certificate(), tokens)
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
