@@ -116,6 +116,7 @@ class Reception:
             aec=media.aec and agent.needs.aec,
             ns=media.ns and agent.needs.ns,
             vad=agent.needs.vad,
+            bridge=agent.needs.bridge,
             media_timeout_ms=media.media_timeout_ms,
             codecs=media.codecs,
             opus_complexity=media.opus_complexity,
