@@ -47,6 +47,14 @@ cdef extern from "ms_level.h" nogil:
     void ms_agc_process(ms_agc*, int16_t* pcm, size_t n, bint speech)
     float ms_agc_gain_db(const ms_agc*)
 
+cdef extern from "ms_clockmap.h" nogil:
+    ctypedef struct ms_clockmap:
+        pass
+    void ms_clockmap_init(ms_clockmap*, int32_t clock_hz)
+    void ms_clockmap_arrival(ms_clockmap*, int64_t rtp_extended, int64_t received_ns)
+    double ms_clockmap_place(ms_clockmap*, int64_t rtp_extended, double* ns_per_tick)
+    double ms_clockmap_skew_ppm(const ms_clockmap*)
+
 cdef extern from "ms_kalman.h" nogil:
     ctypedef struct ms_kalman:
         pass

@@ -36,6 +36,16 @@ class GainControl:
     @property
     def gain_db(self) -> float: ...
 
+class ClockMap:
+    """The sender's clock, seen from ours."""
+
+    def __init__(self, clock_hz: int) -> None: ...
+    def arrival(self, rtp_extended: int, received_ns: int) -> None: ...
+    def place(self, rtp_extended: int) -> tuple[float, float]:
+        """Our time in ns since the first arrival, and ns a tick of what follows."""
+    @property
+    def skew_ppm(self) -> float: ...
+
 class AdaptiveFilter:
     """The canceller's filter alone: both sides in 10 ms that are aligned already."""
 

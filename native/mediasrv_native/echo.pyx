@@ -152,6 +152,28 @@ cdef class GainControl:
         return ms_agc_gain_db(&self.state)
 
 
+cdef class ClockMap:
+    """The sender's clock, seen from ours."""
+    cdef ms_clockmap state
+
+    def __init__(self, int clock_hz):
+        if clock_hz < 1:
+            raise ValueError("out of the kernel's range")
+        ms_clockmap_init(&self.state, clock_hz)
+
+    def arrival(self, int64_t rtp_extended, int64_t received_ns):
+        ms_clockmap_arrival(&self.state, rtp_extended, received_ns)
+
+    def place(self, int64_t rtp_extended):
+        """Our time in ns since the first arrival, and ns a tick of what follows."""
+        cdef double pace = 0, at_ns = ms_clockmap_place(&self.state, rtp_extended, &pace)
+        return at_ns, pace
+
+    @property
+    def skew_ppm(self):
+        return ms_clockmap_skew_ppm(&self.state)
+
+
 cdef class AdaptiveFilter:
     """The canceller's filter alone: both sides in 10 ms that are aligned already."""
     cdef ms_kalman* state

@@ -20,6 +20,12 @@ cdef extern from "ms_kernels.h" nogil:
     float ms_gate_noise_dbfs(const ms_gate*)
     float ms_gate_speech_dbfs(const ms_gate*)
 
+cdef extern from "ms_spectrum.h" nogil:
+    enum:
+        MS_SPECTRUM_SAMPLES
+        MS_SPECTRUM_BINS
+    void ms_spectrum(const int16_t* pcm, float* power)
+
 cdef extern from "ms_silero.h" nogil:
     enum:
         MS_SILERO_CHUNK

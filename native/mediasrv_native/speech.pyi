@@ -21,6 +21,9 @@ class Gate:
     @property
     def speech_dbfs(self) -> float: ...
 
+def power_spectrum(pcm: bytes) -> bytes:
+    """Of 256 samples at 8 kHz, as float32: what the gate looks at."""
+
 class SileroWeights:
     """Immutable, for any number of streams."""
     def __init__(self, file: bytes) -> None:

@@ -52,6 +52,15 @@ cdef class Gate:
         return ms_gate_speech_dbfs(&self.state)
 
 
+def power_spectrum(bytes pcm not None):
+    """Of 256 samples at 8 kHz, as float32: what the gate looks at."""
+    cdef float power[MS_SPECTRUM_BINS]
+    if samples_in(pcm) != MS_SPECTRUM_SAMPLES:
+        raise ValueError(f"{len(pcm)} bytes are not {MS_SPECTRUM_SAMPLES} samples")
+    ms_spectrum(<const int16_t*><const char*>pcm, power)
+    return (<char*>power)[:sizeof(power)]
+
+
 cdef class SileroWeights:
     def __cinit__(self, bytes file not None):
         if posix_memalign(<void**>&self.weights, CACHE_LINE, ms_silero_weights_size()) != 0:

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.kernels import DtmfReceiver
@@ -94,6 +94,7 @@ def test_random_payloads_never_tell_what_is_no_key() -> None:
         max_size=30,
     )
 )
+@settings(deadline=None)
 def test_keys_are_those_that_the_whole_history_tells_of(heard: list[tuple[int, int, int]]) -> None:
     receiver, exact = DtmfReceiver(), oracle.Receiver()
     for code, duration, rtp in heard:
@@ -149,6 +150,7 @@ some_keys = st.lists(
 
 
 @given(some_keys, st.sampled_from([8_000, 16_000, 24_000, 32_000, 48_000]), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 @example([oracle.Key(5, 8_192, 60)], 8_000, 0)
 def test_every_packet_of_every_key_is_the_rfcs(keys: list[oracle.Key], clock_hz: int, start: int) -> None:
     sender, got, tick = DtmfSender(clock_hz), [], 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mediasrv.bench.quality import material
@@ -116,6 +116,7 @@ def nearly_keys(draw: st.DrawFn, rate_hz: int) -> sounds.Samples:
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @given(data=st.data())
+@settings(deadline=None)
 def test_what_is_heard_is_what_the_spectrum_of_each_block_says(data: st.DataObject, rate_hz: int) -> None:
     sound = data.draw(nearly_keys(rate_hz))
     assume(oracle.are_certain(sounds.to_pcm(sound), rate_hz))
@@ -124,6 +125,7 @@ def test_what_is_heard_is_what_the_spectrum_of_each_block_says(data: st.DataObje
 
 
 @given(st.lists(st.integers(0, 320), min_size=1, max_size=40), st.integers(0, 15), st.integers(0, 99))
+@settings(deadline=None)
 def test_any_pieces_change_nothing(sizes: list[int], key: int, seed: int) -> None:
     sound = padded(key_sound(key, 60, rate_hz=16_000), 16_000)
     pcm = sounds.to_pcm(sound + sounds.white(len(sound) / 16_000, -40, seed, 16_000))

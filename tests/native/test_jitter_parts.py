@@ -44,6 +44,36 @@ def test_the_quantile_is_that_of_all_worst_delays_weighted_by_age(quantile: floa
     )
 
 
+@pytest.mark.parametrize("longer_ms", [10.0, 40.0, 150.0])
+def test_what_was_learnt_while_a_path_became_longer_counts_from_its_own_least(
+    longer_ms: float,
+) -> None:
+    rng, half = random.Random(f"{longer_ms}"), 600
+    estimate, exact = DelayEstimate(RATE_HZ, 0.9), oracle.DelayEstimate(RATE_HZ, 0.9)
+    for rtp, at in arrivals([rng.uniform(0, 3) + longer_ms * (k > half) for k in range(2 * half)]):
+        estimate.arrival(rtp, ns(at))
+        exact.arrival(rtp, at)
+    assert estimate.quantile_ms == pytest.approx(exact.quantile_ms(), abs=2 * BIN_MS)
+
+
+def test_twelve_seconds_after_the_path_became_longer_it_is_waited_for_no_more_than_before() -> None:
+    estimate, rng = DelayEstimate(RATE_HZ, 0.93), random.Random(7)
+    delays = [rng.uniform(0, 6) for _ in range(1_500)] + [rng.uniform(40, 46) for _ in range(600)]
+    for rtp, at in arrivals(delays):
+        estimate.arrival(rtp, ns(at))
+        if rtp == 1_400 * FRAME:
+            before_ms = estimate.target_ms
+    assert estimate.target_ms < before_ms + BIN_MS
+
+
+def test_a_least_delay_that_rises_by_chance_takes_nothing_back() -> None:
+    estimate, rng = DelayEstimate(RATE_HZ, 0.93), random.Random(8)
+    delays = [0.0, *(rng.uniform(12, 60) for _ in range(800))]  # the first was faster than all that follow
+    for rtp, at in arrivals(delays):
+        estimate.arrival(rtp, ns(at))
+    assert estimate.target_ms > 46
+
+
 def test_the_front_is_where_the_least_delayed_packet_would_stand() -> None:
     estimate = DelayEstimate(RATE_HZ, 0.9)
     for rtp, at in arrivals([30.0, 10.0, 25.0, 12.0]):
@@ -88,6 +118,25 @@ def test_a_calm_path_is_believed_sooner() -> None:
             estimate.arrival(rtp, ns(at), calm)
         targets.append(estimate.target_ms)
     assert targets[1] < targets[0]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(-(2**47), 2**47), st.integers(0, 2**61), st.booleans(), st.booleans()),
+        max_size=60,
+    )
+)
+def test_no_clock_makes_a_wait_that_is_none(hostile: list[tuple[int, int, bool, bool]]) -> None:
+    """Stamps and arrivals that jump anywhere: the wait stays between nothing and what is believed at most."""
+    estimate = DelayEstimate(RATE_HZ, 0.93)
+    for rtp, arrival_ns, calm, restarts in hostile:
+        if restarts:
+            estimate.restart()
+        estimate.arrival(rtp, arrival_ns, calm)
+        assert 0 <= estimate.quantile_ms <= estimate.target_ms + 512
+        assert 0 <= estimate.target_ms <= 512
+        assert 0 <= estimate.jitter_ms <= 10_000
 
 
 def test_a_restart_keeps_what_is_known_of_the_network() -> None:

@@ -52,6 +52,7 @@ def test_the_high_pass_is_butterworths(rate_hz: int) -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 500), max_size=8), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_chunking_does_not_change_the_high_pass(cuts: list[int], seed: int) -> None:
     pcm = np.random.default_rng(seed).integers(-32_768, 32_768, 500).astype(np.int16)
     edges = [0, *sorted(cuts), len(pcm)]
@@ -142,6 +143,7 @@ def test_the_length_of_packets_hardly_changes_the_gain(packet_ms: int, seed: int
 
 
 @given(cuts=st.lists(st.integers(0, 800), max_size=6), speech=st.booleans(), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_anything_stays_in_range_and_keeps_its_length(cuts: list[int], speech: bool, seed: int) -> None:
     pcm = np.random.default_rng(seed).choice(np.array([-32_768, 0, 32_767], np.int16), 800)
     gain, edges = GainControl(8_000, TARGET_DBFS), [0, *sorted(cuts), 800]

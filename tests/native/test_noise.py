@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.echo import NoiseSuppressor
@@ -50,6 +50,7 @@ def test_speech_comes_within_five_decibels_of_what_is_possible(
 
 
 @given(seeds=st.lists(st.integers(0, 3), min_size=2, max_size=4), strength=st.sampled_from([0.1, 0.5, 1.0]))
+@settings(deadline=None)
 def test_streams_side_by_side_do_not_hear_each_other(seeds: list[int], strength: float) -> None:
     heard = [sounds.to_pcm(sounds.talk(0.4, seed) + sounds.white(0.4, -40, seed)) for seed in seeds]
     together = [NoiseSuppressor(8_000, strength) for _ in seeds]

@@ -182,6 +182,16 @@ def test_a_state_fits_the_memory_of_a_stream() -> None:
     assert Decoder(OPUS, 48_000).size + Encoder(OPUS, 48_000).size < 80 * 1024
 
 
+def test_a_line_that_loses_packets_is_given_no_more_bits_than_speech_needs() -> None:
+    pcm = said(48_000)
+    for bit_rate, lossy in ((64_000, 32_000), (24_000, 24_000)):
+        encoder = Encoder(OPUS, 48_000, fec=True, bit_rate=bit_rate)
+        for expected_loss, bits in ((0, bit_rate), (10, lossy), (0, bit_rate)):
+            encoder.expect_loss(expected_loss)
+            octets = [len(encoder.encode(frame)) for frame in frames(pcm, 48_000)]
+            assert np.mean(octets) * 8 * 50 == pytest.approx(bits, rel=0.3)
+
+
 def encoders_used(encoder: Encoder, pcm: Pcm) -> set[str]:
     """RFC 6716 section 3.1: the first five bits of a packet say which of Opus's encoders made it."""
     configurations = {encoder.encode(frame)[0] >> 3 for frame in frames(pcm, 48_000)}

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.echo import EchoCanceller, ResidualSuppressor
@@ -82,6 +82,7 @@ def test_every_sample_is_the_one_of_the_definition(rate_hz: int) -> None:
 
 
 @given(blocks=st.lists(st.integers(1, 6), min_size=1, max_size=6), seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_how_many_blocks_come_at_once_makes_no_difference(blocks: list[int], seed: int) -> None:
     rng, n = np.random.default_rng(seed), RATE_HZ // 100
     pcm = rng.integers(-32_768, 32_768, sum(blocks) * n).astype(np.int16)
@@ -98,6 +99,7 @@ def test_an_estimate_of_another_length_is_refused() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
+@settings(deadline=None)
 def test_anything_stays_in_range(seed: int) -> None:
     rng, echo = np.random.default_rng(seed), EchoCanceller(RATE_HZ, 64)
     residual = ResidualSuppressor(RATE_HZ, echo)

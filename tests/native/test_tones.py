@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv_native.tones import Tones
@@ -49,6 +49,7 @@ some_tones = st.builds(
 
 
 @given(some_tones, st.integers(0, 20_000))
+@settings(deadline=None)
 def test_every_tone_is_its_formula(tone: oracle.Tone, n: int) -> None:
     kernel = Tones(tone.rate_hz, tone.hz, tone.dbfs, tone.on_ms, tone.off_ms, tone.total_ms)
     assert np.abs(made(kernel, n) - oracle.made(tone, n)).max(initial=0) < 2
@@ -63,6 +64,7 @@ anything = st.floats(width=32)
     st.tuples(anything, anything),
     st.integers(0, 65_535),
 )
+@settings(deadline=None)
 def test_whatever_is_asked_for_is_refused_or_made(
     rate_hz: int, hz: tuple[float, float], dbfs: tuple[float, float], on_ms: int
 ) -> None:
@@ -72,6 +74,7 @@ def test_whatever_is_asked_for_is_refused_or_made(
 
 
 @given(st.lists(st.integers(0, 500), max_size=12))
+@settings(deadline=None)
 def test_pieces_change_nothing(pieces: list[int]) -> None:
     whole, parts = (Tones(16_000, (350, 440), (-9, -13), 30, 10, 110) for _ in range(2))
     assert b"".join(parts.process(n)[0] for n in pieces) == whole.process(sum(pieces))[0]

@@ -12,6 +12,7 @@ LEAST_BLOCKS, LEAST_BLOCK_S = 8, 1.0
 WORST_BLOCK_MS = 333
 FORGET = 0.985
 START_MS = 30.0
+LONGER_MS, LONGER_THAN_JITTER = 4.0, 3.0
 
 
 @dataclass
@@ -24,20 +25,36 @@ class DelayEstimate:
     _blocks: list[tuple[int, list[int]]] = field(default_factory=list)  # began, lags
     _worst_ends: int = 0
     _in_block_ms: float = 0.0
+    _jitter_ms: float = 0.0
+    _last_lag: int | None = None
 
     def arrival(self, rtp: int, arrival_samples: int) -> None:
         """Both in samples of the same origin; the first of them begins the clock."""
-        block = round(LEAST_BLOCK_S * self.rate_hz)
+        block, lag, before = round(LEAST_BLOCK_S * self.rate_hz), arrival_samples - rtp, self._least_or(0)
+        step = 0 if self._last_lag is None else abs(lag - self._last_lag)
+        self._jitter_ms += (step * 1000 / self.rate_hz - self._jitter_ms) / 16
+        self._last_lag = lag
         if not self._blocks:
             self._worst_ends = arrival_samples + self.rate_hz * WORST_BLOCK_MS // 1000
         if not self._blocks or arrival_samples >= self._blocks[-1][0] + block:
             self._blocks.append((arrival_samples, []))
-        self._blocks[-1][1].append(arrival_samples - rtp)
+        self._blocks[-1][1].append(lag)
+        self._path_may_be_longer((self.least() - before) * 1000 / self.rate_hz)
         delay = arrival_samples - rtp - self.least()
         self._in_block_ms = max(self._in_block_ms, delay * 1000 / self.rate_hz)
         if arrival_samples >= self._worst_ends:
             self.worst_ms.append(self._in_block_ms)
             self._in_block_ms, self._worst_ends = 0.0, arrival_samples + self.rate_hz * WORST_BLOCK_MS // 1000
+
+    def _least_or(self, none: int) -> int:
+        return self.least() if self._blocks else none
+
+    def _path_may_be_longer(self, rise_ms: float) -> None:
+        """What was more than the rise was measured on the longer path, against the least of the shorter one."""
+        if rise_ms < max(LONGER_MS, LONGER_THAN_JITTER * self._jitter_ms):
+            return
+        self.worst_ms = [ms - rise_ms if ms >= rise_ms else ms for ms in self.worst_ms]
+        self._in_block_ms = max(0.0, self._in_block_ms - rise_ms)
 
     def least(self) -> int:
         return min(min(lags) for _, lags in self._blocks[-LEAST_BLOCKS:])

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import fmean
 
 from mediasrv.bench.netem import Profile
-from mediasrv.bench.quality.curves import Curve, draw_curves
+from mediasrv.bench.quality import pictures
 from mediasrv.bench.quality.fronts import Points, delay_at, front
 from mediasrv.bench.quality.networks import NETWORKS, PACKET_MS, Trace, observe
 from mediasrv.bench.quality.playout import Buffer, FixedBuffer, Outcome, Piece, play
@@ -133,10 +133,9 @@ def _draw(path: Path, title: str, curves: Mapping[str, Points]) -> None:
     most = 1.5 * max(point.concealed for point in curves["neteq"]) + RESOLUTION_CONCEALED
     fronts = {name: [p for p in front(points) if p.concealed <= most] for name, points in curves.items()}
     drawn = {
-        name: Curve([100 * p.concealed for p in best], [p.delay_ms for p in best])
-        for name, best in fronts.items()
+        name: ([100 * p.concealed for p in best], [p.delay_ms for p in best]) for name, best in fronts.items()
     }
-    draw_curves(path, title, ("concealed (%)", "delay beyond the network's least (ms)"), drawn)
+    pictures.curves(path, title, "concealed (%)", "delay beyond the network's least (ms)", drawn)
 
 
 def _case(profile: Profile, plan: Plan) -> Case:

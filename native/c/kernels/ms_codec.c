@@ -116,7 +116,7 @@ bool ms_encoder_echo(const ms_encoder *e, const uint8_t *payload, size_t n, int1
 
 void ms_encoder_expect_loss(ms_encoder *e, int percent) {
     e->config.expected_loss = (uint8_t)(percent < 0 ? 0 : percent > 100 ? 100 : percent);
-    if (e->kind->expect_loss) e->kind->expect_loss(e->state, e->config.expected_loss);
+    if (e->kind->expect_loss) e->kind->expect_loss(e->state, &e->config);
 }
 
 void ms_encoder_reset(ms_encoder *e) {

@@ -21,7 +21,7 @@ typedef struct ms_codec_config {
     uint8_t expected_loss;     /* Opus: percent */
     uint8_t reserved[3];
     int32_t say_hz, hear_hz;
-    int32_t bit_rate;          /* Opus: bits a second, 0: its own choice */
+    int32_t bit_rate;          /* Opus: bits a second, fewer while loss is expected; 0: its own choice */
 } ms_codec_config;
 
 bool ms_codec_is_valid(const ms_codec_config *config);

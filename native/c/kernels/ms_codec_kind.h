@@ -21,7 +21,7 @@ typedef struct ms_codec_kind {
     int (*encode)(void *state, const int16_t *pcm, size_t n, uint8_t *payload, size_t capacity);
     /* what encode's payload will be heard as; NULL: not exactly known */
     void (*echo)(const uint8_t *payload, int16_t *pcm, size_t n);
-    void (*expect_loss)(void *state, int percent);                    /* NULL: makes no difference */
+    int (*expect_loss)(void *state, const ms_codec_config *config);   /* that was changed; NULL: makes no difference */
 } ms_codec_kind;
 
 extern const ms_codec_kind ms_codec_pcmu, ms_codec_pcma, ms_codec_g722, ms_codec_l16, ms_codec_opus;

@@ -13,7 +13,12 @@
  * A histogram of half a minute is slow to believe in a change. Two peaks of 40 ms beyond the target within two seconds
  * raise it at once to what both of them needed; when the jitter stays above 50 ms one is enough. It falls slowly, faster
  * on a calm path. A queue that fills up somewhere makes each packet later than the one before: the level of the newest
- * packets against that of a quarter of a second ago tells where it will be in another quarter. */
+ * packets against that of a quarter of a second ago tells where it will be in another quarter.
+ *
+ * When the least delay rises by more than jitter would explain, the path has become longer. For eight seconds each
+ * packet was that much beyond the old least; none of that was jitter, and what was learnt of it is counted from the new
+ * least, or the histogram would ask for both for another half minute. A least that falls needs nothing: what stood
+ * above the old one was jitter then, and is now. */
 #include "ms_delay.h"
 
 #include <math.h>
@@ -23,6 +28,7 @@ static const float BIN_MS = 1.0f;
 static const float FORGET = 0.985f;          /* per entry: half of the weight lies in the last 15 s */
 static const float WEIGHT_LIMIT = 1e12f;
 static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
+static const float LONGER_MS = 4.0f, LONGER_THAN_JITTER = 3.0f; /* a rise of the least delay that is another path */
 enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 2000, TREND = 3, RESTLESS_BLOCKS = 2 };
 static const float PEAK_MS = 40.0f;          /* beyond the target */
 static const float LONGEST_MS = 10000.0f;    /* that is believed: a clock that jumps makes more */
@@ -81,6 +87,15 @@ void ms_delay_restart(ms_delay *d) {
     d->started = false;
 }
 
+/* From a least delay that is greater by so much. What is below that is of the path before, and as good as it was. */
+static void rebase_histogram(ms_delay *d, float rise_ms) {
+    int32_t bins = (int32_t)(rise_ms / BIN_MS + 0.5f);
+    for (int32_t k = bins; k < MS_DELAY_BINS; k++) {
+        d->weights[k - bins] += d->weights[k];
+        d->weights[k] = 0;
+    }
+}
+
 /* ---- the least delay -------------------------------------------------------------------------------------------- */
 
 static void begin(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
@@ -97,7 +112,20 @@ static void begin(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
     d->floor_ms = 0;
 }
 
+static float less(float ms, float by_ms) { return ms > by_ms ? ms - by_ms : 0; }
+
+static void take_longer_path(ms_delay *d, float rise_ms) {
+    if (rise_ms < LONGER_MS || rise_ms < LONGER_THAN_JITTER * d->jitter_ms) return;
+    rebase_histogram(d, rise_ms);
+    d->block_worst_ms = less(d->block_worst_ms, rise_ms);
+    d->before_worst_ms = less(d->before_worst_ms, rise_ms);
+    d->target_ms = less(d->target_ms, rise_ms);
+    d->floor_ms = less(d->floor_ms, rise_ms);
+    for (int32_t k = 0; k < MS_DELAY_LAST; k++) d->last_ms[k] = less(d->last_ms[k], rise_ms);
+}
+
 static void take_least(ms_delay *d, int64_t clock, int64_t lag) {
+    int64_t before = d->least_lag;
     int64_t block = (int64_t)d->rate_hz * LEAST_BLOCK_MS / 1000;
     if (clock >= d->least_block_ends) {
         if (d->least_blocks == MS_DELAY_LEAST_BLOCKS) {
@@ -112,6 +140,7 @@ static void take_least(ms_delay *d, int64_t clock, int64_t lag) {
     d->least_lag = *newest;
     for (int32_t k = 0; k < d->least_blocks; k++)
         if (d->block_least[k] < d->least_lag) d->least_lag = d->block_least[k];
+    take_longer_path(d, in_ms(d, d->least_lag - before));
 }
 
 /* ---- the target ------------------------------------------------------------------------------------------------- */

@@ -9,16 +9,17 @@
  * go. The copy exists where the encoder thought it worth its octets, which depends on the loss it was told to expect;
  * where there is none libopus extrapolates.
  *
- * Two encoders. libopus has one for speech (SILK, with what lies above 8 kHz beside it), which alone can send copies and
- * sounds better at few bits, and one for anything (CELT), which takes a third of the time and half as many bits more for
- * the same sound. Which one works is its own decision, made from hints: we hint at speech where bits are few or loss is
- * expected, and at nothing else. */
+ * Two encoders. libopus has one for speech (SILK, with CELT for what lies above 8 kHz), which alone can send copies and
+ * does with few bits, and one for anything (CELT), which takes a third of the time and three quarters more bits for the
+ * same sound. Which one works is its own decision, made from hints: we hint at speech where bits are few or packets are
+ * lost, and at nothing else. Loss is mostly a line that is full, so SILK then gets no more bits than it needs. */
 #include "ms_codec_kind.h"
 
 #include <opus/opus.h>
 
 enum { CLOCK_HZ = 48000, SILENT_OCTETS = 2 /* RFC 6716, 2.1.9: as short as this, a packet need not be sent */,
-       AMPLE_BITS = 56000 /* a second: from here on CELT sounds as SILK does with 32,000 */ };
+       SPEECH_BITS = 32000, /* a second, enough for SILK to speak in full band (RFC 7587, 3.1.1) */
+       AMPLE_BITS = 56000 /* with these CELT sounds as good */ };
 
 static bool is_rate(int32_t hz) { return hz == 8000 || hz == 16000 || hz == 24000 || hz == 48000; }
 
@@ -62,23 +63,22 @@ static int lost(void *state, int16_t *pcm, int samples, const uint8_t *next, siz
 
 static size_t encoder_size(void) { return (size_t)opus_encoder_get_size(1); }
 
-static int expect(OpusEncoder *encoder, int loss_percent) {
-    opus_int32 bits = 0;
-    int status = opus_encoder_ctl(encoder, OPUS_GET_BITRATE(&bits));
-    opus_int32 signal = loss_percent > 0 || bits < AMPLE_BITS ? OPUS_SIGNAL_VOICE : OPUS_AUTO;
-    if (status == OPUS_OK) status = opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(loss_percent));
-    if (status == OPUS_OK) status = opus_encoder_ctl(encoder, OPUS_SET_SIGNAL(signal));
+static int expect_loss(void *state, const ms_codec_config *config) {
+    const bool is_lossy = config->expected_loss > 0;
+    const opus_int32 bit_rate = is_lossy && config->bit_rate > SPEECH_BITS ? SPEECH_BITS : config->bit_rate;
+    const opus_int32 signal = bit_rate < AMPLE_BITS ? OPUS_SIGNAL_VOICE : OPUS_AUTO;
+    int status = opus_encoder_ctl(state, OPUS_SET_PACKET_LOSS_PERC(config->expected_loss));
+    if (status == OPUS_OK) status = opus_encoder_ctl(state, OPUS_SET_BITRATE(bit_rate ? bit_rate : OPUS_AUTO));
+    if (status == OPUS_OK) status = opus_encoder_ctl(state, OPUS_SET_SIGNAL(signal));
     return status;
 }
 
 static int encoder_init(void *state, const ms_codec_config *config) {
     int status = opus_encoder_init(state, config->say_hz, 1, OPUS_APPLICATION_AUDIO);
-    opus_int32 bit_rate = config->bit_rate ? config->bit_rate : OPUS_AUTO;
-    if (status == OPUS_OK) status = opus_encoder_ctl(state, OPUS_SET_BITRATE(bit_rate));
     if (status == OPUS_OK) status = opus_encoder_ctl(state, OPUS_SET_COMPLEXITY(config->complexity));
     if (status == OPUS_OK) status = opus_encoder_ctl(state, OPUS_SET_INBAND_FEC(config->fec != 0));
     if (status == OPUS_OK) status = opus_encoder_ctl(state, OPUS_SET_DTX(config->dtx != 0));
-    if (status == OPUS_OK) status = expect(state, config->expected_loss);
+    if (status == OPUS_OK) status = expect_loss(state, config);
     return status == OPUS_OK ? MS_OK : MS_E_ARGUMENT;
 }
 
@@ -87,8 +87,6 @@ static int encode(void *state, const int16_t *pcm, size_t n, uint8_t *payload, s
     if (octets < 0) return MS_E_ARGUMENT; /* no frame length of Opus, or no room */
     return octets <= SILENT_OCTETS ? 0 : octets;
 }
-
-static void expect_loss(void *state, int percent) { expect(state, percent); }
 
 const ms_codec_kind ms_codec_opus = {
     .codec = MS_OPUS,
