@@ -30,6 +30,8 @@ module g711.so
 module sndfile.so
 module aufile.so
 module aubridge.so
+module srtp.so
+module dtls_srtp.so
 module_tmp account.so
 module_app menu.so
 snd_path {directory}
@@ -44,9 +46,12 @@ class CallFailed(MediasrvError):
     """baresip was not answered, or heard nothing."""
 
 
-async def call(uri: str, codec: str, said: Path, directory: Path) -> Path:
-    """Says `said` to whoever answers, and returns the WAV file of what came back."""
-    seconds = _prepare(directory, codec, said) + SET_UP_S
+async def call(uri: str, codec: str, said: Path, directory: Path, *, encryption: str = "") -> Path:
+    """Says `said` to whoever answers, and returns the WAV file of what came back.
+
+    `encryption`: baresip's `mediaenc` (srtp, srtp-mand, srtp-mandf, dtls_srtp).
+    """
+    seconds = _prepare(directory, codec, said, encryption) + SET_UP_S
     command = [
         "baresip",
         "-n",
@@ -66,10 +71,11 @@ async def call(uri: str, codec: str, said: Path, directory: Path) -> Path:
     return heard
 
 
-def _prepare(directory: Path, codec: str, said: Path) -> float:
+def _prepare(directory: Path, codec: str, said: Path, encryption: str) -> float:
     """Seconds that it will speak."""
     directory.mkdir(exist_ok=True)
     account = f"<sip:baresip@127.0.0.1>;regint=0;audio_codecs={CODECS[codec]};ptime=20"
+    account += f";mediaenc={encryption}" if encryption else ""
     for name, text in (
         ("config", CONFIG.format(said=said, directory=directory)), ("accounts", account), ("contacts", ""),
     ):  # fmt: skip

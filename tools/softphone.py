@@ -18,7 +18,7 @@ import tempfile
 import time
 import tomllib
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,11 @@ DIGIT_GAP_S = 0.3
 G711 = ("PCMU", "PCMA")
 CODECS = (*G711, "G722")
 FIRST_PRIORITY = 255  # of PJSIP; 0 is not offered
+SRTP: Mapping[str, int] = {  # with keys in the descriptions: this build of PJSIP has no DTLS
+    "off": pj.PJMEDIA_SRTP_DISABLED,
+    "optional": pj.PJMEDIA_SRTP_OPTIONAL,
+    "mandatory": pj.PJMEDIA_SRTP_MANDATORY,
+}
 
 
 @dataclass(slots=True)
@@ -150,9 +155,10 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
 class Softphone:
     """PJSIP, started and ended; everything happens in the caller's thread."""
 
-    def __init__(self, *, codecs: Sequence[str] = G711, log_level: int = 0) -> None:
+    def __init__(self, *, codecs: Sequence[str] = G711, srtp: str = "off", log_level: int = 0) -> None:
         self._endpoint = pj.Endpoint()
         self._priorities = {name: FIRST_PRIORITY - place for place, name in enumerate(codecs)}
+        self._srtp = srtp
         self._log_level = log_level
         self._account = pj.Account()
 
@@ -175,6 +181,10 @@ class Softphone:
         identity = pj.AccountConfig()
         identity.idUri = "sip:softphone@127.0.0.1"
         identity.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        identity.mediaConfig.srtpUse = SRTP[self._srtp]
+        identity.mediaConfig.srtpSecureSignaling = (
+            0  # the signalling is in the clear, and never leaves the machine
+        )
         self._account.create(identity)
         return self
 
@@ -214,6 +224,7 @@ class Plan:
     hold_for_s: float
     answer_within_s: float
     codecs: Sequence[str] = G711
+    srtp: str = "off"
 
     def steps(self, call: PhoneCall) -> list[tuple[float, Callable[[], None]]]:
         todo: list[tuple[float, Callable[[], None]]] = []
@@ -229,7 +240,7 @@ class Plan:
 
 def carry_out(plan: Plan, uri: str, *, log_level: int = 0) -> Outcome:
     """Calls, does what is planned, hangs up, and tells how it went."""
-    with Softphone(codecs=plan.codecs, log_level=log_level) as phone:
+    with Softphone(codecs=plan.codecs, srtp=plan.srtp, log_level=log_level) as phone:
         call = phone.dial(uri, plan.play, plan.record)
         try:
             phone.run(call, call.is_answered, plan.answer_within_s)
@@ -332,12 +343,15 @@ def show(outcome: Outcome) -> str:
     "--codec", type=click.Choice(CODECS), multiple=True, default=G711, show_default=True,
     help="What to offer, first choice first; may stand several times.",
 )  # fmt: skip
+@click.option(
+    "--srtp", type=click.Choice(list(SRTP)), default="off", show_default=True, help="Media security."
+)
 @click.option("--log-level", default=0, show_default=True, help="PJSIP's own log, 0-6, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of a sentence.")
 def main(
     uri: str, say: str, play: Path | None, play_after: float, record: Path | None, dtmf: str, dtmf_after: float,
     hold_after: float | None, hold_for: float, seconds: float, answer_within: float, codec: tuple[str, ...],
-    log_level: int, as_json: bool,
+    srtp: str, log_level: int, as_json: bool,
 ) -> None:  # fmt: skip
     stdout = stdout_for_the_outcome_alone()
     try:
@@ -355,6 +369,7 @@ def main(
                 hold_for,
                 answer_within,
                 codec,
+                srtp,
             )
             outcome = carry_out(plan, uri, log_level=log_level)
     except pj.Error as error:

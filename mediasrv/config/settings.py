@@ -107,6 +107,13 @@ class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="Describe the agent's silence (RFC 3389) instead of sending it, to those who can read that."
         ),
     ] = False
+    security: Annotated[
+        Literal["off", "offered", "required"],
+        Meta(
+            description="SRTP, by keys in the signalling (SDES) or a handshake (DTLS): never; where the other side "
+            "offers it; or else no call."
+        ),
+    ] = "offered"
     rtcp: Annotated[bool, Meta(description="Send reports of what is heard and said, and read theirs.")] = True
     vad_weights: Annotated[
         str,

@@ -5,22 +5,29 @@ is answered twice, purely, first to learn what the stream must be, then with the
 offer gets one of ours that names codecs of one clock and band, because the stream is open before the ACK says what
 was chosen. A re-INVITE may move or hold the sound, and change the codec to another that the first offer named and the
 stream can take without being made anew (the same clock, no wider band).
+
+A protected stream stays protected. Its keys stand in the descriptions, or come by a handshake that runs beside the
+call; a handshake that fails ends it, for nothing was heard and nothing will be.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import trio
 
 from mediasrv.endpoints import CallEnd, CallGone, SipCall
-from mediasrv.errors import RemoteError
+from mediasrv.errors import RemoteError, StreamClosed
 from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegEnded
+from mediasrv.legs.security import MediaSecurity, kept, shake_hands, stream_keys
 from mediasrv.media import Coding, Cost, EngineFace, StreamFace, StreamSpec
+from mediasrv.media.dtls import Certificate, HandshakeFailed
+from mediasrv.media.spec import Rtcp
 from mediasrv.sdp import (
     CODECS,
+    Dtls,
     LocalMedia,
     MalformedDescription,
     Negotiated,
@@ -86,6 +93,7 @@ class LegMedia:
     comfort_noise: bool = False  # our silence is described to those who can read it
     rtcp: bool = True
     bridge: bool = False  # what is heard is also recorded, or heard by people
+    security: MediaSecurity = field(default_factory=MediaSecurity)
 
 
 class SipLeg:
@@ -93,11 +101,15 @@ class SipLeg:
 
     def __init__(
         self, call: SipCall, info: CallInfo, stream: StreamFace, spec: StreamSpec, local: LocalMedia,
-        agreed: Negotiated | None,
+        agreed: Negotiated | None, certificate: Certificate | None = None,
     ) -> None:  # fmt: skip
         self.info = info
         self._call, self._stream, self._spec, self._local = call, stream, spec, local
         self._agreed, self._packet_ms = agreed, spec.ptime_ms
+        self._certificate = certificate
+        self._association = trio.CancelScope()  # of the DTLS handshake that counts
+        self._answering = trio.Event()
+        self._unprotected = False  # there are no keys, nor will there be
         self._ours: SessionDescription = offer(local) if agreed is None else agreed.description
 
     @classmethod
@@ -116,7 +128,7 @@ class SipLeg:
         offered = _read(call.offer) if call.offer else None
         local = LocalMedia(
             (media.host, NO_PORT_YET), media.codecs, comfort_noise=media.comfort_noise,
-            rtcp_mux=media.rtcp and offered is not None, session_id=session_id,
+            rtcp_mux=media.rtcp and offered is not None, session_id=session_id, security=media.security.drawn(),
         )  # fmt: skip
         try:
             wanted = answer(offered, local) if offered else None
@@ -126,7 +138,10 @@ class SipLeg:
         stream = await _reserve_and_add(engine, cost(spec), spec, group)
         local = replace(local, address=(media.host, stream.local[1]), rtcp_mux=spec.rtcp == "mux")
         if offered is None:
-            return cls(call, info, stream, spec, replace(local, codecs=LATE_OFFER_CODECS), None)
+            by_keys = replace(local.security, fingerprint=None)  # the stream was not made to shake hands
+            return cls(
+                call, info, stream, spec, replace(local, codecs=LATE_OFFER_CODECS, security=by_keys), None
+            )
         try:
             agreed = answer(offered, local)
             # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
@@ -135,13 +150,15 @@ class SipLeg:
             await stream.aclose()
             raise
         running = dict.fromkeys(each.name for each in (agreed.format, *agreed.also))
-        return cls(call, info, stream, spec, replace(local, codecs=tuple(running)), agreed)
+        local = replace(local, codecs=tuple(running), security=kept(local.security, agreed))
+        return cls(call, info, stream, spec, local, agreed, media.security.certificate)
 
     @property
     def stream(self) -> StreamFace:
         return self._stream
 
     async def answer(self) -> None:
+        self._answering.set()
         try:
             answered = await self._call.answer(self._ours.build())
             self._settle(self._agreed or accept(self._ours, parse(answered)))
@@ -152,7 +169,8 @@ class SipLeg:
             raise LegEnded(Ending.FAULT) from error
 
     async def wait_ended(self) -> Ending:
-        return _ending(await self._call.wait_ended())
+        end = await self._call.wait_ended()
+        return Ending.FAULT if self._unprotected else _ending(end)
 
     async def transfer(self, target: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -167,7 +185,13 @@ class SipLeg:
             await self._call.reject(_REFUSALS.get(why, 480))
 
     async def attend(self) -> None:
-        """Answers re-INVITEs until the call is over."""
+        """Answers re-INVITEs, and shakes hands, until the call is over."""
+        async with trio.open_nursery() as beside:
+            beside.start_soon(self._protect)
+            await self._answer_reinvites()
+            beside.cancel_scope.cancel()
+
+    async def _answer_reinvites(self) -> None:
         while True:
             try:
                 await self._renegotiate(await self._call.wait_reinvite())
@@ -175,6 +199,26 @@ class SipLeg:
                 continue
             except CallGone:
                 return
+
+    async def _protect(self) -> None:
+        """Keys by DTLS, once they know that we answer; and again when another association was agreed on."""
+        await self._answering.wait()
+        while (
+            self._agreed is not None
+            and isinstance(self._agreed.security, Dtls)
+            and self._certificate is not None
+        ):
+            with trio.CancelScope() as self._association:
+                try:
+                    await shake_hands(
+                        self._stream, self._certificate, self._agreed.security, self._agreed.remote
+                    )
+                except StreamClosed:
+                    return
+                except HandshakeFailed:
+                    self._unprotected = True
+                    await self.hang_up(Ending.FAULT)
+                    return
 
     async def aclose(self) -> None:
         """Hangs up, if nobody has, and gives the stream back; shielded and bounded."""
@@ -216,6 +260,7 @@ class SipLeg:
     def _settle(self, agreed: Negotiated) -> None:
         """The stream follows what was agreed."""
         self._check_fits(agreed)
+        self._settle_security(agreed)
         moved = self._agreed is None or self._agreed.remote != agreed.remote
         if self._agreed is None or self._agreed.payload_type != agreed.payload_type:
             self._stream.set_codec(agreed.payload_type)
@@ -229,6 +274,17 @@ class SipLeg:
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
         self._agreed = agreed
+
+    def _settle_security(self, agreed: Negotiated) -> None:
+        before = None if self._agreed is None else self._agreed.security
+        if agreed.security == before:
+            return
+        keys = stream_keys(agreed.security)
+        if keys is not None:
+            self._stream.set_keys(keys)
+        else:
+            self._association.cancel()
+        self._local = replace(self._local, security=kept(self._local.security, agreed))
 
 
 def _read(offered: bytes) -> SessionDescription:
@@ -257,6 +313,7 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         return replace(
             spec, codec=first.codec, payload_type=first.payload_type, also=tuple(others),
             telephone_event_type=TELEPHONE_EVENT_TYPE,
+            keying="later" if media.security.policy == "required" else "given",
         )  # fmt: skip
     theirs = wanted.format
     linear_hz = theirs.clock_hz if theirs.name == "L16" else 0  # the other codecs know what they hear
@@ -275,9 +332,18 @@ def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
         inband_dtmf=wanted.telephone_event_type == 0,
         comfort_noise_type=wanted.comfort_noise_type,
         remote=wanted.remote,
-        rtcp="mux" if wanted.rtcp_mux else spec.rtcp,
+        srtp=stream_keys(wanted.security),
+        keying="dtls" if isinstance(wanted.security, Dtls) else "given",
+        rtcp=_rtcp(wanted, spec.rtcp),
         rtcp_remote=None if wanted.rtcp_mux else wanted.remote_rtcp,
     )
+
+
+def _rtcp(wanted: Negotiated, otherwise: Rtcp) -> Rtcp:
+    """RFC 5764 section 4.1: on a port of its own RTCP would need a handshake of its own, which nobody misses."""
+    if wanted.rtcp_mux:
+        return "mux"
+    return "off" if isinstance(wanted.security, Dtls) else otherwise
 
 
 def _packet_ms(codecs: Sequence[str], wanted_ms: int) -> int:

@@ -71,6 +71,12 @@ class StreamFace(Protocol):
     def set_keys(self, keys: SrtpKeys) -> None:
         """New SRTP keys from the next slot on; what the old ones protected is still heard for 2 s."""
 
+    async def next_datagram(self) -> tuple[bytes, Address]:
+        """What came of DTLS, and from where; only with `keying="dtls"`. What nobody reads is lost, the newest first."""
+
+    def send_datagram(self, data: bytes, to: Address) -> None:
+        """Sent at once from the stream's port; only with `keying="dtls"`."""
+
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         """From the next tick on the peer is also sent what `source`, of the same group, hears or says.

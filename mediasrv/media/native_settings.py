@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from mediasrv.media.spec import CODECS, Rtcp, StreamSpec
+from mediasrv.media.spec import CODECS, Keying, Rtcp, StreamSpec
 from mediasrv_native import settings as native
 from mediasrv_native.repair import METHODS
 from mediasrv_native.speech import SileroWeights
@@ -17,6 +17,9 @@ if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
 
 RTCP: Mapping[Rtcp, int] = MappingProxyType(
     {"off": native.RTCP_OFF, "mux": native.RTCP_MUX, "port": native.RTCP_PORT}
+)
+KEYING: Mapping[Keying, int] = MappingProxyType(
+    {"given": native.KEYING_GIVEN, "later": native.KEYING_LATER, "dtls": native.KEYING_DTLS}
 )
 
 
@@ -49,6 +52,7 @@ def settings_of(spec: StreamSpec, weights: SileroWeights | None) -> Settings:
         "bridge": spec.bridge,
         "rtcp": RTCP[spec.rtcp],
         "rtcp_remote": spec.rtcp_remote,
+        "keying": KEYING[spec.keying],
         "srtp": None if spec.srtp is None else spec.srtp.native(),
         "aec_tail_ms": spec.aec_tail_ms,
         "plc": METHODS[spec.plc],

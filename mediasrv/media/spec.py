@@ -87,6 +87,9 @@ class SrtpKeys:
         return self.profile.value, self.send, self.receive
 
 
+Keying = Literal[
+    "given", "later", "dtls"
+]  # of SRTP: in the spec; by `set_keys`; so, and by DTLS on the same port
 Rtcp = Literal["off", "mux", "port"]  # none; by RTP's port (RFC 5761); by the odd one above
 
 
@@ -128,7 +131,8 @@ class StreamSpec:
     lock_source: bool = True
     rtcp: Rtcp = "off"
     rtcp_remote: Address | None = None  # where reports go, with "port"; None: the port above remote's
-    srtp: SrtpKeys | None = None  # None: plain RTP
+    srtp: SrtpKeys | None = None  # None: plain RTP, or the keys come later
+    keying: Keying = "given"  # else nothing is sent or heard before `set_keys`
     bridge: bool = False  # people may listen to what it hears: others of its call, recordings
     aec_tail_ms: int = 128
     plc: Concealment = "waveform"  # how lost audio is made up for; Opus does it itself

@@ -146,6 +146,8 @@ class EngineStatistics:
     commands_refused: int  # for want of room, or of sense; not those that came too late
     events: int
     events_deferred: int
+    datagrams: int  # of DTLS, handed on
+    datagrams_dropped: int  # more than a handshake can be
     cpu_ns: int
     lateness: Lateness
     slot_work_max_ms: float
@@ -171,6 +173,8 @@ class EngineStatistics:
             commands_refused=counted["commands_refused"],
             events=counted["events"],
             events_deferred=counted["events_deferred"],
+            datagrams=counted["datagrams"],
+            datagrams_dropped=counted["datagrams_dropped"],
             cpu_ns=counted["cpu_ns"],
             lateness=Lateness(tuple(counted["lateness"]), counted["lateness_max_ns"] / 1e6),
             slot_work_max_ms=counted["slot_work_max_ns"] / 1e6,
@@ -202,5 +206,5 @@ class EngineStatistics:
 _COUNTED = (
     "streams", "capacity", "wakeups", "ticks", "late_ticks_skipped", "overruns", "packets_received", "packets_sent",
     "send_errors", "receive_errors", "commands", "commands_refused", "events", "events_deferred", "cpu_ns",
-    "machine_stalls",
+    "datagrams", "datagrams_dropped", "machine_stalls",
 )  # fmt: skip

@@ -68,6 +68,9 @@ class EngineThread:
                     self._let_go(event.stream)
                 elif stream is not None:
                     stream.take(event)
+        for datagram in self.native.datagrams():
+            if (stream := self.streams.get(datagram.stream)) is not None:
+                stream.take_datagram(datagram.data, datagram.source)
 
     def _let_go(self, handle: int) -> None:
         self.native.reclaim(handle)

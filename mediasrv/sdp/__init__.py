@@ -4,6 +4,7 @@
 """
 
 from mediasrv.sdp.codecs import CODECS, Format
+from mediasrv.sdp.crypto import SUITES, Crypto
 from mediasrv.sdp.description import (
     Connection,
     Direction,
@@ -12,23 +13,34 @@ from mediasrv.sdp.description import (
     SessionDescription,
 )
 from mediasrv.sdp.errors import AnswerRejected, MalformedDescription, NotAcceptable, OfferRejected
+from mediasrv.sdp.fingerprint import Fingerprint, Setup
 from mediasrv.sdp.offer_answer import LocalMedia, Negotiated, accept, answer, next_version, offer
 from mediasrv.sdp.parse import parse
+from mediasrv.sdp.security import Dtls, LocalSecurity, Policy, Sdes, Security
 
 __all__ = [
     "CODECS",
+    "SUITES",
     "AnswerRejected",
     "Connection",
+    "Crypto",
     "Direction",
+    "Dtls",
+    "Fingerprint",
     "Format",
     "LocalMedia",
+    "LocalSecurity",
     "MalformedDescription",
     "MediaDescription",
     "Negotiated",
     "NotAcceptable",
     "OfferRejected",
     "Origin",
+    "Policy",
+    "Sdes",
+    "Security",
     "SessionDescription",
+    "Setup",
     "accept",
     "answer",
     "next_version",

@@ -6,7 +6,7 @@ are ours: `sendonly` means that we send. The payload types of an answer are the 
 the others of the offer that could take its place in the same stream (the same clock, no wider band) are remembered,
 because a later offer may choose one of them.
 
-SRTP and ICE are not answered, which tells the other side to do without them.
+How the stream is protected is agreed on in `security`. ICE is not answered, which tells the other side to do without.
 """
 
 from __future__ import annotations
@@ -24,6 +24,17 @@ from mediasrv.sdp.description import (
     SessionDescription,
 )
 from mediasrv.sdp.errors import AnswerRejected, NotAcceptable, OfferRejected
+from mediasrv.sdp.security import (
+    PLAIN,
+    PLAIN_ONLY,
+    LocalSecurity,
+    Secured,
+    Security,
+    accept_security,
+    answer_security,
+    offer_security,
+    offered_security,
+)
 
 Address = tuple[str, int]
 TELEPHONE_EVENT_TYPE = 101  # by custom; any dynamic type would do
@@ -32,7 +43,6 @@ COMFORT_NOISE_TYPE = 13
 SEVERAL = 3  # codecs that are kept in mind beside the one in use
 TELEPHONE_EVENTS = "0-15"  # RFC 4733 section 7.1.1: the sixteen keys
 PTIME_MS, SHORTEST_PTIME_MS, LONGEST_PTIME_MS = 20, 10, 60
-SPOKEN_PROTOCOL = "RTP/AVP"
 
 _MIRRORED: dict[Direction, Direction] = {
     "sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive",
@@ -59,6 +69,7 @@ class LocalMedia:
     direction: Direction = "sendrecv"
     session_id: int = 1
     session_version: int = 1
+    security: LocalSecurity = PLAIN_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,8 @@ class Negotiated:
     also: tuple[Format, ...] = ()  # what might take the codec's place in this stream
     comfort_noise_type: int = 0  # 0: none agreed
     rtcp_mux: bool = False
+    protocol: str = PLAIN
+    security: Security | None = None  # None: plain RTP
 
     @property
     def codec(self) -> str:
@@ -108,7 +121,8 @@ def offer(local: LocalMedia) -> SessionDescription:
         formats += [
             Format(kind, TELEPHONE_EVENT, hz) for kind, hz in zip(TELEPHONE_EVENT_TYPES, clocks, strict=False)
         ]
-    return _describe(local, (_audio(local, formats, local.direction, mux=local.rtcp_mux),))
+    secured = offer_security(local.security)
+    return _describe(local, (_audio(local, formats, local.direction, secured, mux=local.rtcp_mux),))
 
 
 def answer(
@@ -119,7 +133,7 @@ def answer(
     `previous` is what we sent last in this session: its version grows if anything has changed (section 8).
     """
     chosen, agreed = _choose(offered, local)
-    audio = _audio(local, agreed.formats(), agreed.direction, mux=agreed.rtcp_mux)
+    audio = _audio(local, agreed.formats(), agreed.direction, agreed.secured, mux=agreed.rtcp_mux)
     sections = [_refused(media) for media in offered.media]
     sections[chosen] = audio
     return agreed.negotiated(next_version(_describe(local, tuple(sections)), previous))
@@ -130,7 +144,7 @@ def _choose(offered: SessionDescription, local: LocalMedia) -> tuple[int, _Agree
     problem = "no media offered"
     for at, media in enumerate(offered.media):
         try:
-            return at, _agree(offered, media, local)
+            return at, _agree(offered, media, local, answer_security(offered, media, local.security))
         except NotAcceptable as error:
             problem = str(error)
     raise OfferRejected(problem)
@@ -148,9 +162,11 @@ def accept(offered: SessionDescription, answered: SessionDescription) -> Negotia
         any(each.name == COMFORT_NOISE for each in formats_of(ours)),
         ours.attribute("rtcp-mux") is not None,
         direction=offered.direction_of(ours),
+        security=offered_security(offered, ours),
     )
+    theirs = answered.media[0]
     try:
-        agreed = _agree(answered, answered.media[0], local)
+        agreed = _agree(answered, theirs, local, accept_security(ours, answered, theirs, local.security))
     except NotAcceptable as error:
         raise AnswerRejected(str(error)) from None
     return agreed.negotiated(offered)
@@ -178,6 +194,7 @@ class _Agreed:
     also: tuple[Format, ...]
     comfort_noise_type: int
     rtcp_mux: bool
+    secured: Secured
 
     def formats(self) -> list[Format]:
         """What an answer names."""
@@ -191,14 +208,16 @@ class _Agreed:
     def negotiated(self, description: SessionDescription) -> Negotiated:
         return Negotiated(
             self.format, self.telephone_event_type, self.remote, self.remote_rtcp, self.direction, self.ptime_ms,
-            description, self.also, self.comfort_noise_type, self.rtcp_mux,
+            description, self.also, self.comfort_noise_type, self.rtcp_mux, self.secured.protocol, self.secured.by,
         )  # fmt: skip
 
 
-def _agree(theirs: SessionDescription, media: MediaDescription, local: LocalMedia) -> _Agreed:
+def _agree(
+    theirs: SessionDescription, media: MediaDescription, local: LocalMedia, secured: Secured
+) -> _Agreed:
     """What one of their streams and we have in common; raises NotAcceptable when it is nothing."""
-    if media.kind != "audio" or media.protocol != SPOKEN_PROTOCOL:
-        raise NotAcceptable("no audio over plain RTP")
+    if media.kind != "audio":
+        raise NotAcceptable("no audio")
     if media.port == 0:
         raise NotAcceptable("audio is switched off")
     formats = formats_of(media)
@@ -219,6 +238,7 @@ def _agree(theirs: SessionDescription, media: MediaDescription, local: LocalMedi
         _could_take_its_place(spoken),
         _type_of(COMFORT_NOISE, formats, spoken[0].clock_hz) if local.comfort_noise else 0,
         mux,
+        secured,
     )
 
 
@@ -284,16 +304,18 @@ def _milliseconds(media: MediaDescription, attribute: str, otherwise: int) -> in
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 3 else otherwise
 
 
-def _audio(local: LocalMedia, formats: list[Format], direction: Direction, *, mux: bool) -> MediaDescription:
+def _audio(
+    local: LocalMedia, formats: list[Format], direction: Direction, secured: Secured, *, mux: bool
+) -> MediaDescription:
     attributes = [attribute for each in formats for attribute in _explained(each)]
     attributes.append(("ptime", str(local.ptime_ms)))
     if mux:
         attributes.append(("rtcp-mux", None))
     elif local.rtcp_port:
         attributes.append(("rtcp", str(local.rtcp_port)))
-    attributes.append((direction, None))
+    attributes += [*secured.attributes, (direction, None)]
     types = tuple(str(each.payload_type) for each in formats)
-    return MediaDescription("audio", local.address[1], SPOKEN_PROTOCOL, types, attributes=tuple(attributes))
+    return MediaDescription("audio", local.address[1], secured.protocol, types, attributes=tuple(attributes))
 
 
 def _explained(format_: Format) -> list[Attribute]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -18,6 +18,7 @@ from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
 from mediasrv.legs import CallInfo
+from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
@@ -50,6 +51,7 @@ class House:
     services: CallServices
     counters: Counters
     advertised: str
+    security: MediaSecurity = field(default_factory=MediaSecurity)
 
 
 class Reception:
@@ -135,6 +137,7 @@ class Reception:
             opus_complexity=media.opus_complexity,
             comfort_noise=media.comfort_noise,
             rtcp=media.rtcp,
+            security=house.security,
         )
         session_id = house.services.tokens.number(SESSION_ID_BITS)
         return await SipLeg.open(

@@ -212,7 +212,8 @@ class Server:
             recordings=self._recordings if self._sink is None else None,
             why_not_dial=Dialling(self.settings, self._clock).why_not,
         )
-        return House(self.settings, engine, self._agents, services, self.counters, host)
+        security = wiring.media_security(self.settings, self._tokens)
+        return House(self.settings, engine, self._agents, services, self.counters, host, security)
 
     def _ready(self, endpoint: SipEndpoint) -> Ready:
         ports = str(self.settings.media.rtp_ports)

@@ -15,7 +15,9 @@ from mediasrv.call import (
 from mediasrv.config import Settings
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
+from mediasrv.legs.security import MediaSecurity
 from mediasrv.media import Cost, EngineFace, StreamSpec
+from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
@@ -73,8 +75,8 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
-        if trunk.srtp == "required":
-            problem = "calls over SIP cannot be encrypted yet; choose offered or off"
+        if trunk.srtp == "required" and settings.media.security != "required":
+            problem = 'is decided for all trunks together: set media.security to "required"'
             raise ConfigError(f"trunks.{name}.srtp", problem, value=trunk.srtp)
 
 
@@ -84,6 +86,12 @@ def cost(spec: StreamSpec) -> Cost:
         max((coding.codec for coding in spec.codings()), key=lambda name: MILLICORES[name])
     ]
     return Cost(streams=1, millicores=full if spec.aec or spec.ns else plain)
+
+
+def media_security(settings: Settings, tokens: TokenSource) -> MediaSecurity:
+    """The certificate is made here, once for all calls."""
+    policy = settings.media.security
+    return MediaSecurity(policy, None if policy == "off" else Certificate(), tokens)
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

@@ -81,6 +81,14 @@ class NativeSpan(NamedTuple):
     samples: int
     flags: int  # SPAN_*
 
+class Datagram(NamedTuple):
+    """DTLS that came to a stream's port."""
+
+    stream: int
+    at_ns: int
+    source: Address
+    data: bytes
+
 class OutPacket(NamedTuple):
     stream: int
     at_ns: int
@@ -101,6 +109,8 @@ class NativeStatistics(TypedDict):
     commands_refused: int
     events: int
     events_deferred: int
+    datagrams: int
+    datagrams_dropped: int
     cpu_ns: int
     lateness: list[int]
     lateness_max_ns: int
@@ -173,6 +183,8 @@ class NativeEngine:
     def read_ears(self, stream: int, samples: int) -> list[tuple[bytes, NativeSpan]]: ...
     def ears_readable(self, stream: int) -> int: ...
     def want_ears(self, stream: int, samples: int) -> None: ...
+    def datagrams(self) -> list[Datagram]: ...
+    def send_datagram(self, stream: int, data: bytes, to: Address) -> None: ...
     def events(self, limit: int = 256) -> list[NativeEvent]: ...
     def position(self, stream: int) -> NativePosition: ...
     def stream_statistics(self, stream: int) -> dict[str, int | float]: ...

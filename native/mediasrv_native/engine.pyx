@@ -67,6 +67,7 @@ NativeEvent = namedtuple(
 )
 NativeSpan = namedtuple("NativeSpan", "rtp_extended at_ns samples flags")
 OutPacket = namedtuple("OutPacket", "stream at_ns to data channel")
+Datagram = namedtuple("Datagram", "stream at_ns source data")
 
 
 # ---- translations ---------------------------------------------------------------------------------------------
@@ -325,6 +326,23 @@ cdef class NativeEngine:
         while len(taken) < limit and ms_engine_next_event(engine, &event):
             taken.append(from_event(&event))
         return taken
+
+    def datagrams(self):
+        cdef ms_datagram datagram
+        cdef ms_engine *engine = self.open()
+        taken = []
+        while ms_engine_next_datagram(engine, &datagram):
+            data = PyBytes_FromStringAndSize(<char *>datagram.data, datagram.n)
+            taken.append(Datagram(datagram.stream, datagram.received_ns, from_address(&datagram.source), data))
+        return taken
+
+    def send_datagram(self, ms_handle stream, const uint8_t[::1] data, to):
+        cdef ms_address address
+        cdef const uint8_t *first = NULL
+        to_address(to, &address)
+        if data.shape[0] > 0:
+            first = &data[0]
+        check(ms_engine_send_datagram(self.open(), stream, first, data.shape[0], &address), "send_datagram")
 
     def position(self, ms_handle stream):
         cdef ms_position position

@@ -47,7 +47,7 @@ cdef extern from "ms_core.h" nogil:
         uint32_t media_timeout_ms
         uint32_t ssrc, first_timestamp
         uint16_t first_sequence, bridge_min_ms, bridge_max_ms
-        uint8_t rtcp
+        uint8_t rtcp, keying
         ms_address remote, rtcp_remote
         int64_t unix_offset_ns
         const ms_silero_weights *silero
@@ -95,6 +95,9 @@ cdef extern from "ms_core.h" nogil:
     ctypedef struct ms_span:
         int64_t rtp_extended, at_ns
         uint32_t n, flags
+
+    enum ms_keying:
+        MS_KEYING_GIVEN, MS_KEYING_LATER, MS_KEYING_DTLS
 
     enum ms_rtcp_mode:
         MS_RTCP_OFF, MS_RTCP_MUX, MS_RTCP_PORT

@@ -3,6 +3,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from mediasrv_native.ms_core cimport (
+    MS_MAX_PACKET,
     ms_address, ms_arming, ms_command, ms_config, ms_core_statistics, ms_event, ms_packet, ms_position, ms_span,
 )
 from mediasrv_native.rtp cimport ms_srtp_keys
@@ -37,7 +38,7 @@ cdef extern from "ms_engine.h" nogil:
     ctypedef struct ms_engine_statistics:
         uint64_t wakeups, ticks, late_ticks_skipped, overruns
         uint64_t packets_received, packets_sent, send_errors, receive_errors
-        uint64_t commands, commands_refused, events, events_deferred
+        uint64_t commands, commands_refused, events, events_deferred, datagrams, datagrams_dropped
         uint64_t cpu_ns
         uint64_t lateness[MS_HISTOGRAM]
         int64_t lateness_max_ns, slot_work_max_ns
@@ -74,6 +75,18 @@ cdef extern from "ms_engine.h" nogil:
     int ms_engine_finish(ms_engine *engine, ms_handle stream, uint32_t generation)
     int ms_engine_want_room(ms_engine *engine, ms_handle stream, uint32_t samples)
     int ms_engine_want_ears(ms_engine *engine, ms_handle stream, uint32_t samples)
+
+    # DTLS
+    ctypedef struct ms_datagram:
+        ms_handle stream
+        int64_t received_ns
+        ms_address source
+        uint16_t n
+        uint8_t data[MS_MAX_PACKET]
+
+    int ms_engine_next_datagram(ms_engine *engine, ms_datagram *out)
+    int ms_engine_send_datagram(ms_engine *engine, ms_handle stream, const uint8_t *data, size_t n,
+                                const ms_address *to)
 
     # listening
     enum: MS_CONNECTIONS

@@ -15,6 +15,10 @@ RTCP_OFF: Final[int]
 RTCP_MUX: Final[int]
 RTCP_PORT: Final[int]
 
+KEYING_GIVEN: Final[int]
+KEYING_LATER: Final[int]
+KEYING_DTLS: Final[int]
+
 DEFAULTS: Final[Mapping[str, object]]
 
 class Settings(TypedDict, total=False):
@@ -59,4 +63,5 @@ class Settings(TypedDict, total=False):
     rtcp_remote: tuple[str, int] | None
     unix_offset_ns: int
     silero: SileroWeights | None  # a second opinion on what the gate hears
+    keying: int  # KEYING_GIVEN, KEYING_LATER, KEYING_DTLS
     srtp: tuple[int, bytes, bytes] | None  # profile; key and salt to send by, and to receive by

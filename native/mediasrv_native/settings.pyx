@@ -24,6 +24,10 @@ RTCP_OFF = MS_RTCP_OFF
 RTCP_MUX = MS_RTCP_MUX
 RTCP_PORT = MS_RTCP_PORT
 
+KEYING_GIVEN = MS_KEYING_GIVEN
+KEYING_LATER = MS_KEYING_LATER
+KEYING_DTLS = MS_KEYING_DTLS
+
 DEFAULTS = {
     "say_hz": 8000, "hear_hz": 8000, "codings": ((PCMU, 0),), "ptime_ms": 20,
     "opus_complexity": 5, "opus_fec": 1, "opus_dtx": 0, "opus_expected_loss": 0, "opus_bit_rate": 0,
@@ -34,6 +38,7 @@ DEFAULTS = {
     "far_delay_ms": 60, "far_delay_error_ms": 40, "media_timeout_ms": 0,
     "ssrc": 0x1234, "first_timestamp": 0, "first_sequence": 0, "remote": None,
     "rtcp": MS_RTCP_OFF, "rtcp_remote": None, "unix_offset_ns": 0, "srtp": None, "silero": None,
+    "keying": MS_KEYING_GIVEN,
 }
 
 
@@ -87,7 +92,7 @@ cdef int to_fields(dict c, ms_config *out) except -1:
     out.far_delay_ms, out.far_delay_error_ms = c["far_delay_ms"], c["far_delay_error_ms"]
     out.media_timeout_ms, out.ssrc = c["media_timeout_ms"], c["ssrc"]
     out.first_timestamp, out.first_sequence = c["first_timestamp"], c["first_sequence"]
-    out.rtcp, out.unix_offset_ns = c["rtcp"], c["unix_offset_ns"]
+    out.rtcp, out.unix_offset_ns, out.keying = c["rtcp"], c["unix_offset_ns"], c["keying"]
     return 0
 
 

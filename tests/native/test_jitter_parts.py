@@ -74,6 +74,15 @@ def test_a_least_delay_that_rises_by_chance_takes_nothing_back() -> None:
     assert estimate.target_ms > 46
 
 
+def test_packets_that_overtook_others_made_no_path() -> None:
+    estimate, rng = DelayEstimate(RATE_HZ, 0.93), random.Random(9)
+    strays = {50, 450, 520}
+    delays = [0.0 if k in strays else rng.uniform(45, 49) for k in range(1_000)]
+    for rtp, at in arrivals(delays):
+        estimate.arrival(rtp, ns(at))
+    assert estimate.target_ms > 40
+
+
 def test_the_front_is_where_the_least_delayed_packet_would_stand() -> None:
     estimate = DelayEstimate(RATE_HZ, 0.9)
     for rtp, at in arrivals([30.0, 10.0, 25.0, 12.0]):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import freqz, lfilter
 
 Signal = NDArray[np.float64]
 
@@ -52,11 +51,16 @@ def even_chances(n: int, seed: int) -> Signal:
 
 def noise(power: float, reflections: Sequence[float], n: int, seed: int) -> Signal:
     gain = np.sqrt(3 * power * np.prod(1 - np.square(np.array(reflections))))
-    return np.asarray(lfilter([gain], predictor(reflections), even_chances(n, seed)))
+    back = predictor(reflections)[1:]
+    out = np.concatenate([np.zeros(len(back)), gain * even_chances(n, seed)])
+    for at in range(len(back), len(out)):
+        out[at] -= back @ out[at - len(back) : at][::-1]
+    return out[len(back) :]
 
 
 def band_power(power: float, reflections: Sequence[float], rate_hz: int, up_to_hz: float) -> float:
     """Of the part of such a noise that lies below a frequency."""
-    hz, h = freqz([1.0], predictor(reflections), 8_192, fs=rate_hz)
-    spectrum = np.abs(h) ** 2
+    a, hz = predictor(reflections), np.arange(8_192) * rate_hz / 16_384
+    delays = np.exp(-2j * np.pi * np.outer(hz / rate_hz, np.arange(len(a))))
+    spectrum = 1 / np.abs(delays @ a) ** 2
     return float(power * spectrum[hz < up_to_hz].sum() / spectrum.sum())

@@ -12,7 +12,7 @@ LEAST_BLOCKS, LEAST_BLOCK_S = 8, 1.0
 WORST_BLOCK_MS = 333
 FORGET = 0.985
 START_MS = 30.0
-LONGER_MS, LONGER_THAN_JITTER = 4.0, 3.0
+LONGER_MS, LONGER_THAN_JITTER, PATH_BLOCKS = 4.0, 3.0, 6
 
 
 @dataclass
@@ -27,6 +27,7 @@ class DelayEstimate:
     _in_block_ms: float = 0.0
     _jitter_ms: float = 0.0
     _last_lag: int | None = None
+    _near: list[bool] = field(default_factory=list)  # of each second: whether it came near the least delay
 
     def arrival(self, rtp: int, arrival_samples: int) -> None:
         """Both in samples of the same origin; the first of them begins the clock."""
@@ -37,6 +38,9 @@ class DelayEstimate:
         if not self._blocks:
             self._worst_ends = arrival_samples + self.rate_hz * WORST_BLOCK_MS // 1000
         if not self._blocks or arrival_samples >= self._blocks[-1][0] + block:
+            if self._blocks:
+                above = min(self._blocks[-1][1]) - self.least()
+                self._near.append(above * 1000 / self.rate_hz < LONGER_MS)
             self._blocks.append((arrival_samples, []))
         self._blocks[-1][1].append(lag)
         self._path_may_be_longer((self.least() - before) * 1000 / self.rate_hz)
@@ -49,9 +53,15 @@ class DelayEstimate:
     def _least_or(self, none: int) -> int:
         return self.least() if self._blocks else none
 
+    @property
+    def _near_run(self) -> int:
+        """How many seconds on end came near the least, when one last did."""
+        runs = "".join("y" if near else " " for near in self._near).split()
+        return len(runs[-1]) if runs else 0
+
     def _path_may_be_longer(self, rise_ms: float) -> None:
         """What was more than the rise was measured on the longer path, against the least of the shorter one."""
-        if rise_ms < max(LONGER_MS, LONGER_THAN_JITTER * self._jitter_ms):
+        if rise_ms < max(LONGER_MS, LONGER_THAN_JITTER * self._jitter_ms) or self._near_run < PATH_BLOCKS:
             return
         self.worst_ms = [ms - rise_ms if ms >= rise_ms else ms for ms in self.worst_ms]
         self._in_block_ms = max(0.0, self._in_block_ms - rise_ms)

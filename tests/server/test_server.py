@@ -14,6 +14,7 @@ from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import ConfigError
 from mediasrv.ids import SeededTokens
 from mediasrv.media.engine import Engine
+from mediasrv.sdp import LocalMedia, answer, parse
 from mediasrv.server import Server
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import EndCause, Ended, Rejected
@@ -140,7 +141,8 @@ async def test_a_late_offer_is_ours_and_the_answer_opens_the_sound(autojump_cloc
         call = await caller.call(body=b"")
         offered = await call.wait_answered()
         assert b"RTP/AVP 0 8 101" in offered
-        await call.acknowledge(offered.replace(offered.split(b"m=audio ")[1].split(b" ")[0], b"5099"))
+        theirs = LocalMedia(("127.0.0.1", 5099))
+        await call.acknowledge(answer(parse(offered), theirs).description.build())
         await trio.sleep(1)
         assert house.packets_to(5099) > 40
         await call.bye()

@@ -7,7 +7,7 @@ steps: `aclose` asks, the engine's REMOVED answers, and only then do the socket 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 CLOSE_WITHIN_S = 1.0
 PACKETS_MS = (10, 20, 30, 40, 60)
+UNREAD_DATAGRAMS = 16  # then the newest is lost, and the other side sends it again
 LONGEST_DTMF = 32  # keys that the engine keeps waiting
 UNHEARD = "the stream was added without `bridge`: nobody can hear what it hears"
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
@@ -68,6 +69,9 @@ class Stream:
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
+        self._datagrams, self._next_datagram = trio.open_memory_channel[tuple[bytes, Address]](
+            UNREAD_DATAGRAMS
+        )
         self._holds = 0
         self._clips: dict[int, bytes] = {}  # that the engine may be reading
         self._clip = 0
@@ -246,6 +250,17 @@ class Stream:
         self._check_open()
         self._engine.set_keys(self.handle, keys.native())
 
+    async def next_datagram(self) -> tuple[bytes, Address]:
+        self._check_open()
+        try:
+            return await self._next_datagram.receive()
+        except trio.EndOfChannel:
+            raise StreamClosed("the stream was closed") from None
+
+    def send_datagram(self, data: bytes, to: Address) -> None:
+        self._check_open()
+        self._engine.send_datagram(self.handle, data, to)
+
     def set_direction(self, *, sending: bool, hearing: bool) -> None:
         self._check_open()
         self._engine.set_sending(self.handle, sending)
@@ -271,6 +286,12 @@ class Stream:
         if isinstance(told, Finished):
             self._voice.finished(told.at.generation)
 
+    def take_datagram(self, data: bytes, source: Address) -> None:
+        """Called by the engine for DTLS that came to the stream's port."""
+        if not self._closed:
+            with suppress(trio.WouldBlock):
+                self._datagrams.send_nowait((data, source))
+
     def gone(self) -> None:
         """Nothing touches the slot or the socket any more: both go back, with what admission had promised."""
         self._close_waits()
@@ -284,6 +305,7 @@ class Stream:
         self._voice.close()
         self._ears.close()
         self._events.close()
+        self._datagrams.close()
 
     async def aclose(self) -> None:
         """Idempotent. After a second the engine is not waited for; it still gives everything back when it can."""

@@ -28,7 +28,7 @@ static bool is_valid(const ms_config *c) {
            !is_coding(c, c->telephone_event_type) && is_comfort_type(c, c->comfort_noise_type) &&
            (c->aec_tail_ms == 0 || within(c->aec_tail_ms, 64, 256)) && ms_refine_is_valid(c) && c->reorder_ms <= 40 &&
            within(c->playout_ms, 200, 2000) && c->rewind_ms <= 2000 && within(c->ears_ms, 100, 2000) &&
-           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT &&
+           c->far_delay_ms <= MS_HEARD_MAX_DELAY_MS && c->rtcp <= MS_RTCP_PORT && c->keying <= MS_KEYING_DTLS &&
            (!c->bridge || ms_bridge_size(c) > 0) &&
            (c->srtp.profile == MS_SRTP_NONE || ms_srtp_keying_octets(c->srtp.profile) > 0);
 }

@@ -74,13 +74,19 @@ typedef struct ms_config {
     uint16_t first_sequence;
     uint16_t bridge_min_ms, bridge_max_ms; /* of its delay, 20-1000; 0 means 40 and 200 */
     uint8_t rtcp;                 /* enum ms_rtcp_mode */
-    uint8_t reserved2;
+    uint8_t keying;               /* enum ms_keying */
     ms_address remote;            /* where to send at first; family 0: nowhere until a packet comes */
     ms_address rtcp_remote;       /* with MS_RTCP_PORT; family 0: the port above remote's */
     int64_t unix_offset_ns;       /* our clock and this make nanoseconds since 1970, for the stamps of RTCP */
     const ms_silero_weights *silero; /* with `vad`: a second opinion on the gate's; NULL: none. Outlives the stream */
-    ms_srtp_keys srtp;            /* profile MS_SRTP_NONE: plain RTP */
+    ms_srtp_keys srtp;            /* profile MS_SRTP_NONE: plain RTP, or `keying` says that they come later */
 } ms_config;
+
+enum ms_keying {            /* where SRTP keys come from */
+    MS_KEYING_GIVEN = 0,    /* `srtp` has them, or the stream is plain */
+    MS_KEYING_LATER = 1,    /* by MS_OP_KEYS; nothing is sent or heard before */
+    MS_KEYING_DTLS = 2      /* the same, and the engine hands DTLS datagrams to the border */
+};
 
 enum ms_on_onset { MS_ON_ONSET_IGNORE = 0, MS_ON_ONSET_HOLD = 1, MS_ON_ONSET_DUCK = 2 };
 enum ms_on_lease { MS_ON_LEASE_RELEASE = 0, MS_ON_LEASE_STAY = 1 };

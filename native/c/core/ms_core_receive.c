@@ -208,7 +208,8 @@ int ms_receive(ms_core *core, const uint8_t *data, size_t n, const ms_address *f
         core->statistics.oversize++;
         return ms_urgent(core) ? MS_URGENT : MS_OK;
     }
-    bool believed = true;
+    bool believed = !ms_core_awaits_keys(core);
+    core->statistics.not_hearing += !believed;
     if (core->secure.now) {
         believed = ms_core_unprotect(core, channel, data, n, plain, &n);
         data = plain;

@@ -19,6 +19,8 @@ int ms_core_secure_init(ms_core *core, const ms_srtp_keys *keys) {
     return status;
 }
 
+bool ms_core_awaits_keys(const ms_core *core) { return core->config.keying != MS_KEYING_GIVEN && !core->secure.now; }
+
 void ms_core_secure_release(ms_core *core) {
     ms_srtp_free(core->secure.now);
     ms_srtp_free(core->secure.before);
@@ -86,7 +88,7 @@ bool ms_core_unprotect(ms_core *core, enum ms_channel channel, const uint8_t *da
 }
 
 bool ms_core_protect(ms_core *core, ms_packet *packet) {
-    if (!core->secure.now) return true;
+    if (!core->secure.now) return !ms_core_awaits_keys(core);
     int n = packet->channel == MS_CHANNEL_RTCP
                 ? ms_srtp_protect_rtcp(core->secure.now, packet->data, packet->n, sizeof packet->data)
                 : ms_srtp_protect(core->secure.now, packet->data, packet->n, sizeof packet->data);

@@ -141,14 +141,15 @@ int ms_tick(ms_core *core, int64_t due_ns, int64_t now_ns, ms_packet *out, int c
     ms_core_enter(core, now_ns);
     ms_core_run_deadlines(core);
     ms_core_retire_keys(core);
-    bool skipped = now_ns - due_ns > LATE_NS, silent = !core->sending || core->remote.family == 0;
+    bool keyless = ms_core_awaits_keys(core);
+    bool skipped = now_ns - due_ns > LATE_NS, silent = !core->sending || core->remote.family == 0 || keyless;
     int count = 0;
     core->statistics.ticks++;
     core->statistics.ticks_skipped += skipped;
     if (skipped || silent) stay_silent(core, silent, due_ns);
     else if (ms_core_keys_replace_sound(core)) count = press(core, due_ns, out);
     else count = speak(core, due_ns, out, capacity);
-    if (count < capacity) count += ms_core_report(core, due_ns, &out[count]);
+    if (count < capacity && !keyless) count += ms_core_report(core, due_ns, &out[count]);
     core->timestamp += ticks_of(core, ms_core_frame(core));
     return protect(core, out, count);
 }

@@ -93,6 +93,7 @@ void ms_core_say_nothing(ms_core *core);
 /* ms_core_secure.c */
 int ms_core_secure_init(ms_core *core, const ms_srtp_keys *keys);
 void ms_core_secure_release(ms_core *core);
+bool ms_core_awaits_keys(const ms_core *core); /* nothing may be sent or heard yet */
 int ms_core_take_keys(ms_core *core);                   /* MS_OP_KEYS */
 void ms_core_retire_keys(ms_core *core);                /* those whose time is over */
 /* Opens a packet into `plain`; false: refused and counted. */

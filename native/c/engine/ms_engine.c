@@ -48,8 +48,10 @@ static int allocate(ms_engine *engine)
     int status = ms_ring_init(&engine->orders, engine->ordinary_orders + 2 * capacity, sizeof(ms_order));
     if (status == MS_OK)
         status = ms_ring_init(&engine->events, engine->config.events, sizeof(ms_engine_event));
+    if (status == MS_OK)
+        status = ms_ring_init(&engine->datagrams, MS_DATAGRAMS, sizeof(ms_datagram));
     if (status == MS_OK && engine->config.manual)
-        status = ms_ring_init(&engine->inbox, 256 + 4 * capacity, sizeof(ms_pushed));
+        status = ms_ring_init(&engine->inbox, 256 + 4 * capacity, sizeof(ms_datagram));
     if (status == MS_OK && engine->config.manual)
         status = ms_ring_init(&engine->outbox, 256 + 16 * capacity, sizeof(ms_out));
     return status;
@@ -123,6 +125,7 @@ void ms_engine_free(ms_engine *engine)
         free(engine->members[slot].index);
     ms_ring_release(&engine->orders);
     ms_ring_release(&engine->events);
+    ms_ring_release(&engine->datagrams);
     ms_ring_release(&engine->inbox);
     ms_ring_release(&engine->outbox);
     sem_destroy(&engine->begun);
@@ -245,6 +248,7 @@ int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets
     stream->slot = slot_for(engine, group);
     stream->group = group;
     stream->has_bridge = config->bridge;
+    stream->takes_dtls = config->keying == MS_KEYING_DTLS;
     reset_stream(stream, sockets);
     ms_order order = {.stream = stream->handle, .kind = MS_ORDER_ADD};
     ms_ring_push(&engine->orders, &order);

@@ -61,6 +61,7 @@ typedef struct ms_engine_statistics {
     uint64_t packets_received, packets_sent, send_errors, receive_errors;
     uint64_t commands, commands_refused;     /* refused: the core had no room for it (marks), or it made no sense */
     uint64_t events, events_deferred;
+    uint64_t datagrams, datagrams_dropped;   /* DTLS handed to the border; dropped: more than it can be meant */
     uint64_t cpu_ns;                         /* CPU time of the engine thread */
     uint64_t lateness[MS_HISTOGRAM];         /* of wake-ups against their slot */
     int64_t lateness_max_ns, slot_work_max_ns;
@@ -132,6 +133,18 @@ int ms_engine_position(ms_engine *engine, ms_handle stream, ms_position *out);  
 int ms_engine_stream_statistics(ms_engine *engine, ms_handle stream, ms_core_statistics *out);
 void ms_engine_get_statistics(const ms_engine *engine, ms_engine_statistics *out);
 size_t ms_engine_bytes_per_stream(const ms_config *config); /* core + libraries, playout ring apart */
+
+/* ms_engine_datagram.c: DTLS, for streams with MS_KEYING_DTLS. What the other side sent, oldest first: 1 and a datagram,
+ * or 0. What is sent goes out at once, from the stream's RTP socket; like every datagram it may be lost. */
+typedef struct ms_datagram {
+    ms_handle stream;
+    int64_t received_ns;
+    ms_address source;
+    uint16_t n;
+    uint8_t data[MS_MAX_PACKET + 1]; /* one more than is allowed: what is too long is seen to be */
+} ms_datagram;
+int ms_engine_next_datagram(ms_engine *engine, ms_datagram *out);
+int ms_engine_send_datagram(ms_engine *engine, ms_handle stream, const uint8_t *data, size_t n, const ms_address *to);
 
 /* manual mode only */
 int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, size_t n, const ms_address *from,

@@ -22,7 +22,7 @@ int ms_engine_push(ms_engine *engine, ms_handle handle, const uint8_t *packet, s
     if (index >= engine->config.capacity || engine->pool[index].handle != handle ||
         engine->pool[index].life != MS_LIFE_LIVE)
         return MS_E_STALE;
-    ms_pushed pushed = {.stream = handle, .received_ns = received_ns, .from = *from};
+    ms_datagram pushed = {.stream = handle, .received_ns = received_ns, .source = *from};
     pushed.n = (uint16_t)(n < sizeof pushed.data ? n : sizeof pushed.data);
     memcpy(pushed.data, packet, pushed.n);
     return ms_ring_push(&engine->inbox, &pushed) ? MS_OK : MS_E_FULL;
@@ -51,11 +51,11 @@ int ms_engine_take_packet(ms_engine *engine, ms_out *out)
 
 void ms_manual_receive(ms_engine *engine, int64_t now_ns)
 {
-    const ms_pushed *pushed;
+    const ms_datagram *pushed;
     while ((pushed = ms_ring_peek(&engine->inbox)) != NULL && pushed->received_ns <= now_ns) {
         ms_stream *stream = &engine->pool[(uint32_t)pushed->stream];
         if (stream->handle == pushed->stream && !stream->leaving)
-            ms_run_received(engine, stream, pushed->data, pushed->n, &pushed->from, pushed->received_ns);
+            ms_run_received(engine, stream, pushed->data, pushed->n, &pushed->source, pushed->received_ns);
         ms_ring_drop(&engine->inbox);
     }
 }

@@ -224,6 +224,14 @@ void ms_net_receive(ms_engine *engine, int64_t until_ns)
 
 /* ---- send ------------------------------------------------------------------------------------------------ */
 
+void ms_net_send_datagram(const ms_stream *stream, const ms_packet *packet)
+{
+    struct sockaddr_storage to;
+    socklen_t bytes = sockaddr_of(&packet->to, &to);
+    (void)!sendto(stream->socket_fd[MS_CHANNEL_RTP], packet->data, packet->n, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (struct sockaddr *)&to, bytes); /* lost, it is sent again; a dead socket is seen by who reads it */
+}
+
 void ms_net_send(ms_engine *engine, ms_stream *stream, const ms_packet *packet)
 {
     struct sockaddr_storage to;

@@ -13,6 +13,7 @@
  * Events move from a core to the ring after anything that may have made one. When the ring is full they stay where
  * they are, and the stream's next tick tries again. */
 #include <math.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 
@@ -235,10 +236,24 @@ static void take_orders(ms_engine *engine, int64_t now_ns)
 
 /* ---- sound in and out ------------------------------------------------------------------------------------ */
 
+static void hand_over(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
+                      int64_t received_ns)
+{
+    ms_datagram datagram = {.stream = stream->handle, .received_ns = received_ns, .source = *from};
+    datagram.n = (uint16_t)(n < sizeof datagram.data ? n : sizeof datagram.data);
+    memcpy(datagram.data, packet, datagram.n);
+    if (ms_hand_over(engine, stream, &datagram))
+        engine->to_notify = true;
+}
+
 void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
                      int64_t received_ns)
 {
     engine->tally.packets_received++;
+    if (stream->takes_dtls && ms_is_dtls(packet, n)) {
+        hand_over(engine, stream, packet, n, from, received_ns);
+        return;
+    }
     int status = ms_receive(stream->core, packet, n, from, received_ns);
     note_deadline(engine, stream);
     if (status == MS_URGENT)
@@ -279,6 +294,7 @@ static void record(ms_stream *stream, int64_t due_ns)
 static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t now_ns)
 {
     engine->tally.ticks++;
+    stream->datagrams = 0;
     if (now_ns - due_ns > MS_MAX_LATE_NS)
         engine->tally.late_ticks_skipped++;
     int count = ms_tick(stream->core, due_ns, now_ns, engine->packets, MS_PACKETS_A_TICK);

@@ -21,6 +21,7 @@
 #define MS_MAX_LATE_NS (60 * MS_NS_PER_MS) /* a tick later than this is skipped by the core */
 #define MS_DEFAULT_ORDERS 4096
 #define MS_DEFAULT_EVENTS 4096
+#define MS_DATAGRAMS 64          /* that wait for the border, of all streams */
 
 enum ms_life { MS_LIFE_FREE = 0, MS_LIFE_LIVE, MS_LIFE_REMOVING, MS_LIFE_REMOVED };
 
@@ -46,6 +47,7 @@ struct ms_stream {
     ms_core *core;
     int socket_fd[MS_CHANNELS];
     uint32_t slot;
+    bool takes_dtls;
     ms_said_at *said_at[MS_RATES]; /* made before the first order that needs it */
     /* the engine thread's */
     ms_mix mix;
@@ -55,6 +57,7 @@ struct ms_stream {
     bool is_crowded;     /* the last packet came close behind the one before */
     int64_t received_ns; /* when the last packet came */
     uint32_t ticks;
+    uint32_t datagrams;  /* handed to the border since the last tick */
     int32_t fault_errno; /* the socket is not touched any more when not 0 */
     /* both */
     _Atomic uint32_t wanted_room, wanted_ears; /* samples, 0: nothing */
@@ -84,14 +87,6 @@ typedef struct ms_order { /* what crosses from the border to the engine thread *
     };
 } ms_order;
 
-typedef struct ms_pushed { /* manual mode: a datagram on its way in */
-    ms_handle stream;
-    int64_t received_ns;
-    ms_address from;
-    uint16_t n;
-    uint8_t data[MS_MAX_PACKET + 1]; /* one more than allowed: the core shall see that it is too long */
-} ms_pushed;
-
 typedef struct ms_members { /* the streams of one slot, in the order they came */
     uint32_t count;
     uint32_t *index; /* room for the whole pool */
@@ -109,6 +104,7 @@ struct ms_engine {
     ms_engine_config config;
     ms_stream *pool;
     ms_ring orders, events; /* ms_order in, ms_engine_event out */
+    ms_ring datagrams;      /* ms_datagram out */
     ms_recorder recorder;
     int64_t slot_ns;
 
@@ -133,7 +129,7 @@ struct ms_engine {
     struct ms_net *net;
 
     /* manual mode */
-    ms_ring inbox, outbox; /* ms_pushed, ms_out */
+    ms_ring inbox, outbox; /* ms_datagram, ms_out */
 
     /* across */
     int event_fd;
@@ -161,6 +157,12 @@ void ms_net_watch(ms_engine *engine, ms_stream *stream);
 void ms_net_forget(ms_engine *engine, ms_stream *stream);
 void ms_net_receive(ms_engine *engine, int64_t until_ns);
 void ms_net_send(ms_engine *engine, ms_stream *stream, const ms_packet *packet);
+
+void ms_net_send_datagram(const ms_stream *stream, const ms_packet *packet); /* the border's */
+
+/* ms_engine_datagram.c */
+bool ms_is_dtls(const uint8_t *packet, size_t n);
+bool ms_hand_over(ms_engine *engine, ms_stream *stream, const ms_datagram *datagram); /* false: there were too many */
 
 /* ms_engine_manual.c: the same, without sockets */
 void ms_manual_receive(ms_engine *engine, int64_t now_ns);

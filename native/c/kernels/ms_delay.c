@@ -18,7 +18,8 @@
  * When the least delay rises by more than jitter would explain, the path has become longer. For eight seconds each
  * packet was that much beyond the old least; none of that was jitter, and what was learnt of it is counted from the new
  * least, or the histogram would ask for both for another half minute. A least that falls needs nothing: what stood
- * above the old one was jitter then, and is now. */
+ * above the old one was jitter then, and is now. And what only stray packets had, which overtook others or came by
+ * another way, is no path's least: a path comes near its own each second. */
 #include "ms_delay.h"
 
 #include <math.h>
@@ -30,6 +31,7 @@ static const float WEIGHT_LIMIT = 1e12f;
 static const float START_MS = 30.0f;         /* taken for the worst, once, before anything is known */
 static const float LONGER_MS = 4.0f, LONGER_THAN_JITTER = 3.0f; /* a rise of the least delay that is another path */
 enum { LEAST_BLOCK_MS = 1000, WORST_BLOCK_MS = 333, PEAK_WINDOW_MS = 2000, TREND = 3, RESTLESS_BLOCKS = 2 };
+enum { PATH_BLOCKS = 6 };                    /* near the least one after the other: a path's, not a stray packet's */
 static const float PEAK_MS = 40.0f;          /* beyond the target */
 static const float LONGEST_MS = 10000.0f;    /* that is believed: a clock that jumps makes more */
 static const float HIGH_JITTER_MS = 50.0f, LOW_JITTER_MS = 10.0f;
@@ -104,6 +106,7 @@ static void begin(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
     d->origin_ns = arrival_ns;
     d->last_lag = d->least_lag = d->block_least[0] = 0;
     d->least_blocks = 1;
+    d->near_blocks = d->near_run = 0;
     d->least_block_ends = (int64_t)d->rate_hz * LEAST_BLOCK_MS / 1000;
     d->worst_block_ends = (int64_t)d->rate_hz * WORST_BLOCK_MS / 1000;
     d->block_worst_ms = d->before_worst_ms = 0;
@@ -115,7 +118,7 @@ static void begin(ms_delay *d, int64_t rtp_extended, int64_t arrival_ns) {
 static float less(float ms, float by_ms) { return ms > by_ms ? ms - by_ms : 0; }
 
 static void take_longer_path(ms_delay *d, float rise_ms) {
-    if (rise_ms < LONGER_MS || rise_ms < LONGER_THAN_JITTER * d->jitter_ms) return;
+    if (rise_ms < LONGER_MS || rise_ms < LONGER_THAN_JITTER * d->jitter_ms || d->near_run < PATH_BLOCKS) return;
     rebase_histogram(d, rise_ms);
     d->block_worst_ms = less(d->block_worst_ms, rise_ms);
     d->before_worst_ms = less(d->before_worst_ms, rise_ms);
@@ -124,10 +127,18 @@ static void take_longer_path(ms_delay *d, float rise_ms) {
     for (int32_t k = 0; k < MS_DELAY_LAST; k++) d->last_ms[k] = less(d->last_ms[k], rise_ms);
 }
 
+/* A second is over: did it come near the least delay? */
+static void end_least_block(ms_delay *d) {
+    float above_ms = in_ms(d, d->block_least[d->least_blocks - 1] - d->least_lag);
+    d->near_blocks = above_ms < LONGER_MS ? d->near_blocks + 1 : 0;
+    if (d->near_blocks > 0) d->near_run = d->near_blocks;
+}
+
 static void take_least(ms_delay *d, int64_t clock, int64_t lag) {
     int64_t before = d->least_lag;
     int64_t block = (int64_t)d->rate_hz * LEAST_BLOCK_MS / 1000;
     if (clock >= d->least_block_ends) {
+        end_least_block(d);
         if (d->least_blocks == MS_DELAY_LEAST_BLOCKS) {
             memmove(d->block_least, d->block_least + 1, sizeof d->block_least - sizeof *d->block_least);
             d->least_blocks--;

@@ -17,6 +17,7 @@ typedef struct ms_delay {
     /* the least lag of each of the last seconds; the newest is still being filled */
     int64_t least_lag, block_least[MS_DELAY_LEAST_BLOCKS], least_block_ends;
     int32_t least_blocks;
+    int32_t near_blocks, near_run;          /* seconds on end that came near the least: now, and when they last did */
 
     /* the greatest delay of each third of a second, as a histogram that forgets */
     int64_t worst_block_ends;
