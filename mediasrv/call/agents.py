@@ -1,4 +1,4 @@
-"""Agents that ship with the server: `echo` and `tone` to try a path out, `scripted` to hold a conversation."""
+"""Agents that ship: `echo` and `tone` try a path out, `menu` is led by keys, `scripted` holds a conversation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
 from mediasrv.call.call import Call
+from mediasrv.call.menu import DEMO as DEMO_MENUS
+from mediasrv.call.menu import menu_agent, read_menus
 from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import Agent, MediaNeeds
 from mediasrv.errors import ConfigError
@@ -26,6 +28,7 @@ class AgentSettings:
 
     script: str = ""  # TOML file of the scripted agent; empty: the one that is shipped
     voice: str = ""  # overrides the script's
+    menu: str = ""  # TOML file of the menus; empty: those that are shipped
     tone_hz: float = 440.0
     tone_dbfs: float = -20.0
 
@@ -80,6 +83,7 @@ async def drain_events(call: Call) -> None:
 AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
     "echo": lambda settings: EchoAgent(),
     "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
+    "menu": lambda settings: menu_agent(read_menus(settings.menu or DEMO_MENUS)),
     "scripted": lambda settings: scripted_agent(read_script(settings.script or DEMO), settings.voice),
 }
 

@@ -18,6 +18,7 @@ import trio
 from mediasrv.call import turn_taking
 from mediasrv.call.call import Call
 from mediasrv.call.ears import Ears
+from mediasrv.call.media_notes import note_media
 from mediasrv.call.mouth import Passage
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.services import MediaNeeds
@@ -52,19 +53,13 @@ from mediasrv.media import (
     Arming,
     Dtmf,
     Finished,
-    Held,
     HoldId,
     MarkReached,
-    MediaBack,
     MediaEvent,
-    MediaFault,
-    MediaTimeout,
     Offset,
     Onset,
     Released,
     ReleaseReason,
-    SourceLocked,
-    Starved,
 )
 from mediasrv.providers.protocols import Transcript
 from mediasrv.providers.registry import Providers
@@ -292,12 +287,8 @@ class Dialogue:
                 return KeyPressed(event.digit)
             case Finished():
                 self._finished(event)
-            case Starved() | Held() | Released():
-                note(type(event).__name__.lower(), source=event.at.source)
-            case SourceLocked():
-                note("source_locked", remote=list(event.remote))
-            case MediaTimeout() | MediaBack() | MediaFault():
-                note("media", state=type(event).__name__)
+            case _:
+                note_media(self._call.timeline, event)
         return None
 
     def _mark_reached(self, event: MarkReached) -> TurnEvent | None:

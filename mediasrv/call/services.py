@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
 from mediasrv.ids import TokenSource
-from mediasrv.legs import Ending
+from mediasrv.legs import CallInfo, Ending
 from mediasrv.telemetry import RecordSink
 
 if TYPE_CHECKING:
     from mediasrv.call.call import Call
+
+
+def nothing_may_be_dialled(info: CallInfo, target: str) -> str:
+    return "no rules say whom this call may dial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +29,10 @@ class CallServices:
     tokens: TokenSource
     sink: RecordSink
     settings: CallSettings = field(default_factory=CallSettings)
+    recordings: Path | None = None  # the directory they go into; None: nothing is recorded
+    why_not_dial: Callable[[CallInfo, str], str] = (
+        nothing_may_be_dialled  # empty: it may be dialled, and counts
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,7 @@ class MediaNeeds:
     aec: bool = True
     ns: bool = True
     vad: bool = True
+    bridge: bool = False  # what is heard is recorded, or heard by other people
 
 
 class Agent(Protocol):

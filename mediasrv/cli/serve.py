@@ -28,7 +28,7 @@ from mediasrv.telemetry import logging_to
 )
 @click.option("--rtp-ports", metavar="A-B", help="UDP ports for sound [media.rtp_ports].")
 @click.option(
-    "--agent", metavar="NAME", help="Answers every number: echo, tone or scripted [agents.default]."
+    "--agent", metavar="NAME", help="Answers every number: echo, tone, menu or scripted [agents.default]."
 )
 @click.option(
     "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."

@@ -1,7 +1,7 @@
 """What the operator decides: one TOML file, environment variables over it, flags over both.
 
-`settings` says what there is to decide, with types, limits and defaults; `load` reads the three sources into it and
-names file, key, value and remedy when something is wrong; `reference` prints the list of keys for people.
+`settings` and `trunk` say what there is to decide, with types, limits and defaults; `load` reads the three sources
+into it and names file, key, value and remedy when something is wrong; `reference` prints the list of keys for people.
 """
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
@@ -13,8 +13,8 @@ from mediasrv.config.settings import (
     ServerSettings,
     Settings,
     SipSettings,
-    TrunkSettings,
 )
+from mediasrv.config.trunk import TrunkSettings
 
 __all__ = [
     "CONFIG_FILE_VARIABLE",

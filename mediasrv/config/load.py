@@ -19,6 +19,7 @@ from msgspec import inspect as shape
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.settings import Settings
+from mediasrv.config.trunk import PROFILES_IN, ProfileName, TrunkSettings
 from mediasrv.errors import ConfigError
 
 ENVIRONMENT_PREFIX = "MEDIASRV_"
@@ -112,13 +113,15 @@ def _struct(kind: Any, tree: _Given | _Tree, key: str) -> msgspec.Struct:
     try:
         built = kind(**values)
     except ValueError as error:  # what a section demands of its keys together
-        raise ConfigError(key, str(error), source=_first(tree).source) from error
+        raise ConfigError(key, str(error), source=_last(tree).source) from error
     assert isinstance(built, msgspec.Struct)
     return built
 
 
 def _value(hint: Any, given: _Given | _Tree, key: str) -> Any:
     plain = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
+    if plain is TrunkSettings:
+        given = _over_profile(given)
     if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
         return _struct(plain, given, key)
     if get_origin(plain) is dict:
@@ -131,6 +134,22 @@ def _value(hint: Any, given: _Given | _Tree, key: str) -> Any:
         return _convert(hint, plain, given)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
         raise ConfigError(key, _right(hint, plain, str(error)), **_said(given)) from error
+
+
+def _over_profile(given: _Given | _Tree) -> _Given | _Tree:
+    """The carrier's half of a trunk, and over it what the operator wrote; a wrong name is left to be refused."""
+    own: _Tree = given if isinstance(given, dict) else {}
+    chosen = own.get("profile")
+    name = chosen.value if isinstance(chosen, _Given) else "generic"
+    if (isinstance(given, _Given) and given.value != {}) or name not in get_args(ProfileName):
+        return given
+    tree: _Tree = {}
+    file = PROFILES_IN / f"{name}.toml"
+    _put_table(tree, _read_file(file), str(file))
+    return {
+        **{key: value for key, value in tree.items() if key not in own},
+        **own,
+    }  # the operator's come last
 
 
 def _table(given: _Given | _Tree, key: str) -> _Tree:
@@ -154,6 +173,8 @@ def _convert(hint: Any, plain: Any, given: _Given) -> Any:
     if get_origin(plain) is tuple and get_args(plain)[0] in _WORDS:
         words = value.split(",") if given.is_text else msgspec.convert(value, list[str])
         return tuple(get_args(plain)[0].parse(word.strip()) for word in words)
+    if get_origin(plain) is tuple and given.is_text:
+        value = [word.strip() for word in value.split(",") if word.strip()]
     return msgspec.convert(value, hint, strict=not given.is_text)
 
 
@@ -164,7 +185,7 @@ def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _right(hint: Any, plain: Any, problem: str) -> str:
     """What would be right."""
-    if plain in _WORDS or get_origin(plain) is tuple:
+    if plain in _WORDS or (get_origin(plain) is tuple and get_args(plain)[0] in _WORDS):
         return problem if problem.startswith(("write", "the ")) else "must be text, in quotes"
     return f"must be {allowed(hint)}"
 
@@ -176,6 +197,9 @@ def allowed(hint: Any) -> str:
         kind = kind.type
     if isinstance(kind, shape.LiteralType):
         return "one of " + ", ".join(f'"{value}"' for value in kind.values)
+    if isinstance(kind, shape.VarTupleType):
+        plain = get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
+        return f"a list, each {allowed(get_args(plain)[0])}"
     if isinstance(kind, shape.BoolType):
         return "true or false"
     if isinstance(kind, shape.IntType | shape.FloatType):
@@ -216,6 +240,13 @@ def _listed(names: Iterable[str]) -> str:
 def _first(tree: _Given | _Tree) -> _Given:
     while isinstance(tree, dict):
         tree = next(iter(tree.values()))
+    return tree
+
+
+def _last(tree: _Given | _Tree) -> _Given:
+    """What was written last, which is the operator's and not a profile's."""
+    while isinstance(tree, dict):
+        tree = list(tree.values())[-1]
     return tree
 
 

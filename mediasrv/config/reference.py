@@ -10,7 +10,8 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from mediasrv.config.load import ENVIRONMENT_PREFIX, allowed
-from mediasrv.config.settings import Settings, TrunkSettings
+from mediasrv.config.settings import Settings
+from mediasrv.config.trunk import TrunkSettings
 
 _INTRODUCTION = f"""# Configuration
 
@@ -27,10 +28,12 @@ advertised = "198.51.100.20"
 
 [agents]
 default = ""
-numbers = {{ "+4420794600" = "scripted" }}
+numbers = {{ "+442079460018" = "scripted", "+4420*" = "menu" }}
 
 [trunks.office]
-sources = ["192.0.2.0/24"]
+profile = "twilio"          # the carrier's half of the trunk: mediasrv/config/trunks
+sources = ["192.0.2.0/24"]  # yours to fill in: carriers change their addresses, and publish them
+country_code = "44"
 ```
 """
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -194,8 +195,15 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "scripted"
     numbers: Annotated[
-        dict[str, str], Meta(description="Called number (the user part of the request URI) to agent name.")
-    ] = field(default_factory=dict)
+        dict[str, str],
+        Meta(
+            description="Called number, as the trunk's dial plan understands it, or a prefix with a star, "
+            "to agent name; the longest prefix wins."
+        ),
+    ] = field(default_factory=lambda: {"100": "echo", "200": "menu", "300": "scripted"})
+    menu: Annotated[
+        str, Meta(description="TOML file of the `menu` agent; empty: the demonstration that is built in.")
+    ] = ""
     script: Annotated[
         str, Meta(description="TOML file of the `scripted` agent; empty: the demonstration that is built in.")
     ] = ""
@@ -203,20 +211,8 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         str, Meta(description="Voice of the `scripted` agent; empty: the one that its script names.")
     ] = ""
 
-    def agent_for(self, number: str) -> str | None:
-        return self.numbers.get(number, self.default) or None
-
-
-class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where calls may come from."""
-
-    sources: Annotated[
-        tuple[Network, ...],
-        Meta(description="Addresses and blocks whose calls are taken without a password."),
-    ] = ()
-
-    def admits(self, host: str) -> bool:
-        return any(network.holds(host) for network in self.sources)
+    def __post_init__(self) -> None:
+        check_patterns("numbers", self.numbers)
 
 
 def _loopback_trunk() -> dict[str, TrunkSettings]:
@@ -232,6 +228,12 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
+
+    def agent_for(self, trunk: str, number: str) -> str | None:
+        """Who answers a number of that trunk, written as the trunk's dial plan means it."""
+        of_trunk = agent_of(self.trunks[trunk].numbers, number)
+        named = agent_of(self.agents.numbers, number) if of_trunk is None else of_trunk
+        return (self.agents.default if named is None else named) or None
 
     def trunk_of(self, host: str) -> str | None:
         """The name of the first trunk that calls from `host` belong to."""

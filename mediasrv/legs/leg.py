@@ -18,6 +18,7 @@ class Ending(Enum):
     CALLER_HUNG_UP = "caller_hung_up"
     CALLER_CANCELLED = "caller_cancelled"
     AGENT_HUNG_UP = "agent_hung_up"
+    TRANSFERRED = "transferred"
     SILENCE = "silence"
     MAX_LENGTH = "max_length"
     MEDIA_TIMEOUT = "media_timeout"
@@ -33,6 +34,10 @@ class LegEnded(RemoteError):
     def __init__(self, why: Ending) -> None:
         self.why = why
         super().__init__(why.value)
+
+
+class CannotTransfer(RemoteError):
+    """The party stays with us: the leg knows no way to hand it over, or the other side would not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,13 @@ class Leg(Protocol):
 
     async def wait_ended(self) -> Ending:
         """Returns when the other side has hung up or is lost."""
+
+    async def transfer(self, target: str) -> None:
+        """Has the other side call `target` (a URI, or a number) in our place, without asking `target` first.
+
+        Returns when that call was answered: nothing is left to do but to hang up. Raises CannotTransfer otherwise,
+        within a bounded while, and the call goes on as it was.
+        """
 
     async def hang_up(self, why: Ending) -> None:
         """Says good-bye in the leg's protocol; idempotent, bounded."""

@@ -20,7 +20,7 @@ import trio
 
 from mediasrv.endpoints import CallEnd, CallGone, SipCall
 from mediasrv.errors import RemoteError, StreamClosed
-from mediasrv.legs.leg import CallInfo, Ending, LegEnded
+from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegEnded
 from mediasrv.legs.security import MediaSecurity, kept, shake_hands, stream_keys
 from mediasrv.media import Coding, Cost, EngineFace, StreamFace, StreamSpec
 from mediasrv.media.dtls import Certificate, HandshakeFailed
@@ -61,6 +61,7 @@ _ENDINGS = {
 }
 _WORDS = {  # what the other side can read of why we ended it
     Ending.AGENT_HUNG_UP: "agent hung up",
+    Ending.TRANSFERRED: "transferred",
     Ending.SILENCE: "caller was silent",
     Ending.MAX_LENGTH: "longest call reached",
     Ending.MEDIA_TIMEOUT: "no media received",
@@ -92,6 +93,7 @@ class LegMedia:
     opus_complexity: int = 5
     comfort_noise: bool = False  # our silence is described to those who can read it
     rtcp: bool = True
+    bridge: bool = False  # what is heard is also recorded, or heard by people
     security: MediaSecurity = field(default_factory=MediaSecurity)
 
 
@@ -170,6 +172,10 @@ class SipLeg:
     async def wait_ended(self) -> Ending:
         end = await self._call.wait_ended()
         return Ending.FAULT if self._unprotected else _ending(end)
+
+    async def transfer(self, target: str) -> None:
+        await trio.lowlevel.checkpoint()
+        raise CannotTransfer("this leg cannot transfer")
 
     async def hang_up(self, why: Ending) -> None:
         if self._call.end is not None:
@@ -318,7 +324,7 @@ async def _reserve_and_add(engine: EngineFace, cost: Cost, spec: StreamSpec, gro
 def _spec(wanted: Negotiated | None, media: LegMedia) -> StreamSpec:
     spec = StreamSpec(
         aec=media.aec, ns=media.ns, vad=media.vad, media_timeout_ms=media.media_timeout_ms,
-        opus_complexity=media.opus_complexity, rtcp="port" if media.rtcp else "off",
+        bridge=media.bridge, opus_complexity=media.opus_complexity, rtcp="port" if media.rtcp else "off",
     )  # fmt: skip
     if wanted is None:  # ours to offer: with their usual types, and nobody to send to before the ACK
         first, *others = (Coding(name, CODECS[name].payload_type) for name in LATE_OFFER_CODECS)

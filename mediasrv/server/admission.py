@@ -20,6 +20,7 @@ class Admission:
 
     trunk: str
     agent: str
+    called: str  # the number, as the trunk means it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,15 @@ def unacceptable(status: int) -> Refusal:
     return Refusal(status, "bad_offer" if status == 400 else "no_common_media")
 
 
-def admit(source: str, number: str, settings: Settings, *, draining: bool) -> Admission | Refusal:
-    """The decision for a call from the address `source` to `number`."""
+def admit(source: str, user: str, settings: Settings, *, draining: bool) -> Admission | Refusal:
+    """The decision for a call from the address `source` to the user part of a URI."""
     trunk = settings.trunk_of(source)
     if trunk is None:
         return UNKNOWN_SOURCE
     if draining:
         return DRAINING
-    agent = settings.agents.agent_for(number)
+    number = settings.trunks[trunk].number(user)
+    agent = settings.agent_for(trunk, number)
     if agent is None:
         return UNKNOWN_NUMBER
-    return Admission(trunk, agent)
+    return Admission(trunk, agent, number)

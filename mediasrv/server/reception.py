@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import trio
 
 from mediasrv.call import Agent, CallServices, run_call
-from mediasrv.config import Settings
+from mediasrv.config import Settings, TrunkSettings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
@@ -23,6 +23,7 @@ from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
@@ -58,6 +59,7 @@ class Reception:
 
     def __init__(self, house: House, *, draining: bool = False) -> None:
         self._house = house
+        self._gates = TrunkGates(house.settings.trunks)
         self.draining = draining
         self._live: dict[CallId, SipCall] = {}
         self._with_leg: dict[CallId, LiveCall] = {}
@@ -95,12 +97,21 @@ class Reception:
     async def _serve(self, call: SipCall, call_id: CallId) -> None:
         settings = self._house.settings
         decision = admit(call.remote[0], called_number(call), settings, draining=self.draining)
-        if isinstance(decision, Refusal):
-            await self._refuse(call, decision)
-            return
+        if isinstance(decision, Admission):
+            refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
+            if refusal is None:
+                with self._gates.inside(decision.trunk):
+                    await self._take(call, call_id, decision)
+                return
+            decision = refusal
+        await self._refuse(call, decision)
+
+    async def _take(self, call: SipCall, call_id: CallId, decision: Admission) -> None:
+        """Reserves what the call needs before it accepts it."""
+        trunk = self._house.settings.trunks[decision.trunk]
         agent = self._house.agents[decision.agent]
         try:
-            leg = await self._open_leg(call, describe(call, call_id, decision), agent)
+            leg = await self._open_leg(call, describe(call, call_id, decision, trunk), agent)
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
         except OfferUnacceptable as error:
@@ -118,8 +129,11 @@ class Reception:
             aec=media.aec and agent.needs.aec,
             ns=media.ns and agent.needs.ns,
             vad=agent.needs.vad,
+            bridge=agent.needs.bridge,
             media_timeout_ms=media.media_timeout_ms,
-            codecs=media.codecs,
+            codecs=tuple(
+                codec for codec in media.codecs if codec in house.settings.trunks[info.trunk].codecs
+            ),
             opus_complexity=media.opus_complexity,
             comfort_noise=media.comfort_noise,
             rtcp=media.rtcp,
@@ -175,12 +189,12 @@ def called_number(call: SipCall) -> str:
     return call.request.uri.user_text if call.request else ""
 
 
-def describe(call: SipCall, call_id: CallId, admission: Admission) -> CallInfo:
+def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings) -> CallInfo:
     assert call.request is not None
     return CallInfo(
         id=call_id,
-        caller=call.request.from_.uri.user_text,
-        called=called_number(call),
+        caller=trunk.number(call.request.from_.uri.user_text),
+        called=admission.called,
         trunk=admission.trunk,
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",

@@ -30,6 +30,7 @@ from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
+from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
 from mediasrv.server.reception import House, Reception
 from mediasrv.sip.agent import UserAgent
@@ -80,7 +81,9 @@ class Server:
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
         self._open_engine, self._open_socket, self._sink = open_engine, open_socket, sink
+        wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
+        self._recordings = Path(settings.server.data_dir) / "recordings"
         self._drain, self._stopped = trio.Event(), trio.Event()
         self._patience = trio.CancelScope()
         self._endpoint: SipEndpoint | None = None
@@ -162,6 +165,7 @@ class Server:
         files = FileSink(Path(self.settings.server.data_dir), self.counters)
         try:
             files.directory.mkdir(parents=True, exist_ok=True)
+            self._recordings.mkdir(exist_ok=True)
         except OSError as error:
             problem = f"cannot be written: {error.strerror}"
             raise ConfigError("server.data_dir", problem, value=self.settings.server.data_dir) from error
@@ -200,7 +204,14 @@ class Server:
 
     def _house(self, engine: EngineFace, sink: RecordSink) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
-        services = CallServices(self._clock, self._tokens, sink, wiring.call_settings(self.settings))
+        services = CallServices(
+            self._clock,
+            self._tokens,
+            sink,
+            wiring.call_settings(self.settings),
+            recordings=self._recordings if self._sink is None else None,
+            why_not_dial=Dialling(self.settings, self._clock).why_not,
+        )
         security = wiring.media_security(self.settings, self._tokens)
         return House(self.settings, engine, self._agents, services, self.counters, host, security)
 

@@ -51,8 +51,13 @@ def call_settings(settings: Settings) -> CallSettings:
 
 def agents(settings: Settings) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
-    told = AgentSettings(script=settings.agents.script, voice=settings.agents.voice)
-    places = {f"agents.numbers.{number}": name for number, name in settings.agents.numbers.items()}
+    told = AgentSettings(
+        script=settings.agents.script, voice=settings.agents.voice, menu=settings.agents.menu
+    )
+    tables = {"agents.numbers": settings.agents.numbers} | {
+        f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()
+    }
+    places = {f"{key}.{number}": name for key, table in tables.items() for number, name in table.items()}
     if settings.agents.default:
         places["agents.default"] = settings.agents.default
     built: dict[str, Agent] = {}
@@ -62,6 +67,17 @@ def agents(settings: Settings) -> dict[str, Agent]:
         except ConfigError as error:
             raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
     return built
+
+
+def check_trunks(settings: Settings) -> None:
+    """What a trunk demands and this server cannot do is found now, and never passed over in silence."""
+    for name, trunk in settings.trunks.items():
+        if not set(trunk.codecs) & set(settings.media.codecs):
+            problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
+            raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
+        if trunk.srtp == "required" and settings.media.security != "required":
+            problem = 'is decided for all trunks together: set media.security to "required"'
+            raise ConfigError(f"trunks.{name}.srtp", problem, value=trunk.srtp)
 
 
 def cost(spec: StreamSpec) -> Cost:

@@ -56,13 +56,13 @@ def test_environment_writes_lists_with_commas_and_tables_as_json() -> None:
     )
     assert settings.trunk_of("192.0.2.9") == "office"
     assert settings.trunk_of("127.0.0.1") is None, "a trunks table replaces the built-in one"
-    assert settings.agents.agent_for("100") == "echo"
-    assert settings.agents.agent_for("101") == "scripted"
+    assert settings.agent_for("office", "100") == "echo"
+    assert settings.agent_for("office", "101") == "scripted"
 
 
 def test_a_number_nobody_answers_has_no_agent() -> None:
     settings = load(flags={"agents.default": ("--agent", "")})
-    assert settings.agents.agent_for("100") is None
+    assert settings.agent_for("local", "101") is None
 
 
 WRONG_FILES = [
@@ -91,7 +91,15 @@ WRONG_FILES = [
     ('[trunks.a]\nsource = "x"', 'did you mean "sources"?'),
     ('[trunks.a]\nsources = "192.0.2.1"', "trunks.a.sources"),
     ('[trunks.a]\nsources = ["192.0.2.1/24"]', "write an address or a block"),
-    ("[trunks]\na = 3", "trunks.a = 3: must be a table with some of sources"),
+    ("[trunks]\na = 3", "trunks.a = 3: must be a table with some of authentication"),
+    ('[trunks.a]\nprofile = "sprint"', "trunks.a.profile = 'sprint': must be one of \"bandwidth\""),
+    ("[trunks.a]\nprofile = 3", "trunks.a.profile = 3: must be one of"),
+    ('[trunks.a]\ncodecs = ["G729"]', "trunks.a.codecs = ['G729']: must be a list, each one of"),
+    ("[trunks.a]\nsession_timer_s = 30", "session_timer_s: must be 0, or 90 at least"),
+    ('[trunks.a]\ncountry_code = "+44"', "country_code = '+44': write digits"),
+    ('[trunks.a]\ndial_allow = ["44"]', "dial_allow = '44': write a plus and digits"),
+    ('[trunks.a.numbers]\n"2*0" = "echo"', "trunks.a: numbers.2*0: write a number, or a prefix"),
+    ('[agents.numbers]\n"2*0" = "echo"', "agents: numbers.2*0: write a number, or a prefix"),
     ("x = [", "not TOML"),
 ]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from mediasrv.ids import CallId
-from mediasrv.legs import CallInfo, Ending, LegEnded
+from mediasrv.legs import CallInfo, CannotTransfer, Ending, LegEnded
 from tests.fakes.stream import FakeStream
 
 
@@ -20,6 +20,9 @@ class FakeLeg:
     why: Ending = Ending.CALLER_HUNG_UP
     gone_before_answer: bool = False
     hung_up: list[Ending] = field(default_factory=list)
+    reachable: tuple[str, ...] = ()  # whom a transfer finds
+    transfer_s: float = 0.0
+    transfers: list[str] = field(default_factory=list)
 
     async def answer(self) -> None:
         await trio.sleep(0.01)
@@ -32,6 +35,12 @@ class FakeLeg:
         else:
             await trio.sleep(self.hangs_up_at)
         return self.why
+
+    async def transfer(self, target: str) -> None:
+        self.transfers.append(target)
+        await trio.sleep(self.transfer_s)
+        if target not in self.reachable:
+            raise CannotTransfer("nobody there")
 
     async def hang_up(self, why: Ending) -> None:
         await trio.sleep(0.005)

@@ -21,6 +21,7 @@ from mediasrv.media import (
     Address,
     Arming,
     Clip,
+    DtmfSent,
     Finished,
     Generation,
     Held,
@@ -113,6 +114,7 @@ class FakeStream:
         self.sent: list[Sent] = []
         self.listens_to: dict[tuple[int, Listen], float] = {}
         self.behind: Clip | None = None
+        self.pressed = ""
         self.recordings: list[FakeRecording] = []
         self.flushed: dict[int, float] = {}
         self.holds: list[HoldId] = []
@@ -309,7 +311,14 @@ class FakeStream:
     def set_codec(self, payload_type: int) -> None: ...
     def set_ptime(self, ms: int) -> None: ...
     def set_comfort_noise(self, payload_type: int) -> None: ...
-    def send_dtmf(self, keys: str, duration_ms: int = 100, gap_ms: int = 60) -> None: ...
+    def send_dtmf(self, keys: str, duration_ms: int = 100, gap_ms: int = 60) -> None:
+        self._check()
+        self.pressed += keys
+        now_s = trio.current_time() - self._began
+        each_s = (duration_ms + gap_ms) / 1000
+        sent = [(now_s + k * each_s, DtmfSent(key, now_ns())) for k, key in enumerate(keys, 1)]
+        self._planned = sorted([*self._planned, *sent], key=lambda item: item[0])
+
     def set_keys(self, keys: SrtpKeys) -> None: ...
     async def next_datagram(self) -> tuple[bytes, Address]:
         return await trio.sleep_forever()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import wave
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,10 @@ SPOKEN_DBFS = -40.0
 PLANS = ROOT / "sip_config" / "softphone"
 
 
-async def softphone(server: ServerProcess, *arguments: str) -> dict[str, Any]:
+async def softphone(server: ServerProcess, *arguments: str, number: str = "anyone") -> dict[str, Any]:
     """One call; what tools/softphone.py says of it."""
     host, port = server.sip
-    command = [sys.executable, "-m", "tools.softphone", f"sip:anyone@{host}:{port}", "--json", *arguments]
+    command = [sys.executable, "-m", "tools.softphone", f"sip:{number}@{host}:{port}", "--json", *arguments]
     with trio.fail_after(60):
         ended = await trio.run_process(
             command, cwd=ROOT, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
@@ -85,3 +87,45 @@ async def test_keys_reach_the_agent_each_once(tmp_path: Path) -> None:
     assert outcome["notes"] == []
     (timeline,) = server.records("timeline").values()
     assert [line["digit"] for line in timeline if line["event"] == "key"] == ["1", "2", "#"]
+
+
+async def test_keys_lead_through_the_menus_and_cut_them_off(tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    async with serving(tmp_path, []) as server:
+        plan = str(PLANS / "menu.toml")
+        outcome = await softphone(server, "--record", str(heard), "--plan", plan, number="200")
+    assert outcome["hung_up_by"] == "them"
+    (timeline,) = server.records("timeline").values()
+    noted = {
+        event: [line for line in timeline if line["event"] == event] for event in ("menu", "said", "choice")
+    }
+    assert [line["name"] for line in noted["menu"]] == ["main", "keys", "keys", "main"]
+    assert [line["keys"] for line in noted["choice"]] == ["4", "12", "*", "9"]
+    assert not noted["said"][0]["whole"], "a key cuts the welcome off"
+    assert (noted["said"][-1]["what"], noted["said"][-1]["whole"]) == ("Good-bye.", True)
+    assert [line["digit"] for line in timeline if line["event"] == "key_sent"] == ["1", "2"]
+    samples, rate_hz = read_wav(heard)
+    assert any(loudness_dbfs(block) > SPOKEN_DBFS for block in blocks(samples, rate_hz)[:7]), (
+        "it said nothing"
+    )
+
+
+async def test_a_message_that_is_left_in_the_menu_is_on_disk(tmp_path: Path) -> None:
+    said = tmp_path / "said.wav"
+    write_wav(said, tone(700, 30.0))
+    menus = tmp_path / "menus.toml"
+    menus.write_text(
+        "[menus.main]\nfirst_key_ms = 3000\n[menus.main.keys]\n"
+        '1 = [{ do = "record", longest_s = 1.5 }, { do = "hang_up" }]\n'
+    )
+    config = tmp_path / "mediasrv.toml"
+    config.write_text(f'[agents]\nmenu = "{menus}"\n')
+    async with serving(tmp_path, ["--config", str(config), "--agent", "menu"]) as server:
+        await softphone(server, "--play", str(said), "--dtmf", "1", "--dtmf-after", "0.5", "--seconds", "8")
+    (message,) = (tmp_path / "recordings").glob("*.wav")
+    with wave.open(str(message), "rb") as wav:
+        form, rate_hz, count = (wav.getnchannels(), wav.getsampwidth()), wav.getframerate(), wav.getnframes()
+        both = array("h", wav.readframes(count))
+    assert form == (2, 2)
+    assert 1.3 < count / rate_hz < 1.8
+    assert seconds_of_tone(both[::2], 700, rate_hz) >= 1.0, "the caller stands on the left"

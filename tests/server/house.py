@@ -99,7 +99,13 @@ async def running(
     environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
-    settings = load(environment={"MEDIASRV_AGENTS__DEFAULT": "tone", **(environment or {})})
+    settings = load(
+        environment={
+            "MEDIASRV_AGENTS__DEFAULT": "tone",
+            "MEDIASRV_AGENTS__NUMBERS": "{}",
+            **(environment or {}),
+        }
+    )
     network, sink, engines = FakeNetwork(), MemorySink(), list[Engine]()
 
     def open_engine(settings: Settings, tokens: TokenSource) -> Engine:

@@ -11,8 +11,8 @@ SETTINGS = load(
 
 
 def test_a_known_number_from_a_known_source_is_let_in() -> None:
-    assert admit("192.0.2.7", "100", SETTINGS, draining=False) == Admission("office", "echo")
-    assert admit("127.0.0.1", "100", SETTINGS, draining=False) == Admission("local", "echo")
+    assert admit("192.0.2.7", "100", SETTINGS, draining=False) == Admission("office", "echo", "100")
+    assert admit("127.0.0.1", "100", SETTINGS, draining=False) == Admission("local", "echo", "100")
 
 
 def test_an_unknown_number_is_not_found() -> None:

@@ -82,7 +82,7 @@ class Caller:
         network.attach(self.rtp_address, self._on_rtp)
 
     # ---- what a script does ----
-    def dial(self, number: str = "100") -> None:
+    def dial(self, number: str = "anyone") -> None:
         host, port = self._server
         self._call = self.user_agent.invite(
             Uri("sip", number, host, port),

@@ -1,0 +1,176 @@
+"""One trunk: how its carrier speaks, and what it may do here.
+
+The carrier's half is data: a profile of mediasrv/config/trunks, over which the operator may write any key. The
+operator's half has no profile: which addresses calls come from, which numbers lead where, how much is allowed. No
+profile names addresses. Carriers change theirs, and a list that is out of date admits strangers or refuses calls; a
+profile says where the carrier publishes them instead.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from mediasrv.config.addresses import Network
+from mediasrv.numbers import DialPlan, Pattern, TollRules, best, normalise
+
+PROFILES_IN = Path(__file__).with_name("trunks")
+
+ProfileName = Literal["generic", "twilio", "vonage", "bandwidth", "telnyx"]
+Authentication = Literal["address", "digest", "tls"]
+Transport = Literal["udp", "tcp", "tls"]
+SrtpSuite = Literal[
+    "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
+]
+Codec = Literal["opus", "G722", "PCMU", "PCMA", "L16"]
+Quirk = Literal[
+    "tls_1_2_only", "rsa_certificates", "options_health_check", "fails_over_on_5xx", "passes_user_to_user"
+]
+
+_COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}|")
+_PREFIX = re.compile(r"[0-9]{0,5}")
+_GLOBAL_PREFIX = re.compile(r"\+[0-9]{0,15}")
+
+
+class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where calls may come from, how they speak, and what they may cost."""
+
+    profile: Annotated[
+        ProfileName,
+        Meta(description="The carrier; its profile gives the keys from here to `quirks` their values."),
+    ] = "generic"
+    published: Annotated[str, Meta(description="Where the carrier publishes its addresses; for people.")] = ""
+    authentication: Annotated[
+        tuple[Authentication, ...], Meta(description="What proves that a call is the trunk's.", min_length=1)
+    ] = ("address",)
+    transports: Annotated[
+        tuple[Transport, ...],
+        Meta(description="Transports that it speaks, the preferred one first.", min_length=1),
+    ] = ("udp",)
+    lookup: Annotated[
+        Literal["address", "srv", "naptr"], Meta(description="How its hosts are found (RFC 3263).")
+    ] = "address"
+    srtp: Annotated[
+        Literal["off", "offered", "required"], Meta(description="Whether its sound is encrypted (SDES).")
+    ] = "off"
+    srtp_suites: Annotated[
+        tuple[SrtpSuite, ...], Meta(description="Suites that it knows, in the order of our offers.")
+    ] = ("AES_CM_128_HMAC_SHA1_80",)
+    codecs: Annotated[
+        tuple[Codec, ...],
+        Meta(
+            description="Codecs that it knows; of these, those of `media.codecs` are agreed on.", min_length=1
+        ),
+    ] = ("opus", "G722", "PCMU", "PCMA", "L16")
+    dtmf: Annotated[
+        tuple[Literal["rfc4733", "info", "inband"], ...],
+        Meta(description="How keys come, the usual way first."),
+    ] = ("rfc4733",)
+    transfer: Annotated[
+        Literal["none", "refer"], Meta(description="Whether it takes a call over when asked to (RFC 3515).")
+    ] = "refer"
+    keep_alive_s: Annotated[
+        float, Meta(description="Pause between keep-alives towards it; 0: none.", ge=0, le=3_600)
+    ] = 0.0
+    session_timer_s: Annotated[
+        int,
+        Meta(
+            description="Session interval to ask for (RFC 4028); 0: none, else 90 at least.", ge=0, le=86_400
+        ),
+    ] = 0
+    country_code: Annotated[
+        str,
+        Meta(description='Country of numbers that name none, as in `"44"`; empty: they stay as they are.'),
+    ] = ""
+    national_prefix: Annotated[str, Meta(description="Digits before a number within the country.")] = "0"
+    international_prefix: Annotated[str, Meta(description="Digits in the place of `+`.")] = "00"
+    bare_numbers: Annotated[
+        Literal["local", "national", "international"],
+        Meta(description="What seven digits and more without any prefix are."),
+    ] = "local"
+    quirks: Annotated[tuple[Quirk, ...], Meta(description="Habits that others do not have.")] = ()
+    sources: Annotated[
+        tuple[Network, ...],
+        Meta(description="Addresses and blocks whose calls are taken without a password."),
+    ] = ()
+    numbers: Annotated[
+        dict[str, str],
+        Meta(
+            description="Called number, or prefix with a star, to agent; looked at before `agents.numbers`."
+        ),
+    ] = field(default_factory=dict)
+    calls_max: Annotated[
+        int,
+        Meta(description="Calls at a time; more get 503. 0: as many as there is room for.", ge=0, le=100_000),
+    ] = 0
+    calls_per_s: Annotated[
+        float, Meta(description="New calls in a second; more get 503. 0: any number.", ge=0, le=10_000)
+    ] = 0.0
+    dial_allow: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Prefixes that may be dialled at our cost, as in `+44`; the longest prefix decides."
+        ),
+    ] = ()
+    dial_deny: Annotated[
+        tuple[str, ...], Meta(description="Prefixes that may not, within those that may.")
+    ] = ()
+    dial_calls_a_day: Annotated[
+        int, Meta(description="Calls dialled in a day (UTC).", ge=0, le=10_000_000)
+    ] = 200
+    dial_minutes_a_day: Annotated[
+        int,
+        Meta(
+            description="Minutes of dialled calls in a day (UTC), begun ones counted whole.",
+            ge=0,
+            le=10_000_000,
+        ),
+    ] = 600
+
+    def __post_init__(self) -> None:
+        check_patterns("numbers", self.numbers)
+        _check("country_code", self.country_code, _COUNTRY_CODE, 'digits, as in "44"')
+        _check("national_prefix", self.national_prefix, _PREFIX, "up to five digits")
+        _check("international_prefix", self.international_prefix, _PREFIX, "up to five digits")
+        for key, prefixes in (("dial_allow", self.dial_allow), ("dial_deny", self.dial_deny)):
+            for prefix in prefixes:
+                _check(
+                    key, prefix, _GLOBAL_PREFIX, 'a plus and digits, as in "+44"; "+" alone is every number'
+                )
+        if 0 < self.session_timer_s < 90:  # RFC 4028 section 5: the least Min-SE there is
+            raise ValueError("session_timer_s: must be 0, or 90 at least")
+
+    def admits(self, host: str) -> bool:
+        """Whether an address alone proves that a call from there is this trunk's."""
+        return "address" in self.authentication and any(network.holds(host) for network in self.sources)
+
+    def number(self, user: str) -> str:
+        """The number that this trunk means by the user part of a URI."""
+        plan = DialPlan(self.country_code, self.national_prefix, self.international_prefix, self.bare_numbers)
+        return normalise(user, plan)
+
+    @property
+    def tolls(self) -> TollRules:
+        return TollRules(self.dial_allow, self.dial_deny)
+
+
+def agent_of(numbers: dict[str, str], number: str) -> str | None:
+    """Whom a table of patterns gives a number to; None when it does not name it."""
+    found = best(map(Pattern.parse, numbers), number)
+    return None if found is None else numbers[str(found)]
+
+
+def check_patterns(key: str, numbers: dict[str, str]) -> None:
+    for text in numbers:
+        try:
+            Pattern.parse(text)
+        except ValueError as error:
+            raise ValueError(f"{key}.{text}: {error}") from None
+
+
+def _check(key: str, value: str, form: re.Pattern[str], right: str) -> None:
+    if form.fullmatch(value) is None:
+        raise ValueError(f"{key} = {value!r}: write {right}")

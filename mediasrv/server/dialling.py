@@ -1,0 +1,52 @@
+"""Whom a call may dial at our cost: the toll rules and the day's allowance of the trunk that it came over.
+
+Every way to make somebody else's telephone ring goes through here, a transfer no less than a call of our own: the
+carrier bills us for both. A target that is no number of the public network, an extension or a name, is dialled as
+it was written, because only the operator writes targets; but whatever might be a number must be one, whole and allowed.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mediasrv.clock import Clock
+from mediasrv.config import Settings
+from mediasrv.legs import CallInfo
+from mediasrv.numbers import DailyAllowance, Verdict
+from mediasrv.sip import Malformed, Uri
+
+_HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
+_MIGHT_BE_PUBLIC = re.compile(r"\+.*|[-.() 0-9]{7,}")  # shorter rows of digits are extensions
+
+
+class Dialling:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._days = {
+            name: DailyAllowance(trunk.dial_calls_a_day, trunk.dial_minutes_a_day)
+            for name, trunk in settings.trunks.items()
+        }
+
+    def why_not(self, info: CallInfo, target: str) -> str:
+        """In words; empty: it may be dialled, and has been counted."""
+        try:
+            user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target
+        except Malformed as error:
+            return f"not a URI: {error}"
+        trunk = self._settings.trunks[info.trunk]
+        number = trunk.number(user.strip())
+        if not _MIGHT_BE_PUBLIC.fullmatch(number):
+            return ""
+        verdict = trunk.tolls.verdict(number)
+        if verdict is not Verdict.ALLOWED:
+            return f"{number} is {verdict.value} by trunks.{info.trunk}.dial_allow and dial_deny"
+        if not self._days[info.trunk].begin(self._wall_s()):
+            return f"what trunks.{info.trunk} may dial in a day is used up"
+        return ""
+
+    def over(self, info: CallInfo, duration_s: float) -> None:
+        """A call that was dialled has ended: its minutes are the day's."""
+        self._days[info.trunk].spend(duration_s, self._wall_s())
+
+    def _wall_s(self) -> float:
+        return self._clock.wall().timestamp()

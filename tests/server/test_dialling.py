@@ -1,0 +1,97 @@
+"""Whom a call may dial at our cost: targets as a menu's author writes them, against one trunk's rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mediasrv.config import Settings, TrunkSettings
+from mediasrv.ids import CallId
+from mediasrv.legs import CallInfo
+from mediasrv.server.dialling import Dialling
+from tests.fakes.clock import TrioClock
+
+
+class Calendar(TrioClock):
+    day = 1
+
+    def wall(self) -> datetime:
+        return datetime(2026, 1, self.day, tzinfo=UTC)
+
+
+TRUNKS = {
+    "t": TrunkSettings(
+        country_code="44",
+        dial_allow=("+44", "+1"),
+        dial_deny=("+44845",),
+        dial_calls_a_day=3,
+        dial_minutes_a_day=10,
+    ),
+    "closed": TrunkSettings(),
+}
+
+
+def info(trunk: str = "t") -> CallInfo:
+    return CallInfo(CallId("c"), "100", "200", trunk)
+
+
+TARGETS = [
+    ("+442079460018", ""),
+    ("020 7946 0018", ""),
+    ("tel:+44-20-7946-0018", ""),
+    ("sip:+442079460018@carrier.example;user=phone", ""),
+    ("SIPS:+442079460018@carrier.example", ""),
+    ("100", ""),
+    ("reception", ""),
+    ("sip:anna@example.com", ""),
+    ("sip:192.0.2.1", ""),
+    ("+448450000000", "denied"),
+    ("08450000000", "denied"),
+    ("sip:+448450000000@carrier.example", "denied"),
+    ("sip:%2B448450000000@carrier.example", "denied"),
+    ("tel:+19005550100", "premium"),
+    ("+18765550100", "premium"),
+    ("+4930123456", "not_allowed"),
+    ("004930123456", "not_allowed"),
+    ("2079460018", "not_a_number"),
+    ("+", "not_a_number"),
+    ("+44x", "not_a_number"),
+    ("sip:a b@c", "not a URI"),
+]
+
+
+@pytest.mark.parametrize(("target", "problem"), TARGETS)
+def test_what_might_be_a_public_number_must_be_whole_and_allowed(target: str, problem: str) -> None:
+    why_not = Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info(), target)
+    assert problem in why_not
+    assert bool(why_not) == bool(problem)
+
+
+def test_a_trunk_without_rules_dials_nothing_public() -> None:
+    dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
+    assert "not_allowed" in dialling.why_not(info("closed"), "+442079460018")
+    assert dialling.why_not(info("closed"), "100") == ""
+
+
+def test_a_day_s_calls_are_used_up_and_come_back_the_next_day() -> None:
+    clock = Calendar()
+    dialling = Dialling(Settings(trunks=TRUNKS), clock)
+    assert [dialling.why_not(info(), "+442079460018") for _ in range(3)] == ["", "", ""]
+    assert "used up" in dialling.why_not(info(), "+442079460018")
+    clock.day = 2
+    assert dialling.why_not(info(), "+442079460018") == ""
+
+
+def test_a_day_s_minutes_are_those_of_calls_that_are_over() -> None:
+    dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
+    assert dialling.why_not(info(), "+442079460018") == ""
+    dialling.over(info(), 10 * 60)
+    assert "used up" in dialling.why_not(info(), "+442079460018")
+
+
+def test_what_is_refused_is_not_counted() -> None:
+    dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
+    for _ in range(10):
+        assert dialling.why_not(info(), "+4930123456")
+    assert dialling.why_not(info(), "+442079460018") == ""
