@@ -7,12 +7,11 @@ decode healthy payloads exactly as a fresh one does.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 
 from mediasrv_native.codecs import G722, L16, LONGEST_PAYLOAD, OPUS, PCMA, PCMU, Decoder, Encoder
 from mediasrv_native.errors import WrongArgument
+from tests.fuzz.campaign import campaign
 from tests.fuzz.mutations import Mutator
 from tests.native.line import noise, voice
 
@@ -88,26 +87,5 @@ def run(seed: int) -> None:
         assert decoder.decode(payload) == fresh.decode(payload)
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=1)
-    options = arguments.parse_args()
-    end, seed = time.monotonic() + options.seconds, options.seed
-    while True:
-        try:
-            run(seed)
-        except Exception:
-            print(f"fuzz_codecs: seed {seed} failed; again with --seconds 0 --seed {seed}", file=sys.stderr)
-            raise
-        seed += 1
-        if time.monotonic() >= end:
-            break
-    print(
-        f"fuzz_codecs: {seed - options.seed} runs of {PACKETS_A_RUN} packets from seed {options.seed}: clean"
-    )
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign("fuzz_codecs", run, f"{PACKETS_A_RUN} packets", __doc__))

@@ -8,16 +8,15 @@ not hear, on a packet that the oracle does not send, and when a healthy key afte
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import random
 import sys
-import time
 
 import numpy as np
 
 from mediasrv_native.kernels import DtmfReceiver
 from mediasrv_native.tones import Detector, DtmfSender, Tones
+from tests.fuzz.campaign import campaign
 from tests.fuzz.mutations import Mutator
 from tests.reference import dtmf, goertzel
 
@@ -118,24 +117,5 @@ def run(seed: int) -> None:
         way(mutator)
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=1)
-    options = arguments.parse_args()
-    end, seed = time.monotonic() + options.seconds, options.seed
-    while True:
-        try:
-            run(seed)
-        except Exception:
-            print(f"fuzz_dtmf: seed {seed} failed; again with --seconds 0 --seed {seed}", file=sys.stderr)
-            raise
-        seed += 1
-        if time.monotonic() >= end:
-            break
-    print(f"fuzz_dtmf: {seed - options.seed} runs of keys both ways from seed {options.seed}: clean")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign("fuzz_dtmf", run, "keys both ways", __doc__))

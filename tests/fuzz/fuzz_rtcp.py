@@ -6,16 +6,15 @@ exception, on a round trip or a rating outside its range, and when an honest rep
 
 from __future__ import annotations
 
-import argparse
 import random
 import struct
 import sys
-import time
 
 from mediasrv_native import rtp
 from mediasrv_native.core import Core
 from mediasrv_native.rtp import RtcpReporter
 from mediasrv_native.settings import RTCP_MUX, RTCP_PORT
+from tests.fuzz.campaign import campaign
 from tests.fuzz.mutations import Mutator
 from tests.native.line import CALLER, FRAME, FRAME_NS, STRANGER
 from tests.reference.rtp import RtpPacket
@@ -70,24 +69,5 @@ def run(seed: int) -> None:
     assert core.statistics()["reports_received"] == before + 1
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=1)
-    options = arguments.parse_args()
-    end, seed = time.monotonic() + options.seconds, options.seed
-    while True:
-        try:
-            run(seed)
-        except Exception:
-            print(f"fuzz_rtcp: seed {seed} failed; again with --seconds 0 --seed {seed}", file=sys.stderr)
-            raise
-        seed += 1
-        if time.monotonic() >= end:
-            break
-    print(f"fuzz_rtcp: {seed - options.seed} runs of {TICKS_A_RUN} ticks from seed {options.seed}: clean")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign("fuzz_rtcp", run, f"{TICKS_A_RUN} ticks", __doc__))

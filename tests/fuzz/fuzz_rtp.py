@@ -8,9 +8,7 @@ any exception, on a packet that is not one of ours, and when the healthy stream 
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +18,7 @@ from mediasrv_native.errors import NativeError
 from mediasrv_native.repair import METHODS
 from mediasrv_native.rtp import RtcpReporter, Srtp, is_rtcp
 from mediasrv_native.settings import RTCP_MUX, RTCP_OFF
+from tests.fuzz.campaign import campaign
 from tests.fuzz.mutations import Mutator
 from tests.native.line import CALLER, FRAME_NS, STRANGER, noise, voice
 from tests.reference import rtp
@@ -229,24 +228,5 @@ def run(seed: int) -> None:
     one.recover()
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=1)
-    options = arguments.parse_args()
-    end, seed = time.monotonic() + options.seconds, options.seed
-    while True:
-        try:
-            run(seed)
-        except Exception:
-            print(f"fuzz_rtp: seed {seed} failed; again with --seconds 0 --seed {seed}", file=sys.stderr)
-            raise
-        seed += 1
-        if time.monotonic() >= end:
-            break
-    print(f"fuzz_rtp: {seed - options.seed} runs of {TICKS_A_RUN} ticks from seed {options.seed}: clean")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign("fuzz_rtp", run, f"{TICKS_A_RUN} ticks", __doc__))

@@ -6,9 +6,7 @@ limits, on more answers than questions, on a password's digest to anybody but it
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 from contextlib import suppress
 
 from mediasrv.ids import SeededTokens
@@ -27,6 +25,7 @@ from mediasrv.sip import (
 )
 from mediasrv.sip.auth.digest import ha1
 from mediasrv.sip.auth.registrar import RegistrarLimits
+from tests.fuzz.campaign import campaign
 from tests.fuzz.mutations import Mutator
 
 PHONE, SERVER = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
@@ -129,25 +128,5 @@ class Run:
         assert len(self.registrar) == 0
 
 
-def main() -> int:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--seconds", type=float, default=10.0)
-    arguments.add_argument("--seed", type=int, default=1)
-    options = arguments.parse_args()
-    end = time.monotonic() + options.seconds
-    seed = options.seed
-    while True:
-        try:
-            Run(seed).run()
-        except Exception:
-            print(f"fuzz_sip_auth: seed {seed} failed; again with --seconds 0 --seed {seed}", file=sys.stderr)
-            raise
-        seed += 1
-        if time.monotonic() >= end:
-            break
-    print(f"fuzz_sip_auth: {seed - options.seed} runs, seeds {options.seed} to {seed - 1}: clean")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(campaign("fuzz_sip_auth", lambda seed: Run(seed).run(), f"{STEPS_A_RUN} steps", __doc__))
