@@ -182,3 +182,17 @@ def test_an_agent_that_wants_no_timer_asks_for_none() -> None:
     net.alice.agent.bye(hers, net.now)
     net.run()
     net.assert_nothing_left()
+
+
+def test_a_refresh_that_is_answered_or_refused_after_the_call_sets_no_clock() -> None:
+    network, a, _ = timed()
+    agent = network.alice.agent
+    core = agent._core
+    session = agent._session(a)
+    answer = Headers([("Session-Expires", "300;refresher=uac"), YES])
+    session.timer.close()
+    before = len(core.schedule)
+    session.timer.answered(answer, network.now)
+    session.timer.refused(422, Headers([("Min-SE", "400")]), network.now)
+    session.timer.agree(answer, network.now)
+    assert len(core.schedule) == before

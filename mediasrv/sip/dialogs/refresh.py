@@ -46,11 +46,12 @@ class Refreshable(Talking, Protocol):
 class Refresh:
     """Runs from the 2xx that agreed on it to the end of the call."""
 
-    __slots__ = ("_agreement", "_least_s", "_session")
+    __slots__ = ("_agreement", "_closed", "_least_s", "_session")
 
     def __init__(self, session: Refreshable) -> None:
         self._session = session
         self._agreement: Agreement | None = None
+        self._closed = False
         self._least_s = MIN_INTERVAL_S  # the largest Min-SE that the peer has named
 
     @property
@@ -85,7 +86,7 @@ class Refresh:
                 self._least_s = max(self._least_s, minimum_s(headers))
             except Malformed:
                 self._session.core.counts["ignored.min_se"] += 1
-        if self._agreement is not None and self._agreement.ours:
+        if self._agreement is not None and self._agreement.ours and not self._closed:
             self._session.core.schedule.set(self, Clock.REFRESH, now + RETRY_S)
 
     # ---- deadlines
@@ -93,17 +94,22 @@ class Refresh:
     def fire(self, name: Hashable, now: float) -> None:
         if name is Clock.EXPIRE:
             self._session.expire(now)
-        elif not self._session.refresh(now):
+        elif not self._session.refresh(now) and not self._closed:
             self._session.core.schedule.set(self, Clock.REFRESH, now + RETRY_S)
 
     def close(self) -> None:
+        """The call is over: what is still answered now, a refresh under way say, sets no clock any more."""
+        self._closed = True
+        self._clear()
+
+    def _clear(self) -> None:
         for clock in Clock:
             self._session.core.schedule.clear(self, clock)
 
     def _run(self, agreement: Agreement | None, now: float) -> None:
-        self.close()
+        self._clear()
         self._agreement = agreement
-        if agreement is None:
+        if agreement is None or self._closed:
             return
         schedule = self._session.core.schedule
         schedule.set(self, Clock.EXPIRE, now + agreement.expires_after_s)
