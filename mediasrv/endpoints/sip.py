@@ -17,14 +17,16 @@ from typing import TypeVar
 import trio
 
 from mediasrv.clock import Clock
-from mediasrv.endpoints.datagram import Address, DatagramSocket
+from mediasrv.endpoints.datagram import DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.sip import (
     USUAL_HOPS,
     Account,
+    Address,
     Cancelled,
     EndCause,
     Ended,
+    Hop,
     IncomingCall,
     Plan,
     RegistrationEvent,
@@ -72,7 +74,7 @@ class SipEndpoint:
         self._arrivals, self._incoming = trio.open_memory_channel[SipCall](WAITING_CALLS_MAX)
 
     @property
-    def local(self) -> Address:
+    def local(self) -> tuple[str, int]:
         return self._socket.local
 
     @property
@@ -247,6 +249,10 @@ class SipEndpoint:
         self._stepped.set()
 
     def _send(self, data: bytes, to: Address) -> None:
+        if isinstance(to, Hop):
+            self.counters.count("sip_not_sent", "no_stream")
+            self._core.transport_failed(to, self._clock.now())
+            return
         try:
             self._socket.send(data, to)
         except OSError as error:

@@ -33,6 +33,7 @@ from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
 from mediasrv.server.reception import House, Reception
+from mediasrv.sip import Address as SourceAddress
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
 
@@ -199,7 +200,7 @@ class Server:
         finally:
             socket.close()
 
-    def _knows(self, source: Address) -> bool:
+    def _knows(self, source: SourceAddress) -> bool:
         return self.settings.trunk_of(source[0]) is not None
 
     def _house(self, engine: EngineFace, sink: RecordSink) -> House:
