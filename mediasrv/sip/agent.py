@@ -23,6 +23,7 @@ from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.replacement import wanted_replacement
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
+from mediasrv.sip.framing import END_OF_HEAD, Unframeable
 from mediasrv.sip.grammar.fields import VIA
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import MalformedRequest, parse
@@ -95,6 +96,24 @@ class UserAgent:
                 self._receive_request(message, source, now)
             else:
                 self._receive_response(message, source, now)
+
+    def receive_unframeable(self, broken: Unframeable, source: Hop, now: float) -> None:
+        """A stream has lost its frames: the request that did it is answered, if it can be read so far (18.3)."""
+        try:
+            message = parse(broken.head + END_OF_HEAD, self._core.limits)
+        except MalformedRequest as error:
+            answer = MalformedRequest(Malformed(broken.problem, broken.status), error.method, error.headers)
+        except Malformed:
+            self._drop("malformed")
+            return
+        else:
+            if not isinstance(message, Request):
+                self._drop("malformed")
+                return
+            answer = MalformedRequest(
+                Malformed(broken.problem, broken.status), message.method, message.headers
+            )
+        self._refuse_malformed(answer, source)
 
     def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]:
         """All that is to be sent, in order; it is taken out of the queue."""

@@ -23,7 +23,7 @@ from mediasrv.sip.limits import Limits
 
 PING = b"\r\n\r\n"  # RFC 5626 section 3.5.1
 PONG = b"\r\n"
-_END_OF_HEAD = b"\r\n\r\n"
+END_OF_HEAD = b"\r\n\r\n"
 _FOLD = re.compile(rb"\n[ \t]+")
 _LENGTH = re.compile(rb"\n(?:content-length|l)[ \t]*:([^\n]*)", re.IGNORECASE)
 _DIGITS = re.compile(rb"[0-9]{1,10}")
@@ -113,9 +113,9 @@ class StreamFramer:
     def _find_end(self) -> Unframeable | None:
         """Sets how long the message is, once its head is whole."""
         limit_bytes = self._limits.message_bytes
-        end = self._buffer.find(_END_OF_HEAD, self._searched_bytes, limit_bytes)
+        end = self._buffer.find(END_OF_HEAD, self._searched_bytes, limit_bytes)
         if end < 0:
-            self._searched_bytes = max(0, len(self._buffer) - len(_END_OF_HEAD) + 1)
+            self._searched_bytes = max(0, len(self._buffer) - len(END_OF_HEAD) + 1)
             if len(self._buffer) < limit_bytes:
                 return None
             return Unframeable(bytes(self._buffer[:limit_bytes]), "head too long", 513)
@@ -126,7 +126,7 @@ class StreamFramer:
             return Unframeable(head, problem, 400)
         if _DIGITS.fullmatch(lengths[0]) is None:
             return Unframeable(head, "bad Content-Length", 400)
-        self._frame_bytes = end + len(_END_OF_HEAD) + int(lengths[0])
+        self._frame_bytes = end + len(END_OF_HEAD) + int(lengths[0])
         if self._frame_bytes > limit_bytes:
             return Unframeable(head, "message too large", 513)
         return None
