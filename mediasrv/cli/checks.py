@@ -116,8 +116,12 @@ def clock(settings: Settings) -> Finding:
 
 def sip_port(settings: Settings) -> Finding:
     listen = settings.sip.listen
-    if (error := _cannot_bind(listen.host, listen.port)) is None:
-        return Finding("sip port", "ok", f"{listen} is free")
+    error = _cannot_bind(listen.host, listen.port)
+    if error is None and settings.sip.tcp:
+        error = _cannot_bind(listen.host, listen.port, socket.SOCK_STREAM)
+    if error is None:
+        spoken = "UDP and TCP" if settings.sip.tcp else "UDP"
+        return Finding("sip port", "ok", f"{listen} is free for {spoken}")
     return Finding(
         "sip port",
         "warning",
@@ -257,10 +261,12 @@ def _native_problem() -> str:
     return tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
 
 
-def _cannot_bind(host: str, port: int) -> str | None:
+def _cannot_bind(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> str | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        with socket.socket(family, kind) as probe:
+            if kind is socket.SOCK_STREAM:  # what closed connections leave behind does not hold the server up
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
         return error.strerror or str(error)

@@ -15,6 +15,7 @@ from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
 from mediasrv.ids import SystemTokens
 from mediasrv.server import Ready, Server, native_engine
 from mediasrv.server import serve as run_server
+from mediasrv.server.streams import open_streams
 from mediasrv.telemetry import logging_to
 
 
@@ -56,7 +57,13 @@ def serve(
         given["agents.numbers"] = ("--agent", "{}")
     settings = load(config, os.environ, given)
     with logging_to(level=settings.server.log_level):
-        server = Server(settings, clock=SystemClock(), tokens=SystemTokens(), open_engine=native_engine)
+        server = Server(
+            settings,
+            clock=SystemClock(),
+            tokens=SystemTokens(),
+            open_engine=native_engine,
+            open_streams=open_streams,
+        )
         trio.run(partial(run_server, server, _announce))
 
 

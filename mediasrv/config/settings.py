@@ -38,14 +38,42 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Signalling."""
 
     listen: Annotated[
-        HostPort, Meta(description="UDP address and port for SIP; port 0 takes a free one and says which.")
+        HostPort, Meta(description="Address and port for SIP; port 0 takes a free one and says which.")
     ] = HostPort("127.0.0.1", 5060)
+    tcp: Annotated[bool, Meta(description="Whether TCP is spoken there, besides UDP.")] = True
+    tls_port: Annotated[
+        int, Meta(description="Port for TLS, at the same address; 0: TLS is not spoken.", ge=0, le=65_535)
+    ] = 0
+    tls_certificate: Annotated[
+        str, Meta(description="PEM file of the server's certificate, with what leads to its authority.")
+    ] = ""
+    tls_key: Annotated[str, Meta(description="PEM file of its private key.")] = ""
+    tls_authority: Annotated[
+        str,
+        Meta(description="PEM file of who vouches for peers; empty: their certificates are not looked at."),
+    ] = ""
+    tls_mutual: Annotated[
+        bool,
+        Meta(description="Whether callers over TLS must show a certificate that the authority vouches for."),
+    ] = False
+    connections: Annotated[
+        int, Meta(description="TCP and TLS connections in all; beyond, new ones are closed.", ge=1, le=65_536)
+    ] = 1_024
+    connections_per_source: Annotated[
+        int, Meta(description="TCP and TLS connections from one address.", ge=1, le=65_536)
+    ] = 64
     advertised: Annotated[
         Host,
         Meta(
             description="IP address that peers are told, in SIP and SDP, when it is not the one listened on."
         ),
     ] = Host()
+
+    def __post_init__(self) -> None:
+        if self.tls_port and not (self.tls_certificate and self.tls_key):
+            raise ValueError("tls_port needs tls_certificate and tls_key")
+        if self.tls_mutual and not self.tls_authority:
+            raise ValueError("tls_mutual needs tls_authority")
 
 
 class MediaSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,14 +17,17 @@ from typing import TypeVar
 import trio
 
 from mediasrv.clock import Clock
-from mediasrv.endpoints.datagram import Address, DatagramSocket
+from mediasrv.endpoints.datagram import DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
+from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
 from mediasrv.sip import (
     USUAL_HOPS,
     Account,
+    Address,
     Cancelled,
     EndCause,
     Ended,
+    Hop,
     IncomingCall,
     Plan,
     RegistrationEvent,
@@ -36,6 +39,7 @@ from mediasrv.sip import (
     Uri,
     UserAgent,
 )
+from mediasrv.sip.framing import Unframeable
 from mediasrv.telemetry import Counters
 
 WAITING_CALLS_MAX = 256
@@ -60,10 +64,20 @@ class SipEndpoint:
     """One socket, one user agent, all calls over them."""
 
     def __init__(
-        self, socket: DatagramSocket, user_agent: UserAgent, clock: Clock, counters: Counters | None = None
+        self,
+        socket: DatagramSocket,
+        user_agent: UserAgent,
+        clock: Clock,
+        counters: Counters | None = None,
+        *,
+        streams: Streams | None = None,
+        stream_limits: StreamLimits | None = None,
     ) -> None:
         self.counters = Counters() if counters is None else counters
         self._socket, self._core, self._clock = socket, user_agent, clock
+        self._streams = Connections(
+            streams or Streams(), self, stream_limits or StreamLimits(), self.counters
+        )
         self._calls: dict[SipCallId, SipCall] = {}
         self._patience = trio.CancelScope()
         self._stepped = trio.Event()
@@ -72,7 +86,7 @@ class SipEndpoint:
         self._arrivals, self._incoming = trio.open_memory_channel[SipCall](WAITING_CALLS_MAX)
 
     @property
-    def local(self) -> Address:
+    def local(self) -> tuple[str, int]:
         return self._socket.local
 
     @property
@@ -95,10 +109,12 @@ class SipEndpoint:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Drives the core until cancelled; every call that is still there then is told that it is over."""
-        task_status.started()
         try:
-            while True:
-                await self._step()
+            async with trio.open_nursery() as tasks:
+                await tasks.start(self._streams.run)
+                task_status.started()
+                while True:
+                    await self._step()
         finally:
             self._arrivals.close()
             for call in list(self._calls.values()):
@@ -197,6 +213,35 @@ class SipEndpoint:
         """The core has no more to say about this call."""
         self._calls.pop(call, None)
 
+    # ---- what the streams bring
+
+    @property
+    def live_streams(self) -> int:
+        return len(self._streams)
+
+    def message(self, data: bytes, source: Hop) -> None:
+        self._feed("stream", lambda now: self._core.receive(data, source, now))
+
+    def unframeable(self, broken: Unframeable, source: Hop) -> None:
+        self._feed("stream", lambda now: self._core.receive_unframeable(broken, source, now))
+
+    def unreachable(self, hop: Address) -> None:
+        self._feed("stream", lambda now: self._core.transport_failed(hop, now))
+
+    def lost(self, peer: Hop) -> None:
+        self._feed("stream", lambda now: self._core.connection_lost(peer, now))
+
+    def _feed(self, where: str, deed: Callable[[float], None]) -> None:
+        """Does one thing to the core that the network caused, and all that follows from it."""
+        try:
+            deed(self._clock.now())
+        except Exception:
+            if not self._bears(where):
+                raise
+        else:
+            self._faults_in_a_row = 0
+        self._follow_up()
+
     async def _step(self) -> None:
         """One wait, and everything that follows from it."""
         with trio.CancelScope(deadline=self._deadline()) as self._patience:
@@ -247,6 +292,10 @@ class SipEndpoint:
         self._stepped.set()
 
     def _send(self, data: bytes, to: Address) -> None:
+        if isinstance(to, Hop):
+            if not self._streams.send(data, to):
+                self._core.transport_failed(to, self._clock.now())
+            return
         try:
             self._socket.send(data, to)
         except OSError as error:

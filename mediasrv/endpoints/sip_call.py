@@ -12,11 +12,11 @@ from typing import Protocol
 
 import trio
 
-from mediasrv.endpoints.datagram import Address
 from mediasrv.endpoints.sip_talk import Acting, SipTalk
 from mediasrv.errors import RemoteError
 from mediasrv.sip import (
     Acknowledged,
+    Address,
     Answered,
     Cancelled,
     EndCause,

@@ -25,7 +25,8 @@ from mediasrv.call import CallServices
 from mediasrv.clock import Clock
 from mediasrv.config import Settings
 from mediasrv.endpoints import SipEndpoint, SocketFactory, open_datagram_socket
-from mediasrv.endpoints.datagram import Address
+from mediasrv.endpoints.datagram import Address, DatagramSocket
+from mediasrv.endpoints.streams import Streams
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
@@ -33,9 +34,12 @@ from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
 from mediasrv.server.reception import House, Reception
+from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
+from mediasrv.sip import Address as SourceAddress
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
 
+PORTS_TRIED = 20  # when the system chooses: one that is free for UDP may be taken for TCP
 LAST_WORDS_S = 0.2  # for the answers to our last BYEs: polite, and nobody waits for more
 
 _log = logging.getLogger(__name__)
@@ -76,11 +80,13 @@ class Server:
         tokens: TokenSource,
         open_engine: EngineFactory,
         open_socket: SocketFactory = open_datagram_socket,
+        open_streams: StreamsFactory = no_streams,
         sink: RecordSink | None = None,
     ) -> None:
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
-        self._open_engine, self._open_socket, self._sink = open_engine, open_socket, sink
+        self._open_engine, self._sink = open_engine, sink
+        self._open_socket, self._open_streams = open_socket, open_streams
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
         self._recordings = Path(settings.server.data_dir) / "recordings"
@@ -184,22 +190,40 @@ class Server:
 
     @asynccontextmanager
     async def _signalling(self) -> AsyncIterator[SipEndpoint]:
-        listen = self.settings.sip.listen
-        try:
-            socket = await self._open_socket(listen.address)
-        except OSError as error:
-            problem = f"cannot be bound: {error.strerror}; choose another, or port 0 for any that is free"
-            raise ConfigError("sip.listen", problem, value=str(listen)) from error
+        socket, streams = await self._listen()
         try:
             host = wiring.advertised_host(self.settings, socket.local[0])
-            agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows)
-            self._endpoint = SipEndpoint(socket, agent, self._clock, self.counters)
+            told = {name: (host, port) for name, (_, port) in streams.locals().items()}
+            agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows, streams=told)
+            self._endpoint = SipEndpoint(
+                socket, agent, self._clock, self.counters,
+                streams=streams, stream_limits=stream_limits(self.settings),
+            )  # fmt: skip
             async with _beside(self._endpoint.run):
                 yield self._endpoint
         finally:
+            streams.close()
             socket.close()
 
-    def _knows(self, source: Address) -> bool:
+    async def _listen(self) -> tuple[DatagramSocket, Streams]:
+        """A datagram socket, and the streams beside it."""
+        listen = self.settings.sip.listen
+        for _ in range(PORTS_TRIED):
+            try:
+                socket = await self._open_socket(listen.address)
+            except OSError as error:
+                problem = f"cannot be bound: {error.strerror}; choose another, or port 0 for any that is free"
+                raise ConfigError("sip.listen", problem, value=str(listen)) from error
+            try:
+                return socket, await self._open_streams(self.settings, socket.local)
+            except PortTaken:
+                socket.close()
+            except BaseException:
+                socket.close()
+                raise
+        raise ConfigError("sip.listen", "no port is free for UDP and TCP alike", value=str(listen))
+
+    def _knows(self, source: SourceAddress) -> bool:
         return self.settings.trunk_of(source[0]) is not None
 
     def _house(self, engine: EngineFace, sink: RecordSink) -> House:

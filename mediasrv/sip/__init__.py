@@ -50,7 +50,8 @@ from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.reasons import Q850_OF_STATUS, Reason
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.hop import Address, Hop
+from mediasrv.sip.limits import Limits, Timers
 
 __all__ = [
     "Q850_OF_STATUS",
@@ -68,6 +69,7 @@ __all__ = [
     "Ended",
     "Guard",
     "Headers",
+    "Hop",
     "IncomingCall",
     "Key",
     "KeyPressed",

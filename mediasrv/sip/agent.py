@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mediasrv.ids import TokenSource
 from mediasrv.sip.auth.client import Account
@@ -22,18 +23,21 @@ from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.replacement import wanted_replacement
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
+from mediasrv.sip.framing import END_OF_HEAD, Unframeable
 from mediasrv.sip.grammar.fields import VIA
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import MalformedRequest, parse
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
+from mediasrv.sip.hop import Address, Hop
 from mediasrv.sip.invitation import Invitation
-from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.screening import screen
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
 
 RETRY_AFTER_S = 5
+NO_STREAMS: Mapping[str, tuple[str, int]] = MappingProxyType({})
 
 
 def _everybody(source: Address) -> bool:
@@ -56,7 +60,7 @@ class UserAgent:
 
     def __init__(
         self,
-        local: Address,
+        local: tuple[str, int],
         tokens: TokenSource,
         *,
         software: str = "mediasrv",
@@ -65,13 +69,15 @@ class UserAgent:
         welcome: Callable[[Address], bool] = _everybody,
         guard: Guard | None = None,
         registrar: Registrar | None = None,
+        streams: Mapping[str, tuple[str, int]] = NO_STREAMS,
     ) -> None:
         """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten.
 
         `guard`: who of those must say who he is; without a `registrar` there is no REGISTER.
+        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS.
         """
         self._welcome = welcome
-        self._core = Core(local, tokens, software, limits or Limits(), timers or Timers())
+        self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
 
@@ -90,6 +96,24 @@ class UserAgent:
                 self._receive_request(message, source, now)
             else:
                 self._receive_response(message, source, now)
+
+    def receive_unframeable(self, broken: Unframeable, source: Hop, now: float) -> None:
+        """A stream has lost its frames: the request that did it is answered, if it can be read so far (18.3)."""
+        try:
+            message = parse(broken.head + END_OF_HEAD, self._core.limits)
+        except MalformedRequest as error:
+            answer = MalformedRequest(Malformed(broken.problem, broken.status), error.method, error.headers)
+        except Malformed:
+            self._drop("malformed")
+            return
+        else:
+            if not isinstance(message, Request):
+                self._drop("malformed")
+                return
+            answer = MalformedRequest(
+                Malformed(broken.problem, broken.status), message.method, message.headers
+            )
+        self._refuse_malformed(answer, source)
 
     def datagrams_to_send(self, now: float) -> list[tuple[bytes, Address]]:
         """All that is to be sent, in order; it is taken out of the queue."""
@@ -205,6 +229,10 @@ class UserAgent:
     def transport_failed(self, destination: Address, now: float) -> None:
         """Nothing can be sent there any more: what waits for it need not wait for its timeout."""
         self._core.transactions.transport_failed(destination, now)
+
+    def connection_lost(self, connection: Hop, now: float) -> None:
+        """A stream is closed, by whomever; `connection` is its far end, with its number."""
+        self._core.transactions.connection_lost(connection, now)
 
     def statistics(self) -> SipStatistics:
         core = self._core

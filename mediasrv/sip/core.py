@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2s
 from typing import Protocol
 
@@ -14,7 +14,8 @@ from mediasrv.sip.grammar.fields import MAGIC_COOKIE, VIA, NameAddr, Via
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.hop import Address, Locals, reply_hop
+from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.transaction import Transactions
 
@@ -47,7 +48,13 @@ class Core:
     """Registers, queues and the two message factories."""
 
     def __init__(
-        self, local: Address, tokens: TokenSource, software: str, limits: Limits, timers: Timers
+        self,
+        local: tuple[str, int],
+        tokens: TokenSource,
+        software: str,
+        limits: Limits,
+        timers: Timers,
+        streams: Mapping[str, tuple[str, int]],
     ) -> None:
         self.local, self.tokens, self.software, self.limits, self.timers = (
             local,
@@ -57,7 +64,8 @@ class Core:
             timers,
         )
         self.schedule = Schedule()
-        self.transactions = Transactions(self.schedule, limits, timers, self.send)
+        self.locals = Locals(local, streams)
+        self.transactions = Transactions(self.schedule, limits, timers, self.send, self.locals)
         self.calls: dict[SipCallId, Call] = {}
         self.dialogs: dict[DialogKey, InDialog] = {}
         self.inviting: dict[tuple[str, str], InDialog] = {}  # Call-ID and our tag, while a call of ours rings
@@ -67,9 +75,7 @@ class Core:
         self._proven: dict[str, None] = {}
         self._secret = tokens.token(16).encode()
         self._last_call = 0
-        host = f"[{local[0]}]" if ":" in local[0] else local[0]
-        self._sent_by = host.lower(), local[1]
-        self.contact = ("Contact", f"<sip:{host}:{local[1]}>")
+        self.contact = ("Contact", self.locals.contact)
 
     # ---- queues
 
@@ -100,7 +106,7 @@ class Core:
         return MAGIC_COOKIE + self.tokens.token()
 
     def is_ours(self, via: Via) -> bool:
-        return via.sent_by == self._sent_by
+        return self.locals.is_ours(via)
 
     def stateless_tag(self, headers: Headers) -> str:
         """Section 8.2.7: the same request gets the same tag, without our remembering it."""
@@ -135,8 +141,8 @@ class Core:
         branch: str = "",
         hops: int = USUAL_HOPS,
     ) -> Request:
-        """`parties` are From, To and the Call-ID."""
-        host, port = self._sent_by
+        """`parties` are From, To and the Call-ID. As it would go by UDP: `locals.addressed` makes it fit its hop."""
+        host, port = self.locals.sent_by("UDP")
         local, remote, call_id = parties
         via = Via("UDP", host, port, (("rport", None), ("branch", branch or self.branch())))
         content = (("Content-Type", content_type),) if body else ()
@@ -168,7 +174,7 @@ class Core:
     ) -> Response:
         """A response to the request with these headers, which came from `source` (8.2.6)."""
         vias = to.values("Via")
-        vias[0] = str(Via.parse(vias[0]).seen_from(*source))
+        vias[0] = str(Via.parse(vias[0]).seen_from(source[0], source[1]))
         lines = [("Via", via) for via in vias]
         for name in COPIED:
             text = to.text(name)
@@ -177,7 +183,7 @@ class Core:
                     name == "To" and tag and ";tag=" not in text.rpartition(">")[2].replace(" ", "").lower()
                 )
                 lines.append((name, f"{text};tag={tag}" if missing else text))
-        lines += headers
+        lines += self.locals.contacted(tuple(headers), source)
         lines.append(("Server", self.software))
         if body:
             lines.append(("Content-Type", content_type))
@@ -193,10 +199,7 @@ class Core:
 
 
 def reply_address(headers: Headers, source: Address) -> Address:
-    """Always the host that the request came from: `maddr` and `received` of strangers are not believed."""
-    via = headers.first(VIA)
-    port = source[1] if via is None else via.reply_port(source[1])
-    return source[0], port or source[1]
+    return reply_hop(headers.first(VIA), source)
 
 
 def _can_be_missed(event: SipEvent) -> bool:

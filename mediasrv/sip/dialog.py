@@ -10,15 +10,14 @@ resolve, once there is more than UDP.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, replace
 
 from mediasrv.sip.auth.client import Answerer
 from mediasrv.sip.grammar.fields import CONTACT, RECORD_ROUTE, NameAddr, tokens
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response
-from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.grammar.uri import Uri
+from mediasrv.sip.hop import Address, Hop, hop_of, transport_of
 
 USEFUL_METHODS = frozenset(["UPDATE", "REFER", "INFO", "NOTIFY"])
 
@@ -113,7 +112,9 @@ class Dialog:
 
     def next_hop(self) -> Address:
         first = self.routes[0].uri if self.routes else self.target
-        named = _address_of(first)
+        named = hop_of(first)
+        if isinstance(self.peer, Hop):
+            return _over_connection(self.peer, named, self.direct)
         if named is None or (self.direct and named[0] != self.peer[0]):
             return self.peer
         return named
@@ -124,14 +125,10 @@ def _allowed(headers: Headers) -> frozenset[str]:
     return USEFUL_METHODS & {method.upper() for method in tokens(headers, "Allow")}
 
 
-def _address_of(uri: Uri) -> Address | None:
-    """The address that a URI names, when it is one that a single peer can have."""
-    host = uri.host.strip("[]")
-    port = uri.port or DEFAULT_PORT
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    if address.is_multicast or address.is_unspecified or host == "255.255.255.255":
-        return None
-    return host, port
+def _over_connection(peer: Hop, named: Address | None, direct: bool) -> Address:
+    """By the connection the peer is known by; if that is gone, to the port that it has named."""
+    if named is None or transport_of(named) != peer.transport:
+        return peer
+    if named[0] != peer.host:
+        return peer if direct else named
+    return peer._replace(port=named[1])

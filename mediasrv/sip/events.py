@@ -14,7 +14,7 @@ from mediasrv.sip.grammar.message import Request
 from mediasrv.sip.grammar.reasons import Q850, read_reasons
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 SipCallId = NewType("SipCallId", int)
 """Names one call inside one UserAgent; never used twice. (Not the Call-ID header: forks share that one.)"""

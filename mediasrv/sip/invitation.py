@@ -26,7 +26,7 @@ from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import Request, Response, phrase
 from mediasrv.sip.grammar.redirects import redirect_targets
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
 from mediasrv.sip.transaction import Transaction

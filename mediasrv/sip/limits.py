@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Address = tuple[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -15,7 +15,7 @@ from mediasrv.sip.dialogs.inbound import DIALOG_LOST, Talking
 from mediasrv.sip.dialogs.refresh import Refresh
 from mediasrv.sip.events import EndCause, Refreshed, ReinviteDone
 from mediasrv.sip.grammar.message import Request, Response
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.tables import Event
 from mediasrv.sip.transaction import Transaction
 

@@ -42,7 +42,7 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.grammar.fields import tokens
 from mediasrv.sip.grammar.message import Request, Response
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.reoffer import Reoffer
 from mediasrv.sip.transaction import Transaction, TransactionUser
 
@@ -534,8 +534,10 @@ class Session:
 
     def acknowledge(self, invite: Request, body: bytes = b"") -> bytes:
         """Sends the ACK to a 2xx (13.2.2.4): the INVITE's number, a branch of its own; returns it."""
-        ack = self._request("ACK", (), body, cseq=invite.cseq.number).build()
-        self.core.send(ack, self.dialog.next_hop())
+        hop = self.dialog.next_hop()
+        request = self._request("ACK", (), body, cseq=invite.cseq.number)
+        ack = self.core.locals.addressed(request, hop).build()
+        self.core.send(ack, hop)
         return ack
 
     def ask(

@@ -24,7 +24,9 @@ timers that run in that state: entering it starts those that do not run yet, and
 event that the network can cause is listed in every state, if only to say that nothing happens; a pair that
 is missing is a mistake of ours, and raises. Tests go through all pairs.
 
-Timers of reliable transports (which are zero) are left out: they come with TCP.
+Over a reliable transport nothing is repeated and nothing wanders: the timers of UNRELIABLE_ONLY do not run there, and
+those of WANDERING wait for nothing. The 2xx and its ACK are end to end and may cross a datagram further on, so L, M and
+the dialog's own repeating (13.3.1.4) stay as they are.
 """
 
 from __future__ import annotations
@@ -100,6 +102,10 @@ class Machine:
     steps: Mapping[State, Mapping[Event, Step]]
     clocks: Mapping[State, tuple[Event, ...]]
 
+    @property
+    def serves(self) -> bool:
+        return Event.REQUEST in self.steps[self.first]
+
 
 # Table 4 of RFC 3261: how long each timer runs the first time.
 FIRST_S: Mapping[Event, Callable[[Timers], float]] = {
@@ -116,6 +122,19 @@ FIRST_S: Mapping[Event, Callable[[Timers], float]] = {
     Event.TIMER_L: lambda timers: timers.patience_s,
     Event.TIMER_M: lambda timers: timers.patience_s,
 }
+
+
+UNRELIABLE_ONLY = frozenset((Event.TIMER_A, Event.TIMER_E, Event.TIMER_G))
+WANDERING = frozenset((Event.TIMER_D, Event.TIMER_I, Event.TIMER_J, Event.TIMER_K))
+
+
+def first_interval_s(timer: Event, timers: Timers, *, reliable: bool) -> float | None:
+    """How long a timer runs the first time; None when it does not run over such a transport."""
+    if not reliable:
+        return FIRST_S[timer](timers)
+    if timer in UNRELIABLE_ONLY:
+        return None
+    return 0.0 if timer in WANDERING else FIRST_S[timer](timers)
 
 
 def next_interval_s(timer: Event, state: State, interval_s: float, timers: Timers) -> float | None:

@@ -10,10 +10,10 @@ from mediasrv.sip.events import EndCause
 from mediasrv.sip.grammar.fields import MAGIC_COOKIE
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import Request, Response
-from mediasrv.sip.limits import Address, Limits, Timers
+from mediasrv.sip.hop import DATAGRAM_BYTES_MAX, WEBSOCKETS, Address, Hop, Locals, is_reliable
+from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.tables import (
-    FIRST_S,
     INVITE_CLIENT,
     INVITE_SERVER,
     NON_INVITE_CLIENT,
@@ -22,11 +22,14 @@ from mediasrv.sip.tables import (
     Event,
     Machine,
     State,
+    first_interval_s,
     next_interval_s,
 )
 
 Send = Callable[[bytes, Address], None]
 RECEIVED = {"provisional": Event.PROVISIONAL, "success": Event.SUCCESS, "failure": Event.FAILURE}
+STREAMLESS_S = 600.0  # how long a refusal of TCP is believed
+STREAMLESS_MAX = 256
 SENT = {"provisional": Event.SEND_PROVISIONAL, "success": Event.SEND_SUCCESS, "failure": Event.SEND_FAILURE}
 
 
@@ -42,14 +45,16 @@ class Transaction:
     """One row of state; `kept` is what it would send again."""
 
     __slots__ = (
-        "_intervals_s", "_layer", "destination", "kept", "key", "machine", "request", "resends_left", "state",
-        "tag", "twin_key", "user",
+        "_intervals_s", "_layer", "_reliable", "by_datagram", "destination", "kept", "key", "machine", "request",
+        "resends_left", "state", "tag", "twin_key", "user",
     )  # fmt: skip
 
     def __init__(
         self, layer: Transactions, machine: Machine, key: Hashable, destination: Address, now: float
     ) -> None:
         self._layer, self.machine, self.key, self.destination = layer, machine, key, destination
+        self._reliable = is_reliable(destination)
+        self.by_datagram: tuple[Request, Address] | None = None  # how to go on when the stream cannot be had
         self.state = machine.first
         self.kept = b""
         self.request: Request | None = None  # a client's INVITE, from which an ACK or CANCEL is made
@@ -92,6 +97,14 @@ class Transaction:
             self._start(timer, again, now)
         self.apply(timer, now)
 
+    def go_on_by_datagram(self, request: Request, destination: Address, now: float) -> None:
+        """Section 18.1.1: too large for a datagram, but the peer takes no stream."""
+        self.by_datagram, self._reliable, self.destination = None, False, destination
+        self.request = request if self.request is not None else None
+        self.kept = request.build()
+        self._run_clocks(now)
+        self._layer.send(self.kept, destination)
+
     def _act(
         self, action: Action, wire: bytes, response: Response | None, source: Address | None, now: float
     ) -> None:
@@ -128,8 +141,11 @@ class Transaction:
             del self._intervals_s[timer]
             self._layer.schedule.clear(self, timer)
         for timer in wanted:
-            if timer not in self._intervals_s:
-                self._start(timer, FIRST_S[timer](self._layer.timers), now)
+            if timer in self._intervals_s:
+                continue
+            first_s = first_interval_s(timer, self._layer.timers, reliable=self._reliable)
+            if first_s is not None:
+                self._start(timer, first_s, now)
 
     def _start(self, timer: Event, interval_s: float, now: float) -> None:
         self._intervals_s[timer] = interval_s
@@ -139,8 +155,13 @@ class Transaction:
 class Transactions:
     """All of one user agent's transactions."""
 
-    def __init__(self, schedule: Schedule, limits: Limits, timers: Timers, send: Send) -> None:
+    def __init__(
+        self, schedule: Schedule, limits: Limits, timers: Timers, send: Send, locals_: Locals
+    ) -> None:
         self.schedule, self.limits, self.timers, self.send = schedule, limits, timers, send
+        self._locals = locals_
+        self._over: dict[Hashable, dict[Transaction, None]] = {}  # streams, and what goes down with them
+        self._streamless_until: dict[Address, float] = {}  # where TCP was refused
         self._clients: dict[Hashable, Transaction] = {}
         self._servers: dict[Hashable, Transaction] = {}
         self._twins: dict[Hashable, Transaction] = {}
@@ -158,12 +179,26 @@ class Transactions:
         """Sends a request, and again until it is heard of."""
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
         key = request.via.branch, request.method
+        leaving = self._locals.addressed(request, destination)
+        wire = leaving.build()
+        by_datagram = None
+        if len(wire) > DATAGRAM_BYTES_MAX and self._takes_streams(destination, now):
+            by_datagram = request, destination
+            destination = Hop(destination[0], destination[1], "TCP")
+            leaving = self._locals.addressed(request, destination)
+            wire = leaving.build()
         transaction = self._clients[key] = Transaction(self, machine, key, destination, now)
-        transaction.user = user
-        transaction.request = request if request.method == "INVITE" else None
-        transaction.kept = request.build()
-        self.send(transaction.kept, destination)
+        transaction.user, transaction.kept, transaction.by_datagram = user, wire, by_datagram
+        transaction.request = leaving if request.method == "INVITE" else None
+        self._index(transaction)
+        self.send(wire, destination)
         return transaction
+
+    def _takes_streams(self, destination: Address, now: float) -> bool:
+        """Section 18.1.1: whether a request that is too large for a datagram can go there by TCP."""
+        if isinstance(destination, Hop) or not self._locals.listens("TCP"):
+            return False
+        return self._streamless_until.get(destination, now) <= now
 
     def serve(self, request: Request, destination: Address, now: float) -> Transaction:
         """Opens the server side of a request that is not a repetition."""
@@ -174,6 +209,7 @@ class Transactions:
         if not transaction.tag:
             transaction.twin_key = _twin_key(request)
             self._twins[transaction.twin_key] = transaction
+        self._index(transaction)
         return transaction
 
     def merges(self, request: Request) -> bool:
@@ -198,9 +234,38 @@ class Transactions:
         return True
 
     def transport_failed(self, destination: Address, now: float) -> None:
-        for register in (self._clients, self._servers):
-            for transaction in [each for each in register.values() if each.destination == destination]:
-                transaction.apply(Event.TRANSPORT_FAILED, now)
+        """Nothing can be sent there: what was on its way there will never arrive."""
+        if isinstance(destination, Hop):
+            found = list(self._over.get(destination[:3], ()))
+        else:
+            found = [*self._clients.values(), *self._servers.values()]
+        for transaction in found:
+            if transaction.destination == destination:
+                self._fail(transaction, now)
+
+    def connection_lost(self, connection: Hop, now: float) -> None:
+        """What waits for a response over it waits in vain; one of ours finds another way, except to a browser."""
+        over = list(self._over.get(connection.connection, ()))
+        towards = [
+            each for each in self._over.get(connection[:3], ()) if each.destination == (*connection[:3], 0)
+        ]
+        for transaction in (*over, *towards):
+            if transaction.machine.serves and connection.transport not in WEBSOCKETS:
+                continue
+            self._fail(transaction, now)
+
+    def _fail(self, transaction: Transaction, now: float) -> None:
+        if transaction.state is State.TERMINATED:  # another's failure has taken it along
+            return
+        if transaction.by_datagram is None or transaction.state is not transaction.machine.first:
+            transaction.apply(Event.TRANSPORT_FAILED, now)
+            return
+        request, destination = transaction.by_datagram
+        self._unindex(transaction)
+        if len(self._streamless_until) >= STREAMLESS_MAX:
+            del self._streamless_until[next(iter(self._streamless_until))]
+        self._streamless_until[destination] = now + STREAMLESS_S
+        transaction.go_on_by_datagram(request, destination, now)
 
     def forget(self, transaction: Transaction) -> None:
         for register in (self._clients, self._servers):
@@ -208,6 +273,26 @@ class Transactions:
                 del register[transaction.key]
         if self._twins.get(transaction.twin_key) is transaction:
             del self._twins[transaction.twin_key]
+        self._unindex(transaction)
+
+    def _index(self, transaction: Transaction) -> None:
+        for key in _ways(transaction.destination):
+            self._over.setdefault(key, {})[transaction] = None
+
+    def _unindex(self, transaction: Transaction) -> None:
+        for key in _ways(transaction.destination):
+            found = self._over.get(key)
+            if found is not None:
+                found.pop(transaction, None)
+                if not found:
+                    del self._over[key]
+
+
+def _ways(destination: Address) -> tuple[Hashable, ...]:
+    """By what a transaction over a stream is found when that fails: where it leads, and its number."""
+    if not isinstance(destination, Hop):
+        return ()
+    return (destination[:3], destination.connection) if destination.connection else (destination[:3],)
 
 
 def server_key(request: Request, method: str | None = None) -> Hashable:

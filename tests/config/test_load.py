@@ -74,7 +74,7 @@ WRONG_FILES = [
     ('[sip]\nadvertised = "example.com"', "numeric IP address"),
     ('[spi]\nlisten = ""', "spi = '': unknown; did you mean \"sip\"?"),
     ('[sip]\nlisen = ""', "sip.lisen = '': unknown; did you mean \"listen\"?"),
-    ("sip = 4", "sip = 4: must be a table with some of advertised, listen"),
+    ("sip = 4", "sip = 4: must be a table with some of advertised, connections"),
     ('[media]\ncpu = "a"', "media.cpu = 'a': must be a whole number from -1 to 4095"),
     ("[media]\ncpu = -5", "media.cpu = -5: must be a whole number from -1 to 4095"),
     ("[media]\ncpu = true", "media.cpu = True: must be a whole number"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import IncomingCall, Limits, SipEvent, Timers, Uri, UserAgent
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 ALICE: Address = ("192.0.2.1", 5060)
 BOB: Address = ("192.0.2.2", 5060)

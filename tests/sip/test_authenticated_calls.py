@@ -27,7 +27,8 @@ from mediasrv.sip import (
 )
 from mediasrv.sip.auth.digest import ha1
 from mediasrv.sip.grammar.parse import parse
-from mediasrv.sip.limits import Address, Limits
+from mediasrv.sip.hop import Address
+from mediasrv.sip.limits import Limits
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network, Peer, losing
 
 REALM = "pbx.example"

@@ -21,7 +21,7 @@ from mediasrv.sip import (
 )
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import parse
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.session import NO_WAY_BACK
 
 HERE, THERE, ELSEWHERE = ("192.0.2.2", 5060), ("192.0.2.1", 5060), ("198.51.100.66", 5060)

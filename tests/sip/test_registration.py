@@ -20,7 +20,8 @@ from mediasrv.sip import (
     UserAgent,
 )
 from mediasrv.sip.grammar.parse import parse
-from mediasrv.sip.limits import Address, Limits
+from mediasrv.sip.hop import Address
+from mediasrv.sip.limits import Limits
 
 US: Address = ("192.0.2.1", 5060)
 FIRST: Address = ("192.0.2.10", 5060)

@@ -7,6 +7,7 @@ import pytest
 from mediasrv.sip import Limits, Timers, WrongState
 from mediasrv.sip.events import EndCause
 from mediasrv.sip.grammar.parse import parse
+from mediasrv.sip.hop import Locals
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.tables import (
     FIRST_S,
@@ -137,7 +138,13 @@ class Bench:
         self.sent: list[bytes] = []
         self.told: list[object] = []
         self.schedule = Schedule()
-        self.layer = Transactions(self.schedule, Limits(), Timers(), lambda data, to: self.sent.append(data))
+        self.layer = Transactions(
+            self.schedule,
+            Limits(),
+            Timers(),
+            lambda data, to: self.sent.append(data),
+            Locals(("192.0.2.1", 5060), {}),
+        )
         method = b"INVITE" if machine in (INVITE_CLIENT, INVITE_SERVER) else b"OPTIONS"
         self.request = parse(REQUEST % (method, method), Limits())
         if machine in CLIENTS:

@@ -15,7 +15,7 @@ from mediasrv.sip.grammar.fields import EXPIRES, LARGEST_DELTA_S, NameAddr
 from mediasrv.sip.grammar.message import Request
 from mediasrv.sip.grammar.syntax import number, parameter
 from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 BINDABLE_SCHEMES = ("sip", "sips")
 

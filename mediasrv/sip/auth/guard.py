@@ -13,7 +13,7 @@ from enum import Enum
 
 from mediasrv.sip.auth.authenticator import Authenticator, Finding
 from mediasrv.sip.grammar.message import Request
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.screening import Refusal
 
 

@@ -11,7 +11,7 @@ from mediasrv.sip.auth.guard import Admitted, Guard
 from mediasrv.sip.auth.registrar import Registrar
 from mediasrv.sip.core import Core, reply_address
 from mediasrv.sip.grammar.message import Request
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 RETRY_AFTER_S = 5
 

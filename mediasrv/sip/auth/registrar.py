@@ -18,7 +18,7 @@ from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import REQUIRE
 from mediasrv.sip.grammar.message import Request
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.screening import Refusal
 

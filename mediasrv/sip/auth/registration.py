@@ -35,7 +35,7 @@ from mediasrv.sip.grammar.headers import Field
 from mediasrv.sip.grammar.message import Request, Response, phrase
 from mediasrv.sip.grammar.syntax import number, parameter
 from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 PAUSE_LEAST_S = 30.0
 PAUSE_MOST_S = 1_800.0
@@ -138,7 +138,7 @@ class Registration:
         elif response.status == 423 and self._obeys(response):
             self._send(now)
         elif response.kind == "success":
-            self._succeed(response, now)
+            self._succeed(attempt, response, now)
         elif response.status < 400 and self._redirected(response):
             self._next(response.status, response.reason, now)
         else:
@@ -176,8 +176,8 @@ class Registration:
         self._expires_s = least_s
         return True
 
-    def _succeed(self, response: Response, now: float) -> None:
-        granted_s = self._granted_s(response)
+    def _succeed(self, attempt: Attempt, response: Response, now: float) -> None:
+        granted_s = self._granted_s(response, attempt.destination)
         if not granted_s:
             self._fail(response.status, "the trunk does not list our contact", 0.0, now)
             return
@@ -188,9 +188,9 @@ class Registration:
         self._core.schedule.set(self, Clock.LAPSE, now + granted_s)
         self._core.emit(Registered(self.id, granted_s))
 
-    def _granted_s(self, response: Response) -> int:
+    def _granted_s(self, response: Response, destination: Address) -> int:
         """Section 10.2.4: what stands at our own contact; 0 when it is not there, or unreadable."""
-        ours = contact_key(NameAddr.parse(self._core.contact[1]).uri)
+        ours = contact_key(NameAddr.parse(self._core.locals.contact_towards(destination)).uri)
         try:
             listed = [each for each in response.headers.all(CONTACT) if contact_key(each.uri) == ours]
             if not listed:
@@ -211,8 +211,9 @@ class Registration:
             return False
         for uri in named:
             address = uri.host.strip("[]"), uri.port or DEFAULT_PORT
-            if address in self._plan.destinations:
-                self._now_at = self._plan.destinations.index(address) - 1
+            places = [destination[:2] for destination in self._plan.destinations]
+            if address in places:
+                self._now_at = places.index(address) - 1
                 return True
         return False
 

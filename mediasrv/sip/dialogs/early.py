@@ -16,7 +16,7 @@ from mediasrv.sip.dialogs.provisional import Arrival, RAck, ReliableArrivals, re
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import Progress, SipCallId
 from mediasrv.sip.grammar.message import Request, Response
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.session import Session
 
 

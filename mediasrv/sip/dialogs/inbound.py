@@ -10,7 +10,7 @@ from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.offers import Offers
 from mediasrv.sip.events import EndCause, SipCallId
 from mediasrv.sip.grammar.message import Request
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 from mediasrv.sip.transaction import Transaction, TransactionUser
 
 DIALOG_LOST = (408, 481)  # RFC 3261 section 12.2.1.2: the call is over when a request in it gets these

@@ -13,7 +13,7 @@ from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import EndCause, KeyPressed, KeySent
 from mediasrv.sip.grammar.keys import BARE, RELAY, Key, check_key, print_key, read_key
 from mediasrv.sip.grammar.message import Response
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 ACCEPTED = ("Accept", f"{RELAY}, {BARE}")
 

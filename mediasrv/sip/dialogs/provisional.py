@@ -22,7 +22,7 @@ from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.grammar.fields import tokens
 from mediasrv.sip.grammar.headers import Field, Headers
 from mediasrv.sip.grammar.syntax import number
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 SUPPORTS = "100rel"
 FIRST_RSEQ_BITS = 30  # section 3: it begins anywhere below 2**31

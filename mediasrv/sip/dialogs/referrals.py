@@ -22,7 +22,7 @@ from mediasrv.sip.events import EndCause, ReferralId, Referred
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.replaces import read_refer_to
 from mediasrv.sip.grammar.sipfrag import SIPFRAG, print_sipfrag
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 NO_SUBSCRIPTION = ("Refer-Sub", "false")
 REFERRED_BY_CHARACTERS = 200  # it goes into records

@@ -20,7 +20,7 @@ from mediasrv.sip.grammar.message import Response, phrase
 from mediasrv.sip.grammar.replaces import Replaces, refer_to
 from mediasrv.sip.grammar.sipfrag import is_about_refer, read_notice
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 
 class Clock(Enum):

@@ -18,7 +18,7 @@ from mediasrv.sip.dialogs.refresh import Refresh
 from mediasrv.sip.errors import WrongState
 from mediasrv.sip.events import EndCause, Refreshed, UpdateDone, UpdateOffered
 from mediasrv.sip.grammar.message import Response
-from mediasrv.sip.limits import Address
+from mediasrv.sip.hop import Address
 
 
 class Clock(Enum):

@@ -1,0 +1,19 @@
+"""What a stream may cost us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Beyond each of these a connection is closed, and counted by the reason."""
+
+    connections: int = 1_024
+    per_source: int = 64  # a proxy keeps a few; a flood from one address leaves room for the others
+    handshake_s: float = 5.0  # TLS, and the upgrade to a WebSocket
+    dial_s: float = 5.0  # what is larger than a datagram waits so long before it is sent as one
+    message_s: float = 10.0  # from its first byte to its last
+    idle_s: float = 900.0  # RFC 5626 section 4.4.1: keep-alives come every 840 s at most
+    send_s: float = 10.0  # of a peer that does not read
+    queued_messages: int = 256  # for it meanwhile

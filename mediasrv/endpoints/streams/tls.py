@@ -1,0 +1,49 @@
+"""TLS for SIP (RFC 3261 section 26.3.1, RFC 5922): 1.2 at least, certificates from files, theirs checked where asked.
+
+One certificate serves both directions: a proxy that calls us sees it as a server's, one that we call may ask for it.
+Without an authority to check them by, a peer's certificate is not looked at: the line is private, but not proven.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files. `authority`: who vouches for peers; None: nobody. `mutual`: callers must prove who they are."""
+
+    certificate: Path
+    key: Path
+    authority: Path | None = None
+    mutual: bool = False
+
+
+def server_context(files: TlsFiles) -> ssl.SSLContext:
+    """For those who call us. Raises OSError (ssl.SSLError among them) for files that are no use."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _fill(context, files)
+    if files.mutual:
+        context.verify_mode = ssl.CERT_REQUIRED
+    elif files.authority:
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def client_context(files: TlsFiles) -> ssl.SSLContext:
+    """For those whom we call: the certificate must name the host that was dialled, if it is looked at."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if files.authority is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    _fill(context, files)
+    return context
+
+
+def _fill(context: ssl.SSLContext, files: TlsFiles) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # what every carrier speaks
+    context.load_cert_chain(files.certificate, files.key)
+    if files.authority:
+        context.load_verify_locations(files.authority)

@@ -1,0 +1,67 @@
+"""From a connected stream to a channel for messages: by itself (TCP), or after a handshake (TLS).
+
+Nothing here has a deadline: who calls sets one around it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Protocol
+
+import trio
+
+from mediasrv.endpoints.streams.channel import Channel, FramedChannel
+from mediasrv.endpoints.streams.sockets import Address, Dialler
+from mediasrv.sip.limits import Limits
+
+
+class Transport(Protocol):
+    """Both sides of one transport of SIP."""
+
+    @property
+    def name(self) -> str:
+        """As a Via names it."""
+
+    async def welcome(self, stream: trio.abc.Stream) -> Channel:
+        """Shakes hands with whoever has connected; raises trio.BrokenResourceError when that comes to nothing."""
+
+    async def dial(self, to: Address) -> Channel:
+        """Raises OSError or trio.BrokenResourceError."""
+
+
+class TcpTransport:
+    name = "TCP"
+
+    def __init__(self, dialler: Dialler, limits: Limits) -> None:
+        self._dialler, self._limits = dialler, limits
+
+    async def welcome(self, stream: trio.abc.Stream) -> Channel:
+        return FramedChannel(stream, self._limits, opened_by_peer=True)
+
+    async def dial(self, to: Address) -> Channel:
+        return FramedChannel(await self._dialler(to), self._limits, opened_by_peer=False)
+
+
+class TlsTransport:
+    name = "TLS"
+
+    def __init__(
+        self, dialler: Dialler, limits: Limits, server: ssl.SSLContext, client: ssl.SSLContext
+    ) -> None:
+        self._dialler, self._limits, self._server, self._client = dialler, limits, server, client
+
+    async def welcome(self, stream: trio.abc.Stream) -> Channel:
+        # SIP says itself where its messages end, so that a peer need not say goodbye.
+        secured = trio.SSLStream(stream, self._server, server_side=True, https_compatible=True)
+        await secured.do_handshake()
+        return FramedChannel(secured, self._limits, opened_by_peer=True)
+
+    async def dial(self, to: Address) -> Channel:
+        stream = await self._dialler(to)
+        secured = trio.SSLStream(stream, self._client, server_hostname=to[0], https_compatible=True)
+        try:
+            await secured.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return FramedChannel(secured, self._limits, opened_by_peer=False)
