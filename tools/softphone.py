@@ -4,7 +4,8 @@
     python -m tools.softphone sip:anyone@127.0.0.1:5060 --say "excuse me, one question" --play-after 3
     python -m tools.softphone sip:anyone@127.0.0.1:5060 --plan sip_config/softphone/keys.toml --json
 
-It offers G.711, or what --codec says. It has no sound device: it plays a WAV file (16-bit, mono) into the call and
+It calls over UDP, or what the URI says (`;transport=tcp`, `;transport=tls`: the certificate is not looked at). It
+offers G.711, or what --codec says. It has no sound device: it plays a WAV file (16-bit, mono) into the call and
 records what it hears into another.
 PJSIP (GPL) comes in the `pjsua2-python` wheel of the `test` extra and is never part of the server.
 """
@@ -172,7 +173,8 @@ class Softphone:
         self._endpoint.libInit(config)
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
-        self._endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        for kind in (pj.PJSIP_TRANSPORT_UDP, pj.PJSIP_TRANSPORT_TCP, pj.PJSIP_TRANSPORT_TLS):
+            self._endpoint.transportCreate(kind, transport)
         self._endpoint.libStart()
         self._endpoint.audDevManager().setNullDev()
         for codec in self._endpoint.codecEnum2():

@@ -26,6 +26,20 @@ async def test_a_scenario_of_sip_config_goes_as_it_says(name: str, tmp_path: Pat
         assert (outcome.successful, outcome.failed, outcome.status) == (10, 0, 0), outcome.errors
 
 
+@pytest.mark.parametrize("transport", ["t1", "tn"])
+@pytest.mark.parametrize("name", ["basic_call", "cancel", "hold"])
+async def test_a_scenario_goes_over_tcp_in_one_connection_and_in_one_for_each_call(
+    name: str, transport: str, tmp_path: Path
+) -> None:
+    async with serving(tmp_path, ["--agent", "tone"]) as server:
+        scenario = ("-sf", str(SCENARIOS / f"{name}.xml"))
+        outcome = await sipp.call(
+            server.sip, scenario=scenario, calls=10, per_second=20, talk_ms=150, transport=transport
+        )
+        assert (outcome.successful, outcome.failed, outcome.status) == (10, 0, 0), outcome.errors
+        assert outcome.retransmissions == 0
+
+
 async def test_calls_at_fifty_a_second_all_succeed_and_leave_nothing(tmp_path: Path) -> None:
     async with serving(tmp_path, ["--agent", "tone"]) as server:
         await sipp.call(server.sip, calls=2)

@@ -17,6 +17,7 @@ from mediasrv.errors import MediasrvError
 
 BUILT_IN_CALLER = ("-sn", "uac")
 PATIENCE_S = 40  # beyond what the calls themselves take, before sipp gives the rest up
+SOCKETS_MAX = 1_000  # its own idea is more than most systems allow
 PORTS_OF_MEDIA = 4  # sipp takes up to four in a row
 
 
@@ -66,8 +67,9 @@ async def call(
     calls: int = 1,
     per_second: int = 10,
     talk_ms: int = 0,
+    transport: str = "u1",
 ) -> Outcome:
-    """Runs one scenario so many times; returns how the calls went."""
+    """Runs one scenario so many times; returns how the calls went. `transport`: as sipp names it (u1, t1, tn)."""
     program = shutil.which("sipp")
     if program is None:
         raise SippMissing("sipp is not installed: apt-get install sip-tester")
@@ -76,6 +78,7 @@ async def call(
         command = [
             program, f"{server[0]}:{server[1]}", *scenario, "-s", number, "-i", "127.0.0.1",
             "-p", str(free_port()), "-mp", str(free_media_port()),
+            "-t", transport, "-max_socket", str(SOCKETS_MAX),
             "-m", str(calls), "-r", str(per_second), "-d", str(talk_ms),
             "-nostdin", "-timeout", str(timeout_s), "-timeout_error",
             "-trace_stat", "-stf", "stat.csv", "-trace_err", "-error_file", "errors.log",
