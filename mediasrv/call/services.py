@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,11 +11,31 @@ from typing import TYPE_CHECKING, Protocol
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
 from mediasrv.ids import TokenSource
-from mediasrv.legs import CallInfo, Ending
+from mediasrv.legs import CallInfo, CannotDial, Ending, Leg
 from mediasrv.telemetry import RecordSink
 
 if TYPE_CHECKING:
     from mediasrv.call.call import Call
+
+
+class Dial(Protocol):
+    """Calls somebody, for a call that goes on."""
+
+    def __call__(
+        self, by: CallInfo, target: str, *, needs: MediaNeeds, beside: Leg | None = None
+    ) -> AbstractAsyncContextManager[Leg]:
+        """A leg to `target` (a number, an extension, a URI), open for the block; its `answer` waits for the answer.
+
+        `by` pays: the toll rules and the allowance of its trunk are asked first. `beside`: a leg that will hear the new
+        one, so that both streams stand in one group. Leaving the block hangs up, or stops ringing. Raises CannotDial,
+        or AtCapacity.
+        """
+
+
+def nobody_is_dialled(
+    by: CallInfo, target: str, *, needs: MediaNeeds, beside: Leg | None = None
+) -> AbstractAsyncContextManager[Leg]:
+    raise CannotDial("this server calls nobody")
 
 
 def nothing_may_be_dialled(info: CallInfo, target: str) -> str:
@@ -33,6 +54,7 @@ class CallServices:
     why_not_dial: Callable[[CallInfo, str], str] = (
         nothing_may_be_dialled  # empty: it may be dialled, and counts
     )
+    dial: Dial = nobody_is_dialled
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,25 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Network, ...],
         Meta(description="Addresses and blocks whose calls are taken without a password."),
     ] = ()
+    hosts: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Where its calls are sent, the preferred one first: a name or an address, with or without "
+            "a port. Empty: nothing is dialled over it."
+        ),
+    ] = ()
+    username: Annotated[
+        str, Meta(description="Whom we say that we are when it asks (digest); empty: we do not answer.")
+    ] = ""
+    password: Annotated[
+        str, Meta(description="What proves it; rather in the environment than in a file.")
+    ] = ""
+    realm: Annotated[
+        str, Meta(description="The only realm that is answered; empty: the first of `hosts` that asked.")
+    ] = ""
+    register: Annotated[
+        bool, Meta(description="Whether we register there, so that its calls find us, and stay registered.")
+    ] = False
     numbers: Annotated[
         dict[str, str],
         Meta(
@@ -140,6 +159,8 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 _check(
                     key, prefix, _GLOBAL_PREFIX, 'a plus and digits, as in "+44"; "+" alone is every number'
                 )
+        if self.register and not (self.hosts and self.username):
+            raise ValueError("register needs hosts and username")
         if 0 < self.session_timer_s < 90:  # RFC 4028 section 5: the least Min-SE there is
             raise ValueError("session_timer_s: must be 0, or 90 at least")
 

@@ -23,6 +23,9 @@ class Ending(Enum):
     MAX_LENGTH = "max_length"
     MEDIA_TIMEOUT = "media_timeout"
     NO_ACK = "no_ack"
+    BUSY = "busy"  # this and the next two: calls of ours that came to nothing
+    NO_ANSWER = "no_answer"
+    REFUSED = "refused"
     DRAIN = "drain"
     ADMIN = "admin"
     FAULT = "fault"
@@ -38,6 +41,10 @@ class LegEnded(RemoteError):
 
 class CannotTransfer(RemoteError):
     """The party stays with us: the leg knows no way to hand it over, or the other side would not."""
+
+
+class CannotDial(RemoteError):
+    """Nobody was called: the rules forbid it, or no way leads there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,10 @@ class Leg(Protocol):
     def stream(self) -> StreamFace: ...
 
     async def answer(self) -> None:
-        """Picks up; returns when the other side has acknowledged it, raises LegEnded when it went away first."""
+        """Picks up; returns when the other side has acknowledged it, raises LegEnded when it went away first.
+
+        Of a leg that we dialled: waits until the other side picks up. LegEnded says why it did not.
+        """
 
     async def wait_ended(self) -> Ending:
         """Returns when the other side has hung up or is lost."""
