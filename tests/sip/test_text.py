@@ -149,6 +149,11 @@ def test_users_are_kept_escaped_and_shown_as_text() -> None:
     assert uri.user_text == "café;x"
 
 
+def test_a_nul_that_is_escaped_in_a_user_is_told_to_nobody() -> None:
+    assert Uri.parse("sip:a%00b@c").user_text == "a\ufffdb"
+    assert str(Uri.parse("sip:a%00b@c")) == "sip:a%00b@c"
+
+
 def test_a_tel_uri_has_a_subscriber_and_no_host() -> None:
     uri = Uri.parse("tel:+1-555;phone-context=x")
     assert (uri.user, uri.host, uri.parameter("phone-context")) == ("+1-555", "", "x")

@@ -17,9 +17,7 @@ HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9\-._]*)"
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-NO_CHARACTER = (
-    "\ufffd"  # what stands for a control character that was escaped: no name has one, no record wants one
-)
+NO_CHARACTER = "\ufffd"
 _NUMBER = re.compile(r"[0-9]+")
 _PIECES = {mark: re.compile(rf'(?:[^"<{mark}]|"(?:[^"\\]|\\.)*"|<[^>]*>)+', re.DOTALL) for mark in ",;"}
 

@@ -14,6 +14,7 @@ from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.syntax import (
     HOST,
     Parameters,
+    harmless,
     host,
     number,
     parameter,
@@ -71,7 +72,7 @@ class Uri:
     @property
     def user_text(self) -> str:
         """The user part as a person would write it."""
-        return percent_decode(self.user)
+        return harmless(percent_decode(self.user))
 
     def parameter(self, name: str) -> str | None:
         return parameter(self.parameters, name)

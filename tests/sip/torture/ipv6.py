@@ -39,7 +39,9 @@ IPV6 = (
         plain("REGISTER sip:[2001:db8::10:5070] SIP/2.0", VIA, "To: <sip:alice@[2001:db8::10:5070]>", CONTACT),
         404,
     ),
-    Point("4.4", "a port behind the brackets", plain("REGISTER sip:[2001:db8::10]:5070 SIP/2.0", VIA, TO, CONTACT), 200),
+    Point(
+        "4.4", "a port behind the brackets", plain("REGISTER sip:[2001:db8::10]:5070 SIP/2.0", VIA, TO, CONTACT), 200
+    ),
     Point("4.5", "`received` in brackets", plain(BYE, f"{VIA};received=[2001:db8::9:255]", GONE), 481),
     Point("4.5", "`received` without brackets", plain(BYE, f"{VIA};received=2001:db8::9:255", GONE), 481),
     Point(

@@ -75,7 +75,12 @@ APPLICATIONS = (
         ),
         400,
     ),
-    Point("3.3.9", "two lengths that differ", plain(OPTIONS, "Content-Length: 13", "Content-Length: 5", body=b"x" * 20), 400),
+    Point(
+        "3.3.9",
+        "two lengths that differ",
+        plain(OPTIONS, "Content-Length: 13", "Content-Length: 5", body=b"x" * 20),
+        400,
+    ),
     Point(
         "3.3.10",
         "a response with a second Via, to everybody",
@@ -104,7 +109,12 @@ APPLICATIONS = (
         200,
         ("Contact: <sip:alice@192.0.2.1?Route=%3Csip:sip.pbx.example%3E>;expires=3600",),
     ),
-    Point("3.3.15", "an answer that would not be accepted", plain(INVITE, "Accept: text/nobodyKnowsThis", body=SDP), 406),
+    Point(
+        "3.3.15",
+        "an answer that would not be accepted",
+        plain(INVITE, "Accept: text/nobodyKnowsThis", body=SDP),
+        406,
+    ),
 )  # fmt: skip
 
 COMPATIBILITY = (

@@ -1,7 +1,7 @@
 """What a point of a torture list is: bytes with one oddity in them, and what must come of it.
 
-The messages are our own. Each has the oddity of its section byte for byte, in a message that is plain otherwise, so that
-what comes of it comes of the oddity alone.
+The messages are our own. Each has the oddity of its section byte for byte, in a message that is plain otherwise: what
+comes of it comes of the oddity alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def message(*lines: str, body: bytes = b"") -> bytes:
 
 def plain(start: str, *odd: str, leave_out: str = "", body: bytes = b"") -> bytes:
     """A sound message whose lines give way to those of the same name among `odd`."""
-    method = start.split(" ")[0]
+    method = start.partition(" ")[0]
     usual = {
         "Via": "SIP/2.0/UDP 192.0.2.1;rport;branch=z9hG4bKpoint",
         "Max-Forwards": "70",
