@@ -91,6 +91,7 @@ class Answer:
     wire: bytes
     destination: Address
     interval_s: float
+    repeated: int = 0
 
 
 class LateAnswer(Protocol):
@@ -435,6 +436,9 @@ class Session:
         if self._answer is None:
             return
         if name is Clock.RESEND_ANSWER:
+            if not self.core.may_answer_again(self._answer.destination[0], self._answer.repeated):
+                return
+            self._answer.repeated += 1
             self.core.send(self._answer.wire, self._answer.destination)
             self._answer.interval_s = min(self._answer.interval_s * 2, self.core.timers.t2_s)
             self.core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
@@ -486,7 +490,11 @@ class Session:
         self._close_parts(now)
         headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
-        self.core.transactions.request(request, self.dialog.next_hop(), Farewell(self, request), now)
+        transaction = self.core.transactions.request(
+            request, self.dialog.next_hop(), Farewell(self, request), now
+        )
+        if not self._known:
+            transaction.resends_left = self.core.limits.unproven_farewells
 
     def _finish(self, event: SipEvent, now: float) -> None:
         self._forget(now)
