@@ -48,6 +48,9 @@ class Reception:
         if admitted is None or self._registrar is None:
             return
         answer = self._registrar.register(request, admitted.username, source, now)
+        if answer.status >= 300 and not admitted.username:
+            core.reply(request.headers, answer.status, source, headers=answer.headers)
+            return
         core.counts[f"answered.{answer.status}"] += 1
         transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
         tag = core.stateless_tag(request.headers)
