@@ -95,10 +95,13 @@ class Network:
             raise ValueError('write an address or a block, as in "192.0.2.7" or "192.0.2.0/24"') from None
 
     def holds(self, host: str) -> bool:
+        """A socket that hears both kinds names an IPv4 peer ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2): the same."""
         try:
-            return ipaddress.ip_address(host) in self.block
+            address = ipaddress.ip_address(host)
         except ValueError:
             return False
+        plain = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return address in self.block or (plain is not None and plain in self.block)
 
     def __str__(self) -> str:
         return str(self.block)

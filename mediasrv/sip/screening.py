@@ -75,7 +75,7 @@ def _extensions(request: Request, limits: Limits) -> Refusal | None:
     if "Require" not in request.headers or request.method in ("ACK", "CANCEL"):
         return None
     wanted = [tag for tag in request.headers.all(REQUIRE) if tag not in EXTENSIONS]
-    return Refusal(420, (("Unsupported", ", ".join(wanted)),)) if wanted else None
+    return Refusal(420, (("Unsupported", ", ".join(dict.fromkeys(wanted))),)) if wanted else None
 
 
 def _contact(request: Request, limits: Limits) -> Refusal | None:

@@ -1,7 +1,7 @@
 """Nonces that cost nothing until somebody has answered one, and an answer that counts only once (RFC 7616 section 5.4).
 
 A nonce is the time it was made, some salt, and a MAC over both: whether it is ours, and how old, can be read from it,
-so a flood of unanswered challenges leaves nothing behind. It has as few letters as will do, because a challenge must fit
+so a flood of unanswered challenges leaves nothing behind. It has as few letters as will do: a challenge must fit
 into the bytes of the request that it answers (thrift.py). Only a nonce whose answer was *right* is remembered, with the
 counts (nc) already used under it. So only those who know a password can fill the register, and it is bounded too: when
 it is full the oldest entry goes, and with it every nonce as old as that one becomes stale. Otherwise a forgotten nonce
