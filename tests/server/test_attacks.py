@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 import trio
@@ -36,7 +37,7 @@ async def test_a_refer_to_a_premium_number_makes_nobody_s_telephone_ring(autojum
 
 BAD_FORMATS = {
     "a format of 2**32": "m=audio 5071 RTP/AVP 4294967296\r\n",
-    "a format of 2**32 beside one that is none": "m=audio 5071 RTP/AVP 4294967296 -1 999\r\na=rtpmap:4294967296 PCMU/8000\r\n",
+    "a format of 2**32 that is given a name": "m=audio 5071 RTP/AVP 4294967296 -1\r\na=rtpmap:4294967296 PCMU/8000\r\n",
     "a port of 2**32": "m=audio 4294967296 RTP/AVP 0\r\n",
     "a thousand formats that we cannot do": "m=audio 5071 RTP/AVP" + " 99" * 1_000 + "\r\n",
 }  # fmt: skip
@@ -56,8 +57,8 @@ async def test_media_formats_beyond_all_bounds_are_refused_and_the_next_call_is_
 
 
 BAD_FMTP = (
-    "fmtp:101 4294967296-9999999999", "fmtp:101 -1", "fmtp:101", "fmtp:", "fmtp:0 " + "x" * 900, "fmtp:101 0-15,,,;=;=\\",
-    "fmtp:4294967296 0-15", "ptime:-20", "ptime:99999999999999999999", "maxptime:0", "rtpmap:0 PCMU/0",
+    "fmtp:101 4294967296-9999999999", "fmtp:101 -1", "fmtp:101", "fmtp:", "fmtp:0 " + "x" * 900, "fmtp:4294967296 0-15",
+    "fmtp:101 0-15,,,;=;=\\", "ptime:-20", "ptime:99999999999999999999", "maxptime:0", "rtpmap:0 PCMU/0",
     "rtpmap:101 telephone-event/4294967296",
 )  # fmt: skip
 
@@ -66,13 +67,10 @@ BAD_FMTP = (
 async def test_bad_fmtp_lines_neither_crash_nor_keep_a_call_from_its_codec(autojump_clock, line: str) -> None:
     async with running() as house, house.caller() as caller:
         call = await caller.call(body=f"{BASE}{SPEAKABLE}a={line}\r\n".encode())
-        try:
+        with suppress(CallGone):
             await call.wait_answered()
-        except CallGone as gone:
-            assert isinstance(gone.end, Rejected)
-            assert gone.end.status in (400, 488)
-        else:
             await call.bye()
+        assert not isinstance(call.end, Rejected) or call.end.status in (400, 488)
         await (await caller.answered()).bye()
         assert house.server.statistics().counts.get("sip_fault") is None
 

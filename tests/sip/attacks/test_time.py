@@ -34,7 +34,7 @@ def test_a_clock_that_steps_harms_nobody_and_leaves_nothing(seed: int) -> None:
 
 
 def test_an_answer_is_not_repeated_for_the_time_that_a_machine_slept() -> None:
-    """A virtual machine is stopped for an hour while a 200 waits for its ACK: one datagram, not one for each interval."""
+    """A machine is stopped for an hour while a 200 waits for its ACK: one datagram, not one for each interval."""
     net = Network()
     net.rules.append(lambda source, to, data: data.startswith(b"ACK"))
     net.call()
