@@ -19,7 +19,7 @@ def named() -> list[tuple[str, str]]:
     return _NAMED.findall(TABLE.read_text())
 
 
-def tests_in(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     return {
         node.name
@@ -29,13 +29,13 @@ def tests_in(path: Path) -> set[str]:
 
 
 def test_every_test_that_the_table_names_exists() -> None:
-    missing = [f"{file}::{test}" for file, test in named() if test not in tests_in(ROOT / file)]
+    missing = [f"{file}::{test}" for file, test in named() if test not in functions_of(ROOT / file)]
     assert missing == []
 
 
 def test_every_test_of_an_attack_is_in_the_table() -> None:
     there = set(named())
-    tests = {(str(path.relative_to(ROOT)), test) for path in OURS for test in tests_in(path)}
+    tests = {(str(path.relative_to(ROOT)), test) for path in OURS for test in functions_of(path)}
     assert tests - there == set()
 
 

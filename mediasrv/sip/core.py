@@ -13,11 +13,11 @@ from mediasrv.sip.events import KeyPressed, Progress, ReferProgress, SipCallId, 
 from mediasrv.sip.grammar.fields import MAGIC_COOKIE, VIA, NameAddr, Via
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
+from mediasrv.sip.grammar.thrift import fitted
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address, Locals, is_reliable, reply_hop
 from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.schedule import Schedule
-from mediasrv.sip.thrift import fitted
 from mediasrv.sip.transaction import Transactions
 
 HeaderLines = Sequence[tuple[str, str]]
@@ -25,7 +25,9 @@ ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER
 ACCEPT = ("Accept", "application/sdp")
 EXTENSIONS = ("100rel", "timer", "replaces", "norefersub")
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
-STATELESS_TAG_BYTES = 4  # section 19.3 wants so many; each letter must fit into what was asked (thrift.py)
+STATELESS_TAG_BYTES = (
+    4  # section 19.3 wants so many; each letter must fit into what was asked (grammar/thrift.py)
+)
 USUAL_HOPS = 70  # section 8.1.1.6
 COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediasrv.sip import Headers, Limits, Response
 from mediasrv.sip.grammar.parse import parse
-from mediasrv.sip.thrift import fitted
+from mediasrv.sip.grammar.thrift import fitted
 
 NEEDED = [
     ("Via", "SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa;received=192.0.2.1"),
