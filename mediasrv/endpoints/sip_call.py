@@ -77,7 +77,8 @@ class Signalling(Acting, Protocol):
 class SipCall:
     """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`.
 
-    Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said, `traffic` what was, octet by octet."""
+    Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said, `traffic` what was,
+    octet by octet."""
 
     def __init__(
         self,

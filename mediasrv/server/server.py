@@ -103,9 +103,8 @@ class Server:
             async with self._records() as sink:
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
-                        self._reception = Reception(
-                            self._house(self._engine, sink, endpoint.local), draining=self.draining
-                        )
+                        house = self._house(self._engine, sink, endpoint.local)
+                        self._reception = Reception(house, draining=self.draining)
                         async with self._watchable(self._reception):
                             await self._take_calls(endpoint, self._reception, task_status)
         finally:

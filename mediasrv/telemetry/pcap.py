@@ -3,9 +3,9 @@
     magic 0xa1b23c4d, version 2.4, time zone 0, accuracy 0, longest packet, link type 101 (raw IP)
     seconds, nanoseconds, bytes here, bytes on the wire, packet    ...
 
-A packet is given as who sent what to whom; the IP and UDP headers around it are made here. What came over a stream (TCP,
-TLS, WebSocket) is written as a datagram too, each message one: whoever reads the file wants to see what was said, and
-what was said under TLS is nowhere else in the clear.
+A packet is given as who sent what to whom; the IP and UDP headers around it are made here. What came over a stream
+(TCP, TLS, WebSocket) is written as a datagram too, each message one: whoever reads the file wants to see what was said,
+and what was said under TLS is nowhere else in the clear.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _checksum(data: bytes) -> int:
     """RFC 1071."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return 0xFFFF - total
