@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,5 +105,5 @@ def _read(file: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _details(entry: dict[str, Any]) -> str:
+def _details(entry: Mapping[str, Any]) -> str:
     return "  ".join(f"{key}={value}" for key, value in entry.items() if key not in _IDENTITIES)
