@@ -2,8 +2,8 @@
 
 A nonce is the time it was made, some salt, and a MAC over both: whether it is ours, and how old, can be read from it,
 so a flood of unanswered challenges leaves nothing behind. It has as few letters as will do: a challenge must fit
-into the bytes of the request that it answers (grammar/thrift.py). Only a nonce whose answer was *right* is remembered, with the
-counts (nc) already used under it. So only those who know a password can fill the register, and it is bounded too: when
+into what it answers (grammar/thrift.py). Only a nonce whose answer was *right* is remembered, with the counts (nc)
+already used under it. So only those who know a password can fill the register, and it is bounded too: when
 it is full the oldest entry goes, and with it every nonce as old as that one becomes stale. Otherwise a forgotten nonce
 would look like an unused one, and its answers could be replayed.
 
