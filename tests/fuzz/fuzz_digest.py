@@ -23,9 +23,11 @@ from tests.fuzz.mutations import Mutator
 REALM = "pbx.example"
 TRIES_A_RUN = 200
 SPICES = (
-    b'"', b"\\", b'\\"', b",", b", ", b"=", b" ", b"\t", b"Digest ", b"realm=", b'realm="x"', b"nonce=", b", qop=auth-int",
-    b", qop=", b", nc=00000000", b", nc=FFFFFFFF", b", stale=true", b", algorithm=SHA-512-256", b", algorithm=MD5-sess",
-    b", algorithm=", b", opaque=", b", userhash=true", b", username*=UTF-8''x", b"\x00", b"\xc3\xa9", b"<", b";", b"x" * 400,
+    b'"', b"\\", b'\\"', b",", b", ", b"=", b" ", b"\t", b"Digest ", b"realm=", b'realm="x"', b"nonce=",
+    b", qop=auth-int", b", qop=", b", nc=00000000", b", nc=FFFFFFFF", b", stale=true",
+    b", algorithm=SHA-512-256", b", algorithm=MD5-sess", b", algorithm=", b", opaque=", b", userhash=true",
+    b", username*=UTF-8''x", b"\x00", b"\xc3\xa9", b"<", b";",
+    b"x" * 400,
 )  # fmt: skip
 
 

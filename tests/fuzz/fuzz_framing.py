@@ -31,9 +31,9 @@ MESSAGES = (
     HEAD + b"\r\n",
 )
 SPICES = (
-    b"\r\n", b"\r\n\r\n", b"\n\n", b"\r", b"\n", b"\r\n ", b"Content-Length: 5\r\n", b"l:0\r\n", b"\r\nl: -1", b"\x00", b":",
-    b"Content-Length : 7\r\n", b"Content-Length: 1 1\r\n", b"Content-Length: 0x10\r\n", b"99999999999", b"+1", b"\xd9\xa1",
-    b"Content-Length: 3, 3\r\n", b"X: y\r\n\tl: 9\r\n", b"x" * 300,
+    b"\r\n", b"\r\n\r\n", b"\n\n", b"\r", b"\n", b"\r\n ", b"Content-Length: 5\r\n", b"l:0\r\n", b"\r\nl: -1", b"\x00",
+    b":", b"Content-Length : 7\r\n", b"Content-Length: 1 1\r\n", b"Content-Length: 0x10\r\n", b"99999999999",
+    b"+1", b"\xd9\xa1", b"Content-Length: 3, 3\r\n", b"X: y\r\n\tl: 9\r\n", b"x" * 300,
 )  # fmt: skip
 
 
