@@ -367,9 +367,11 @@ class Session:
         return True
 
     def _on_invite(self, inbound: Inbound, now: float) -> None:
-        if self._pending is not None:  # section 14.2: the one before is not answered yet
+        if self._closing:  # our BYE is under way, and the dialog is over (RFC 5407 section 2)
+            inbound.reply(481, now)
+        elif self._pending is not None:  # section 14.2: the one before is not answered yet
             inbound.reply(500, now)
-        elif self.busy or self._closing:  # glare (14.2), or our 2xx is not acknowledged yet (RFC 5407 3.1.4)
+        elif self.busy:  # glare (14.2), or our 2xx is not acknowledged yet (RFC 5407 3.1.4)
             inbound.reply(491, now)
         elif (glare := self.offers.refusal()) is not None:  # an UPDATE is under way (RFC 3311 section 5.2)
             inbound.reply(glare, now)
