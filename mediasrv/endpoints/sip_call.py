@@ -14,6 +14,7 @@ import trio
 
 from mediasrv.endpoints.inbox import Inbox
 from mediasrv.endpoints.sip_talk import Acting, SipTalk
+from mediasrv.endpoints.traffic import Traffic
 from mediasrv.errors import RemoteError
 from mediasrv.sip import (
     Acknowledged,
@@ -77,7 +78,8 @@ class Signalling(Acting, Protocol):
 class SipCall:
     """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`.
 
-    Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said."""
+    Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said, `traffic` what was,
+    octet by octet."""
 
     def __init__(
         self,
@@ -86,8 +88,10 @@ class SipCall:
         remote: Address,
         request: Request | None = None,
         replaces: SipCallId | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.id, self.remote, self.request, self.replaces = call_id, remote, request, replaces
+        self.traffic = traffic or Traffic()
         self.talk = SipTalk(call_id, signalling, self._raise_if_over)
         self.redirected: Redirected | None = None
         self.progress: Progress | None = None

@@ -46,6 +46,7 @@ class EngineSettings:
     cpus: tuple[int, ...] | Literal["spare"] = "spare"  # to pin the threads to, in turn; none: not at all
     priority: int = 40  # of SCHED_FIFO
     slots: int = 10  # a frame: a wake-up every 2 ms
+    captured: int = 0  # packets that captures may be behind, 0: there are none
     vad_weights: str = ""  # a file; "": the shipped one; "off": onsets are not confirmed
 
     def thread_cpus(self) -> list[int | None]:
@@ -114,10 +115,17 @@ class Engine:
             policy=settings.policy.value,
             cpu=-1 if cpu is None else cpu,
             priority=settings.priority,
+            captured=settings.captured,
             seed=self._tokens.number(64),
         )
         admission = Admission(capacity, settings.millicores)
-        return EngineThread(engine, admission, vad_weights(settings.vad_weights), manual=self.manual)
+        return EngineThread(
+            engine,
+            admission,
+            vad_weights(settings.vad_weights),
+            manual=self.manual,
+            captures=settings.captured > 0,
+        )
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,16 @@ from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
 from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position, RecordingResult
-from mediasrv.media.spec import Address, Clip, Cost, Listen, RecordingFormat, SrtpKeys, StreamSpec
+from mediasrv.media.spec import (
+    Address,
+    CapturedPacket,
+    Clip,
+    Cost,
+    Listen,
+    RecordingFormat,
+    SrtpKeys,
+    StreamSpec,
+)
 from mediasrv.media.statistics import StreamStatistics
 
 
@@ -76,6 +85,12 @@ class StreamFace(Protocol):
 
     def send_datagram(self, data: bytes, to: Address) -> None:
         """Sent at once from the stream's port; only with `keying="dtls"`."""
+
+    def capture(self, into: Callable[[CapturedPacket], None]) -> None:
+        """From now on hands every packet of the stream to `into`, in order; some of a burst may be lost, counted.
+
+        LocalError when the engine was opened without room for it.
+        """
 
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:

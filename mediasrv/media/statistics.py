@@ -152,6 +152,7 @@ class EngineStatistics:
     commands_refused: int  # for want of room, or of sense; not those that came too late
     events: int
     events_deferred: int
+    captured_lost: int  # packets that captures miss
     datagrams: int  # of DTLS, handed on
     datagrams_dropped: int  # more than a handshake can be
     cpu_ns: int
@@ -179,6 +180,7 @@ class EngineStatistics:
             commands_refused=counted["commands_refused"],
             events=counted["events"],
             events_deferred=counted["events_deferred"],
+            captured_lost=counted["captured_lost"],
             datagrams=counted["datagrams"],
             datagrams_dropped=counted["datagrams_dropped"],
             cpu_ns=counted["cpu_ns"],
@@ -212,5 +214,5 @@ class EngineStatistics:
 _COUNTED = (
     "streams", "capacity", "wakeups", "ticks", "late_ticks_skipped", "overruns", "packets_received", "packets_sent",
     "send_errors", "receive_errors", "commands", "commands_refused", "events", "events_deferred", "cpu_ns",
-    "datagrams", "datagrams_dropped", "machine_stalls",
+    "captured_lost", "datagrams", "datagrams_dropped", "machine_stalls",
 )  # fmt: skip

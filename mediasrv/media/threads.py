@@ -29,16 +29,19 @@ if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
 
 EVENTS_AT_ONCE = 256
 GROUPS = 2**32
+COLLECT_S = 0.05  # pause between looks at what was captured
 
 
 class EngineThread:
     def __init__(
-        self, engine: NativeEngine, admission: Admission, weights: SileroWeights | None, *, manual: bool
-    ) -> None:
+        self, engine: NativeEngine, admission: Admission, weights: SileroWeights | None, *, manual: bool,
+        captures: bool = False,
+    ) -> None:  # fmt: skip
         self.native, self.admission, self.manual = engine, admission, manual
         self._weights = weights
         self.streams: dict[int, Stream] = {}
         self._recordings = Recordings(engine, manual=manual)
+        self._captures = captures
         self._groups: Counter[int] = Counter()  # how many streams of each are here
 
     def holds(self, group: int) -> bool:
@@ -48,6 +51,8 @@ class EngineThread:
         if not self.manual:
             self.native.start()
             nursery.start_soon(self._listen)
+            if self._captures:
+                nursery.start_soon(self._collect)
 
     async def _listen(self) -> None:
         while True:
@@ -55,8 +60,21 @@ class EngineThread:
             os.eventfd_read(self.native.eventfd)
             self.dispatch()
 
+    async def _collect(self) -> None:
+        while True:
+            await trio.sleep(COLLECT_S)
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        while packets := self.native.captured():
+            for packet in packets:
+                if (stream := self.streams.get(packet.stream)) is not None:
+                    stream.take_captured(packet)
+
     def dispatch(self) -> None:
         """Tells the streams what happened."""
+        if self._captures:  # before a stream is gone: its last packets are among them
+            self._hand_over()
         while events := self.native.events(EVENTS_AT_ONCE):
             for event in events:
                 stream = self.streams.get(event.stream)

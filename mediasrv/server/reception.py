@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import trio
 
@@ -23,6 +23,7 @@ from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.telemetry import Counters, Timeline, concerning
 
@@ -51,7 +52,8 @@ class House:
     services: CallServices
     counters: Counters
     advertised: str
-    security: MediaSecurity = field(default_factory=MediaSecurity)
+    security: MediaSecurity
+    tracing: Tracing
 
 
 class Reception:
@@ -85,7 +87,7 @@ class Reception:
         with concerning(call=call_id, tenant=DEFAULT_TENANT):
             self._live[call_id] = call
             try:
-                await self._serve(call, call_id)
+                await self._serve(call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call))
             except* Exception as fault:
                 self._give_up(call_id, fault)
             finally:
@@ -94,32 +96,37 @@ class Reception:
                 self._with_leg.pop(call_id, None)
                 self._left.set()
 
-    async def _serve(self, call: SipCall, call_id: CallId) -> None:
+    async def _serve(self, call: SipCall, trace: Trace) -> None:
         settings = self._house.settings
         decision = admit(call.remote[0], called_number(call), settings, draining=self.draining)
         if isinstance(decision, Admission):
             refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
                 with self._gates.inside(decision.trunk):
-                    await self._take(call, call_id, decision)
+                    await self._take(call, trace, decision)
                 return
             decision = refusal
         await self._refuse(call, decision)
 
-    async def _take(self, call: SipCall, call_id: CallId, decision: Admission) -> None:
+    async def _take(self, call: SipCall, trace: Trace, decision: Admission) -> None:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
         agent = self._house.agents[decision.agent]
+        info = describe(call, trace.call, decision, trunk)
         try:
-            leg = await self._open_leg(call, describe(call, call_id, decision, trunk), agent)
+            leg = await self._open_leg(call, info, agent)
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
         except OfferUnacceptable as error:
             await self._refuse(call, unacceptable(error.status))
+            trace.messages(call)
+            trace.refused(info, agent.name, str(error))
         else:
+            trace.messages(call)
+            trace.packets(leg.stream)
             began = trio.current_time()
-            self._with_leg[call_id] = LiveCall(leg.info, decision.agent, began, leg.stream)
-            await self._run(leg, agent)
+            self._with_leg[info.id] = LiveCall(info, decision.agent, began, leg.stream)
+            await self._run(leg, agent, trace)
 
     async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:
         house, media = self._house, self._house.settings.media
@@ -144,12 +151,12 @@ class Reception:
             call, info, house.engine, wiring.cost, wishes, group=self._groups, session_id=session_id
         )
 
-    async def _run(self, leg: SipLeg, agent: Agent) -> None:
+    async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:
         self._house.counters.count("calls", "taken")
         try:
             async with trio.open_nursery() as beside:
                 beside.start_soon(leg.attend)
-                record = await run_call(leg, agent, self._house.services)
+                record = await run_call(leg, agent, self._house.services, trace.timeline)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()

@@ -184,6 +184,10 @@ class UserAgent:
         )
         return invitation.id
 
+    def call_id(self, call: SipCallId) -> str:
+        """The Call-ID of a call of ours that was not answered yet."""
+        return self._invitation(call).call_id
+
     def redirect(self, call: SipCallId, target: Uri, destination: Address, now: float) -> None:
         """Sends a call of ours on to a place that `Redirected` has named."""
         self._invitation(call).redirect(target, destination, now)
