@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import trio
@@ -23,6 +24,7 @@ from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.server.recognition import RecognitionRoom
 from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.vouching import Vouching
@@ -55,6 +57,7 @@ class House:
     advertised: str
     security: MediaSecurity
     tracing: Tracing
+    recognition: RecognitionRoom
     vouching: Vouching | None = None  # without it nobody's signature is looked at
 
 
@@ -115,20 +118,22 @@ class Reception:
         trunk = self._house.settings.trunks[decision.trunk]
         agent = self._house.agents[decision.agent]
         info = describe(call, trace.call, decision, trunk, await self._attestation(call))
-        try:
-            leg = await self._open_leg(call, info, agent)
-        except AtCapacity as full:
-            await self._refuse(call, at_capacity(full.retry_after_s))
-        except OfferUnacceptable as error:
-            await self._refuse(call, unacceptable(error.status))
-            trace.messages(call)
-            trace.refused(info, agent.name, str(error))
-        else:
-            trace.messages(call)
-            trace.packets(leg.stream)
-            began = trio.current_time()
-            self._with_leg[info.id] = LiveCall(info, decision.agent, began, leg.stream)
-            await self._run(leg, agent, trace)
+        with ExitStack() as kept:
+            try:
+                kept.enter_context(self._house.recognition.kept(agent.needs.recogniser_millicores))
+                leg = await self._open_leg(call, info, agent)
+            except AtCapacity as full:
+                await self._refuse(call, at_capacity(full.retry_after_s))
+            except OfferUnacceptable as error:
+                await self._refuse(call, unacceptable(error.status))
+                trace.messages(call)
+                trace.refused(info, agent.name, str(error))
+            else:
+                trace.messages(call)
+                trace.packets(leg.stream)
+                began = trio.current_time()
+                self._with_leg[info.id] = LiveCall(info, decision.agent, began, leg.stream)
+                await self._run(leg, agent, trace)
 
     async def _attestation(self, call: SipCall) -> str:
         vouching = self._house.vouching

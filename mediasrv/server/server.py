@@ -244,7 +244,8 @@ class Server:
         security = wiring.media_security(self.settings, self._tokens)
         return House(
             self.settings, engine, self._agents, services, self.counters, host, security,
-            Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
+            Tracing(sink, self._clock, local, self._captures(sink)), wiring.recognition_room(self.settings),
+            self._vouching,
         )  # fmt: skip
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:

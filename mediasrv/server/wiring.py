@@ -21,6 +21,7 @@ from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
+from mediasrv.server.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -55,8 +56,9 @@ def call_settings(settings: Settings) -> CallSettings:
 def agents(settings: Settings) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
     told = AgentSettings(
-        script=settings.agents.script, voice=settings.agents.voice, menu=settings.agents.menu
-    )
+        script=settings.agents.script, voice=settings.agents.voice, menu=settings.agents.menu,
+        knowledge=settings.agents.knowledge, spared_cpus=spared_cpus(engine_settings(settings).thread_cpus()),
+    )  # fmt: skip
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()
     }
@@ -70,6 +72,12 @@ def agents(settings: Settings) -> dict[str, Agent]:
         except ConfigError as error:
             raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
     return built
+
+
+def recognition_room(settings: Settings) -> RecognitionRoom:
+    """Set, or what the engine's threads leave."""
+    spared = spared_cpus(engine_settings(settings).thread_cpus())
+    return RecognitionRoom(settings.agents.recogniser_millicores or millicores_for_recognition(spared))
 
 
 def check_trunks(settings: Settings) -> None:

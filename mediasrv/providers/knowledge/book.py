@@ -13,11 +13,7 @@ from mediasrv.providers.knowledge.phrases import sentences
 SUBJECT = "subject"  # the list that a frame is filled with: those of a passage
 
 
-class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class Answer(_Strict):
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One answer, and the ways of asking for it."""
 
     name: str
@@ -25,14 +21,14 @@ class Answer(_Strict):
     text: str
 
 
-class Passage(_Strict):
+class Passage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A few sentences about a few subjects: the one that fits the question best is the answer."""
 
     subjects: list[str]
     text: str
 
 
-class Shortcut(_Strict):
+class Shortcut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is answered without looking anything up; `repeat` has no text of its own."""
 
     name: str
@@ -41,7 +37,7 @@ class Shortcut(_Strict):
     ends_call: bool = False
 
 
-class Booking(_Strict):
+class Booking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table, by asking for what is missing and for a yes."""
 
     tool: str
@@ -55,11 +51,13 @@ class Booking(_Strict):
     dropped: str
 
 
-class Book(_Strict):
+class Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     greeting: str
     unclear: str
     unknown: str
+    voice: str = ""
+    sounds: dict[str, str] = {}  # words that the recogniser's dictionary does not have, as phones
     lists: dict[str, list[str]] = {}
     frames: list[str] = []
     answer: list[Answer] = []
@@ -77,8 +75,10 @@ class Book(_Strict):
 
     def expected(self) -> Iterator[list[str]]:
         """What callers are expected to say, subject by subject."""
-        for asked in [*self.answer, *self.shortcut]:
-            yield self.read(asked.asked)
+        for answer in self.answer:
+            yield self.read(answer.asked)
+        for shortcut in self.shortcut:
+            yield self.read(shortcut.asked)
         for passage in self.passage:
             yield self.questions(passage)
         if self.booking is not None:
@@ -116,9 +116,9 @@ def _check(book: Book, source: str) -> None:
         raise ConfigError("lists", "a booking needs people, day and time", source=source)
     if book.passage and not book.frames:
         raise ConfigError("frames", "passages are asked for in frames, and there are none", source=source)
-    for k, asked in enumerate([*book.answer, *book.shortcut], 1):
-        if not asked.text and asked.name != "repeat":
-            raise ConfigError(f"{asked.name}.text", "is missing", source=source, value=k)
+    for shortcut in book.shortcut:
+        if not shortcut.text and shortcut.name != "repeat":
+            raise ConfigError(f"shortcut {shortcut.name}: text", "is missing", source=source)
     for found in book.expected():
         if not found:
             raise ConfigError("asked", "nobody can ask for it", source=source)

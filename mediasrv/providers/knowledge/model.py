@@ -126,9 +126,7 @@ class KnowledgeModel:
 
     # ---- a table -----------------------------------------------------------------------------------------------
 
-    def _go_on(
-        self, text: str, match: Match[Subject] | None, memory: Memory
-    ) -> tuple[Memory, Reply] | None:
+    def _go_on(self, text: str, match: Match[Subject] | None, memory: Memory) -> tuple[Memory, Reply] | None:
         """With the booking that is under way; None: this is about something else."""
         booking, table = self._book.booking, memory.table
         assert booking is not None

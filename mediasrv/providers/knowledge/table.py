@@ -34,7 +34,7 @@ class Table:
             table = replace(table, day=value)
             taken.add(at)
         for at, value in _found(line, lists["time"]):
-            if " " in value or _is_time(line, at) or (self.people and not self._is_party(line, at)):
+            if " " in value or _is_time(line, at) or (self.people and not _is_party(line, at)):
                 table = replace(table, time=value)
                 taken.update(range(at, at + len(value.split())))
         for at, value in _found(line, lists["people"]):
@@ -42,13 +42,18 @@ class Table:
                 table = replace(table, people=value)
         return table
 
-    @staticmethod
-    def _is_party(line: Sequence[str], at: int) -> bool:
-        return at + 1 < len(line) and line[at + 1] in PARTY_AFTER or at > 0 and line[at - 1] in PARTY_BEFORE
-
 
 def _is_time(line: Sequence[str], at: int) -> bool:
-    return at + 1 < len(line) and line[at + 1] in TIME_AFTER or at > 0 and line[at - 1] in TIME_BEFORE
+    return _stands(line, at, TIME_BEFORE, TIME_AFTER)
+
+
+def _is_party(line: Sequence[str], at: int) -> bool:
+    return _stands(line, at, PARTY_BEFORE, PARTY_AFTER)
+
+
+def _stands(line: Sequence[str], at: int, before: frozenset[str], after: frozenset[str]) -> bool:
+    """After one of these words, or before one of those."""
+    return bool({*line[max(0, at - 1) : at]} & before or {*line[at + 1 : at + 2]} & after)
 
 
 def _found(line: Sequence[str], values: Sequence[str]) -> list[tuple[int, str]]:

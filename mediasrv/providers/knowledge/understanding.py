@@ -1,8 +1,8 @@
 """Which of the expected sentences a caller meant: the nearest, if any is near enough.
 
 Words weigh by how rare they are among the subjects (inverse document frequency: a word that every subject has tells
-nothing). Two sentences are as near as the weight that they share, against the weight of both (Dice's coefficient), pairs
-of neighbouring words counting beside the words: a recogniser that misheard "the" costs little, one that misheard
+nothing). Two sentences are as near as the weight that they share, against the weight of both (Dice's coefficient),
+pairs of neighbouring words counting beside the words: a recogniser that misheard "the" costs little, one that misheard
 "breakfast" costs the match. Below `NEAR_ENOUGH` nothing was understood, and whoever asks says so instead of guessing.
 
 Where a passage is meant, its best sentence is found by Okapi BM25.
@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Generic, TypeVar
 
 Subject = TypeVar("Subject", bound=Hashable)
@@ -89,7 +90,7 @@ class Matcher(Generic[Subject]):
 
 def _features(text: str) -> tuple[str, ...]:
     stems = [stem(word) for word in words(text)]
-    pairs = [f"{one} {other}" for one, other in zip(stems, stems[1:], strict=False)]
+    pairs = [f"{one} {other}" for one, other in pairwise(stems)]
     return tuple(sorted({*stems, *pairs}))
 
 

@@ -1,6 +1,6 @@
 """How a stream and its worker talk: frames over two pipes, each a kind (1 octet), a length (4, big-endian) and a body.
 
-To the worker: SETUP once, then for each utterance BEGIN, AUDIO as it comes, and END; CANCEL throws one away. From it:
+To the worker: SETUP once, then for each utterance BEGIN, AUDIO as it comes, and END. From it:
 READY once, PARTIAL whenever the words have changed, FINAL once for each END. Bodies are JSON, but for AUDIO, which is
 16 kHz PCM. Both sides are ours, and still each checks what it reads: a worker that was killed in the middle of a frame
 must not leave half of one behind as a transcript.
@@ -20,7 +20,6 @@ class Kind(IntEnum):
     BEGIN = 2
     AUDIO = 3
     END = 4
-    CANCEL = 5
     READY = 16
     PARTIAL = 17
     FINAL = 18
@@ -52,10 +51,10 @@ class FrameReader:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def receive(self, data: bytes) -> Iterator[tuple[Kind, bytes]]:
+    def receive(self, data: bytes | bytearray) -> Iterator[tuple[Kind, bytes]]:
         self._buffer += data
         while len(self._buffer) >= HEADER_BYTES:
-            kind, length = parse_header(self._buffer[:HEADER_BYTES])
+            kind, length = parse_header(bytes(self._buffer[:HEADER_BYTES]))
             if len(self._buffer) < HEADER_BYTES + length:
                 return
             body = bytes(self._buffer[HEADER_BYTES : HEADER_BYTES + length])

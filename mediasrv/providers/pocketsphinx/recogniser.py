@@ -10,55 +10,29 @@ again without finishing anything is a ProviderError, as is one that cannot be st
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import trio
 
 from mediasrv.audio import EarsChunk
+from mediasrv.providers.pocketsphinx.expectation import Expectation
 from mediasrv.providers.pocketsphinx.frames import FrameError, FrameReader, Kind, frame
 from mediasrv.providers.pocketsphinx.utterances import Segmenter, Utterance
 from mediasrv.providers.protocols import UNCLEAR, ProviderError, SttStream, Transcript
 
 NAME = "pocketsphinx"
-MOST_WAITING_MS = 30_000.0  # of sound that has no transcript yet; more waits in `push`, where the call sees it
+MOST_WAITING_MS = (
+    30_000.0  # of sound that has no transcript yet; more waits in `push`, where the call sees it
+)
 TRANSCRIPTS_KEPT = 64  # nobody listens: the oldest partials are dropped
 DEATHS = 3  # of workers, without a transcript between them
 READ_BYTES = 65_536
 KILLED_WITHIN_S = 1.0
 COUGH_MS = 450.0  # less speech than this, without words that fit, is a cough
-
-LANGUAGE_WEIGHT = 12.0
-PHONE_WEIGHT = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """What a recogniser expects to hear, ready to be sent to workers."""
-
-    language: str  # ARPA
-    dictionary: str
-    model: str  # the directory of the acoustic model
-    # How much worse than free phones the words may explain each 10 ms: nothing of the confidence is lost, all is lost.
-    sure_behind: float = 20.0
-    unsure_behind: float = 80.0
-    unclear_below: float = 0.3  # of the confidence: below, what was said is not guessed
-
-    def setup(self) -> bytes:
-        told = {
-            "language": self.language, "dictionary": self.dictionary, "model": self.model,
-            "language_weight": LANGUAGE_WEIGHT, "phone_weight": PHONE_WEIGHT,
-        }  # fmt: skip
-        return json.dumps(told).encode()
-
-    def confidence(self, behind: float) -> float:
-        span = self.unsure_behind - self.sure_behind
-        return round(min(1.0, max(0.0, (self.unsure_behind - behind) / span)), 3)
 
 
 class WorkerDied(Exception):
@@ -150,8 +124,9 @@ class PocketSphinxStream:
             await pipe.send_all(frame(Kind.SETUP, self._expectation.setup()))
             following = self._answered
             while True:
-                utterance = await self._when(lambda: self._utterance(following))
-                await self._say(pipe, utterance)
+                while following - self._answered >= len(self._utterances):
+                    await self._grow()
+                await self._say(pipe, self._utterances[following - self._answered])
                 following += 1
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise WorkerDied("it takes no sound") from error
@@ -160,24 +135,18 @@ class PocketSphinxStream:
         await pipe.send_all(frame(Kind.BEGIN))
         said = 0
         while said < len(utterance.pieces) or not utterance.ended:
-            await self._when(lambda: len(utterance.pieces) > said or utterance.ended or None)
+            if said == len(utterance.pieces):
+                await self._grow()
             pieces = utterance.pieces[said:]
             said += len(pieces)
             if pieces:
                 await pipe.send_all(frame(Kind.AUDIO, b"".join(pieces)))
         await pipe.send_all(frame(Kind.END))
 
-    def _utterance(self, number: int) -> Utterance | None:
-        """The `number`-th of the stream, when it has begun."""
-        waiting = number - self._answered
-        return self._utterances[waiting] if 0 <= waiting < len(self._utterances) else None
-
-    async def _when(self, ready: Callable[[], Utterance | bool | None]) -> Utterance:
-        """What `ready` gives, once it gives anything."""
-        while (found := ready()) is None:
-            self._grown = trio.Event()
-            await self._grown.wait()
-        return found  # type: ignore[return-value]
+    async def _grow(self) -> None:
+        """Waits for more sound."""
+        self._grown = trio.Event()
+        await self._grown.wait()
 
     async def _hear(self, pipe: trio.abc.ReceiveStream) -> None:
         reader = FrameReader()
@@ -207,13 +176,13 @@ class PocketSphinxStream:
 
     def _suppose(self, utterance: Utterance, text: str, behind: float) -> None:
         """A partial transcript, if it fits: words that were found in a cough would stop the agent's voice."""
-        confidence = self._expectation.confidence(behind)
-        if text and utterance.speech_ms >= COUGH_MS and confidence >= self._expectation.unclear_below:
+        confidence = self._expectation.confidence(text, behind, final=False)
+        if utterance.speech_ms >= COUGH_MS and confidence >= self._expectation.unclear_below:
             self._tell(utterance, text, confidence, final=False)
 
     def _conclude(self, utterance: Utterance, text: str, behind: float) -> None:
         """A final transcript, unless it was a cough: speech that fits nothing, and is too short to be words."""
-        confidence = self._expectation.confidence(behind) if text and math.isfinite(behind) else 0.0
+        confidence = self._expectation.confidence(text, behind)
         if confidence >= self._expectation.unclear_below:
             self._tell(utterance, text, confidence, final=True)
         elif utterance.speech_ms >= COUGH_MS:

@@ -53,7 +53,9 @@ class NoiseFloor:
         start = self._at if self._at + len(samples) <= NOISE_SAMPLES else 0
         self._at = start + len(samples)
         noise = islice(cycle(self._noise), start, start + len(samples))
-        return array("h", [max(-32_768, min(32_767, s + n)) for s, n in zip(samples, noise)]).tobytes()
+        return array(
+            "h", [max(-32_768, min(32_767, s + n)) for s, n in zip(samples, noise, strict=True)]
+        ).tobytes()
 
 
 class Recogniser:
@@ -67,7 +69,9 @@ class Recogniser:
             sounds.write_text(setup["dictionary"])
             hmm = str(Path(setup["model"]) / "en-us")
             quiet = {"hmm": hmm, "loglevel": "FATAL"}
-            self._words = sphinx.Decoder(dict=str(sounds), lm=str(words), lw=setup["language_weight"], **quiet)
+            self._words = sphinx.Decoder(
+                dict=str(sounds), lm=str(words), lw=setup["language_weight"], **quiet
+            )
         phones = str(Path(setup["model"]) / "en-us-phone.lm.bin")
         self._phones = sphinx.Decoder(allphone=phones, lw=setup["phone_weight"], dict=None, **quiet)
         self._floor = NoiseFloor()
@@ -76,7 +80,8 @@ class Recogniser:
         self._open = False
 
     def begin(self) -> None:
-        self.cancel()
+        if self._open:
+            self.end()
         self._words.start_utt()
         self._phones.start_utt()
         self._open, self._unheard, self._told = True, 0, ""
@@ -110,10 +115,6 @@ class Recogniser:
         text = best.hypstr if best else ""
         return {"text": text, **self._compared()}
 
-    def cancel(self) -> None:
-        if self._open:
-            self.end()
-
     def _compared(self) -> dict[str, object]:
         """Over the frames that the words cover, silence left out: both searches agree about that."""
         free: dict[int, float] = {}
@@ -136,32 +137,38 @@ def _log(score: float) -> float:
 
 def serve(incoming: BinaryIO, outgoing: BinaryIO) -> None:
     """Answers frames until there are no more."""
-    recogniser: Recogniser | None = None
+    kind, body = _read(incoming)
+    if kind is not Kind.SETUP:
+        return
+    recogniser = Recogniser(json.loads(body))
+    _say(outgoing, Kind.READY, {})
+    while True:
+        kind, body = _read(incoming)
+        match kind:
+            case Kind.BEGIN:
+                recogniser.begin()
+            case Kind.AUDIO:
+                if (partial := recogniser.hear(body)) is not None:
+                    _say(outgoing, Kind.PARTIAL, partial)
+            case Kind.END:
+                _say(outgoing, Kind.FINAL, recogniser.end())
+            case _:
+                return
 
-    def say(kind: Kind, **body: object) -> None:
-        outgoing.write(frame(kind, json.dumps(body).encode()))
-        outgoing.flush()
 
-    while len(header := incoming.read(HEADER_BYTES)) == HEADER_BYTES:
-        kind, length = parse_header(header)
-        body = incoming.read(length)
-        if len(body) < length:
-            return
-        if kind is Kind.SETUP:
-            recogniser = Recogniser(json.loads(body))
-            say(Kind.READY)
-        elif recogniser is None:
-            return
-        elif kind is Kind.BEGIN:
-            recogniser.begin()
-        elif kind is Kind.AUDIO:
-            partial = recogniser.hear(body)
-            if partial is not None:
-                say(Kind.PARTIAL, **partial)
-        elif kind is Kind.END:
-            say(Kind.FINAL, **recogniser.end())
-        elif kind is Kind.CANCEL:
-            recogniser.cancel()
+def _read(incoming: BinaryIO) -> tuple[Kind | None, bytes]:
+    """The next frame; no kind when there is none."""
+    header = incoming.read(HEADER_BYTES)
+    if len(header) < HEADER_BYTES:
+        return None, b""
+    kind, length = parse_header(header)
+    body = incoming.read(length)
+    return (kind, body) if len(body) == length else (None, b"")
+
+
+def _say(outgoing: BinaryIO, kind: Kind, body: dict[str, object]) -> None:
+    outgoing.write(frame(kind, json.dumps(body).encode()))
+    outgoing.flush()
 
 
 def give_way(spared: set[int]) -> None:
