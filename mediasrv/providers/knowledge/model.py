@@ -62,11 +62,13 @@ class KnowledgeModel:
         self._answers = {f"answer:{answer.name}": answer for answer in book.answer}
         self._passages = {f"passage:{k}": passage for k, passage in enumerate(book.passage)}
         self._shortcuts = {f"shortcut:{shortcut.name}": shortcut for shortcut in book.shortcut}
-        expected = {key: book.read(asked.asked) for key, asked in (self._answers | self._shortcuts).items()}
-        expected |= {key: book.questions(passage) for key, passage in self._passages.items()}
+        self.expected = {
+            key: book.read(asked.asked) for key, asked in (self._answers | self._shortcuts).items()
+        }
+        self.expected |= {key: book.questions(passage) for key, passage in self._passages.items()}
         if book.booking is not None:
-            expected[BOOKING] = book.read(book.booking.asked)
-        self._match = lru_cache(REMEMBERED)(Matcher(expected).match)
+            self.expected[BOOKING] = book.read(book.booking.asked)
+        self._match = lru_cache(REMEMBERED)(Matcher(self.expected).match)
 
     async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         await trio.lowlevel.checkpoint()
@@ -78,6 +80,11 @@ class KnowledgeModel:
             yield ToolRequest(ToolCall("", reply.tool, reply.arguments))
         read = sum(len(message.text.split()) for message in request.messages)
         yield Usage(self.name, self._book.name, {"input_tokens": read, "output_tokens": len(written)})
+
+    def subject_of(self, text: str) -> Subject | None:
+        """What this is about; None when nothing is near enough."""
+        match = self._match(text)
+        return match.subject if match else None
 
     def reply(self, messages: Sequence[Message]) -> Reply:
         """To the last of these messages."""

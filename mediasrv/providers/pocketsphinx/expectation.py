@@ -2,9 +2,8 @@
 
 Two things speak for the words that a search has found. Their sounds: words that were said explain the sound nearly as
 well as free phones do (worker.py measures by how much worse). And their order: a search that was forced to make an
-agent's words of something else puts words beside each other that no question does. Measured over the questions of the
-demonstration and as many sentences about other things (docs/bench.md), each alone lets a fifth of the strangers pass;
-their product hardly any.
+agent's words of something else puts words beside each other that no question does. Neither tells enough alone; the
+confidence is their product, and `mediasrv bench stt` says what it lets through (docs/bench.md).
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from mediasrv.providers.pocketsphinx.lexicon import dictionary, model_directory
 
 LANGUAGE_WEIGHT = 12.0  # of the trigrams, against the sounds
 PHONE_WEIGHT = 2.0  # of the phones' own trigrams
-SURE_BEHIND = 3.0  # natural logarithm for each 10 ms: up to here nothing of the confidence is lost,
-UNSURE_BEHIND = 4.5  # and from here on all of it
-UNSURE_ORDER = 0.5  # of the pairs of words are in some question: no confidence is left
+SURE_BEHIND = 2.5  # natural logarithm for each 10 ms: up to here nothing of the confidence is lost,
+UNSURE_BEHIND = 5.5  # and from here on all of it
+UNSURE_ORDER = 0.6  # of the pairs of words are in some question: no confidence is left
 UNCLEAR_BELOW = 0.3  # of the confidence: what was said is not guessed
 
 

@@ -105,7 +105,11 @@ class PocketSphinxStream:
         """One worker's life; raises WorkerDied when it ends."""
         try:
             process = await trio.lowlevel.open_process(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a signal for the server's terminal is not for its workers
             )
         except OSError as error:
             raise ProviderError(NAME, f"no worker: {error.strerror}", retryable=True) from error

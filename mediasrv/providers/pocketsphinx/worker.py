@@ -30,6 +30,10 @@ from typing import Any, BinaryIO
 from mediasrv.providers.pocketsphinx.frames import HEADER_BYTES, Kind, frame, parse_header
 
 NICENESS = 10
+# Where the running mean of the cepstrum begins: that of voices on a telephone line, over the noise floor below. The
+# model's own start is that of a studio, and the first sentence of every call was paid for getting away from it: of 30
+# first questions by three voices 15 were understood, and 24 with this.
+TELEPHONE_MEAN = "49.2,-1.9,-2.2,5.8,-2.1,-3.2,0.8,-7.1,-2.0,-0.5,0.4,3.7,-0.6"
 NOISE_RMS = 80.0
 NOISE_SAMPLES = 32_000
 NOISE_SEED = 1
@@ -74,6 +78,8 @@ class Recogniser:
             )
         phones = str(Path(setup["model"]) / "en-us-phone.lm.bin")
         self._phones = sphinx.Decoder(allphone=phones, lw=setup["phone_weight"], dict=None, **quiet)
+        for decoder in (self._words, self._phones):
+            decoder.set_cmn(TELEPHONE_MEAN)
         self._floor = NoiseFloor()
         self._unheard = 0
         self._told = ""
