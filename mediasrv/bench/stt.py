@@ -161,7 +161,7 @@ class Hearing:
 
 def distance(said: Sequence[str], heard: Sequence[str]) -> int:
     """Words to be changed, added or taken away (Levenshtein)."""
-    row = [*range(len(heard) + 1)]
+    row: list[int] = [*range(len(heard) + 1)]
     for k, word in enumerate(said, 1):
         diagonal, row[0] = row[0], k
         for j, other in enumerate(heard, 1):

@@ -87,3 +87,6 @@ async def test_three_questions_get_their_answers_and_one_answer_is_interrupted(t
     (timeline,) = server.records("timeline").values()
     finals = [line["text"] for line in timeline if line["event"] == "words" and line["final"]]
     assert len(finals) >= 3
+    answered = recognised(heard)
+    assert "winter garden" in answered, "breakfast"
+    assert "parking costs" in answered, "the garage"

@@ -21,6 +21,7 @@ from typing import Generic, TypeVar
 Subject = TypeVar("Subject", bound=Hashable)
 
 NEAR_ENOUGH = 0.5
+APART = 0.01  # the nearest subject from the next: else it would be a guess
 PAIR_WEIGHT = 0.5  # of two neighbours, against the heavier of them
 BM25_K1, BM25_B = 1.2, 0.75
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*|\d+")
@@ -68,19 +69,23 @@ class Matcher(Generic[Subject]):
         self._total = [sum(self._weights[feature] for feature in features) for features in known]
 
     def match(self, text: str) -> Match[Subject] | None:
-        """The nearest subject; None when none is near enough. Of equals, the one that was told first."""
+        """The nearest subject; None when none is near enough, or two are as near."""
         own, shared = 0.0, dict[int, float]()
         for feature in _features(text):
             weight = self._weight(feature)
             own += weight
             for k in self._having.get(feature, ()):
                 shared[k] = shared.get(k, 0.0) + weight
-        best: Match[Subject] | None = None
-        for k in sorted(shared):
-            nearness = 2 * shared[k] / (own + self._total[k])
-            if nearness >= NEAR_ENOUGH and (best is None or nearness > best.nearness):
-                best = Match(self._of[k], nearness)
-        return best
+        nearest: dict[Subject, float] = {}
+        for k, weight in shared.items():
+            nearness = 2 * weight / (own + self._total[k])
+            nearest[self._of[k]] = max(nearness, nearest.get(self._of[k], 0.0))
+        ranked = sorted(nearest.items(), key=lambda found: -found[1])
+        if not ranked or ranked[0][1] < NEAR_ENOUGH:
+            return None
+        if len(ranked) > 1 and ranked[1][1] > ranked[0][1] - APART:
+            return None
+        return Match(*ranked[0])
 
     def _weight(self, feature: str) -> float:
         """Of a feature that no subject has: as much as if a single one had it."""

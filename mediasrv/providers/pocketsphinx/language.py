@@ -49,7 +49,9 @@ class Language:
         """Of its last word, after the others."""
         history = gram[:-1]
         shorter = self.probability(gram[1:]) if history else 1 / (len(self.words) + 1)
-        ways = self._ways[history]
+        ways = self._ways.get(history, 0)
+        if not ways:
+            return shorter
         return (self._count.get(gram, 0.0) + ways * shorter) / (self._after[history] + ways)
 
     def share_of_shorter(self, history: Gram) -> float:
