@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 
@@ -262,6 +263,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = field(default_factory=MediaSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
+    providers: dict[str, ProviderSettings] = field(default_factory=dict)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
 
     def agent_for(self, trunk: str, number: str) -> str | None:
