@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mediasrv.config import ProviderSettings
 from mediasrv.errors import ConfigError
 from mediasrv.providers.openai import DIALECTS, ChatModel, ChatSettings
-from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
+from mediasrv.providers.prices import shipped
+from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech, Usage
 from mediasrv.providers.wire import HttpService, Net
 
 
@@ -24,6 +26,10 @@ class Declared:
     settings: ProviderSettings
     net: Net
     environment: Mapping[str, str]
+
+    def charge(self, usage: Usage) -> Usage:
+        """The usage with its price of today."""
+        return shipped().charged(usage, datetime.now(UTC).date(), provider=self.settings.adapter)
 
     def key(self, variable: str) -> str:
         """From the settings, else from the adapter's own variable; ConfigError when there is none."""
@@ -42,7 +48,7 @@ async def chat(declared: Declared) -> AsyncIterator[LanguageModel]:
     dialect = DIALECTS[settings.adapter]
     key = declared.key(dialect.key)
     headers = {dialect.key_header: f"{dialect.key_prefix}{key}"} if key else {}
-    chosen = ChatSettings(declared.name, dialect, settings.model, settings.options)
+    chosen = ChatSettings(declared.name, dialect, settings.model, declared.charge, settings.options)
     if not (chosen.model or dialect.model):
         raise ConfigError(f"providers.{declared.name}.model", "must be set: the adapter knows none")
     async with HttpService(

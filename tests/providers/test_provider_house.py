@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from decimal import Decimal
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from mediasrv.errors import ConfigError
 from mediasrv.providers import adapters
 from mediasrv.providers.adapters import Declared
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import LanguageModel, LlmRequest, Message, TextDelta
+from mediasrv.providers.protocols import LanguageModel, LlmRequest, Message, TextDelta, Usage
 from tests.fakes.providers import FakeNet
 from tests.fakes.providers.openai_chat import KEY, OpenAiChat, chunk
 from tests.providers.failing import Model
@@ -43,6 +44,15 @@ async def test_a_declared_model_answers_over_the_net(autojump_clock, net: FakeNe
         assert await said(house.model(["mind"])) == "hi"
         assert house.states() == {"mind": "closed"}
     assert net.open == 0
+
+
+async def test_what_was_used_is_charged_by_the_adapters_price_list(autojump_clock, net: FakeNet) -> None:
+    fake = OpenAiChat([chunk({"content": "hi"})], tokens=(1_000_000, 0, 0))
+    net.stand("api.openai.com", fake.server().serve)
+    async with ProviderHouse({"mind": openai()}, net=net) as house:
+        async with aclosing(house.model(["mind"]).stream(REQUEST)) as deltas:
+            (used,) = [delta async for delta in deltas if isinstance(delta, Usage)]
+    assert (used.provider, used.cost_usd) == ("mind", Decimal("0.15"))
 
 
 async def test_the_second_answers_where_the_first_is_gone(autojump_clock, net: FakeNet) -> None:

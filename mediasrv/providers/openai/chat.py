@@ -8,7 +8,7 @@ stand in the middle of the stream, under a status of 200.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,11 +35,16 @@ TRANSIENT = frozenset(
 )
 
 
+def as_it_is(usage: Usage) -> Usage:
+    return usage
+
+
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
     name: str
     dialect: Dialect
     model: str = ""
+    charge: Callable[[Usage], Usage] = as_it_is  # tells what a use costs
     extra: Mapping[str, object] = field(
         default_factory=dict
     )  # handed on as it is: `top_p`, `reasoning_effort` ...
@@ -66,7 +71,7 @@ class ChatModel:
                     for delta in reply.take(event):
                         yield delta
         for delta in reply.close():
-            yield delta
+            yield self._settings.charge(delta) if isinstance(delta, Usage) else delta
 
     def _body(self, request: LlmRequest) -> dict[str, object]:
         dialect = self._settings.dialect
