@@ -20,8 +20,10 @@ import trio
 
 from mediasrv.endpoints import CallEnd, CallGone, SipCall
 from mediasrv.errors import RemoteError, StreamClosed
-from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegEnded
+from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegEnded, LegRequest
+from mediasrv.legs.requests import Requests
 from mediasrv.legs.security import MediaSecurity, kept, shake_hands, stream_keys
+from mediasrv.legs.transfers import Referral, hand_over, target_uri
 from mediasrv.media import Coding, Cost, EngineFace, StreamFace, StreamSpec
 from mediasrv.media.dtls import Certificate, HandshakeFailed
 from mediasrv.media.spec import Rtcp
@@ -40,7 +42,7 @@ from mediasrv.sdp import (
     parse,
 )
 from mediasrv.sdp.offer_answer import TELEPHONE_EVENT_TYPE
-from mediasrv.sip import EndCause, Ended, WrongState
+from mediasrv.sip import FLASH, EndCause, Ended, Replaces, WrongState
 
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
@@ -110,6 +112,8 @@ class SipLeg:
         self._certificate = certificate
         self._association = trio.CancelScope()  # of the DTLS handshake that counts
         self._answering = trio.Event()
+        self._requests = Requests()
+        self.may_refer = True  # the trunk takes calls over when asked to
         self._unprotected = False  # there are no keys, nor will there be
         self._ours: SessionDescription = offer(local) if agreed is None else agreed.description
 
@@ -173,9 +177,18 @@ class SipLeg:
         end = await self._call.wait_ended()
         return Ending.FAULT if self._unprotected else _ending(end)
 
+    async def next_request(self) -> LegRequest:
+        return await self._requests.next()
+
+    def is_dialog(self, replaces: Replaces) -> bool:
+        """Whether an INVITE with this Replaces would mean this call."""
+        return self._call.end is None and self._call.talk.is_named(replaces)
+
     async def transfer(self, target: str) -> None:
         await trio.lowlevel.checkpoint()
-        raise CannotTransfer("this leg cannot transfer")
+        if not self.may_refer:
+            raise CannotTransfer("the trunk takes no transfers")
+        await hand_over(self._call, target_uri(target, self._call.remote[0]))
 
     async def hang_up(self, why: Ending) -> None:
         if self._call.end is not None:
@@ -192,6 +205,8 @@ class SipLeg:
             async with trio.open_nursery() as answering:
                 answering.start_soon(self._attend, self._attend_reinvite)
                 answering.start_soon(self._attend, self._attend_update)
+                answering.start_soon(self._attend, self._attend_referral)
+                answering.start_soon(self._attend, self._attend_key)
             beside.cancel_scope.cancel()
 
     async def _attend(self, answer_next: Callable[[], Awaitable[None]]) -> None:
@@ -237,6 +252,15 @@ class SipLeg:
         await self._call.talk.answer_update(200, agreed.description.build())
         self._ours = agreed.description
         self._settle(agreed)
+
+    async def _attend_referral(self) -> None:
+        self._requests.transfer(Referral(self._call, await self._call.talk.wait_referral()))
+
+    async def _attend_key(self) -> None:
+        """Keys in INFO, as those that come as RFC 4733 events."""
+        key = await self._call.talk.wait_key()
+        if key.key != FLASH:
+            self._stream.hear_key(key.key, key.duration_ms)
 
     async def aclose(self) -> None:
         """Hangs up, if nobody has, and gives the stream back; shielded and bounded."""
@@ -291,6 +315,7 @@ class SipLeg:
         if agreed.remote is not None and moved:
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        self._requests.hold(not agreed.sending)
         self._agreed = agreed
 
     def _settle_security(self, agreed: Negotiated) -> None:

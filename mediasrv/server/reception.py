@@ -112,6 +112,7 @@ class Reception:
         agent = self._house.agents[decision.agent]
         try:
             leg = await self._open_leg(call, describe(call, call_id, decision, trunk), agent)
+            leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
         except OfferUnacceptable as error:
