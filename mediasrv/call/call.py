@@ -71,6 +71,10 @@ class Call:
         self._led.add(scope)
         self.nursery.start_soon(self._guarded, scope, task, arguments)
 
+    def start_for_all(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """The same, whoever the party is, and whoever leads."""
+        self.nursery.start_soon(self._guarded, trio.CancelScope(), task, arguments)
+
     async def _guarded(
         self, scope: trio.CancelScope, task: Callable[..., Awaitable[object]], arguments: tuple[object, ...]
     ) -> None:
@@ -147,7 +151,8 @@ async def run_call(leg: Leg, agent: Agent, services: CallServices) -> CallRecord
 
 async def _live(call: Call, needs: MediaNeeds) -> None:
     """From the answer to the good-bye; shielded tools may still be finishing behind it."""
-    call.nursery.start_soon(_beside, call, needs)
+    call.start_for_all(_watch, call)
+    call.start_for_all(attend_requests, call, call.floor.caller, needs)
     try:
         if await _answer(call):
             call.end(await call.be_led())
@@ -168,16 +173,6 @@ async def _answer(call: Call) -> bool:
     call.record.answered = True
     call.timeline.note("answered")
     return True
-
-
-async def _beside(call: Call, needs: MediaNeeds) -> None:
-    """What goes on as long as the call, whoever leads it: somebody is there, and may want something."""
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch, call)
-            nursery.start_soon(attend_requests, call, call.floor.caller, needs)
-    except* Exception as fault:
-        call.fault(fault)
 
 
 async def _watch(call: Call) -> None:

@@ -67,9 +67,8 @@ class FakeParty:
         await self._answered.wait()
         if not self._wants:
             await trio.sleep_forever()
-        at_s, request = self._wants.pop(0)
-        await trio.sleep_until(self._answered_at + at_s)
-        return request
+        await trio.sleep_until(self._answered_at + self._wants[0][0])
+        return self._wants.pop(0)[1]
 
     async def transfer(self, target: str) -> None:
         self.transfers.append(target)

@@ -125,7 +125,7 @@ async def _try(call: Call, seat: Seat, request: TransferAsked, party: Party) -> 
 
 def _seat_new(call: Call, seat: Seat, party: Party) -> None:
     before = seat.take(party)
-    call.nursery.start_soon(see_out, *before)
+    call.start_for_all(see_out, *before)
     call.floor.settle()
     if call.floor.callee is None:
         call.lead_anew()
