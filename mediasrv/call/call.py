@@ -41,6 +41,7 @@ class Call:
     nursery: trio.Nursery
     leader: Leader
     ending: Ending | None = None
+    over: trio.Event = field(default_factory=trio.Event)
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 
     @property

@@ -63,6 +63,7 @@ class LiveCalls:
             yield
         finally:
             del self._calls[name]
+            call.over.set()
 
 
 @dataclass(frozen=True, slots=True)

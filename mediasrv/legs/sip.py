@@ -42,7 +42,7 @@ from mediasrv.sdp import (
     parse,
 )
 from mediasrv.sdp.offer_answer import TELEPHONE_EVENT_TYPE
-from mediasrv.sip import FLASH, EndCause, Ended, Replaces, WrongState
+from mediasrv.sip import FLASH, EndCause, Ended, Replaces, SipCallId, WrongState
 
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
@@ -161,6 +161,10 @@ class SipLeg:
     @property
     def stream(self) -> StreamFace:
         return self._stream
+
+    @property
+    def sip_call(self) -> SipCallId:
+        return self._call.id
 
     async def answer(self) -> None:
         self._answering.set()

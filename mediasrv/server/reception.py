@@ -8,22 +8,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import trio
 
-from mediasrv.call import Agent, CallServices, run_call
+from mediasrv.call import Agent, Call, CallServices, MediaNeeds, run_call
+from mediasrv.call.bridge import Seat, take_over
 from mediasrv.config import Settings, TrunkSettings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
-from mediasrv.legs import CallInfo
+from mediasrv.legs import CallInfo, LegEnded
 from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
-from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.server.admission import (
+    DRAINING,
+    FAULT,
+    UNKNOWN_NUMBER,
+    Admission,
+    Refusal,
+    admit,
+    at_capacity,
+    unacceptable,
+)
 from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
@@ -39,6 +51,7 @@ class LiveCall:
     agent: str
     began: float  # trio's time
     stream: StreamFace
+    group: int = 0  # of the engine's streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,9 @@ class Reception:
 
     async def _serve(self, call: SipCall, call_id: CallId) -> None:
         settings = self._house.settings
-        decision = admit(call.remote[0], called_number(call), settings, draining=self.draining)
+        number = called_number(call)
+        visits = call.replaces is not None or number.startswith(settings.supervision.code)
+        decision = admit(call.remote[0], number, settings, draining=self.draining, visits=visits)
         if isinstance(decision, Admission):
             refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
@@ -109,9 +124,16 @@ class Reception:
     async def _take(self, call: SipCall, call_id: CallId, decision: Admission) -> None:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
-        agent = self._house.agents[decision.agent]
+        info = describe(call, call_id, decision, trunk)
+        visit = self._visit(call, info) or (None if decision.agent else UNKNOWN_NUMBER)
+        if isinstance(visit, Refusal):
+            await self._refuse(call, visit)
+            return
+        agent = visit.agent if visit else self._house.agents[decision.agent]
+        needs = visit.needs if visit else agent.needs
+        group = self._with_leg[visit.visited.info.id].group if visit else self._group(info, agent)
         try:
-            leg = await self._open_leg(call, describe(call, call_id, decision, trunk), agent)
+            leg = await self._open_leg(call, info, needs, group)
             leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
@@ -119,18 +141,35 @@ class Reception:
             await self._refuse(call, unacceptable(error.status))
         else:
             began = trio.current_time()
-            self._with_leg[call_id] = LiveCall(leg.info, decision.agent, began, leg.stream)
-            await self._run(leg, agent)
+            self._with_leg[call_id] = LiveCall(leg.info, agent.name, began, leg.stream, group)
+            if visit is not None and visit.seat is not None:
+                await self._seat(leg, visit.visited, visit.seat)
+            else:
+                await self._run(leg, agent)
 
-    async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:
-        house, media = self._house, self._house.settings.media
+    def _visit(self, call: SipCall, info: CallInfo) -> Visit | Refusal | None:
+        """None: a call of its own."""
+        house = self._house
+        if call.replaces is not None:
+            return replacement(call, info, house.services.live, house.agents)
+        return supervision(info, house.settings, house.services.live)
+
+    def _group(self, info: CallInfo, agent: Agent) -> int:
+        """A new one, or that of the same party's calls, where people are joined."""
+        same = [each.group for each in self._with_leg.values() if _party(each.info) == _party(info)]
+        if agent.needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
+            return same[-1]
         self._groups += 1
+        return self._groups
+
+    async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
+        house, media = self._house, self._house.settings.media
         wishes = LegMedia(
             host=house.advertised,
-            aec=media.aec and agent.needs.aec,
-            ns=media.ns and agent.needs.ns,
-            vad=agent.needs.vad,
-            bridge=agent.needs.bridge,
+            aec=media.aec and needs.aec,
+            ns=media.ns and needs.ns,
+            vad=needs.vad,
+            bridge=needs.bridge or bool(house.settings.supervision.trunks),
             media_timeout_ms=media.media_timeout_ms,
             codecs=tuple(
                 codec for codec in media.codecs if codec in house.settings.trunks[info.trunk].codecs
@@ -142,7 +181,7 @@ class Reception:
         )
         session_id = house.services.tokens.number(SESSION_ID_BITS)
         return await SipLeg.open(
-            call, info, house.engine, wiring.cost, wishes, group=self._groups, session_id=session_id
+            call, info, house.engine, wiring.cost, wishes, group=group, session_id=session_id
         )
 
     async def _run(self, leg: SipLeg, agent: Agent) -> None:
@@ -156,6 +195,18 @@ class Reception:
             await leg.aclose()
         self._house.counters.count("calls_ended", record.ending)
         _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
+
+    async def _seat(self, leg: SipLeg, call: Call, seat: Seat) -> None:
+        """In another's place in a call that goes on, whose record tells of it."""
+        self._house.counters.count("calls", "seated")
+        try:
+            async with trio.open_nursery() as beside:
+                beside.start_soon(leg.attend)
+                with suppress(LegEnded):
+                    await take_over(call, seat, leg)
+                beside.cancel_scope.cancel()
+        finally:
+            await leg.aclose()
 
     async def _refuse(self, call: SipCall, refusal: Refusal) -> None:
         self._house.counters.count("calls_refused", refusal.why)
@@ -201,3 +252,8 @@ def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkS
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
     )
+
+
+def _party(info: CallInfo) -> tuple[str, str, str]:
+    """Who is the same caller, as far as can be told: a number, a trunk, a host."""
+    return info.trunk, info.caller, info.remote.rpartition(":")[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -31,8 +31,8 @@ class Guest:
 class FakeParty:
     """A leg that was dialled, or a caller's that wants something."""
 
-    def __init__(self, guest: Guest, info: CallInfo) -> None:
-        self.stream, self.info = FakeStream(events=guest.events), info
+    def __init__(self, guest: Guest, info: CallInfo, stream: FakeStream | None = None) -> None:
+        self.stream, self.info = stream or FakeStream(events=guest.events), info
         self.hung_up: list[Ending] = []
         self.transfers: list[str] = []
         self.closed = False
@@ -89,6 +89,7 @@ class FakeDialler:
     nursery: trio.Nursery
     guests: dict[str, Guest] = field(default_factory=dict)
     full: bool = False
+    open_stream: Callable[[], Awaitable[FakeStream | None]] | None = None  # in place of a fake one
     dialled: list[FakeParty] = field(default_factory=list)
     needed: list[MediaNeeds] = field(default_factory=list)
 
@@ -106,10 +107,12 @@ class FakeDialler:
         if target not in self.guests:
             raise CannotDial("the rules forbid it")
         info = CallInfo(CallId(f"to-{target}"), by.caller, target, by.trunk)
-        party = FakeParty(self.guests[target], info)
+        stream = await self.open_stream() if self.open_stream else None
+        party = FakeParty(self.guests[target], info, stream)
         self.dialled.append(party)
         self.needed.append(needs)
-        self.nursery.start_soon(party.stream.run)
+        if stream is None:
+            self.nursery.start_soon(party.stream.run)
         try:
             yield party
         finally:

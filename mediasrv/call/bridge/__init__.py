@@ -7,8 +7,10 @@ listens in, `chords` tells keys for the bridge from keys for the other side, `ri
 
 from mediasrv.call.bridge.bridge import Bridge, BridgePlan, Outcome
 from mediasrv.call.bridge.floor import Floor, Mode, Supervision
+from mediasrv.call.bridge.handover import take_over
 from mediasrv.call.bridge.parties import PEOPLE, Party, Seat
 from mediasrv.call.bridge.ringback import ringback
+from mediasrv.call.bridge.supervisor import SupervisorAgent
 
 __all__ = [
     "PEOPLE",
@@ -20,5 +22,7 @@ __all__ = [
     "Party",
     "Seat",
     "Supervision",
+    "SupervisorAgent",
     "ringback",
+    "take_over",
 ]

@@ -29,7 +29,7 @@ from mediasrv.call.bridge.joint import join_calls
 from mediasrv.call.bridge.parties import Party, Seat, see_out
 from mediasrv.call.services import MediaNeeds
 from mediasrv.errors import AtCapacity
-from mediasrv.legs import CannotDial, Ending, HoldChanged, LegEnded, TransferAsked
+from mediasrv.legs import CannotDial, Ending, HoldChanged, Leg, LegEnded, TransferAsked
 
 if TYPE_CHECKING:
     from mediasrv.call.call import Call
@@ -47,7 +47,7 @@ async def attend_requests(call: Call, seat: Seat, needs: MediaNeeds) -> None:
     `needs`: what the stream of somebody who takes the seat must be able to do.
     """
     while True:
-        request = await _next_request(seat)
+        request = await seat.next_request()
         if isinstance(request, HoldChanged):
             seat.held = request.held
             call.timeline.note("hold" if request.held else "resume", who=_who(call, seat))
@@ -56,21 +56,6 @@ async def attend_requests(call: Call, seat: Seat, needs: MediaNeeds) -> None:
             await join_calls(call, seat, request)
         else:
             await _replace(call, seat, request, needs)
-
-
-async def _next_request(seat: Seat) -> HoldChanged | TransferAsked:
-    """Of whoever sits there: a request of one who has been replaced is nobody's."""
-    while True:
-        async with trio.open_nursery() as waiting:
-            waiting.start_soon(_cancel_when, seat.replaced, waiting.cancel_scope)
-            request = await seat.leg.next_request()
-            waiting.cancel_scope.cancel()
-            return request
-
-
-async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
-    await event.wait()
-    scope.cancel()
 
 
 async def _replace(call: Call, seat: Seat, request: TransferAsked, needs: MediaNeeds) -> None:
@@ -121,6 +106,16 @@ async def _try(call: Call, seat: Seat, request: TransferAsked, party: Party) -> 
         with trio.CancelScope(shield=True):  # tells without waiting for anybody
             await request.tell(status)
     call.timeline.note("transfer_done", to=request.target, status=status)
+
+
+async def take_over(call: Call, seat: Seat, leg: Leg) -> None:
+    """Somebody who has come by himself takes the seat; returns when he has left it. LegEnded: he did not stay."""
+    party = Party(call, leg)
+    with _leaving(call, seat):
+        await leg.answer()
+        _seat_new(call, seat, party)
+    call.timeline.note("seat_taken", who=_who(call, seat), by=leg.info.caller)
+    await party.wait_let_go()
 
 
 def _seat_new(call: Call, seat: Seat, party: Party) -> None:

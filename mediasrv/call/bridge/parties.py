@@ -13,7 +13,7 @@ import trio
 
 from mediasrv.call.services import MediaNeeds
 from mediasrv.errors import StreamClosed
-from mediasrv.legs import Ending, Leg
+from mediasrv.legs import Ending, Leg, LegRequest
 from mediasrv.media import MediaEvent, StreamFace
 
 if TYPE_CHECKING:
@@ -24,10 +24,15 @@ LEAVE_S = 3.0  # for who was replaced, to hang up by itself
 
 
 class Party:
-    """A leg that we dialled, kept open by a task of its call's until it is let go or the call is over."""
+    """Who came into a call that went on already, until it is let go or the call is over.
 
-    def __init__(self, call: Call) -> None:
+    A leg that we dialled is kept open by a task of the call's; one that came by itself, by whoever let it in.
+    """
+
+    def __init__(self, call: Call, leg: Leg | None = None) -> None:
         self.leg: Leg
+        if leg is not None:
+            self.leg = leg
         self._call = call
         self._let_go = trio.Event()
 
@@ -41,6 +46,11 @@ class Party:
     def let_go(self) -> None:
         """Hangs up, or stops ringing."""
         self._let_go.set()
+
+    async def wait_let_go(self) -> None:
+        async with trio.open_nursery() as either:
+            for event in (self._let_go, self._call.over):
+                either.start_soon(_cancel_when, event, either.cancel_scope)
 
     async def _keep(
         self, target: str, needs: MediaNeeds, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -69,6 +79,7 @@ class Seat:
     )  # set when somebody else sits here, and made anew
     handover: trio.Event | None = None  # it wants to leave, and it is being tried; set when that is decided
     _hearing: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _asking: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     @property
     def stream(self) -> StreamFace:
@@ -79,6 +90,7 @@ class Seat:
         before = self.leg, self.party
         self.leg, self.party, self.held = party.leg, party, False
         self._hearing.cancel()
+        self._asking.cancel()
         self.replaced.set()
         self.replaced = trio.Event()
         return before
@@ -94,6 +106,12 @@ class Seat:
                     if self.stream is stream:
                         raise
 
+    async def next_request(self) -> LegRequest:
+        """What whoever sits here wants next; a request of one who has been replaced is nobody's."""
+        while True:
+            with trio.CancelScope() as self._asking:
+                return await self.leg.next_request()
+
     async def wait_empty(self) -> Ending:
         """Returns when the party has gone, and nobody takes its place."""
         while True:
@@ -103,6 +121,11 @@ class Seat:
                 await self.handover.wait()
             if self.leg is leg:
                 return why
+
+
+async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 async def see_out(leg: Leg, party: Party | None) -> None:
