@@ -133,7 +133,13 @@ class Reception:
         needs = visit.needs if visit else agent.needs
         group = self._with_leg[visit.visited.info.id].group if visit else self._group(info, agent)
         try:
-            leg = await self._open_leg(call, info, needs, group)
+            try:
+                leg = await self._open_leg(call, info, needs, group)
+            except AtCapacity:
+                if visit or group == self._groups:
+                    raise
+                group = self._new_group()  # its party's others stand where there is no more room
+                leg = await self._open_leg(call, info, needs, group)
             leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
@@ -159,6 +165,9 @@ class Reception:
         same = [each.group for each in self._with_leg.values() if _party(each.info) == _party(info)]
         if agent.needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
+        return self._new_group()
+
+    def _new_group(self) -> int:
         self._groups += 1
         return self._groups
 
