@@ -78,6 +78,9 @@ class CallServices:
     why_not_dial: Callable[[CallInfo, str], str] = (
         nothing_may_be_dialled  # empty: it may be dialled, and counts
     )
+    why_not_follow: Callable[[CallInfo, str], str] = (
+        nothing_may_be_dialled  # a target that a peer has named, before `dial` asks the rules; empty: nothing
+    )
     dial: Dial = nobody_is_dialled
     live: LiveCalls = field(default_factory=LiveCalls)
 

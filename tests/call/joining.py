@@ -54,8 +54,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.services = CallServices(
-            TrioClock(), SeededTokens(1), self.sink, recordings=self.recordings, dial=self.dialler.dial
-        )
+            TrioClock(), SeededTokens(1), self.sink, recordings=self.recordings,
+            why_not_follow=lambda info, target: "", dial=self.dialler.dial,
+        )  # fmt: skip
 
     def call(
         self,

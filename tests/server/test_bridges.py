@@ -180,6 +180,8 @@ async def test_an_agent_goes_on_with_who_was_sent_to_it(autojump_clock, tmp_path
         ("sip:+19005550100@127.0.0.1:5100", 603),
         ("tel:+19005550100", 603),
         ("sip:+33123456789@127.0.0.1:5100", 603),
+        ("sip:carl@192.0.2.66", 603),
+        ("sip:carl@localhost:22", 603),
     ],
 )
 async def test_what_the_rules_forbid_is_declined_and_nobody_is_dialled(

@@ -61,15 +61,17 @@ async def attend_requests(call: Call, seat: Seat, needs: MediaNeeds) -> None:
 async def _replace(call: Call, seat: Seat, request: TransferAsked, needs: MediaNeeds) -> None:
     note = call.timeline.note
     note("transfer_asked", who=_who(call, seat), to=request.target)
-    party = None
     try:
+        problem = call.services.why_not_follow(seat.leg.info, request.target)
+        if problem:
+            raise CannotDial(problem)
         with trio.fail_after(DIAL_WITHIN_S):
             party = await Party.dial(call, request.target, needs)
-    except CannotDial as problem:
-        note("transfer_refused", to=request.target, problem=str(problem))
+    except CannotDial as refused:
+        note("transfer_refused", to=request.target, problem=str(refused))
         await request.decline(DECLINED)
-    except (AtCapacity, trio.TooSlowError) as problem:
-        note("transfer_refused", to=request.target, problem=str(problem) or "dialling took too long")
+    except (AtCapacity, trio.TooSlowError) as failed:
+        note("transfer_refused", to=request.target, problem=str(failed) or "dialling took too long")
         await request.decline(NO_ROOM)
     else:
         with _leaving(call, seat):
