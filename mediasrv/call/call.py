@@ -122,14 +122,18 @@ class Call:
                     self._led.discard(scope)
 
 
-async def run_call(leg: Leg, agent: Agent, services: CallServices) -> CallRecord:
+async def run_call(
+    leg: Leg, agent: Agent, services: CallServices, timeline: Timeline | None = None
+) -> CallRecord:
     """Answers, lets the agent lead, hangs up; a fault of this call ends this call, and is in its record.
+
+    `timeline`: that was begun before there was a leg.
 
     Cancelled from outside (the server drains) it still says good-bye and writes its record.
     """
     clock, info = services.clock, leg.info
     began_ns = clock.now_ns()
-    timeline = Timeline(services.sink, clock, info.id, info.tenant)
+    timeline = timeline or Timeline(services.sink, clock, info.id, info.tenant)
     record = CallRecord(
         id=info.id, tenant=info.tenant, agent=agent.name, caller=info.caller, called=info.called,
         trunk=info.trunk, began=clock.wall().isoformat(),

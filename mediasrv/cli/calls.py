@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mediasrv.cli.ladder import ladder
 from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_json, print_table
 
@@ -52,9 +54,10 @@ def list_(data_dir: Path, last: int, as_json: bool) -> None:
 @calls.command()
 @click.argument("call_id")
 @data_dir_option
+@click.option("--table", is_flag=True, help="One line an event, in columns.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
-def show(call_id: str, data_dir: Path, as_json: bool) -> None:
-    """The timeline of one call, as a table."""
+def show(call_id: str, data_dir: Path, table: bool, as_json: bool) -> None:
+    """The timeline of one call, as a ladder: its messages, and what happened between them."""
     directory = data_dir / "calls"
     timeline = directory / f"{call_id}.timeline.jsonl"
     if "/" in call_id or not timeline.is_file():
@@ -68,6 +71,9 @@ def show(call_id: str, data_dir: Path, as_json: bool) -> None:
         print_json(
             {"call": call_id, "timeline": entries, "turns": turns, "record": record[-1] if record else None}
         )
+        return
+    if not table:
+        click.echo("\n".join(ladder(entries, _details)))
         return
     rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
     print_table(("ms", "event", ""), rows)
@@ -99,5 +105,5 @@ def _read(file: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _details(entry: dict[str, Any]) -> str:
+def _details(entry: Mapping[str, Any]) -> str:
     return "  ".join(f"{key}={value}" for key, value in entry.items() if key not in _IDENTITIES)

@@ -31,6 +31,7 @@ from mediasrv.telemetry import logging_to
 @click.option(
     "--agent", metavar="NAME", help="Answers every number: echo, tone, menu or scripted [agents.default]."
 )
+@click.option("--capture", is_flag=True, help="Keep each call's messages and packets [calls.capture].")
 @click.option(
     "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."
 )
@@ -40,6 +41,7 @@ def serve(
     sip: str | None,
     rtp_ports: str | None,
     agent: str | None,
+    capture: bool,
     _json: bool,
 ) -> None:
     """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does.
@@ -53,6 +55,8 @@ def serve(
         "agents.default": ("--agent", agent),
     }
     given = {key: (flag, value) for key, (flag, value) in flags.items() if value is not None}
+    if capture:
+        given["calls.capture"] = ("--capture", "true")
     if agent is not None:  # "every number": also those that the file gives to somebody else
         given["agents.numbers"] = ("--agent", "{}")
     settings = load(config, os.environ, given)

@@ -167,6 +167,13 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_length_s: Annotated[
         float, Meta(description="A call that lasts longer is ended.", gt=0, le=86_400)
     ] = 3_600.0
+    capture: Annotated[
+        bool,
+        Meta(
+            description="Keep every message and packet of each call beside its timeline, as a pcap file: for "
+            "finding faults, because it holds what callers say."
+        ),
+    ] = False
     language: Annotated[str, Meta(description="Language that callers speak, as in `en`.", min_length=2)] = (
         "en"
     )

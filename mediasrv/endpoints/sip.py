@@ -20,6 +20,7 @@ from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
+from mediasrv.endpoints.traffic import Seen, TrafficOfCalls
 from mediasrv.sip import (
     USUAL_HOPS,
     Account,
@@ -79,6 +80,8 @@ class SipEndpoint:
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
         self._calls: dict[SipCallId, SipCall] = {}
+        self._traffic = TrafficOfCalls()
+        self._call_ids: dict[SipCallId, str] = {}  # of the same calls
         self._patience = trio.CancelScope()
         self._stepped = trio.Event()
         self._faults_in_a_row = 0
@@ -157,7 +160,8 @@ class SipEndpoint:
             hops=hops,
             account=account,
         )
-        call = self._calls[call_id] = SipCall(call_id, self, destination)
+        traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
+        call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)
         self._follow_up()
         return call
 
@@ -212,6 +216,11 @@ class SipEndpoint:
     def forget(self, call: SipCallId) -> None:
         """The core has no more to say about this call."""
         self._calls.pop(call, None)
+        self._traffic.end(self._call_ids.pop(call, ""))
+
+    def _name(self, call: SipCallId, call_id: str) -> str:
+        self._call_ids[call] = call_id
+        return call_id
 
     # ---- what the streams bring
 
@@ -220,6 +229,7 @@ class SipEndpoint:
         return len(self._streams)
 
     def message(self, data: bytes, source: Hop) -> None:
+        self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
         self._feed("stream", lambda now: self._core.receive(data, source, now))
 
     def unframeable(self, broken: Unframeable, source: Hop) -> None:
@@ -262,6 +272,7 @@ class SipEndpoint:
             if error.errno != errno.ECONNREFUSED and not self._bears("receive"):
                 raise
             return
+        self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
         try:
             self._core.receive(data, source, self._clock.now())
         except Exception:
@@ -288,10 +299,12 @@ class SipEndpoint:
                 break
             for data, to in outbox:
                 self._send(data, to)
+        self._traffic.step()
         self._patience.deadline = self._deadline()
         self._stepped.set()
 
     def _send(self, data: bytes, to: Address) -> None:
+        self._traffic.take(Seen(self._clock.now_ns(), True, to, data))
         if isinstance(to, Hop):
             if not self._streams.send(data, to):
                 self._core.transport_failed(to, self._clock.now())
@@ -319,10 +332,12 @@ class SipEndpoint:
         call.deliver(event)
 
     def _arrive(self, event: IncomingCall) -> None:
-        call = SipCall(event.call, self, event.source, event.request, event.replaces)
+        traffic = self._traffic.begin(self._name(event.call, event.request.call_id))
+        call = SipCall(event.call, self, event.source, event.request, event.replaces, traffic)
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):
+            self.forget(event.call)
             self._turn_away(event.call)
         else:
             self._calls[event.call] = call

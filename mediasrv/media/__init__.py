@@ -34,6 +34,7 @@ from mediasrv.media.ports import PortRange, PortsExhausted
 from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
 from mediasrv.media.spec import (
     Address,
+    CapturedPacket,
     Clip,
     Coding,
     Cost,
@@ -49,6 +50,7 @@ from mediasrv.media.streams import Recording, RecordingFailed, Stream
 __all__ = [
     "Address",
     "Arming",
+    "CapturedPacket",
     "Clip",
     "Coding",
     "Cost",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,16 @@ from typing import Protocol, Self
 
 from mediasrv.audio import EarsChunk
 from mediasrv.media.events import Arming, Generation, HoldId, MediaEvent, Position, RecordingResult
-from mediasrv.media.spec import Address, Clip, Cost, Listen, RecordingFormat, SrtpKeys, StreamSpec
+from mediasrv.media.spec import (
+    Address,
+    CapturedPacket,
+    Clip,
+    Cost,
+    Listen,
+    RecordingFormat,
+    SrtpKeys,
+    StreamSpec,
+)
 from mediasrv.media.statistics import StreamStatistics
 
 
@@ -20,6 +29,10 @@ class StreamFace(Protocol):
     @property
     def local(self) -> Address:
         """Where this stream receives: what the SDP says."""
+
+    @property
+    def group(self) -> int:
+        """Streams of one group can hear each other."""
 
     @property
     def rate_hz(self) -> int:
@@ -80,6 +93,12 @@ class StreamFace(Protocol):
     def send_datagram(self, data: bytes, to: Address) -> None:
         """Sent at once from the stream's port; only with `keying="dtls"`."""
 
+    def capture(self, into: Callable[[CapturedPacket], None]) -> None:
+        """From now on hands every packet of the stream to `into`, in order; some of a burst may be lost, counted.
+
+        LocalError when the engine was opened without room for it.
+        """
+
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         """From the next tick on the peer is also sent what `source`, of the same group, hears or says.
@@ -133,7 +152,16 @@ class EngineFace(Protocol):
     def reserve(self, cost: Cost) -> ReservationFace:
         """Keeps room for a call, or raises AtCapacity."""
 
-    async def add(self, reservation: ReservationFace, spec: StreamSpec, group: int) -> StreamFace: ...
+    async def add(
+        self,
+        reservation: ReservationFace,
+        spec: StreamSpec,
+        group: int,
+        *,
+        port_of: StreamFace | None = None,
+    ) -> StreamFace:
+        """A live stream; `port_of`: one of the same group whose port it takes over, and which is to be closed next."""
+
     async def tick(self, now_ns: int) -> None:
         """Manual mode only: everything that was due up to `now_ns`."""
 

@@ -42,6 +42,17 @@ class Listen(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class CapturedPacket:
+    """A packet of a stream's, as it was on the wire."""
+
+    at_ns: int
+    local: Address
+    peer: Address
+    sent: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Clip:
     """Sound to play behind a voice. Whoever loops it sees to it that its ends meet."""
 

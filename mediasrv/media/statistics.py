@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from operator import itemgetter
+from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from mediasrv.media.native_settings import settings_of
 from mediasrv.media.scheduling import Policy
@@ -97,7 +100,7 @@ class StreamStatistics:
     @classmethod
     def of(cls, counted: Mapping[str, int | float], *, events_dropped: int = 0) -> StreamStatistics:
         told = {**counted, "events_dropped": events_dropped}
-        return cls(**{field.name: told[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+        return cls(*_figures_of(told))
 
     @property
     def loss(self) -> float:
@@ -106,7 +109,10 @@ class StreamStatistics:
         return self.lost / expected if expected else 0.0
 
     def as_dict(self) -> dict[str, int | float]:
-        return asdict(self)
+        return cast("dict[str, int | float]", msgspec.to_builtins(self))
+
+
+_figures_of = itemgetter(*(field.name for field in fields(StreamStatistics)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,7 @@ class EngineStatistics:
     commands_refused: int  # for want of room, or of sense; not those that came too late
     events: int
     events_deferred: int
+    captured_lost: int  # packets that captures miss
     datagrams: int  # of DTLS, handed on
     datagrams_dropped: int  # more than a handshake can be
     cpu_ns: int
@@ -173,6 +180,7 @@ class EngineStatistics:
             commands_refused=counted["commands_refused"],
             events=counted["events"],
             events_deferred=counted["events_deferred"],
+            captured_lost=counted["captured_lost"],
             datagrams=counted["datagrams"],
             datagrams_dropped=counted["datagrams_dropped"],
             cpu_ns=counted["cpu_ns"],
@@ -206,5 +214,5 @@ class EngineStatistics:
 _COUNTED = (
     "streams", "capacity", "wakeups", "ticks", "late_ticks_skipped", "overruns", "packets_received", "packets_sent",
     "send_errors", "receive_errors", "commands", "commands_refused", "events", "events_deferred", "cpu_ns",
-    "datagrams", "datagrams_dropped", "machine_stalls",
+    "captured_lost", "datagrams", "datagrams_dropped", "machine_stalls",
 )  # fmt: skip

@@ -15,7 +15,7 @@ import trio
 from mediasrv.errors import AtCapacity
 from mediasrv.media.admission import Admission, Share
 from mediasrv.media.native_settings import settings_of
-from mediasrv.media.ports import Port, PortAllocator
+from mediasrv.media.ports import Port, SharedPort
 from mediasrv.media.spec import StreamSpec
 from mediasrv.media.statistics import EngineStatistics
 from mediasrv.media.streams import Recordings, Stream
@@ -29,16 +29,19 @@ if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
 
 EVENTS_AT_ONCE = 256
 GROUPS = 2**32
+COLLECT_S = 0.05  # pause between looks at what was captured
 
 
 class EngineThread:
     def __init__(
-        self, engine: NativeEngine, admission: Admission, weights: SileroWeights | None, *, manual: bool
-    ) -> None:
+        self, engine: NativeEngine, admission: Admission, weights: SileroWeights | None, *, manual: bool,
+        captures: bool = False,
+    ) -> None:  # fmt: skip
         self.native, self.admission, self.manual = engine, admission, manual
         self._weights = weights
         self.streams: dict[int, Stream] = {}
         self._recordings = Recordings(engine, manual=manual)
+        self._captures = captures
         self._groups: Counter[int] = Counter()  # how many streams of each are here
 
     def holds(self, group: int) -> bool:
@@ -48,6 +51,8 @@ class EngineThread:
         if not self.manual:
             self.native.start()
             nursery.start_soon(self._listen)
+            if self._captures:
+                nursery.start_soon(self._collect)
 
     async def _listen(self) -> None:
         while True:
@@ -55,8 +60,21 @@ class EngineThread:
             os.eventfd_read(self.native.eventfd)
             self.dispatch()
 
+    async def _collect(self) -> None:
+        while True:
+            await trio.sleep(COLLECT_S)
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        while packets := self.native.captured():
+            for packet in packets:
+                if (stream := self.streams.get(packet.stream)) is not None:
+                    stream.take_captured(packet)
+
     def dispatch(self) -> None:
         """Tells the streams what happened."""
+        if self._captures:  # before a stream is gone: its last packets are among them
+            self._hand_over()
         while events := self.native.events(EVENTS_AT_ONCE):
             for event in events:
                 stream = self.streams.get(event.stream)
@@ -80,11 +98,10 @@ class EngineThread:
         stream.gone()
 
     def add(
-        self, spec: StreamSpec, drawn: Settings, group: int, host: str, ports: PortAllocator, share: Share
+        self, spec: StreamSpec, drawn: Settings, group: int, host: str, port: SharedPort, share: Share
     ) -> Stream:
-        """A live stream; `drawn`: what nobody may guess of it."""
+        """A live stream, whose own `port` is then; `drawn`: what nobody may guess of it."""
         group %= GROUPS
-        port = ports.open(rtcp_mux=spec.rtcp != "port")
         try:
             handle = self._add(spec, drawn, group, port)
         except QueueFull:
@@ -100,7 +117,8 @@ class EngineThread:
 
     def _add(self, spec: StreamSpec, drawn: Settings, group: int, port: Port) -> int:
         settings = settings_of(spec, self._weights) | drawn
-        return self.native.add(rtp_fd=port.fd, rtcp_fd=port.rtcp_fd, group=group, **settings)
+        rtcp_fd = port.rtcp_fd if spec.rtcp == "port" else -1
+        return self.native.add(rtp_fd=port.fd, rtcp_fd=rtcp_fd, group=group, **settings)
 
     def statistics(self) -> EngineStatistics:
         return EngineStatistics.of(self.native.statistics())

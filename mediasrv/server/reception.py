@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import trio
 
@@ -34,6 +34,7 @@ from mediasrv.server.admission import (
     at_capacity,
     unacceptable,
 )
+from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
 from mediasrv.telemetry import Counters, Timeline, concerning
@@ -64,7 +65,8 @@ class House:
     services: CallServices
     counters: Counters
     advertised: str
-    security: MediaSecurity = field(default_factory=MediaSecurity)
+    security: MediaSecurity
+    tracing: Tracing
 
 
 class Reception:
@@ -98,7 +100,7 @@ class Reception:
         with concerning(call=call_id, tenant=DEFAULT_TENANT):
             self._live[call_id] = call
             try:
-                await self._serve(call, call_id)
+                await self._serve(call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call))
             except* Exception as fault:
                 self._give_up(call_id, fault)
             finally:
@@ -107,7 +109,7 @@ class Reception:
                 self._with_leg.pop(call_id, None)
                 self._left.set()
 
-    async def _serve(self, call: SipCall, call_id: CallId) -> None:
+    async def _serve(self, call: SipCall, trace: Trace) -> None:
         settings = self._house.settings
         number = called_number(call)
         visits = call.replaces is not None or number.startswith(settings.supervision.code)
@@ -116,42 +118,39 @@ class Reception:
             refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
                 with self._gates.inside(decision.trunk):
-                    await self._take(call, call_id, decision)
+                    await self._take(call, trace, decision)
                 return
             decision = refusal
         await self._refuse(call, decision)
 
-    async def _take(self, call: SipCall, call_id: CallId, decision: Admission) -> None:
+    async def _take(self, call: SipCall, trace: Trace, decision: Admission) -> None:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
-        info = describe(call, call_id, decision, trunk)
+        info = describe(call, trace.call, decision, trunk)
         visit = self._visit(call, info) or (None if decision.agent else UNKNOWN_NUMBER)
         if isinstance(visit, Refusal):
             await self._refuse(call, visit)
             return
         agent = visit.agent if visit else self._house.agents[decision.agent]
         needs = visit.needs if visit else agent.needs
-        group = self._with_leg[visit.visited.info.id].group if visit else self._group(info, agent)
         try:
-            try:
-                leg = await self._open_leg(call, info, needs, group)
-            except AtCapacity:
-                if visit or group == self._groups:
-                    raise
-                group = self._new_group()  # its party's others stand where there is no more room
-                leg = await self._open_leg(call, info, needs, group)
+            leg, group = await self._lodge(call, info, needs, visit)
             leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
         except OfferUnacceptable as error:
             await self._refuse(call, unacceptable(error.status))
+            trace.messages(call)
+            trace.refused(info, agent.name, str(error))
         else:
+            trace.messages(call)
+            trace.packets(leg.stream)
             began = trio.current_time()
-            self._with_leg[call_id] = LiveCall(leg.info, agent.name, began, leg.stream, group)
+            self._with_leg[info.id] = LiveCall(info, agent.name, began, leg.stream, group)
             if visit is not None and visit.seat is not None:
                 await self._seat(leg, visit.visited, visit.seat)
             else:
-                await self._run(leg, agent)
+                await self._run(leg, agent, trace)
 
     def _visit(self, call: SipCall, info: CallInfo) -> Visit | Refusal | None:
         """None: a call of its own."""
@@ -160,10 +159,23 @@ class Reception:
             return replacement(call, info, house.services.live, house.agents)
         return supervision(info, house.settings, house.services.live)
 
-    def _group(self, info: CallInfo, agent: Agent) -> int:
+    async def _lodge(
+        self, call: SipCall, info: CallInfo, needs: MediaNeeds, visit: Visit | None
+    ) -> tuple[SipLeg, int]:
+        """In the group of the call it visits, or of its party's others; or alone, where those have no more room."""
+        group = self._with_leg[visit.visited.info.id].group if visit else self._group(info, needs)
+        try:
+            return await self._open_leg(call, info, needs, group), group
+        except AtCapacity:
+            if visit is not None or group == self._groups:
+                raise
+        group = self._new_group()
+        return await self._open_leg(call, info, needs, group), group
+
+    def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
         """A new one, or that of the same party's calls, where people are joined."""
         same = [each.group for each in self._with_leg.values() if _party(each.info) == _party(info)]
-        if agent.needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
+        if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
         return self._new_group()
 
@@ -193,12 +205,12 @@ class Reception:
             call, info, house.engine, wiring.cost, wishes, group=group, session_id=session_id
         )
 
-    async def _run(self, leg: SipLeg, agent: Agent) -> None:
+    async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:
         self._house.counters.count("calls", "taken")
         try:
             async with trio.open_nursery() as beside:
                 beside.start_soon(leg.attend)
-                record = await run_call(leg, agent, self._house.services)
+                record = await run_call(leg, agent, self._house.services, trace.timeline)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()

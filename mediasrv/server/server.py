@@ -35,6 +35,7 @@ from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
+from mediasrv.server.tracing import ByteSink, Tracing
 from mediasrv.sip import Address as SourceAddress
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -102,7 +103,8 @@ class Server:
             async with self._records() as sink:
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
-                        self._reception = Reception(self._house(self._engine, sink), draining=self.draining)
+                        house = self._house(self._engine, sink, endpoint.local)
+                        self._reception = Reception(house, draining=self.draining)
                         async with self._watchable(self._reception):
                             await self._take_calls(endpoint, self._reception, task_status)
         finally:
@@ -226,7 +228,7 @@ class Server:
     def _knows(self, source: SourceAddress) -> bool:
         return self.settings.trunk_of(source[0]) is not None
 
-    def _house(self, engine: EngineFace, sink: RecordSink) -> House:
+    def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
         dialling = Dialling(self.settings, self._clock)
         services = CallServices(
@@ -239,7 +241,13 @@ class Server:
             why_not_follow=dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
-        return House(self.settings, engine, self._agents, services, self.counters, host, security)
+        return House(
+            self.settings, engine, self._agents, services, self.counters, host, security,
+            Tracing(sink, self._clock, local, self._captures(sink)),
+        )  # fmt: skip
+
+    def _captures(self, sink: RecordSink) -> ByteSink | None:
+        return sink.append if self.settings.calls.capture and isinstance(sink, FileSink) else None
 
     def _ready(self, endpoint: SipEndpoint) -> Ready:
         ports = str(self.settings.media.rtp_ports)

@@ -32,6 +32,9 @@ MILLICORES = {
 }
 
 
+CAPTURED_PACKETS = 8_192  # that wait to be collected: 50 ms of more calls than one thread has
+
+
 def call_settings(settings: Settings) -> CallSettings:
     calls = settings.calls
     return CallSettings(
@@ -105,6 +108,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         ports=PortRange(media.rtp_ports.first, media.rtp_ports.last),
         policy=Policy[media.policy.upper()],
         threads=media.threads,
+        captured=CAPTURED_PACKETS if settings.calls.capture else 0,
         vad_weights=media.vad_weights,
         cpus="spare" if media.cpu < 0 else tuple(range(media.cpu, -1, -1)),
     )

@@ -85,6 +85,7 @@ class UserAgent:
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Takes one datagram. Never raises for what a peer sent: it is dropped and counted, or answered."""
+        self._core.heard_bytes = len(data)
         try:
             message = parse(data, self._core.limits)
         except MalformedRequest as error:
@@ -183,6 +184,10 @@ class UserAgent:
             target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account
         )
         return invitation.id
+
+    def call_id(self, call: SipCallId) -> str:
+        """The Call-ID of a call of ours that was not answered yet."""
+        return self._invitation(call).call_id
 
     def redirect(self, call: SipCallId, target: Uri, destination: Address, now: float) -> None:
         """Sends a call of ours on to a place that `Redirected` has named."""

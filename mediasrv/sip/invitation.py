@@ -114,6 +114,10 @@ class Invitation:
         core.inviting[call_id, local.tag] = self
         self._send(target, destination, 1, (local, NameAddr(target), call_id), body, now)
 
+    @property
+    def call_id(self) -> str:
+        return self._invite.call_id
+
     def _send(
         self, target: Uri, destination: Address, cseq: int, parties: Parties, body: bytes, now: float
     ) -> None:

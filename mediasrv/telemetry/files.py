@@ -1,4 +1,5 @@
-"""Records in files: DATA_DIR/calls/<call>.timeline.jsonl, .turns.jsonl and .call.json, one JSON object a line.
+"""Records in files: DATA_DIR/calls/<call>.timeline.jsonl, .turns.jsonl and .call.jsonl, one JSON object a line; and
+.pcap, where calls are captured.
 
 A call never waits for a disk. `write` encodes a record and puts it into a bounded channel; one task takes what has
 gathered there and appends it in a worker thread. When the channel is full the record is dropped and counted, and
@@ -8,8 +9,10 @@ the next record of that call that finds room is preceded by a line that says how
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import trio
@@ -18,15 +21,23 @@ from mediasrv.ids import CallId
 from mediasrv.telemetry.counters import Counters
 from mediasrv.telemetry.timeline import Kind
 
+FileKind = Literal[Kind, "capture"]
 QUEUED_RECORDS_MAX = 8_192
 BATCH_RECORDS_MAX = 2_048
 GATHER_S = 0.05
 FAREWELL_S = 3.0
 
-_SUFFIX: dict[Kind, str] = {"timeline": "timeline.jsonl", "turn": "turns.jsonl", "call": "call.jsonl"}
+OWNER_ONLY = 0o600
+
+_SUFFIX: dict[FileKind, str] = {
+    "timeline": "timeline.jsonl",
+    "turn": "turns.jsonl",
+    "call": "call.jsonl",
+    "capture": "pcap",
+}
 _log = logging.getLogger(__name__)
 
-_File = tuple[CallId, Kind]
+_File = tuple[CallId, FileKind]
 _Line = tuple[_File, bytes]
 
 
@@ -53,7 +64,7 @@ class FileSink:
         self._put, self._take = trio.open_memory_channel[_Line](queued_max)
 
     def write(self, call: CallId, kind: Kind, record: Mapping[str, object]) -> None:
-        file = (call, kind)
+        file: _File = (call, kind)
         try:
             line = msgspec.json.encode(record) + b"\n"
         except (TypeError, ValueError) as error:
@@ -66,15 +77,24 @@ class FileSink:
                 + b"\n"
                 + line
             )
-        try:
-            self._put.send_nowait((file, line))
-        except (trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
+        if self._queue(file, line):
+            self._missing.pop(file, None)
+        else:
             self._missing[file] = self._missing.get(file, 0) + 1
             if len(self._missing) > self._holes_max:
                 del self._missing[next(iter(self._missing))]
+
+    def append(self, call: CallId, piece: bytes) -> bool:
+        """A piece of the call's capture; False: it was dropped, and nothing in the file says so."""
+        return self._queue((call, "capture"), piece)
+
+    def _queue(self, file: _File, line: bytes) -> bool:
+        try:
+            self._put.send_nowait((file, line))
+        except (trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
             self._counters.count("records_dropped", "full")
-        else:
-            self._missing.pop(file, None)
+            return False
+        return True
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Writes until cancelled, then what is still queued, for a bounded while. `directory` must be there."""
@@ -129,11 +149,16 @@ class FileSink:
         failed: dict[_File, OSError] = {}
         for (call, kind), lines in by_file.items():
             try:
-                with open(self.directory / f"{_safe(call)}.{_SUFFIX[kind]}", "ab") as file:
+                path = self.directory / f"{_safe(call)}.{_SUFFIX[kind]}"
+                with open(path, "ab", opener=_private if kind == "capture" else None) as file:
                     file.write(b"".join(lines))
             except OSError as error:
                 failed[call, kind] = error
         return failed
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, OWNER_ONLY)
 
 
 def _safe(call: str) -> str:

@@ -36,13 +36,19 @@ class MemorySink:
 class Timeline:
     """One call's timeline: each entry carries milliseconds since the call began, and whose call it is."""
 
-    def __init__(self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId) -> None:
+    def __init__(
+        self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId, began_ns: int | None = None
+    ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
-        self.began_ns = clock.now_ns()
+        self.began_ns = clock.now_ns() if began_ns is None else began_ns
 
     def ms(self, at_ns: int | None = None) -> float:
         """Milliseconds from the call's beginning to `at_ns` (now, if none)."""
         return round(((self._clock.now_ns() if at_ns is None else at_ns) - self.began_ns) / NS_PER_MS, 3)
+
+    def wall(self) -> str:
+        """The date and time, in UTC."""
+        return self._clock.wall().isoformat()
 
     def note(self, event: str, *, at_ns: int | None = None, **fields: object) -> None:
         entry = {"ms": self.ms(at_ns), "event": event, "call": self._call, "tenant": self._tenant, **fields}

@@ -96,6 +96,15 @@ class OutPacket(NamedTuple):
     data: bytes
     channel: int  # 0 RTP, 1 RTCP
 
+class Captured(NamedTuple):
+    """A packet as it was on the wire."""
+
+    stream: int
+    at_ns: int
+    peer: Address
+    sent: bool
+    data: bytes
+
 class NativeStatistics(TypedDict):
     wakeups: int
     ticks: int
@@ -109,6 +118,7 @@ class NativeStatistics(TypedDict):
     commands_refused: int
     events: int
     events_deferred: int
+    captured_lost: int
     datagrams: int
     datagrams_dropped: int
     cpu_ns: int
@@ -136,6 +146,7 @@ class NativeEngine:
         priority: int = 40,
         commands: int = 0,
         events: int = 0,
+        captured: int = 0,
         seed: int = 0,
     ) -> None: ...
     @property
@@ -183,6 +194,10 @@ class NativeEngine:
     def read_ears(self, stream: int, samples: int) -> list[tuple[bytes, NativeSpan]]: ...
     def ears_readable(self, stream: int) -> int: ...
     def want_ears(self, stream: int, samples: int) -> None: ...
+    def capture(self, stream: int, on: bool) -> None:
+        """Whether `captured` tells of its packets; WrongState when the engine was made without room for any."""
+
+    def captured(self, limit: int = 1024) -> list[Captured]: ...
     def datagrams(self) -> list[Datagram]: ...
     def send_datagram(self, stream: int, data: bytes, to: Address) -> None: ...
     def events(self, limit: int = 256) -> list[NativeEvent]: ...

@@ -68,6 +68,7 @@ NativeEvent = namedtuple(
 NativeSpan = namedtuple("NativeSpan", "rtp_extended at_ns samples flags")
 OutPacket = namedtuple("OutPacket", "stream at_ns to data channel")
 Datagram = namedtuple("Datagram", "stream at_ns source data")
+Captured = namedtuple("Captured", "stream at_ns peer sent data")
 
 
 # ---- translations ---------------------------------------------------------------------------------------------
@@ -98,14 +99,14 @@ cdef class NativeEngine:
     cdef set weights   # that streams point to: they stay as long as the engine
 
     def __cinit__(self, *, capacity=256, slots=10, manual=False, policy=MS_POLICY_BEST, cpu=-1, priority=40,
-                  commands=0, events=0, seed=0):
+                  commands=0, events=0, captured=0, seed=0):
         cdef ms_engine_config config
         cdef int status = 0
         self.weights = set()
         memset(&config, 0, sizeof(config))
         config.capacity, config.slots, config.manual, config.policy = capacity, slots, manual, policy
         config.cpu, config.priority, config.seed = cpu, priority, seed
-        config.commands, config.events = commands, events
+        config.commands, config.events, config.captured = commands, events, captured
         self.engine = ms_engine_new(&config, &status)
         if self.engine == NULL:
             raise_status(status, "opening the engine", errno)
@@ -343,6 +344,18 @@ cdef class NativeEngine:
         if data.shape[0] > 0:
             first = &data[0]
         check(ms_engine_send_datagram(self.open(), stream, first, data.shape[0], &address), "send_datagram")
+
+    def capture(self, ms_handle stream, bint on):
+        check(ms_engine_capture(self.open(), stream, on), "capture")
+
+    def captured(self, int limit=1024):
+        cdef ms_captured packet
+        cdef ms_engine *engine = self.open()
+        taken = []
+        while len(taken) < limit and ms_engine_next_captured(engine, &packet):
+            data = PyBytes_FromStringAndSize(<char *>packet.data, packet.n)
+            taken.append(Captured(packet.stream, packet.at_ns, from_address(&packet.peer), bool(packet.sent), data))
+        return taken
 
     def position(self, ms_handle stream):
         cdef ms_position position

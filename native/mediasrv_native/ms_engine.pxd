@@ -21,7 +21,7 @@ cdef extern from "ms_engine.h" nogil:
         uint8_t manual, policy
         int16_t cpu
         uint16_t priority
-        uint32_t commands, events
+        uint32_t commands, events, captured
         uint64_t seed
 
     ctypedef uint64_t ms_handle
@@ -38,7 +38,7 @@ cdef extern from "ms_engine.h" nogil:
     ctypedef struct ms_engine_statistics:
         uint64_t wakeups, ticks, late_ticks_skipped, overruns
         uint64_t packets_received, packets_sent, send_errors, receive_errors
-        uint64_t commands, commands_refused, events, events_deferred, datagrams, datagrams_dropped
+        uint64_t commands, commands_refused, events, events_deferred, captured_lost, datagrams, datagrams_dropped
         uint64_t cpu_ns
         uint64_t lateness[MS_HISTOGRAM]
         int64_t lateness_max_ns, slot_work_max_ns
@@ -87,6 +87,18 @@ cdef extern from "ms_engine.h" nogil:
     int ms_engine_next_datagram(ms_engine *engine, ms_datagram *out)
     int ms_engine_send_datagram(ms_engine *engine, ms_handle stream, const uint8_t *data, size_t n,
                                 const ms_address *to)
+
+    # captures
+    ctypedef struct ms_captured:
+        ms_handle stream
+        int64_t at_ns
+        ms_address peer
+        uint16_t n
+        uint8_t sent
+        uint8_t data[MS_MAX_PACKET]
+
+    int ms_engine_capture(ms_engine *engine, ms_handle stream, bint on)
+    int ms_engine_next_captured(ms_engine *engine, ms_captured *out)
 
     # listening
     enum: MS_CONNECTIONS

@@ -208,3 +208,42 @@ def test_streams_that_are_live_when_the_engine_is_freed_go_with_it() -> None:
             add(engine, aec=1, ns=1, vad=1)
         engine.step(0)
         engine.close()
+
+
+def test_a_captured_stream_tells_every_packet_both_ways_and_others_none() -> None:
+    engine = NativeEngine(capacity=2, manual=True, captured=64)
+    captured, other = add(engine), add(engine)
+    engine.capture(captured, True)
+    sent = bytes([0x80, 0]) + bytes(10) + bytes(160)
+    for stream in (captured, other):
+        engine.push(stream, sent, CALLER, 5 * MS)
+    engine.step(40 * MS)
+    told = engine.captured()
+    assert {packet.stream for packet in told} == {captured}
+    assert [(packet.at_ns, packet.peer, packet.data) for packet in told if not packet.sent] == [
+        (5 * MS, CALLER, sent)
+    ]
+    out = [packet.data for packet in engine.packets() if packet.stream == captured]
+    assert [packet.data for packet in told if packet.sent] == out
+    engine.capture(captured, False)
+    engine.step(80 * MS)
+    assert engine.captured() == []
+    engine.close()
+
+
+def test_packets_that_nobody_collects_are_lost_newest_first_and_counted() -> None:
+    engine = NativeEngine(capacity=1, manual=True, captured=4)
+    stream = add(engine)
+    engine.capture(stream, True)
+    for number in range(7):
+        engine.push(stream, bytes([number]), CALLER, MS)
+    engine.step(2 * MS)
+    assert [packet.data[0] for packet in engine.captured()] == [0, 1, 2, 3]
+    assert engine.statistics()["captured_lost"] >= 3
+    engine.close()
+
+
+def test_an_engine_without_room_for_captures_says_so(engine: NativeEngine) -> None:
+    with pytest.raises(WrongState):
+        engine.capture(add(engine), True)
+    assert engine.captured() == []

@@ -6,7 +6,7 @@ the user at the one host that it was given, and early media is not heard.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -56,10 +56,9 @@ class DiallingServer(Server):
     """`switchboard`: where users without a host of their own are called."""
 
     switchboard: Address = ("127.0.0.1", 5090)
-    group_of: Callable[[Leg], int] | None = None
 
-    def _house(self, engine: EngineFace, sink: RecordSink) -> House:
-        house = super()._house(engine, sink)
+    def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
+        house = super()._house(engine, sink, local)
         return replace(house, services=replace(house.services, dial=self._dial))
 
     @asynccontextmanager

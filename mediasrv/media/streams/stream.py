@@ -6,6 +6,7 @@ steps: `aclose` asks, the engine's REMOVED answers, and only then do the socket 
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -27,8 +28,8 @@ from mediasrv.media.events import (
     RecordingOver,
     RecordingResult,
 )
-from mediasrv.media.ports import Port
-from mediasrv.media.spec import Address, Clip, Listen, RecordingFormat, SrtpKeys, StreamSpec
+from mediasrv.media.ports import SharedPort
+from mediasrv.media.spec import Address, CapturedPacket, Clip, Listen, RecordingFormat, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.streams.ears import Ears
 from mediasrv.media.streams.event_queue import EventQueue
@@ -37,7 +38,7 @@ from mediasrv.media.streams.translate import DTMF_DIGITS, media_event, position
 from mediasrv.media.streams.twice_told import TwiceTold
 from mediasrv.media.streams.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
-from mediasrv_native.engine import NativeEngine, NativeEvent
+from mediasrv_native.engine import Captured, NativeEngine, NativeEvent
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongArgument, WrongState
 from mediasrv_native.kernels import Resampler
 
@@ -48,6 +49,7 @@ CLOSE_WITHIN_S = 1.0
 PACKETS_MS = (10, 20, 30, 40, 60)
 UNREAD_DATAGRAMS = 16  # then the newest is lost, and the other side sends it again
 LONGEST_DTMF = 32  # keys that the engine keeps waiting
+RTCP_TYPES = range(192, 224)  # RFC 5761 section 4
 UNHEARD = "the stream was added without `bridge`: nobody can hear what it hears"
 NEWEST_HOLD = 2**31 - 1  # the engine's own holds lie above
 
@@ -58,7 +60,7 @@ class Stream:
         engine: NativeEngine,
         handle: int,
         spec: StreamSpec,
-        place: tuple[str, Port],
+        place: tuple[str, SharedPort],
         share: Share,
         recordings: Recordings,
         group: int,
@@ -75,6 +77,7 @@ class Stream:
         self._datagrams, self._next_datagram = trio.open_memory_channel[tuple[bytes, Address]](
             UNREAD_DATAGRAMS
         )
+        self._capture: Callable[[CapturedPacket], None] | None = None
         self._holds = 0
         self._clips: dict[int, bytes] = {}  # that the engine may be reading
         self._clip = 0
@@ -268,6 +271,16 @@ class Stream:
     def send_datagram(self, data: bytes, to: Address) -> None:
         self._check_open()
         self._engine.send_datagram(self.handle, data, to)
+        if self._capture is not None:  # it does not pass the engine's thread
+            self._capture(CapturedPacket(time.monotonic_ns(), self.local, to, True, data))
+
+    def capture(self, into: Callable[[CapturedPacket], None]) -> None:
+        self._check_open()
+        try:
+            self._engine.capture(self.handle, True)
+        except WrongState:
+            raise LocalError("the engine was opened without room for captures") from None
+        self._capture = into
 
     def set_direction(self, *, sending: bool, hearing: bool) -> None:
         self._check_open()
@@ -301,6 +314,22 @@ class Stream:
         if not self._closed:
             with suppress(trio.WouldBlock):
                 self._datagrams.send_nowait((data, source))
+
+    def take_captured(self, packet: Captured) -> None:
+        """Called by the engine for each packet that it was asked for."""
+        if self._capture is not None:
+            local = self._captured_at(packet.data)
+            self._capture(CapturedPacket(packet.at_ns, local, packet.peer, packet.sent, packet.data))
+
+    def _captured_at(self, data: bytes) -> Address:
+        host, port = self.local
+        is_rtcp = len(data) > 1 and data[1] in RTCP_TYPES
+        return host, port + 1 if is_rtcp and self.spec.rtcp == "port" else port
+
+    def share_port(self) -> SharedPort:
+        """For a stream that takes this one's place."""
+        self._check_open()
+        return self._port.share()
 
     def gone(self) -> None:
         """Nothing touches the slot or the socket any more: both go back, with what admission had promised."""

@@ -25,7 +25,7 @@ static bool config_is_right(const ms_engine_config *config)
     return config->capacity >= 1 && config->capacity <= MS_MAX_CAPACITY && config->slots >= 1 &&
            config->slots <= MS_MAX_SLOTS && MS_FRAME_MS % config->slots == 0 && config->manual <= 1 &&
            config->policy <= MS_POLICY_BEST && config->priority >= 1 && config->priority <= 90 &&
-           config->commands <= 1u << 20 && config->events <= 1u << 20;
+           config->commands <= 1u << 20 && config->events <= 1u << 20 && config->captured <= 1u << 16;
 }
 
 static int allocate(ms_engine *engine)
@@ -50,6 +50,8 @@ static int allocate(ms_engine *engine)
         status = ms_ring_init(&engine->events, engine->config.events, sizeof(ms_engine_event));
     if (status == MS_OK)
         status = ms_ring_init(&engine->datagrams, MS_DATAGRAMS, sizeof(ms_datagram));
+    if (status == MS_OK && engine->config.captured > 0)
+        status = ms_ring_init(&engine->captured, engine->config.captured, sizeof(ms_captured));
     if (status == MS_OK && engine->config.manual)
         status = ms_ring_init(&engine->inbox, 256 + 4 * capacity, sizeof(ms_datagram));
     if (status == MS_OK && engine->config.manual)
@@ -126,6 +128,7 @@ void ms_engine_free(ms_engine *engine)
     ms_ring_release(&engine->orders);
     ms_ring_release(&engine->events);
     ms_ring_release(&engine->datagrams);
+    ms_ring_release(&engine->captured);
     ms_ring_release(&engine->inbox);
     ms_ring_release(&engine->outbox);
     sem_destroy(&engine->begun);
@@ -228,6 +231,7 @@ static void reset_stream(ms_stream *stream, ms_sockets sockets)
     stream->link_count = stream->recording_id = 0;
     stream->recording = NULL;
     ms_mix_init(&stream->mix);
+    atomic_store_explicit(&stream->is_captured, false, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_room, 0, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_ears, 0, memory_order_relaxed);
     reset_published(stream);

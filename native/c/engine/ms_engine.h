@@ -38,6 +38,7 @@ typedef struct ms_engine_config {
     uint16_t reserved;
     uint32_t commands;        /* room in the rings, 0: 4096 */
     uint32_t events;
+    uint32_t captured;        /* packets that a capture may be behind; 0: nothing can be captured */
     uint64_t seed;            /* of each core's comfort noise and dither */
 } ms_engine_config;
 
@@ -61,6 +62,7 @@ typedef struct ms_engine_statistics {
     uint64_t packets_received, packets_sent, send_errors, receive_errors;
     uint64_t commands, commands_refused;     /* refused: the core had no room for it (marks), or it made no sense */
     uint64_t events, events_deferred;
+    uint64_t captured_lost;                  /* packets that a capture misses, because nobody came for them in time */
     uint64_t datagrams, datagrams_dropped;   /* DTLS handed to the border; dropped: more than it can be meant */
     uint64_t cpu_ns;                         /* CPU time of the engine thread */
     uint64_t lateness[MS_HISTOGRAM];         /* of wake-ups against their slot */
@@ -145,6 +147,20 @@ typedef struct ms_datagram {
 } ms_datagram;
 int ms_engine_next_datagram(ms_engine *engine, ms_datagram *out);
 int ms_engine_send_datagram(ms_engine *engine, ms_handle stream, const uint8_t *data, size_t n, const ms_address *to);
+
+/* ms_engine_capture.c: what streams receive and send, as it is on the wire, oldest first: 1 and a packet, or 0. Nobody is
+ * woken for it: who captures comes by often enough, or the newest are lost and counted. Datagrams that the border itself
+ * sends are not among it. MS_E_STATE: the engine was made without room for it. */
+typedef struct ms_captured {
+    ms_handle stream;
+    int64_t at_ns;
+    ms_address peer;
+    uint16_t n;
+    uint8_t sent;
+    uint8_t data[MS_MAX_PACKET];
+} ms_captured;
+int ms_engine_capture(ms_engine *engine, ms_handle stream, bool on);
+int ms_engine_next_captured(ms_engine *engine, ms_captured *out);
 
 /* manual mode only */
 int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, size_t n, const ms_address *from,

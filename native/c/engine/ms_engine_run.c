@@ -123,6 +123,8 @@ static void note_deadline(ms_engine *engine, const ms_stream *stream)
 
 static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, int64_t now_ns)
 {
+    ms_capture(engine, stream, &(ms_passing){.data = packet->data, .n = packet->n, .peer = &packet->to,
+                                             .at_ns = now_ns, .sent = true});
     if (engine->config.manual)
         ms_manual_send(engine, stream, packet, now_ns);
     else if (stream->fault_errno == 0)
@@ -250,6 +252,7 @@ void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet
                      int64_t received_ns)
 {
     engine->tally.packets_received++;
+    ms_capture(engine, stream, &(ms_passing){.data = packet, .n = n, .peer = from, .at_ns = received_ns});
     if (stream->takes_dtls && ms_is_dtls(packet, n)) {
         hand_over(engine, stream, packet, n, from, received_ns);
         return;

@@ -60,6 +60,7 @@ struct ms_stream {
     uint32_t datagrams;  /* handed to the border since the last tick */
     int32_t fault_errno; /* the socket is not touched any more when not 0 */
     /* both */
+    _Atomic bool is_captured;
     _Atomic uint32_t wanted_room, wanted_ears; /* samples, 0: nothing */
     _Atomic uint32_t position_sequence, statistics_sequence;
     _Atomic uint64_t position_words[MS_WORDS(ms_position)];
@@ -105,6 +106,7 @@ struct ms_engine {
     ms_stream *pool;
     ms_ring orders, events; /* ms_order in, ms_engine_event out */
     ms_ring datagrams;      /* ms_datagram out */
+    ms_ring captured;       /* ms_captured out; without items when there is no room for any */
     ms_recorder recorder;
     int64_t slot_ns;
 
@@ -163,6 +165,16 @@ void ms_net_send_datagram(const ms_stream *stream, const ms_packet *packet); /* 
 /* ms_engine_datagram.c */
 bool ms_is_dtls(const uint8_t *packet, size_t n);
 bool ms_hand_over(ms_engine *engine, ms_stream *stream, const ms_datagram *datagram); /* false: there were too many */
+
+/* ms_engine_capture.c: the engine thread's */
+typedef struct ms_passing { /* a packet where it lies */
+    const uint8_t *data;
+    size_t n;
+    const ms_address *peer;
+    int64_t at_ns;
+    bool sent;
+} ms_passing;
+void ms_capture(ms_engine *engine, const ms_stream *stream, const ms_passing *packet);
 
 /* ms_engine_manual.c: the same, without sockets */
 void ms_manual_receive(ms_engine *engine, int64_t now_ns);

@@ -142,8 +142,13 @@ static void recording_over(line *l, const ms_event *event)
     l->recording = 0;
 }
 
+static uint64_t captured[2]; /* received, sent */
+
 static void take_events(ms_engine *engine, line *lines)
 {
+    static ms_captured packet;
+    while (ms_engine_next_captured(engine, &packet))
+        captured[packet.sent]++;
     ms_engine_event e;
     while (ms_engine_next_event(engine, &e)) {
         for (int i = 0; i < STREAMS; i++) {
@@ -256,6 +261,7 @@ static void add_all(ms_engine *engine, line *lines, uint32_t round)
         lines[i].generation = 1;
         lines[i].hold = lines[i].flushes_asked = lines[i].flushes_answered = lines[i].clip = 0;
         REQUIRE(ms_engine_add(engine, &config, sockets_of(&lines[i]), i / 2, &lines[i].handle) == MS_OK);
+        REQUIRE(ms_engine_capture(engine, lines[i].handle, i % 2 == 0) == MS_OK);
     }
     ms_handle none;
     ms_config config = config_of(&lines[0], 0);
@@ -372,7 +378,7 @@ int main(void)
     }
     int status;
     ms_engine_config config = {.capacity = STREAMS, .slots = 10, .policy = MS_POLICY_SLICE, .cpu = -1,
-                               .priority = 40, .events = 256};
+                               .priority = 40, .events = 256, .captured = 64};
     ms_engine *engine = ms_engine_new(&config, &status);
     REQUIRE(engine != NULL && ms_engine_start(engine) == MS_OK && ms_engine_start(engine) == MS_E_STATE);
 
@@ -393,6 +399,7 @@ int main(void)
     ms_engine_statistics statistics;
     ms_engine_get_statistics(engine, &statistics);
     REQUIRE(statistics.packets_received > 0 && statistics.packets_sent > 0 && statistics.streams == STREAMS);
+    REQUIRE(captured[0] > 0 && captured[1] > 0);
     ms_engine_stop(engine); /* with every stream live */
     ms_engine_stop(engine);
     ms_engine_free(engine);

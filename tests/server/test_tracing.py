@@ -1,0 +1,125 @@
+"""What passed on the wire stands in the call's timeline, and whole in its capture."""
+
+from __future__ import annotations
+
+import struct
+
+import trio
+
+from mediasrv.endpoints.traffic import Seen
+from mediasrv.ids import CallId
+from mediasrv.server.tracing import ByteSink, Capture
+from mediasrv.telemetry import pcap
+from tests.fakes.clock import TrioClock
+from tests.server.house import House, running
+
+CALLER_RTP = 5071
+
+
+def messages(house: House) -> list[tuple[bool, str]]:
+    return [
+        (bool(record["sent"]), str(record["line"]).replace("SIP/2.0", "").split()[0])
+        for _, kind, record in house.sink.records
+        if kind == "timeline" and record["event"] == "sip"
+    ]
+
+
+async def test_every_message_of_a_call_stands_in_its_timeline_the_last_one_too(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        await call.bye()
+        await trio.sleep(1)
+        expected = [
+            (False, "INVITE"),
+            (True, "100"),
+            (True, "200"),
+            (False, "ACK"),
+            (False, "BYE"),
+            (True, "200"),
+        ]
+        assert messages(house) == expected
+
+
+async def test_messages_stand_where_they_came_in_time(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.answered()
+        await trio.sleep(3)
+        await call.bye()
+        await trio.sleep(1)
+        times = [float(str(r["ms"])) for _, kind, r in house.sink.records if kind == "timeline"]
+        assert times[0] == 0
+        assert times == sorted(times)
+        assert 3_000 <= times[-1] < 3_100
+
+
+async def test_a_call_with_an_offer_of_no_use_is_recorded_with_its_messages_and_why(autojump_clock) -> None:
+    async with running() as house, house.caller() as caller:
+        call = await caller.call(body=b"v=0\r\nrubbish")
+        await call.wait_ended()
+        await trio.sleep(1)
+        assert [name for _, name in messages(house)] == ["INVITE", "100", "400", "ACK"]
+        (record,) = house.call_records()
+        assert record["ending"] == "refused"
+        assert record["error"]
+
+
+async def test_strangers_leave_no_trace(autojump_clock) -> None:
+    async with running() as house, house.caller(("192.0.2.9", 5070)) as stranger:
+        call = await stranger.call()
+        await call.wait_ended()
+        await trio.sleep(40)
+        assert house.sink.records == []
+
+
+def payloads(capture: bytes) -> list[tuple[int, int, bytes]]:
+    """Source port, destination port and content of each datagram."""
+    found, at = [], len(pcap.header())
+    while at < len(capture):
+        length = struct.unpack_from("<I", capture, at + 8)[0]
+        packet = capture[at + 16 : at + 16 + length]
+        found.append((*struct.unpack("!HH", packet[20:24]), packet[28:]))
+        at += 16 + length
+    return found
+
+
+async def test_a_capture_has_the_messages_and_the_packets_both_ways(autojump_clock, monkeypatch) -> None:
+    pieces: list[bytes] = []
+
+    def captures(*_: object) -> ByteSink:
+        return lambda call, piece: pieces.append(piece) is None
+
+    monkeypatch.setattr("mediasrv.server.server.Server._captures", captures)
+    async with running({"MEDIASRV_CALLS__CAPTURE": "true"}) as house, house.caller() as caller:
+        call = await caller.answered()
+        (stream,) = house.engine.streams()
+        sent = b"\x80\x00" + bytes(10) + b"\xff" * 160
+        house.engine.push(stream, sent, ("127.0.0.1", CALLER_RTP), round(trio.current_time() * 1e9))
+        await trio.sleep(0.5)
+        await call.bye()
+        await trio.sleep(1)
+        capture = b"".join(pieces)
+    assert capture.startswith(pcap.header())
+    found = payloads(capture)
+    heard = [data for source, _, data in found if source == CALLER_RTP]
+    assert heard == [sent]
+    said = [data for _, to, data in found if to == CALLER_RTP]
+    assert 20 <= len(said) <= 26
+    assert all(data[0] == 0x80 for data in said)
+    assert [data.split()[0] for source, _, data in found if source == 5070] == [b"INVITE", b"ACK", b"BYE"]
+
+
+async def test_a_capture_whose_beginning_was_dropped_begins_with_the_next_piece(autojump_clock) -> None:
+
+    room = iter([False, True, True])
+    taken: list[bytes] = []
+
+    def into(_: CallId, piece: bytes) -> bool:
+        if next(room):
+            taken.append(piece)
+            return True
+        return False
+
+    capture = Capture(CallId("c"), TrioClock(), into, ("127.0.0.1", 5060))
+    for _ in range(3):
+        capture.message(Seen(0, True, ("127.0.0.1", 5070), b"x"))
+    assert [piece.startswith(pcap.header()) for piece in taken] == [True, False]
