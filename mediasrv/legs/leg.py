@@ -112,9 +112,10 @@ class Leg(Protocol):
     async def next_request(self) -> LegRequest:
         """What the other side wants next of the call besides talking; waits for ever when it wants nothing more."""
 
-    async def transfer(self, target: str) -> None:
-        """Has the other side call `target` (a URI, or a number) in our place, without asking `target` first.
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
+        """Has the other side call `target` (a URI, or a number) in our place.
 
+        `instead_of`: a leg over which we talk with `target` already; there the other side takes our place, too.
         Returns when that call was answered: nothing is left to do but to hang up. Raises CannotTransfer otherwise,
         within a bounded while, and the call goes on as it was.
         """

@@ -20,7 +20,7 @@ import trio
 
 from mediasrv.endpoints import CallEnd, CallGone, SipCall
 from mediasrv.errors import RemoteError, StreamClosed
-from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegEnded, LegRequest
+from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, Leg, LegEnded, LegRequest
 from mediasrv.legs.requests import Requests
 from mediasrv.legs.security import MediaSecurity, kept, shake_hands, stream_keys
 from mediasrv.legs.transfers import Referral, hand_over, target_uri
@@ -42,7 +42,7 @@ from mediasrv.sdp import (
     parse,
 )
 from mediasrv.sdp.offer_answer import TELEPHONE_EVENT_TYPE
-from mediasrv.sip import FLASH, EndCause, Ended, Replaces, SipCallId, WrongState
+from mediasrv.sip import FLASH, EndCause, Ended, Replaces, SipCallId, Uri, WrongState
 
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
@@ -188,11 +188,23 @@ class SipLeg:
         """Whether an INVITE with this Replaces would mean this call."""
         return self._call.end is None and self._call.talk.is_named(replaces)
 
-    async def transfer(self, target: str) -> None:
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         await trio.lowlevel.checkpoint()
         if not self.may_refer:
             raise CannotTransfer("the trunk takes no transfers")
-        await hand_over(self._call, target_uri(target, self._call.remote[0]))
+        if instead_of is None:
+            await hand_over(self._call, target_uri(target, self._call.remote[0]))
+            return
+        if not isinstance(instead_of, SipLeg):
+            raise CannotTransfer("no SIP call that could be taken over")
+        await hand_over(self._call, *instead_of.as_replaced())
+
+    def as_replaced(self) -> tuple[Uri, Replaces]:
+        """How to name this call to who is to take our place in it."""
+        try:
+            return self._call.talk.remote_target, self._call.talk.replaces
+        except CallGone as gone:
+            raise CannotTransfer("that call is over") from gone
 
     async def hang_up(self, why: Ending) -> None:
         if self._call.end is not None:
