@@ -37,6 +37,7 @@ from mediasrv.server.admission import (
 from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
+from mediasrv.server.vouching import Vouching
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
@@ -67,6 +68,7 @@ class House:
     advertised: str
     security: MediaSecurity
     tracing: Tracing
+    vouching: Vouching | None = None  # without it nobody's signature is looked at
 
 
 class Reception:
@@ -126,7 +128,7 @@ class Reception:
     async def _take(self, call: SipCall, trace: Trace, decision: Admission) -> None:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
-        info = describe(call, trace.call, decision, trunk)
+        info = describe(call, trace.call, decision, trunk, await self._attestation(call))
         visit = self._visit(call, info) or (None if decision.agent else UNKNOWN_NUMBER)
         if isinstance(visit, Refusal):
             await self._refuse(call, visit)
@@ -151,6 +153,12 @@ class Reception:
                 await self._seat(leg, visit.visited, visit.seat)
             else:
                 await self._run(leg, agent, trace)
+
+    async def _attestation(self, call: SipCall) -> str:
+        vouching = self._house.vouching
+        if vouching is None or call.request is None:
+            return ""
+        return (await vouching.judge(call.request)).attestation
 
     def _visit(self, call: SipCall, info: CallInfo) -> Visit | Refusal | None:
         """None: a call of its own."""
@@ -262,7 +270,9 @@ def called_number(call: SipCall) -> str:
     return call.request.uri.user_text if call.request else ""
 
 
-def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings) -> CallInfo:
+def describe(
+    call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings, attestation: str = ""
+) -> CallInfo:
     assert call.request is not None
     return CallInfo(
         id=call_id,
@@ -272,6 +282,7 @@ def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkS
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
+        attestation=attestation,
     )
 
 
