@@ -96,6 +96,7 @@ class Network:
             raise ValueError('write an address or a block, as in "192.0.2.7" or "192.0.2.0/24"') from None
 
     def holds(self, host: str) -> bool:
+        """A socket that hears both kinds names an IPv4 peer ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2): the same."""
         return _holds(self.block, host)
 
     def __str__(self) -> str:
@@ -105,6 +106,8 @@ class Network:
 @lru_cache(4_096)  # of each INVITE the source is asked after twice, and reading an address takes 3 us
 def _holds(block: ipaddress.IPv4Network | ipaddress.IPv6Network, host: str) -> bool:
     try:
-        return ipaddress.ip_address(host) in block
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    plain = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return address in block or (plain is not None and plain in block)
