@@ -20,6 +20,7 @@ from mediasrv.providers.script import DEMO, read_script
 
 DEAF = Arming(on_onset="ignore")
 TONE_RATE_HZ = 8_000
+LONGEST_ECHO_MS = 500  # half of what a stream keeps of what it heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class AgentSettings:
     script: str = ""  # TOML file of the scripted agent; empty: the one that is shipped
     voice: str = ""  # overrides the script's
     menu: str = ""  # TOML file of the menus; empty: those that are shipped
+    echo_ms: int = PTIME_MS  # of sound that the echo gives back at a time
     tone_hz: float = 440.0
     tone_dbfs: float = -20.0
 
@@ -39,11 +41,16 @@ class EchoAgent:
     name = "echo"
     needs = MediaNeeds(aec=False, ns=False, vad=False)
 
+    def __init__(self, piece_ms: int = PTIME_MS) -> None:
+        if not PTIME_MS <= piece_ms <= LONGEST_ECHO_MS:
+            raise ConfigError("echo_ms", f"must lie between {PTIME_MS} and {LONGEST_ECHO_MS}", value=piece_ms)
+        self._piece_ms = piece_ms
+
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
         call.nursery.start_soon(drain_events, call)
         while True:
-            chunk = await call.stream.read(PTIME_MS)
+            chunk = await call.stream.read(self._piece_ms)
             await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
 
 
@@ -81,7 +88,7 @@ async def drain_events(call: Call) -> None:
 
 
 AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
-    "echo": lambda settings: EchoAgent(),
+    "echo": lambda settings: EchoAgent(settings.echo_ms),
     "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
     "menu": lambda settings: menu_agent(read_menus(settings.menu or DEMO_MENUS)),
     "scripted": lambda settings: scripted_agent(read_script(settings.script or DEMO), settings.voice),
