@@ -58,7 +58,7 @@ def agents(settings: Settings) -> dict[str, Agent]:
         script=settings.agents.script,
         voice=settings.agents.voice,
         menu=settings.agents.menu,
-        echo_ms=settings.agents.echo_ms,
+        echo_delay_ms=settings.agents.echo_delay_ms,
     )
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()

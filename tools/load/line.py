@@ -31,6 +31,7 @@ from mediasrv.sip import Account, Address, Uri
 
 ANSWER_WITHIN_S = 10.0
 HANG_UP_WITHIN_S = 5.0
+EARS_MS = 2_000  # that wait for us while Python is elsewhere
 COST = Cost(streams=1, millicores=1.0)  # the engine is ours alone: the number of streams is what limits it
 
 
@@ -130,6 +131,6 @@ async def _answered(call: SipCall) -> bytes:
 def _spec(dialled: Dialled) -> StreamSpec:
     return StreamSpec(
         codec=dialled.codec, payload_type=CODECS[dialled.codec].payload_type,
-        telephone_event_type=TELEPHONE_EVENT_TYPE, aec=False, ns=False, vad=False, rtcp="mux",
+        telephone_event_type=TELEPHONE_EVENT_TYPE, aec=False, ns=False, vad=False, rtcp="mux", ears_ms=EARS_MS,
         keying="given" if dialled.security.policy == "off" else "later",
     )  # fmt: skip

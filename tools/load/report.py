@@ -11,6 +11,7 @@ from tools.load.crowd import Crowd, Outcome
 from tools.load.verdict import GAP_OF_NOTE_MS
 
 REASONS_SHOWN = 10
+HEARD_WITHIN_S = 2.0  # who hangs up before has not heard much
 
 
 def report(crowd: Crowd, server: Usage | None, generator: Usage) -> dict[str, object]:
@@ -47,7 +48,7 @@ def _wrong(outcome: Outcome) -> str:
     if outcome.dropped:
         return f"dropped: {outcome.dropped}"
     if not verdict.began:
-        return "never heard itself"
+        return "never heard itself" if outcome.lasted_s > HEARD_WITHIN_S else ""
     if verdict.foreign_ms:
         return "heard another call"
     return "gap" if verdict.max_gap_ms > GAP_OF_NOTE_MS else ""
