@@ -86,7 +86,7 @@ def test_gaps_of_ones_own_doing_are_pardoned_and_later_ones_are_not() -> None:
 def crowd(*verdicts: Verdict, refusals: tuple[str, ...] = ()) -> Crowd:
     plan = Plan(calls=len(verdicts) + len(refusals), per_second=10, seconds=1)
     outcomes = [
-        Outcome(5.0, 20.0, 2.0, verdict, StreamStatistics(packets_received=100)) for verdict in verdicts
+        Outcome(5.0, 20.0, 2.5, verdict, StreamStatistics(packets_received=100)) for verdict in verdicts
     ]
     nowhere = cast("Any", SimpleNamespace())
     return Crowd(nowhere, nowhere, nowhere, plan, outcomes, list(refusals))
@@ -103,7 +103,7 @@ def test_a_call_fails_by_a_long_gap_anothers_sound_or_none_of_its_own() -> None:
     told = report(crowd(good, torn, strange, deaf, refusals=("503",)), Usage(4, 16, 0), Usage(1, 2, 0))
     assert (told["answered"], told["failed"]) == (4, 4)
     assert told["reasons"] == {"503": 1, "gap": 1, "heard another call": 1, "never heard itself": 1}
-    assert told["server_cpu_ms_per_call_second"] == {"control": 2.0, "media": 0.5}
+    assert told["server_cpu_ms_per_call_second"] == {"control": 1.6, "media": 0.4}
     json.dumps(told)
 
 
