@@ -50,7 +50,7 @@ class EchoAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         await call.stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
         while True:
             chunk = await call.stream.read(self._piece_ms)
@@ -72,7 +72,7 @@ class ToneAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         while True:
             await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
 
