@@ -18,7 +18,10 @@ PORTS_OF_THE_SERVER = range(25_000, 29_000, 16)  # sipp looks for its own elsewh
 pytestmark = pytest.mark.interop
 
 
-@pytest.mark.parametrize("name", ["basic_call", "cancel", "options", "late_offer", "hold"])
+EVERY_SCENARIO = sorted(file.stem for file in SCENARIOS.glob("*.xml"))
+
+
+@pytest.mark.parametrize("name", EVERY_SCENARIO)
 async def test_a_scenario_of_sip_config_goes_as_it_says(name: str, tmp_path: Path) -> None:
     async with serving(tmp_path, ["--agent", "tone"]) as server:
         scenario = ("-sf", str(SCENARIOS / f"{name}.xml"))
