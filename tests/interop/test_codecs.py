@@ -13,7 +13,7 @@ from tests.interop.test_softphone import softphone
 from tools import baresip
 from tools.impaired_line import impaired_line
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 WIDE_HZ = 5_200  # beyond what G.711 carries
 RATE_HZ = {"opus": 48_000, "G722": 16_000, "PCMU": 8_000}
 FOREGROUND_DBFS = -30.0

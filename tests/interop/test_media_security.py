@@ -15,7 +15,7 @@ from tests.interop.sound import loudness_dbfs, read_wav, seconds_of_tone, tone, 
 from tests.interop.test_softphone import PLANS, ROOT, SPOKEN_DBFS, softphone
 from tools import baresip
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 
 
 def echoing(directory: Path, security: str) -> list[str]:

@@ -74,6 +74,7 @@ def settings(directory: Path, *more: str) -> tuple[int, list[str]]:
     return port, ["--config", str(file), "--agent", "tone"]
 
 
+@pytest.mark.side_by_side
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 async def test_a_softphone_calls_and_hears_the_agent(transport: str, tmp_path: Path) -> None:
     tls_port, arguments = settings(tmp_path)
@@ -124,6 +125,7 @@ async def test_the_servers_certificate_is_shown_and_tls_1_1_is_not_spoken(tmp_pa
             await asked(port, context)
 
 
+@pytest.mark.side_by_side
 async def test_where_callers_must_show_a_certificate_others_are_not_let_in(tmp_path: Path) -> None:
     known, unknown = certificate(tmp_path, "known"), certificate(tmp_path, "unknown")
     port, arguments = settings(tmp_path, f'tls_authority = "{known[0]}"', "tls_mutual = true")
@@ -139,6 +141,7 @@ async def test_where_callers_must_show_a_certificate_others_are_not_let_in(tmp_p
             assert got.startswith(b"SIP/2.0 200") is let_in
 
 
+@pytest.mark.side_by_side
 async def test_a_handshake_that_nobody_finishes_is_given_up_and_others_are_served(tmp_path: Path) -> None:
     port, arguments = settings(tmp_path)
     async with serving(tmp_path, arguments):

@@ -16,7 +16,7 @@ import trio
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 ROOT = Path(__file__).resolve().parents[2]
 SPOKEN_DBFS = -40.0
 PLANS = ROOT / "sip_config" / "softphone"
