@@ -17,10 +17,16 @@ from mediasrv.errors import MediasrvError
 
 
 class ProviderError(MediasrvError):
-    """A provider failed: slow, gone or talking nonsense. `retryable`: the same request may succeed later."""
+    """A provider failed: slow, gone or talking nonsense. `retryable`: the same request may succeed later.
 
-    def __init__(self, provider: str, problem: str, *, retryable: bool) -> None:
+    `retry_after_s`: not before so long, it said.
+    """
+
+    def __init__(
+        self, provider: str, problem: str, *, retryable: bool, retry_after_s: float | None = None
+    ) -> None:
         self.provider, self.problem, self.retryable = provider, problem, retryable
+        self.retry_after_s = retry_after_s
         super().__init__(f"{provider}: {problem}")
 
 
