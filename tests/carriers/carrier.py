@@ -172,6 +172,8 @@ class Carrier:
                 f"From: <sip:ping@{host}>;tag=h{self._placed}", f"To: <sip:{HOUSE[0]}>",
                 f"Call-ID: health{self._placed}@{host}", "CSeq: 1 OPTIONS", "Max-Forwards: 70",
                 f"Contact: <sip:ping@{host}:{port}>",
+                "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, UPDATE, INFO, REFER, NOTIFY, MESSAGE, PRACK",
+                "Supported: timer, 100rel, replaces", "Accept: application/sdp", "User-Agent: border controller",
             ],
         )  # fmt: skip
         self.send(data)
