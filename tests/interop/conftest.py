@@ -31,10 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}: runs together with the others of its kind")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for groups after this
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
             item.stash[TEST] = item.obj
+            item.add_marker(pytest.mark.xdist_group(MARK))
 
 
 @pytest.fixture
@@ -47,14 +49,21 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if pyfuncitem.get_closest_marker(MARK) is None:
         return None
     session = pyfuncitem.session
-    if OUTCOMES not in session.stash:
-        together = [item for item in session.items if TEST in item.stash]
+    outcomes = session.stash.setdefault(OUTCOMES, {})
+    if pyfuncitem.nodeid not in outcomes:
+        together = [item for item in session.items if TEST in item.stash and _comes_here(item, pyfuncitem)]
         base = pyfuncitem.config._tmp_path_factory.mktemp(MARK)
-        session.stash[OUTCOMES] = trio.run(_run_together, together, base)
-    fault = session.stash[OUTCOMES][pyfuncitem.nodeid]
+        outcomes.update(trio.run(_run_together, together, base))
+    fault = outcomes[pyfuncitem.nodeid]
     if fault is not None:
         raise fault
     return True
+
+
+def _comes_here(item: pytest.Item, reached: pytest.Item) -> bool:
+    """Whether this process is given it: with xdist only under `--dist loadgroup` does one process get them all."""
+    shared_out = hasattr(item.config, "workerinput") and not getattr(item.config.option, "loadgroup", False)
+    return item is reached or not shared_out
 
 
 async def _run_together(items: Sequence[Any], base: Path) -> dict[str, Fault | None]:

@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.tls import settings as tls_settings
 
 ENDED_WITHIN_S = 5.0
 
@@ -23,14 +24,26 @@ class Servers:
         self._directory, self._stack = directory, stack
         self._starting = trio.Lock()
         self._running: dict[tuple[str, ...], ServerProcess] = {}
+        self._with_tls: tuple[int, list[str]] | None = None
 
-    async def serving(self, *arguments: str) -> ServerProcess:
+    async def serving(self, *arguments: str, settings: str = "") -> ServerProcess:
+        """`settings`: TOML."""
         async with self._starting:
-            if arguments not in self._running:
+            if (*arguments, settings) not in self._running:
                 home = self._directory / f"server-{len(self._running)}"
                 home.mkdir()
-                self._running[arguments] = await self._stack.enter_async_context(serving(home, arguments))
-        return self._running[arguments]
+                (home / "mediasrv.toml").write_text(settings)
+                whole = ["--config", str(home / "mediasrv.toml"), *arguments] if settings else arguments
+                server = await self._stack.enter_async_context(serving(home, whole))
+                self._running[(*arguments, settings)] = server
+        return self._running[(*arguments, settings)]
+
+    async def echoing_over_tls(self) -> tuple[ServerProcess, int]:
+        """It speaks UDP and TCP too; the number is its port for TLS."""
+        if self._with_tls is None:
+            self._with_tls = tls_settings(self._directory, agent="echo")
+        port, arguments = self._with_tls
+        return await self.serving(*arguments), port
 
 
 @asynccontextmanager

@@ -35,28 +35,6 @@ async def softphone(server: ServerProcess, *arguments: str, number: str = "anyon
     return outcome
 
 
-async def test_the_tone_agents_tone_arrives(tmp_path: Path) -> None:
-    heard = tmp_path / "heard.wav"
-    async with serving(tmp_path, ["--agent", "tone"]) as server:
-        outcome = await softphone(server, "--record", str(heard), "--seconds", "2")
-    samples, rate_hz = read_wav(heard)
-    assert seconds_of_tone(samples, 440, rate_hz) >= 1.4
-    assert outcome["answered"]
-    assert outcome["packets_lost"] == 0
-    assert outcome["hung_up_by"] == "us"
-
-
-async def test_the_echo_agent_gives_back_what_is_said_and_nothing_else(tmp_path: Path) -> None:
-    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
-    write_wav(said, tone(700, 1.5))
-    async with serving(tmp_path, ["--agent", "echo"]) as server:
-        await softphone(server, "--play", str(said), "--record", str(heard), "--seconds", "3")
-    samples, rate_hz = read_wav(heard)
-    assert 1.0 <= seconds_of_tone(samples, 700, rate_hz) <= 1.6
-    assert seconds_of_tone(samples, 440, rate_hz) == 0
-    assert loudness_dbfs(samples[-rate_hz // 2 :]) < SPOKEN_DBFS
-
-
 async def test_a_call_on_hold_is_silent_and_resumes(tmp_path: Path) -> None:
     """PJSIP records only while the call is not on hold: the recording is shorter, and sounds to its end."""
     heard = tmp_path / "heard.wav"
