@@ -22,6 +22,7 @@ from tests.server.house import HOUSE
 PROFILES = Path(__file__).with_name("profiles")
 NAMES = sorted(file.stem for file in PROFILES.glob("*.toml"))
 MAGIC = "z9hG4bK"
+NOTIFIES_FROM = 900_000_000  # above any CSeq of an INVITE here: each side of a dialog counts up
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ class Carrier:
     def __init__(self, manner: Manner, socket: FakeSocket) -> None:
         self.manner = manner
         self.received: list[Message] = []
+        self.transfers_end = ("100 Trying", "200 OK")  # what is told of a transfer, the last being final
         self._socket = socket
         self._placed = 0
         self._answers: dict[
@@ -221,8 +223,23 @@ class Carrier:
         )
 
     def _transfer(self, request: Message) -> None:
-        """Blind, as Twilio does it: 202, and then how the call to the third party goes (RFC 3515 section 2.4)."""
-        self.send(respond(request, "202 Accepted"))
+        """Blind, as Twilio does it: 202, then how the call to the third party goes (RFC 3515 section 2.4)."""
+        host, port = self.manner.address
+        self.send(respond(request, "202 Accepted", f"Contact: <sip:{host}:{port}>"))
+        cseq = int(request["cseq"].split()[0])
+        *earlier, final = self.transfers_end
+        for place, told in enumerate([*earlier, final]):
+            state = "terminated;reason=noresource" if place == len(earlier) else "active;expires=60"
+            lines = [
+                f"Via: SIP/2.0/UDP {host}:{port};branch={MAGIC}notify{cseq}{place}",
+                f"From: {request['to']}", f"To: {request['from']}", f"Call-ID: {request['call-id']}",
+                f"CSeq: {NOTIFIES_FROM + place} NOTIFY", "Max-Forwards: 70", f"Contact: <sip:{host}:{port}>",
+                "Event: refer", f"Subscription-State: {state}",
+            ]  # fmt: skip
+            target = request["contact"].strip("<>")
+            self.send(
+                write(f"NOTIFY {target} SIP/2.0", lines, f"SIP/2.0 {told}\n", "message/sipfrag;version=2.0")
+            )
 
 
 @asynccontextmanager

@@ -206,3 +206,30 @@ def on_hold(manner: Manner, how: str) -> str:
     if how.startswith("c="):
         return text.replace(f"c=IN IP4 {manner.address[0]}", how)
     return text.replace("a=sendrecv\n", "") + f"{how}\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "ending"),
+    [(("100 Trying", "200 OK"), "transferred"), (("100 Trying", "486 Busy Here"), "not_transferred")],
+)
+async def test_twilio_takes_a_call_over_or_tells_why_not(autojump_clock, tmp_path, told, ending) -> None:
+    menus = tmp_path / "menus.toml"
+    menus.write_text(
+        "[menus.main]\n[menus.main.keys]\n"
+        '1 = [{ do = "transfer", to = "+14155553333" }, { do = "wait", for_s = 1 }, { do = "hang_up" }]\n'
+    )
+    manner = Manner.read("twilio")
+    settings = trunk(manner, numbers={manner.number: "menu"}, dial_allow=["+1415"])
+    settings["MEDIASRV_AGENTS__MENU"] = str(menus)
+    async with running(settings) as house, carrier_at(house.network, manner) as carrier:
+        carrier.transfers_end = told
+        call = carrier.place()
+        await call.final()
+        await trio.sleep(1)
+        await call.ask("INFO", body="Signal=1\nDuration=160\n", content_type="application/dtmf-relay")
+        await trio.sleep(10)
+        (refer,) = carrier.asked("REFER")
+        assert "+14155553333" in refer["refer-to"]
+        assert refer.all("route") == call.invite.all("record-route")
+        assert ending in house.events()
+        assert len(carrier.asked("BYE")) == 1

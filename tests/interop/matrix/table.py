@@ -44,7 +44,10 @@ TABLE: Mapping[str, Mapping[str, Ways | str]] = {
         "sipp": "the description in a scenario is one of ours, not the peer's own",
     },
     "keys_in": {
-        "pjsip": ("rfc4733",),  # tones in band are for those who do not know events, and it always does
+        "pjsip": (
+            "rfc4733",
+            "info",
+        ),  # tones in band are for those who do not know events, and it always does
         "baresip": ("rfc4733",),  # this version knows no other way
         "sipp": "it would replay a capture of somebody else's packets",
     },
