@@ -7,18 +7,21 @@ into it and names file, key, value and remedy when something is wrong; `referenc
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
 from mediasrv.config.settings import (
+    USERS_TRUNK,
     AgentsSettings,
     CallsSettings,
     MediaSettings,
     ServerSettings,
     Settings,
     SipSettings,
+    UsersSettings,
 )
 from mediasrv.config.trunk import TrunkSettings
 
 __all__ = [
     "CONFIG_FILE_VARIABLE",
     "ENVIRONMENT_PREFIX",
+    "USERS_TRUNK",
     "AgentsSettings",
     "CallsSettings",
     "Host",
@@ -30,5 +33,6 @@ __all__ = [
     "Settings",
     "SipSettings",
     "TrunkSettings",
+    "UsersSettings",
     "load",
 ]

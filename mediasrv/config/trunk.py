@@ -32,6 +32,9 @@ Quirk = Literal[
 
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}|")
 _PREFIX = re.compile(r"[0-9]{0,5}")
+_PLACE = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})))(?::(?P<port>[0-9]{1,5}))?"
+)
 _GLOBAL_PREFIX = re.compile(r"\+[0-9]{0,15}")
 
 
@@ -96,6 +99,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Network, ...],
         Meta(description="Addresses and blocks whose calls are taken without a password."),
     ] = ()
+    certificates: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names in the certificate that proves its calls, where `authentication` has `tls`; "
+            "empty: those of `hosts`."
+        ),
+    ] = ()
     hosts: Annotated[
         tuple[str, ...],
         Meta(
@@ -159,6 +169,11 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 _check(
                     key, prefix, _GLOBAL_PREFIX, 'a plus and digits, as in "+44"; "+" alone is every number'
                 )
+        for place in self.hosts:
+            try:
+                host_and_port(place)
+            except ValueError as error:
+                raise ValueError(f"hosts: {error}") from None
         if self.register and not (self.hosts and self.username):
             raise ValueError("register needs hosts and username")
         if 0 < self.session_timer_s < 90:  # RFC 4028 section 5: the least Min-SE there is
@@ -167,6 +182,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def admits(self, host: str) -> bool:
         """Whether an address alone proves that a call from there is this trunk's."""
         return "address" in self.authentication and any(network.holds(host) for network in self.sources)
+
+    @property
+    def certified_names(self) -> frozenset[str]:
+        """In lower case; a host's port is no part of its name."""
+        if self.certificates:
+            return frozenset(name.lower() for name in self.certificates)
+        return frozenset(host_and_port(place)[0].lower() for place in self.hosts)
 
     def number(self, user: str) -> str:
         """The number that this trunk means by the user part of a URI."""
@@ -182,6 +204,14 @@ def agent_of(numbers: dict[str, str], number: str) -> str | None:
     """Whom a table of patterns gives a number to; None when it does not name it."""
     found = best(map(Pattern.parse, numbers), number)
     return None if found is None else numbers[str(found)]
+
+
+def host_and_port(place: str) -> tuple[str, int | None]:
+    """Of one of `hosts`; raises ValueError."""
+    found = _PLACE.fullmatch(place)
+    if found is None or int(found["port"] or 1) not in range(1, 65_536):
+        raise ValueError(f"{place!r}: write a name or an address, with a port or without; IPv6 in brackets")
+    return found["host"] or found["address"], int(found["port"]) if found["port"] else None
 
 
 def check_patterns(key: str, numbers: dict[str, str]) -> None:

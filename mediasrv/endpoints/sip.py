@@ -228,6 +228,10 @@ class SipEndpoint:
     def live_streams(self) -> int:
         return len(self._streams)
 
+    def certified(self, peer: Hop) -> frozenset[str]:
+        """The names that the peer of a stream has proven with a certificate; none without one."""
+        return self._streams.certified(peer)
+
     def message(self, data: bytes, source: Hop) -> None:
         self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
         self._feed("stream", lambda now: self._core.receive(data, source, now))
@@ -333,7 +337,9 @@ class SipEndpoint:
 
     def _arrive(self, event: IncomingCall) -> None:
         traffic = self._traffic.begin(self._name(event.call, event.request.call_id))
-        call = SipCall(event.call, self, event.source, event.request, event.replaces, traffic)
+        call = SipCall(
+            event.call, self, event.source, event.request, event.replaces, traffic, username=event.username
+        )
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):

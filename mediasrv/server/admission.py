@@ -1,7 +1,7 @@
 """Who is let in: the questions asked of an INVITE before anything is built for it, in the order they are asked.
 
 Cheap questions come first, and a stranger learns nothing about numbers or load: where a call comes from is asked
-before anything else (and before that by the user agent, which keeps no state for strangers). Room is reserved before
+and proven before anything else (access/door.py, which keeps no state for strangers). Room is reserved before
 the call is accepted, never found missing afterwards.
 """
 
@@ -51,9 +51,8 @@ def unacceptable(status: int) -> Refusal:
     return Refusal(status, "bad_offer" if status == 400 else "no_common_media")
 
 
-def admit(source: str, user: str, settings: Settings, *, draining: bool) -> Admission | Refusal:
-    """The decision for a call from the address `source` to the user part of a URI."""
-    trunk = settings.trunk_of(source)
+def admit(trunk: str | None, user: str, settings: Settings, *, draining: bool) -> Admission | Refusal:
+    """The decision for a call that is that trunk's to the user part of a URI; None: it is nobody's."""
     if trunk is None:
         return UNKNOWN_SOURCE
     if draining:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import trio
 
 from mediasrv.call import Agent, CallServices, run_call
-from mediasrv.config import Settings, TrunkSettings
+from mediasrv.config import USERS_TRUNK, Settings, TrunkSettings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
@@ -22,9 +22,11 @@ from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
+from mediasrv.server.access.door import Door
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
 from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.sip import Request
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
@@ -47,6 +49,7 @@ class House:
     """What all calls share."""
 
     settings: Settings
+    door: Door
     engine: EngineFace
     agents: Mapping[str, Agent]
     services: CallServices
@@ -98,7 +101,8 @@ class Reception:
 
     async def _serve(self, call: SipCall, trace: Trace) -> None:
         settings = self._house.settings
-        decision = admit(call.remote[0], called_number(call), settings, draining=self.draining)
+        trunk = self._house.door.trunk_of(call.remote, call.username)
+        decision = admit(trunk, called_number(call), settings, draining=self.draining)
         if isinstance(decision, Admission):
             refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
@@ -200,10 +204,17 @@ def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkS
     assert call.request is not None
     return CallInfo(
         id=call_id,
-        caller=trunk.number(call.request.from_.uri.user_text),
+        caller=_caller(call, call.request, admission.trunk, trunk),
         called=admission.called,
         trunk=admission.trunk,
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
     )
+
+
+def _caller(call: SipCall, request: Request, name: str, trunk: TrunkSettings) -> str:
+    """A user of ours is called by the name that he has proven; a trunk is believed what it writes."""
+    if call.username and name == USERS_TRUNK:
+        return call.username
+    return trunk.number(request.from_.uri.user_text)

@@ -16,6 +16,7 @@ from mediasrv.media.engine import Engine, SentPacket
 from mediasrv.sdp import LocalMedia, offer
 from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
+from mediasrv.server.access.users import Users
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import Uri, UserAgent
 from mediasrv.telemetry import MemorySink
@@ -72,8 +73,11 @@ class Caller:
             Uri.parse(f"sip:{number}@{HOUSE[0]}"),
             destination=HOUSE,
             from_uri=Uri.parse(f"sip:anna@{host}:{port}"),
-            body=offer(self.media).build() if body is None else body,
+            body=self.offer() if body is None else body,
         )
+
+    def offer(self) -> bytes:
+        return offer(self.media).build()
 
     async def answered(self, number: str = "100") -> SipCall:
         call = await self.call(number)
@@ -96,7 +100,7 @@ class Caller:
 
 @asynccontextmanager
 async def running(
-    environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False
+    environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False, users: Users | None = None
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
     settings = load(
@@ -119,6 +123,7 @@ async def running(
         open_engine=open_engine,
         open_socket=network.open,
         sink=sink,
+        users=users,
     )
     if drained_at_once:
         server.drain()
