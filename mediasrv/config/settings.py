@@ -13,7 +13,6 @@ from msgspec import Meta, Struct, field
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
-
 USERS_TRUNK = "users"  # whose rules our own users' calls are under, unless a user is given to another trunk
 
 

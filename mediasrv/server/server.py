@@ -35,6 +35,7 @@ from mediasrv.server.access.access import Access, users_on_disk
 from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
+from mediasrv.server.locations import Locations
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
@@ -116,6 +117,11 @@ class Server:
                             await self._take_calls(endpoint, self._reception, task_status)
         finally:
             self._stopped.set()
+
+    @property
+    def locations(self) -> Locations | None:
+        """Where users can be reached; None before the server listens."""
+        return self._access.locations if self._access else None
 
     def drain(self) -> None:
         """No new calls; running ones may finish for `server.drain_s`."""

@@ -1,4 +1,4 @@
-"""What stands at the door of one server, put together: its users, who must prove what, and where users' telephones are."""
+"""What stands at the door of one server, put together: its users, who must prove what, and where they are."""
 
 from __future__ import annotations
 

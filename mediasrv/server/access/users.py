@@ -1,8 +1,8 @@
 """Our own users: who has a password here, and which trunk's rules their calls are under.
 
-A password is never kept, only its HA1 in each algorithm (RFC 7616 section 3.4.2): enough to check an answer, and useless
-in another realm. That is also why the realm stands beside them: in another one they would open nothing, and it is
-better to say so at the start than to refuse everybody.
+A password is never kept, only its HA1 in each algorithm (RFC 7616 section 3.4.2): enough to check an answer, and of no
+use in another realm. That is also why the realm stands beside them: in another one they would open nothing, and it
+is better to say so at the start than to refuse everybody.
 """
 
 from __future__ import annotations
