@@ -179,6 +179,11 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         if 0 < self.session_timer_s < 90:  # RFC 4028 section 5: the least Min-SE there is
             raise ValueError("session_timer_s: must be 0, or 90 at least")
 
+    def __repr__(self) -> str:
+        """Without the password: settings find their way into logs and reports of faults."""
+        told = {name: getattr(self, name) for name in self.__struct_fields__ if name != "password"}
+        return f"TrunkSettings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
     def admits(self, host: str) -> bool:
         """Whether an address alone proves that a call from there is this trunk's."""
         return "address" in self.authentication and any(network.holds(host) for network in self.sources)

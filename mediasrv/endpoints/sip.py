@@ -37,6 +37,7 @@ from mediasrv.sip import (
     SipCallId,
     SipEvent,
     SipStatistics,
+    Unregistered,
     Uri,
     UserAgent,
 )
@@ -61,6 +62,10 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+def _nobody(event: RegistrationEvent) -> None:
+    """Is told."""
+
+
 class SipEndpoint:
     """One socket, one user agent, all calls over them."""
 
@@ -80,6 +85,7 @@ class SipEndpoint:
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
         self._calls: dict[SipCallId, SipCall] = {}
+        self._registrations: dict[RegistrationId, Callable[[RegistrationEvent], None]] = {}
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
         self._patience = trio.CancelScope()
@@ -165,11 +171,17 @@ class SipEndpoint:
         self._follow_up()
         return call
 
-    def register(self, plan: Plan) -> RegistrationId:
-        """Registers with a trunk, and stays registered until `wait_unregistered`."""
+    def register(self, plan: Plan, told: Callable[[RegistrationEvent], None] = _nobody) -> RegistrationId:
+        """Registers with a trunk, and stays registered until `unregister`; `told`: what becomes of it."""
         registration = self._core.registrations.begin(plan, self._clock.now())
+        self._registrations[registration] = told
         self._follow_up()
         return registration
+
+    def unregister(self, registration: RegistrationId) -> None:
+        """Takes it back: over when it is told as Unregistered."""
+        self._core.registrations.leave(registration, self._clock.now())
+        self._follow_up()
 
     async def wait_unregistered(self) -> None:
         """Takes all registrations back: done when each trunk has answered, or does not."""
@@ -326,6 +338,7 @@ class SipEndpoint:
             return
         if isinstance(event, RegistrationEvent):
             self.counters.count("sip_registration", type(event).__name__)
+            self._tell(event)
             return
         call = self._calls.get(event.call)
         if call is None:
@@ -334,6 +347,12 @@ class SipEndpoint:
         if isinstance(event, Cancelled | Rejected | Ended):
             self.forget(event.call)
         call.deliver(event)
+
+    def _tell(self, event: RegistrationEvent) -> None:
+        told = self._registrations.get(event.registration, _nobody)
+        if isinstance(event, Unregistered):
+            self._registrations.pop(event.registration, None)
+        told(event)
 
     def _arrive(self, event: IncomingCall) -> None:
         traffic = self._traffic.begin(self._name(event.call, event.request.call_id))

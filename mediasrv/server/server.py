@@ -3,6 +3,7 @@
     records        outlive everything, so that the last word is written
     engine         outlives the calls: their streams are given back to it
     SIP endpoint   outlives the calls: the last BYE goes through it
+    registrations  with trunks, taken back when no call is left
     live view      of the calls, for who asks on this machine
     calls          one nursery; each call in it has its own, behind its own fault barrier
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.access.access import Access, users_on_disk
+from mediasrv.server.access.enrolment import Enrolments, Find, numeric_hosts
 from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
@@ -72,6 +74,7 @@ class ServerStatistics:
     tasks: int
     draining: bool
     counts: dict[str, dict[str, int]]
+    registrations: Mapping[str, str]  # by trunk: "registered", or why not
 
 
 class Server:
@@ -88,10 +91,12 @@ class Server:
         open_streams: StreamsFactory = no_streams,
         sink: RecordSink | None = None,
         users: Users | None = None,
+        find: Find = numeric_hosts,
     ) -> None:
         """Without a `sink`, records and users are those of the data directory."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
+        self._find = find
         self._open_engine, self._sink = open_engine, sink
         self._open_socket, self._open_streams = open_socket, open_streams
         wiring.check_trunks(settings)
@@ -104,6 +109,7 @@ class Server:
         self._reception: Reception | None = None
         self._users, self._new_users = users or Users(settings.sip.realm), tuple[NewUser, ...]()
         self._access: Access | None = None
+        self._enrolments: Enrolments | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
@@ -113,7 +119,7 @@ class Server:
                     async with self._signalling() as endpoint:
                         house = self._house(self._engine, sink, endpoint.local)
                         self._reception = Reception(house, draining=self.draining)
-                        async with self._watchable(self._reception):
+                        async with self._watchable(self._reception), self._enrolled(endpoint):
                             await self._take_calls(endpoint, self._reception, task_status)
         finally:
             self._stopped.set()
@@ -152,6 +158,7 @@ class Server:
             tasks=trio.lowlevel.current_statistics().tasks_living,
             draining=self.draining,
             counts=self._counts(),
+            registrations=self._enrolments.standing if self._enrolments else {},
         )
 
     def _counts(self) -> dict[str, dict[str, int]]:
@@ -193,6 +200,14 @@ class Server:
             raise ConfigError("server.data_dir", problem, value=self.settings.server.data_dir) from error
         async with _beside(files.run):
             yield files
+
+    @asynccontextmanager
+    async def _enrolled(self, endpoint: SipEndpoint) -> AsyncIterator[None]:
+        """Trunks know where we are until the last call is over."""
+        self._enrolments = Enrolments(self.settings, endpoint, self._find, self.counters)
+        async with _beside(self._enrolments.run):
+            yield
+        await self._enrolments.leave()
 
     @asynccontextmanager
     async def _known_users(self) -> AsyncIterator[None]:

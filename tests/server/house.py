@@ -16,6 +16,7 @@ from mediasrv.media.engine import Engine, SentPacket
 from mediasrv.sdp import LocalMedia, offer
 from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
+from mediasrv.server.access.enrolment import Find, numeric_hosts
 from mediasrv.server.access.users import Users
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import Uri, UserAgent
@@ -100,9 +101,16 @@ class Caller:
 
 @asynccontextmanager
 async def running(
-    environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False, users: Users | None = None
+    environment: Mapping[str, str] | None = None,
+    *,
+    drained_at_once: bool = False,
+    users: Users | None = None,
+    find: Find = numeric_hosts,
+    silent: bool = False,
 ) -> AsyncIterator[House]:
-    """The server, until the end of the block; it must be drained there, or is cancelled."""
+    """The server, until the end of the block; it must be drained there, or is cancelled.
+
+    `silent`: there will be no calls, and hours may pass quickly."""
     settings = load(
         environment={
             "MEDIASRV_AGENTS__DEFAULT": "tone",
@@ -124,13 +132,15 @@ async def running(
         open_socket=network.open,
         sink=sink,
         users=users,
+        find=find,
     )
     if drained_at_once:
         server.drain()
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         house = House(server, network, sink, nursery, engines[0])
-        nursery.start_soon(_tick, house)
+        if not silent:
+            nursery.start_soon(_tick, house)
         yield house
         nursery.cancel_scope.cancel()
 
