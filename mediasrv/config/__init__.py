@@ -6,6 +6,8 @@ into it and names file, key, value and remedy when something is wrong; `referenc
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
+from mediasrv.config.provider import ProviderSettings
+from mediasrv.config.secret import Secret
 from mediasrv.config.settings import (
     USERS_TRUNK,
     AgentsSettings,
@@ -29,6 +31,8 @@ __all__ = [
     "MediaSettings",
     "Network",
     "PortRange",
+    "ProviderSettings",
+    "Secret",
     "ServerSettings",
     "Settings",
     "SipSettings",

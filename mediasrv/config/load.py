@@ -18,6 +18,7 @@ import msgspec
 from msgspec import inspect as shape
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.secret import Secret
 from mediasrv.config.settings import Settings
 from mediasrv.config.trunk import PROFILES_IN, ProfileName, TrunkSettings
 from mediasrv.errors import ConfigError
@@ -26,8 +27,8 @@ ENVIRONMENT_PREFIX = "MEDIASRV_"
 CONFIG_FILE_VARIABLE = "MEDIASRV_CONFIG"  # names the file itself, for the command line
 FILE_BYTES_MAX = 1_000_000
 
-SECRETS = ("password",)  # keys whose values no error repeats
-_WORDS = (Host, HostPort, PortRange, Network)
+SECRETS = ("password",)  # keys whose values no error repeats, even written under a name with a slip in it
+_WORDS = (Host, HostPort, PortRange, Network, Secret)
 _TABLE = "a table"
 
 
@@ -135,9 +136,9 @@ def _value(hint: Any, given: _Given | _Tree, key: str) -> Any:
     try:
         return _convert(hint, plain, given)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        if _is_secret(key.rpartition(".")[2]):
-            raise ConfigError(key, "must be text, in quotes", source=given.source) from None
-        raise ConfigError(key, _right(hint, plain, str(error)), **_said(given)) from error
+        hidden = plain is Secret or _is_secret(key.rpartition(".")[2])
+        shown = {"source": given.source} if hidden else _said(given)
+        raise ConfigError(key, _right(hint, plain, str(error)), **shown) from error
 
 
 def _over_profile(given: _Given | _Tree) -> _Given | _Tree:

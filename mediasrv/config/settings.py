@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 USERS_TRUNK = "users"  # whose rules our own users' calls are under, unless a user is given to another trunk
@@ -311,6 +312,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
     users: UsersSettings = field(default_factory=UsersSettings)
+    providers: dict[str, ProviderSettings] = field(default_factory=dict)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
 
     def __post_init__(self) -> None:

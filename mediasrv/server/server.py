@@ -41,6 +41,7 @@ from mediasrv.server.locations import Locations
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
+from mediasrv.server.vouching import Vouching
 from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -92,12 +93,15 @@ class Server:
         sink: RecordSink | None = None,
         users: Users | None = None,
         find: Find = numeric_hosts,
+        vouching: Vouching | None = None,
     ) -> None:
-        """Without a `sink`, records and users are those of the data directory."""
+        """Without a `sink`, records and users are those of the data directory.
+
+        `vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
         self._find = find
-        self._open_engine, self._sink = open_engine, sink
+        self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
@@ -285,8 +289,8 @@ class Server:
         security = wiring.media_security(self.settings, self._tokens)
         assert self._access is not None
         return House(
-            self.settings, self._access.door, engine, self._agents, services, self.counters, host,
-            security, Tracing(sink, self._clock, local, self._captures(sink)),
+            self.settings, self._access.door, engine, self._agents, services, self.counters, host, security,
+            Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
         )  # fmt: skip
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:

@@ -18,6 +18,7 @@ from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
 from mediasrv.server.access.enrolment import Find, numeric_hosts
 from mediasrv.server.access.users import Users
+from mediasrv.server.vouching import Vouching
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import Uri, UserAgent
 from mediasrv.telemetry import MemorySink
@@ -107,6 +108,7 @@ async def running(
     users: Users | None = None,
     find: Find = numeric_hosts,
     silent: bool = False,
+    vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled.
 
@@ -133,6 +135,7 @@ async def running(
         sink=sink,
         users=users,
         find=find,
+        vouching=vouching,
     )
     if drained_at_once:
         server.drain()
