@@ -81,9 +81,12 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     session_timer_s: Annotated[
         int,
         Meta(
-            description="Session interval to ask for (RFC 4028); 0: none, else 90 at least.", ge=0, le=86_400
+            description="Session interval to ask for (RFC 4028); 0: none, else 90 at least. What the other side "
+            "asks for is agreed to either way.",
+            ge=0,
+            le=86_400,
         ),
-    ] = 0
+    ] = 1_800
     country_code: Annotated[
         str,
         Meta(description='Country of numbers that name none, as in `"44"`; empty: they stay as they are.'),
@@ -95,6 +98,20 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="What seven digits and more without any prefix are."),
     ] = "local"
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Habits that others do not have.")] = ()
+    caller_in: Annotated[
+        Literal["from", "asserted"],
+        Meta(
+            description="What names the caller: From, or P-Asserted-Identity where there is one. Who asked for "
+            "privacy is then anonymous."
+        ),
+    ] = "from"
+    called_in: Annotated[
+        Literal["uri", "to", "diversion", "history"],
+        Meta(
+            description="What names the called number: the Request-URI, To, or of a call that was sent on to us the "
+            "first in Diversion or History-Info, where there is one."
+        ),
+    ] = "uri"
     sources: Annotated[
         tuple[Network, ...],
         Meta(description="Addresses and blocks whose calls are taken without a password."),

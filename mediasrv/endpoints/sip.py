@@ -150,11 +150,12 @@ class SipEndpoint:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
         `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
-        what a trunk may ask for."""
+        what a trunk may ask for. `session_s`: the session interval to ask for, 0 for none."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -165,6 +166,7 @@ class SipEndpoint:
             follow=follow,
             hops=hops,
             account=account,
+            session_s=session_s,
         )
         traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
         call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)

@@ -172,17 +172,20 @@ class UserAgent:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
 
         `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
         us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none.
-        `account`: with what to answer when `destination`, and nobody else, asks who we are.
+        `account`: with what to answer when `destination`, and nobody else, asks who we are. `session_s`: the session
+        interval to ask for (RFC 4028), 0 for none.
         """
         invitation = Invitation(self._core)
         invitation.begin(
-            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account
-        )
+            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account,
+            session_s=session_s,
+        )  # fmt: skip
         return invitation.id
 
     def call_id(self, call: SipCallId) -> str:
