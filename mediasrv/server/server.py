@@ -278,13 +278,15 @@ class Server:
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
+        dialling = Dialling(self.settings, self._clock)
         services = CallServices(
             self._clock,
             self._tokens,
             sink,
             wiring.call_settings(self.settings),
             recordings=self._recordings if self._sink is None else None,
-            why_not_dial=Dialling(self.settings, self._clock).why_not,
+            why_not_dial=dialling.why_not,
+            why_not_follow=dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
         assert self._access is not None

@@ -52,7 +52,7 @@ from mediasrv.sip.grammar.identity import (
     identity_lines,
     user_to_user_line,
 )
-from mediasrv.sip.grammar.keys import Key
+from mediasrv.sip.grammar.keys import FLASH, Key
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.reasons import Q850_OF_STATUS, Reason
 from mediasrv.sip.grammar.replaces import Replaces
@@ -61,6 +61,7 @@ from mediasrv.sip.hop import Address, Hop
 from mediasrv.sip.limits import Limits, Timers
 
 __all__ = [
+    "FLASH",
     "Q850_OF_STATUS",
     "USUAL_HOPS",
     "Account",

@@ -108,6 +108,7 @@ async def running(
     users: Users | None = None,
     find: Find = numeric_hosts,
     silent: bool = False,
+    kind: type[Server] = Server,
     vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled.
@@ -126,7 +127,7 @@ async def running(
         engines.append(Engine(engine_settings(settings), manual=True, tokens=tokens))
         return engines[0]
 
-    server = Server(
+    server = kind(
         settings,
         clock=TrioClock(),
         tokens=SeededTokens(1),

@@ -62,7 +62,7 @@ class Party:
 
 
 def first_diverted_from(headers: Headers) -> Uri | None:
-    """Whom the caller had dialled, by Diversion: the latest stands first, so the earliest is last (RFC 5806 section 4)."""
+    """Whom the caller had dialled, by Diversion: the latest stands first, the earliest last (RFC 5806 section 4)."""
     return _one_of(headers, "Diversion", -1)
 
 
