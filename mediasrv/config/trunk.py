@@ -57,11 +57,16 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["address", "srv", "naptr"], Meta(description="How its hosts are found (RFC 3263).")
     ] = "address"
     srtp: Annotated[
-        Literal["off", "offered", "required"], Meta(description="Whether its sound is encrypted (SDES).")
-    ] = "off"
+        Literal["off", "offered", "required"],
+        Meta(description="Whether its sound is encrypted: never; as `media.security` says; or else no call."),
+    ] = "offered"
     srtp_suites: Annotated[
-        tuple[SrtpSuite, ...], Meta(description="Suites that it knows, in the order of our offers.")
-    ] = ("AES_CM_128_HMAC_SHA1_80",)
+        tuple[SrtpSuite, ...],
+        Meta(
+            description="Suites for keys in the signalling (SDES) that it knows, in the order of our offers.",
+            min_length=1,
+        ),
+    ] = ("AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
     codecs: Annotated[
         tuple[Codec, ...],
         Meta(

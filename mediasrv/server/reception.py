@@ -211,7 +211,7 @@ class Reception:
             opus_complexity=media.opus_complexity,
             comfort_noise=media.comfort_noise,
             rtcp=media.rtcp,
-            security=house.security,
+            security=wiring.trunk_security(house.security, house.settings.trunks[info.trunk]),
         )
         session_id = house.services.tokens.number(SESSION_ID_BITS)
         return await SipLeg.open(
