@@ -31,6 +31,8 @@ from mediasrv.sip import (
     Hop,
     IncomingCall,
     Plan,
+    ProbeDone,
+    ProbeId,
     RegistrationEvent,
     RegistrationId,
     Rejected,
@@ -85,6 +87,7 @@ class SipEndpoint:
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
         self._calls: dict[SipCallId, SipCall] = {}
+        self._probes: dict[ProbeId, trio.MemorySendChannel[int]] = {}
         self._registrations: dict[RegistrationId, Callable[[RegistrationEvent], None]] = {}
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
@@ -192,6 +195,17 @@ class SipEndpoint:
         while self._core.registrations:
             self._stepped = trio.Event()
             await self._stepped.wait()
+
+    async def probe(self, target: Uri, destination: Address) -> int:
+        """Whether somebody is there: the status that an OPTIONS is answered, or 408 or 503 when it is not."""
+        answered, answer = trio.open_memory_channel[int](1)  # there is but one
+        probe = self._core.probes.begin(target, destination, self._clock.now())
+        self._probes[probe] = answered
+        self._follow_up()
+        try:
+            return await answer.receive()
+        finally:
+            self._probes.pop(probe, None)
 
     def respond(
         self,
@@ -341,6 +355,10 @@ class SipEndpoint:
         if isinstance(event, RegistrationEvent):
             self.counters.count("sip_registration", type(event).__name__)
             self._tell(event)
+            return
+        if isinstance(event, ProbeDone):
+            if event.probe in self._probes:
+                self._probes[event.probe].send_nowait(event.status)
             return
         call = self._calls.get(event.call)
         if call is None:

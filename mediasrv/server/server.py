@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.access.access import Access, users_on_disk
 from mediasrv.server.access.enrolment import Enrolments, Find, numeric_hosts
+from mediasrv.server.access.health import Health
 from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
@@ -76,6 +77,7 @@ class ServerStatistics:
     draining: bool
     counts: dict[str, dict[str, int]]
     registrations: Mapping[str, str]  # by trunk: "registered", or why not
+    hosts_down: Sequence[str] = ()  # of trunks that are asked whether they live
 
 
 class Server:
@@ -114,6 +116,7 @@ class Server:
         self._users, self._new_users = users or Users(settings.sip.realm), tuple[NewUser, ...]()
         self._access: Access | None = None
         self._enrolments: Enrolments | None = None
+        self._health: Health | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
@@ -163,6 +166,7 @@ class Server:
             draining=self.draining,
             counts=self._counts(),
             registrations=self._enrolments.standing if self._enrolments else {},
+            hosts_down=self._health.down if self._health else (),
         )
 
     def _counts(self) -> dict[str, dict[str, int]]:
@@ -209,7 +213,8 @@ class Server:
     async def _enrolled(self, endpoint: SipEndpoint) -> AsyncIterator[None]:
         """Trunks know where we are until the last call is over."""
         self._enrolments = Enrolments(self.settings, endpoint, self._find, self.counters)
-        async with _beside(self._enrolments.run):
+        self._health = Health(self.settings, endpoint, self._find, self.counters)
+        async with _beside(self._enrolments.run), _beside(self._health.run):
             yield
         await self._enrolments.leave()
 

@@ -32,6 +32,7 @@ from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address, Hop
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Limits, Timers
+from mediasrv.sip.outside.probes import Probes
 from mediasrv.sip.screening import screen
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
@@ -80,6 +81,7 @@ class UserAgent:
         self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
+        self.probes = Probes(self._core)
 
     # ---- the five verbs of a protocol core
 
