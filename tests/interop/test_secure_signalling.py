@@ -28,7 +28,7 @@ async def asked(port: int, context: ssl.SSLContext, question: bytes = OPTIONS) -
     async with stream:
         with trio.fail_after(5):
             await stream.send_all(question)
-            while not got.endswith(b"\r\n\r\n"):
+            while b"\r\n\r\n" not in got:
                 data = await stream.receive_some()
                 if not data:
                     break
