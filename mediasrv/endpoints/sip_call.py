@@ -79,7 +79,7 @@ class SipCall:
     """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`.
 
     Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said, `traffic` what was,
-    octet by octet."""
+    octet by octet. `username` is who has proven by digest to be the caller; empty: nobody was asked."""
 
     def __init__(
         self,
@@ -89,8 +89,11 @@ class SipCall:
         request: Request | None = None,
         replaces: SipCallId | None = None,
         traffic: Traffic | None = None,
+        *,
+        username: str = "",
     ) -> None:
         self.id, self.remote, self.request, self.replaces = call_id, remote, request, replaces
+        self.username = username
         self.traffic = traffic or Traffic()
         self.talk = SipTalk(call_id, signalling, self._raise_if_over)
         self.redirected: Redirected | None = None

@@ -24,6 +24,8 @@ from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
+from mediasrv.server.access.door import Door
+from mediasrv.server.access.identity import called_number, caller_number
 from mediasrv.server.admission import (
     DRAINING,
     FAULT,
@@ -63,6 +65,7 @@ class House:
     """What all calls share."""
 
     settings: Settings
+    door: Door
     engine: EngineFace
     agents: Mapping[str, Agent]
     services: CallServices
@@ -115,9 +118,10 @@ class Reception:
 
     async def _serve(self, call: SipCall, trace: Trace) -> None:
         settings = self._house.settings
-        number = called_number(call)
+        trunk = self._house.door.trunk_of(call.remote, call.username)
+        number = called_number(call.request, settings.trunks[trunk]) if trunk and call.request else ""
         visits = call.replaces is not None or number.startswith(settings.supervision.code)
-        decision = admit(call.remote[0], number, settings, draining=self.draining, visits=visits)
+        decision = admit(trunk, number, settings, draining=self.draining, visits=visits)
         if isinstance(decision, Admission):
             refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
@@ -137,6 +141,7 @@ class Reception:
             return
         agent = visit.agent if visit else self._house.agents[decision.agent]
         needs = visit.needs if visit else agent.needs
+        call.talk.ask_session(trunk.session_timer_s)
         try:
             leg, group = await self._lodge(call, info, needs, visit)
             leg.may_refer = trunk.transfer == "refer"
@@ -208,7 +213,7 @@ class Reception:
             opus_complexity=media.opus_complexity,
             comfort_noise=media.comfort_noise,
             rtcp=media.rtcp,
-            security=house.security,
+            security=wiring.trunk_security(house.security, house.settings.trunks[info.trunk]),
         )
         session_id = house.services.tokens.number(SESSION_ID_BITS)
         return await SipLeg.open(
@@ -268,17 +273,13 @@ class Reception:
             _log.exception("a call would not end")
 
 
-def called_number(call: SipCall) -> str:
-    return call.request.uri.user_text if call.request else ""
-
-
 def describe(
     call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings, attestation: str = ""
 ) -> CallInfo:
     assert call.request is not None
     return CallInfo(
         id=call_id,
-        caller=trunk.number(call.request.from_.uri.user_text),
+        caller=caller_number(call.request, trunk, name=admission.trunk, username=call.username),
         called=admission.called,
         trunk=admission.trunk,
         tenant=DEFAULT_TENANT,

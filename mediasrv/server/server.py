@@ -3,6 +3,7 @@
     records        outlive everything, so that the last word is written
     engine         outlives the calls: their streams are given back to it
     SIP endpoint   outlives the calls: the last BYE goes through it
+    registrations  with trunks, taken back when no call is left
     live view      of the calls, for who asks on this machine
     calls          one nursery; each call in it has its own, behind its own fault barrier
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +32,18 @@ from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
+from mediasrv.server.access.access import Access, users_on_disk
+from mediasrv.server.access.enrolment import Enrolments, Find, numeric_hosts
+from mediasrv.server.access.health import Health
+from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
+from mediasrv.server.locations import Locations
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
 from mediasrv.server.vouching import Vouching
-from mediasrv.sip import Address as SourceAddress
+from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
 
@@ -57,6 +63,7 @@ class Ready:
     rtp_host: str
     rtp_ports: str
     pid: int
+    new_users: tuple[NewUser, ...] = ()  # their passwords are told now, and never again
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,8 @@ class ServerStatistics:
     tasks: int
     draining: bool
     counts: dict[str, dict[str, int]]
+    registrations: Mapping[str, str]  # by trunk: "registered", or why not
+    hosts_down: Sequence[str] = ()  # of trunks that are asked whether they live
 
 
 class Server:
@@ -84,11 +93,16 @@ class Server:
         open_socket: SocketFactory = open_datagram_socket,
         open_streams: StreamsFactory = no_streams,
         sink: RecordSink | None = None,
+        users: Users | None = None,
+        find: Find = numeric_hosts,
         vouching: Vouching | None = None,
     ) -> None:
-        """`vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
+        """Without a `sink`, records and users are those of the data directory.
+
+        `vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
+        self._find = find
         self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
         wiring.check_trunks(settings)
@@ -99,19 +113,28 @@ class Server:
         self._endpoint: SipEndpoint | None = None
         self._engine: EngineFace | None = None
         self._reception: Reception | None = None
+        self._users, self._new_users = users or Users(settings.sip.realm), tuple[NewUser, ...]()
+        self._access: Access | None = None
+        self._enrolments: Enrolments | None = None
+        self._health: Health | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
         try:
-            async with self._records() as sink:
+            async with self._records() as sink, self._known_users():
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
                         house = self._house(self._engine, sink, endpoint.local)
                         self._reception = Reception(house, draining=self.draining)
-                        async with self._watchable(self._reception):
+                        async with self._watchable(self._reception), self._enrolled(endpoint):
                             await self._take_calls(endpoint, self._reception, task_status)
         finally:
             self._stopped.set()
+
+    @property
+    def locations(self) -> Locations | None:
+        """Where users can be reached; None before the server listens."""
+        return self._access.locations if self._access else None
 
     def drain(self) -> None:
         """No new calls; running ones may finish for `server.drain_s`."""
@@ -142,12 +165,15 @@ class Server:
             tasks=trio.lowlevel.current_statistics().tasks_living,
             draining=self.draining,
             counts=self._counts(),
+            registrations=self._enrolments.standing if self._enrolments else {},
+            hosts_down=self._health.down if self._health else (),
         )
 
     def _counts(self) -> dict[str, dict[str, int]]:
         """Everything that was counted, what the protocol dropped and refused by itself included."""
         sip = self._endpoint.statistics().counts if self._endpoint else {}
-        return {**self.counters.snapshot(), "sip": dict(sip)}
+        access = self._access.counts() if self._access else {}
+        return {**self.counters.snapshot(), **access, "sip": dict(sip)}
 
     async def _take_calls(
         self, endpoint: SipEndpoint, reception: Reception, task_status: trio.TaskStatus[Ready]
@@ -184,6 +210,23 @@ class Server:
             yield files
 
     @asynccontextmanager
+    async def _enrolled(self, endpoint: SipEndpoint) -> AsyncIterator[None]:
+        """Trunks know where we are until the last call is over."""
+        self._enrolments = Enrolments(self.settings, endpoint, self._find, self.counters)
+        self._health = Health(self.settings, endpoint, self._find, self.counters)
+        async with _beside(self._enrolments.run), _beside(self._health.run):
+            yield
+        await self._enrolments.leave()
+
+    @asynccontextmanager
+    async def _known_users(self) -> AsyncIterator[None]:
+        if self._sink is not None:
+            yield
+            return
+        async with users_on_disk(self.settings, self._tokens) as (self._users, self._new_users):
+            yield
+
+    @asynccontextmanager
     async def _watchable(self, reception: Reception) -> AsyncIterator[None]:
         """Shows what goes on beside the files it goes into; a server that writes none has no place for it."""
         if self._sink is not None:
@@ -199,7 +242,11 @@ class Server:
         try:
             host = wiring.advertised_host(self.settings, socket.local[0])
             told = {name: (host, port) for name, (_, port) in streams.locals().items()}
-            agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows, streams=told)
+            access = self._access = self._stand_at_the_door((host, socket.local[0]))
+            agent = UserAgent(
+                (host, socket.local[1]), self._tokens, welcome=access.door.hears,
+                guard=access.guard, registrar=access.registrar, streams=told,
+            )  # fmt: skip
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings),
@@ -228,8 +275,11 @@ class Server:
                 raise
         raise ConfigError("sip.listen", "no port is free for UDP and TCP alike", value=str(listen))
 
-    def _knows(self, source: SourceAddress) -> bool:
-        return self.settings.trunk_of(source[0]) is not None
+    def _stand_at_the_door(self, hosts: tuple[str, ...]) -> Access:
+        def certified(peer: Hop) -> Collection[str]:
+            return self._endpoint.certified(peer) if self._endpoint else ()
+
+        return Access(self.settings, self._users, self._clock, self._tokens, hosts=hosts, certified=certified)
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
@@ -244,8 +294,9 @@ class Server:
             why_not_follow=dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
+        assert self._access is not None
         return House(
-            self.settings, engine, self._agents, services, self.counters, host, security,
+            self.settings, self._access.door, engine, self._agents, services, self.counters, host, security,
             Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
         )  # fmt: skip
 
@@ -254,7 +305,8 @@ class Server:
 
     def _ready(self, endpoint: SipEndpoint) -> Ready:
         ports = str(self.settings.media.rtp_ports)
-        return Ready(endpoint.local, wiring.media_host(self.settings), ports, os.getpid())
+        rtp_host = wiring.media_host(self.settings)
+        return Ready(endpoint.local, rtp_host, ports, os.getpid(), self._new_users)
 
 
 @asynccontextmanager

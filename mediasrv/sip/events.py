@@ -24,6 +24,7 @@ ReferralId = NewType("ReferralId", int)
 
 
 RegistrationId = NewType("RegistrationId", int)
+ProbeId = NewType("ProbeId", int)
 """Names one registration of ours inside one UserAgent; never used twice."""
 
 
@@ -256,10 +257,18 @@ class Unregistered:
     registration: RegistrationId
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeDone:
+    """What an OPTIONS of ours was answered; 408 and 503 may be our own, when nobody did."""
+
+    probe: ProbeId
+    status: int
+
+
 CallEvent = (
     IncomingCall | Acknowledged | Cancelled | Reinvite | Progress | ProgressConfirmed | Answered | Rejected | Redirected
     | ReinviteDone | UpdateOffered | UpdateDone | Refreshed | KeyPressed | KeySent | Referred | ReferProgress
     | Ended
 )  # fmt: skip
 RegistrationEvent = Registered | RegistrationFailed | Unregistered
-SipEvent = CallEvent | RegistrationEvent
+SipEvent = CallEvent | RegistrationEvent | ProbeDone
