@@ -41,7 +41,7 @@ class EchoAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         while True:
             chunk = await call.stream.read(PTIME_MS)
             await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
@@ -62,7 +62,7 @@ class ToneAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         while True:
             await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
 

@@ -32,9 +32,9 @@ from mediasrv.legs.stream_spec import (
     agreed_spec,
     also_by_our_number,
     offered_spec,
-    whatever_is_chosen,
     packet_ms,
     suits,
+    whatever_is_chosen,
 )
 from mediasrv.media import Cost, EngineFace, ReservationFace, StreamFace, StreamSpec
 from mediasrv.media.dtls import HandshakeFailed
@@ -77,6 +77,7 @@ class Sound:
         self._stream, self._spec, self._packet_ms = stream, spec, spec.ptime_ms
         self._agreed: Negotiated | None = None
         self._room: ReservationFace | None = None  # for a stream in this one's place
+        self._told: list[Callable[[StreamFace], None]] = []  # of each stream
         self._early = False  # something was heard before anybody had picked up
         self._association = trio.CancelScope()  # of the DTLS handshake that counts
         self._picking_up = trio.Event()
@@ -123,10 +124,22 @@ class Sound:
         """While nothing is settled, another one may take its place."""
         return self._stream
 
+    def each_stream(self, told: Callable[[StreamFace], None]) -> None:
+        """Tells of the stream, and of those that take its place."""
+        self._told.append(told)
+        told(self._stream)
+
     @property
     def holds(self) -> bool:
         """The other side does not want to hear us."""
         return self._agreed is not None and not self._agreed.sending
+
+    @property
+    def may_shake_hands(self) -> bool:
+        """There is something for `protect` to do, or may be."""
+        if self._agreed is None:
+            return self._local.security.fingerprint is not None
+        return isinstance(self._agreed.security, Dtls)
 
     # ---- the first agreement
 
@@ -182,6 +195,8 @@ class Sound:
         stream.set_direction(sending=False, hearing=False)
         self._stream, self._spec, self._packet_ms = stream, spec, spec.ptime_ms
         self._agreed, self._room = None, None
+        for told in self._told:
+            told(stream)
         await before.aclose()
         with suppress(AtCapacity):  # then whoever answers next must take what runs
             self._room = self._place.reserve(whatever_is_chosen(spec, self.ours))
@@ -198,9 +213,9 @@ class Sound:
         """The session as it is, when the other side asks what we offer."""
         return next_version(offer(self._local), self.ours)
 
-    def reaccept(self, ours: SessionDescription, answered: SessionDescription) -> Negotiated:
+    def reaccept(self, answered: SessionDescription) -> Negotiated:
         """What their answer made of `ours`. Raises NotAcceptable."""
-        agreed = accept(ours, answered)
+        agreed = accept(self.ours, answered)
         self._check_fits(agreed)
         return agreed
 

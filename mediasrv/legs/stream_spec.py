@@ -14,7 +14,7 @@ from mediasrv.legs.security import MediaSecurity, stream_keys
 from mediasrv.media import Coding, StreamSpec
 from mediasrv.media.spec import Rtcp
 from mediasrv.sdp import Dtls, Format, Negotiated, SessionDescription, formats_of
-from mediasrv.sdp.codecs import CODECS, TELEPHONE_EVENT
+from mediasrv.sdp.codecs import TELEPHONE_EVENT
 
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
 PACKETS_OF = {"opus": (10, 20, 40, 60), "L16": (10, 20, 30, 40)}  # no frames of 30 ms; no more in a datagram

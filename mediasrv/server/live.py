@@ -19,7 +19,7 @@ import trio
 
 from mediasrv.errors import StreamClosed
 from mediasrv.media import StreamFace
-from mediasrv.server.reception import LiveCall
+from mediasrv.server.roster import LiveCall
 
 SOCKET = "live.sock"
 CLIENTS = 8

@@ -32,10 +32,13 @@ from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
+from mediasrv.server.house import House
 from mediasrv.server.live import LiveView
-from mediasrv.server.reception import House, Reception
+from mediasrv.server.reception import Reception
+from mediasrv.server.roster import Roster
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
+from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.sip import Address as SourceAddress
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -95,6 +98,7 @@ class Server:
         self._patience = trio.CancelScope()
         self._endpoint: SipEndpoint | None = None
         self._engine: EngineFace | None = None
+        self._roster = Roster()
         self._reception: Reception | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
@@ -105,7 +109,7 @@ class Server:
                     async with self._signalling() as endpoint:
                         house = self._house(self._engine, sink, endpoint.local)
                         self._reception = Reception(house, draining=self.draining)
-                        async with self._watchable(self._reception):
+                        async with self._watchable():
                             await self._take_calls(endpoint, self._reception, task_status)
         finally:
             self._stopped.set()
@@ -133,7 +137,7 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         return ServerStatistics(
-            live_calls=self._reception.live_calls if self._reception else 0,
+            live_calls=len(self._roster),
             live_dialogs=self._endpoint.live_calls if self._endpoint else 0,
             live_streams=len(self._engine.streams()) if self._engine else 0,
             tasks=trio.lowlevel.current_statistics().tasks_living,
@@ -154,7 +158,7 @@ class Server:
             task_status.started(self._ready(endpoint))
             await self._drain.wait()
             with self._patience:
-                await reception.wait_empty()
+                await self._roster.wait_empty()
             calls.cancel_scope.cancel()
         endpoint.refuse_calls()
         with trio.move_on_after(LAST_WORDS_S):
@@ -181,12 +185,12 @@ class Server:
             yield files
 
     @asynccontextmanager
-    async def _watchable(self, reception: Reception) -> AsyncIterator[None]:
+    async def _watchable(self) -> AsyncIterator[None]:
         """Shows what goes on beside the files it goes into; a server that writes none has no place for it."""
         if self._sink is not None:
             yield
             return
-        view = LiveView(Path(self.settings.server.data_dir), reception.calls)
+        view = LiveView(Path(self.settings.server.data_dir), self._roster.calls)
         async with _beside(view.run):
             yield
 
@@ -230,18 +234,21 @@ class Server:
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
+        dialling = Dialling(self.settings, self._clock)
         services = CallServices(
             self._clock,
             self._tokens,
             sink,
             wiring.call_settings(self.settings),
             recordings=self._recordings if self._sink is None else None,
-            why_not_dial=Dialling(self.settings, self._clock).why_not,
+            why_not_dial=dialling.why_not,
+            why_not_follow=dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
         return House(
             self.settings, engine, self._agents, services, self.counters, host, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
+            TrunkGates(self.settings.trunks), self._roster,
         )  # fmt: skip
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:

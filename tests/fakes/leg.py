@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from mediasrv.ids import CallId
-from mediasrv.legs import CallInfo, CannotTransfer, Ending, LegEnded
+from mediasrv.legs import CallInfo, CannotTransfer, Ending, LegEnded, LegRequest
 from tests.fakes.stream import FakeStream
 
 
@@ -35,6 +35,9 @@ class FakeLeg:
         else:
             await trio.sleep(self.hangs_up_at)
         return self.why
+
+    async def next_request(self) -> LegRequest:
+        return await trio.sleep_forever()
 
     async def transfer(self, target: str) -> None:
         self.transfers.append(target)

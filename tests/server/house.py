@@ -96,7 +96,10 @@ class Caller:
 
 @asynccontextmanager
 async def running(
-    environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False
+    environment: Mapping[str, str] | None = None,
+    *,
+    drained_at_once: bool = False,
+    kind: type[Server] = Server,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
     settings = load(
@@ -112,7 +115,7 @@ async def running(
         engines.append(Engine(engine_settings(settings), manual=True, tokens=tokens))
         return engines[0]
 
-    server = Server(
+    server = kind(
         settings,
         clock=TrioClock(),
         tokens=SeededTokens(1),

@@ -15,7 +15,8 @@ import trio
 from mediasrv.ids import CallId
 from mediasrv.legs import CallInfo
 from mediasrv.server.live import CLIENTS, SLOWEST_S, SOCKET, LiveView, snapshot, socket_address
-from mediasrv.server.reception import LiveCall
+from mediasrv.server.roster import LiveCall
+from tests.fakes.leg import FakeLeg
 from tests.fakes.stream import FakeStream
 
 INFO = CallInfo(CallId("c0ffee"), "+4930", "100", "office")
@@ -44,7 +45,7 @@ async def told(client: trio.SocketStream) -> object:
 
 
 def live_call() -> LiveCall:
-    return LiveCall(INFO, "echo", trio.current_time(), FakeStream())
+    return LiveCall(INFO, "echo", trio.current_time(), FakeLeg(FakeStream(), INFO))
 
 
 async def test_who_asks_is_told_at_once_and_once_a_second(
