@@ -62,6 +62,7 @@ class CallInfo:
     remote: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     direction: Direction = "in"
+    hops_left: int = 70  # that a call which goes on from here may still take (Max-Forwards)
 
 
 @dataclass(frozen=True, slots=True)

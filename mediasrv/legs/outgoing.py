@@ -38,6 +38,7 @@ class Stop:
     uri: Uri
     hop: Address
     account: Account | None = None  # who we are there, when it asks
+    path: Sequence[str] = ()  # Routes that the request takes
 
 
 class Route(Protocol):
@@ -50,6 +51,9 @@ class Route(Protocol):
     async def redirected(self, targets: Sequence[Uri]) -> Stop | None:
         """Where to go on of all that a callee names; None: nowhere."""
 
+    def passed_over(self, stop: Stop, end: Rejected) -> None:
+        """Nobody could be asked there."""
+
     def note(self, event: str, **fields: object) -> None:
         """For the timeline: dialling, ringing, early_media, redirected, not_reached, refused, not_answered."""
 
@@ -58,6 +62,7 @@ class Route(Protocol):
 class _Attempt:
     """What one place has told so far."""
 
+    stop: Stop
     call: SipCall
     rang: bool = False
     heard: dict[str, bytes] = field(default_factory=dict)  # descriptions before the answer, by fork
@@ -108,7 +113,7 @@ class Outgoing:
     async def _ring(self, stop: Stop, sound: Sound) -> _Attempt:
         self._route.note("dialling", to=str(stop.uri), at=f"{stop.hop[0]}:{stop.hop[1]}")
         self.call = await self._route.ring(stop, sound.ours.build())
-        return _Attempt(self.call)
+        return _Attempt(stop, self.call)
 
     async def _outcome(self, attempt: _Attempt, sound: Sound) -> bytes | CallEnd:
         """The description of who has picked up (perhaps empty), or how it ended."""
@@ -172,13 +177,12 @@ class Outgoing:
         """Whether the next place may be asked."""
         if not isinstance(end, Rejected):
             return False
-        unreached = end.status in UNREACHED or end.status == 408
+        unreached = (end.status in UNREACHED or end.status == 408) and not attempt.rang
         self._why = ending_of_refusal(end)
-        self._route.note(
-            "not_reached" if unreached and not attempt.rang else "refused",
-            status=end.status, reason=end.reason, retry_after_s=end.retry_after_s,
-        )  # fmt: skip
-        return unreached and not attempt.rang
+        self._route.note("not_reached" if unreached else "refused", status=end.status, reason=end.reason)
+        if unreached:
+            self._route.passed_over(attempt.stop, end)
+        return unreached
 
 
 async def _abandon(call: SipCall, why: Ending | None) -> None:

@@ -7,6 +7,7 @@ hangs up. A handshake that fails ends the call, for nothing was heard and nothin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -51,6 +52,7 @@ class SipLeg:
         self._requests = Requests()
         self._unprotected = False  # there are no keys, nor will there be
         self._picked_up = trio.Event()
+        self._talking_since = math.inf
         if info.direction == "in":
             self._picked_up.set()  # its dialog is there from the first INVITE
 
@@ -70,7 +72,12 @@ class SipLeg:
     async def answer(self) -> None:
         await self._opening.pick_up(self._sound)
         self._requests.hold(self._sound.holds)
+        self._talking_since = trio.current_time()
         self._picked_up.set()
+
+    def talked_s(self) -> float:
+        """Since it was picked up; 0: it was not."""
+        return max(0.0, trio.current_time() - self._talking_since)
 
     async def wait_ended(self) -> Ending:
         end = await (await self._call()).wait_ended()

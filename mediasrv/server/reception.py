@@ -196,6 +196,7 @@ def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkS
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
+        hops_left=call.party.hops_left,
     )
 
 

@@ -16,7 +16,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
@@ -34,6 +34,7 @@ from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.live import LiveView
+from mediasrv.server.outgoing import Dialler, Locations, Nowhere, Resolve, Routes, numeric_only
 from mediasrv.server.reception import Reception
 from mediasrv.server.roster import Roster
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
@@ -86,11 +87,14 @@ class Server:
         open_socket: SocketFactory = open_datagram_socket,
         open_streams: StreamsFactory = no_streams,
         sink: RecordSink | None = None,
+        locations: Locations | None = None,
+        resolve: Resolve = numeric_only,
     ) -> None:
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
         self._open_engine, self._sink = open_engine, sink
         self._open_socket, self._open_streams = open_socket, open_streams
+        self._locations, self._resolve = locations or Nowhere(), resolve
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
         self._recordings = Path(settings.server.data_dir) / "recordings"
@@ -99,7 +103,9 @@ class Server:
         self._endpoint: SipEndpoint | None = None
         self._engine: EngineFace | None = None
         self._roster = Roster()
+        self._dialling = Dialling(settings, clock)
         self._reception: Reception | None = None
+        self._dialler: Dialler | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
@@ -107,7 +113,7 @@ class Server:
             async with self._records() as sink:
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
-                        house = self._house(self._engine, sink, endpoint.local)
+                        house = self._with_dialler(self._house(self._engine, sink, endpoint.local), endpoint)
                         self._reception = Reception(house, draining=self.draining)
                         async with self._watchable():
                             await self._take_calls(endpoint, self._reception, task_status)
@@ -122,6 +128,8 @@ class Server:
             self._drain.set()
             if self._reception is not None:
                 self._reception.draining = True
+            if self._dialler is not None:
+                self._dialler.draining = True
 
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
@@ -234,15 +242,14 @@ class Server:
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
-        dialling = Dialling(self.settings, self._clock)
         services = CallServices(
             self._clock,
             self._tokens,
             sink,
             wiring.call_settings(self.settings),
             recordings=self._recordings if self._sink is None else None,
-            why_not_dial=dialling.why_not,
-            why_not_follow=dialling.why_not_follow,
+            why_not_dial=self._dialling.why_not,
+            why_not_follow=self._dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
         return House(
@@ -250,6 +257,14 @@ class Server:
             Tracing(sink, self._clock, local, self._captures(sink)),
             TrunkGates(self.settings.trunks), self._roster,
         )  # fmt: skip
+
+    def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:
+        host, port = endpoint.local
+        ours = [(name.lower(), port) for name in (wiring.advertised_host(self.settings, host), host)]
+        routes = Routes(self.settings, ours, self._locations)
+        self._dialler = Dialler(house, endpoint, self._dialling, routes, self._resolve)
+        self._dialler.draining = self.draining
+        return replace(house, services=replace(house.services, dial=self._dialler.dial))
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:
         return sink.append if self.settings.calls.capture and isinstance(sink, FileSink) else None
