@@ -51,7 +51,9 @@ class Reception:
         call_id = CallId(self._house.services.tokens.token())
         with concerning(call=call_id, tenant=DEFAULT_TENANT), self._roster.holds(call_id):
             try:
-                await self._serve(call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call))
+                await self._serve(
+                    call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call.traffic.began_ns)
+                )
             except* Exception as fault:
                 self._give_up(call_id, fault)
             finally:

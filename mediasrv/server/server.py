@@ -31,10 +31,11 @@ from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
+from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.live import LiveView
-from mediasrv.server.outgoing import Dialler, Locations, Nowhere, Resolve, Routes, numeric_only
+from mediasrv.server.outgoing import Departures, Dialler, Locations, Nowhere, Resolve, Routes, numeric_only
 from mediasrv.server.reception import Reception
 from mediasrv.server.roster import Roster
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
@@ -106,6 +107,7 @@ class Server:
         self._dialling = Dialling(settings, clock)
         self._reception: Reception | None = None
         self._dialler: Dialler | None = None
+        self.departures: Departures | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
@@ -116,7 +118,7 @@ class Server:
                         house = self._with_dialler(self._house(self._engine, sink, endpoint.local), endpoint)
                         self._reception = Reception(house, draining=self.draining)
                         async with self._watchable():
-                            await self._take_calls(endpoint, self._reception, task_status)
+                            await self._take_calls(endpoint, house, self._reception, task_status)
         finally:
             self._stopped.set()
 
@@ -159,10 +161,15 @@ class Server:
         return {**self.counters.snapshot(), "sip": dict(sip)}
 
     async def _take_calls(
-        self, endpoint: SipEndpoint, reception: Reception, task_status: trio.TaskStatus[Ready]
+        self,
+        endpoint: SipEndpoint,
+        house: House,
+        reception: Reception,
+        task_status: trio.TaskStatus[Ready],
     ) -> None:
         async with trio.open_nursery() as calls:
             calls.start_soon(self._accept, endpoint, reception, calls)
+            await self._obey(house, calls)
             task_status.started(self._ready(endpoint))
             await self._drain.wait()
             with self._patience:
@@ -172,6 +179,12 @@ class Server:
         with trio.move_on_after(LAST_WORDS_S):
             await endpoint.wait_quiet()
         _log.info("stopped", extra={"counts": self._counts()})
+
+    async def _obey(self, house: House, calls: trio.Nursery) -> None:
+        """Does what people on this machine ask for, beside the files that it writes."""
+        if self._sink is None and self.departures is not None:
+            control = Control(Path(self.settings.server.data_dir), house, self.departures, calls)
+            await calls.start(control.run)
 
     async def _accept(self, endpoint: SipEndpoint, reception: Reception, calls: trio.Nursery) -> None:
         async for call in endpoint.incoming():
@@ -264,7 +277,9 @@ class Server:
         routes = Routes(self.settings, ours, self._locations)
         self._dialler = Dialler(house, endpoint, self._dialling, routes, self._resolve)
         self._dialler.draining = self.draining
-        return replace(house, services=replace(house.services, dial=self._dialler.dial))
+        house = replace(house, services=replace(house.services, dial=self._dialler.dial))
+        self.departures = Departures(house, self._dialler)
+        return house
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:
         return sink.append if self.settings.calls.capture and isinstance(sink, FileSink) else None

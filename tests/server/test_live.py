@@ -14,7 +14,8 @@ import trio
 
 from mediasrv.ids import CallId
 from mediasrv.legs import CallInfo
-from mediasrv.server.live import CLIENTS, SLOWEST_S, SOCKET, LiveView, snapshot, socket_address
+from mediasrv.server.control.local_socket import CLIENTS, socket_address
+from mediasrv.server.live import SLOWEST_S, SOCKET, LiveView, snapshot
 from mediasrv.server.roster import LiveCall
 from tests.fakes.leg import FakeLeg
 from tests.fakes.stream import FakeStream
@@ -32,7 +33,7 @@ async def viewed(directory: Path, calls: list[LiveCall]) -> AsyncIterator[None]:
 
 async def connected(directory: Path) -> trio.SocketStream:
     client = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with socket_address(directory) as address:
+    with socket_address(directory, SOCKET) as address:
         await client.connect(address)
     return trio.SocketStream(client)
 
@@ -83,7 +84,7 @@ async def test_the_socket_of_a_server_that_lives_is_left_alone(
         async with viewed(tmp_path, []), await connected(tmp_path) as client:
             assert (await told(client))["calls"]  # type: ignore[index]
         assert (tmp_path / SOCKET).exists()
-    assert "cannot be watched" in caplog.text
+    assert "can ask for anything" in caplog.text
 
 
 async def test_one_watcher_too_many_is_turned_away_and_the_others_go_on(tmp_path: Path) -> None:
