@@ -25,7 +25,7 @@ from mediasrv.legs.endings import WORDS, ending_of_refusal
 from mediasrv.legs.leg import Ending, LegEnded
 from mediasrv.legs.sound import Sound
 from mediasrv.sdp import MalformedDescription, NotAcceptable, parse
-from mediasrv.sip import Account, Address, Progress, Rejected, Uri, WrongState
+from mediasrv.sip import Account, Address, Headers, Progress, Rejected, Uri, WrongState
 
 UNREACHED = range(500, 600)  # and 408, as long as nobody rang
 FORKS_HEARD_MAX = 8
@@ -133,8 +133,8 @@ class Outgoing:
             except CallRedirected as elsewhere:
                 stop = await self._route.redirected(elsewhere.redirected.targets)
                 if stop is None:
-                    await attempt.call.cancel()
-                    return await attempt.call.wait_ended()
+                    status = elsewhere.redirected.status
+                    return Rejected(attempt.call.id, status, "not followed", Headers())
                 self._route.note("redirected", to=str(stop.uri), at=f"{stop.hop[0]}:{stop.hop[1]}")
                 with suppress(WrongState, CallGone):  # it took too long to decide: how it ended comes next
                     await attempt.call.redirect(stop.uri, stop.hop)

@@ -71,7 +71,10 @@ async def test_only_the_owner_may_look_and_nothing_is_left_behind(tmp_path: Path
 
 
 async def test_a_socket_that_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead, socket_address(tmp_path) as address:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead,
+        socket_address(tmp_path, SOCKET) as address,
+    ):
         dead.bind(address)
     async with viewed(tmp_path, []), await connected(tmp_path) as client:
         assert await told(client) == {"calls": []}
