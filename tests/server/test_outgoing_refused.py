@@ -407,3 +407,50 @@ async def test_a_uri_elsewhere_is_called_there(autojump_clock) -> None:
         theirs = await picked_up(callee)
         await theirs.bye()
         assert await call.ending() == "callee_hung_up"
+
+
+# ---- who we are
+
+
+def challenge(realm: str) -> str:
+    return f'Digest realm="{realm}", nonce="n0nce", algorithm=SHA-256, qop="auth"'
+
+
+@pytest.mark.parametrize("realm", ["carrier", ""])
+async def test_a_trunk_that_asks_who_we_are_is_told(autojump_clock, realm: str) -> None:
+    settings = carrier(username="house", password="secret", realm=realm)
+    async with running(settings) as house, house.caller(CARRIER) as callee:
+        call = await depart(house)
+        await refused(await arrived(callee), 401, WWW_Authenticate=challenge("carrier"))
+        theirs = await picked_up(callee)
+        assert theirs.request is not None
+        told = theirs.request.headers.text("Authorization") or ""
+        assert 'username="house"' in told
+        assert 'realm="carrier"' in told
+        assert "secret" not in str(house.network.wire)
+        await theirs.bye()
+        assert await call.ending() == "callee_hung_up"
+
+
+async def test_a_realm_that_is_not_the_trunk_s_is_told_nothing(autojump_clock) -> None:
+    settings = carrier(username="house", password="secret", realm="carrier")
+    async with running(settings) as house, house.caller(CARRIER) as callee:
+        call = await depart(house)
+        await refused(await arrived(callee), 401, WWW_Authenticate=challenge("elsewhere"))
+        assert await call.ending() == "refused"
+        assert b"Authorization" not in b"".join(data for _, _, data in house.network.wire)
+
+
+async def test_a_place_that_we_are_sent_on_to_is_not_told_who_we_are(autojump_clock) -> None:
+    settings = carrier(username="house", password="secret", realm="carrier")
+    other = ("127.0.0.9", 5090)
+    async with (
+        running(settings) as house,
+        house.caller(CARRIER) as first,
+        house.caller(other) as second,
+    ):
+        call = await depart(house)
+        await redirected(first, "sip:bob@127.0.0.9:5090")
+        await refused(await arrived(second), 401, WWW_Authenticate=challenge("carrier"))
+        assert await call.ending() == "refused"
+        assert b"Authorization" not in b"".join(data for _, _, data in house.network.wire)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+import trio.abc
 
 from mediasrv.call import Agent, Call
 from mediasrv.call.bridge import SupervisorAgent
@@ -50,7 +51,7 @@ class Control:
     def __init__(self, directory: Path, house: House, departures: Departures, calls: trio.Nursery) -> None:
         self._house, self._departures, self._calls = house, departures, calls
         self._socket = LocalSocket(directory, CONTROL_SOCKET, self.serve)
-        self._commands: dict[str, Callable[[trio.SocketStream, Request], Awaitable[Line]]] = {
+        self._commands: dict[str, Callable[[trio.abc.Stream, Request], Awaitable[Line]]] = {
             "call": self._call,
             "hang_up": self._hang_up,
             "transfer": self._transfer,
@@ -60,7 +61,7 @@ class Control:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         await self._socket.run(task_status=task_status)
 
-    async def serve(self, client: trio.SocketStream) -> None:
+    async def serve(self, client: trio.abc.Stream) -> None:
         """One request."""
         try:
             request = await _read(client)
@@ -74,21 +75,21 @@ class Control:
 
     # ---- the commands
 
-    async def _call(self, client: trio.SocketStream, request: Request) -> Line:
+    async def _call(self, client: trio.abc.Stream, request: Request) -> Line:
         wish = Wish(_text(request, "to"), self._agent(request), self._trunk(request))
         return await self._depart(client, request, wish)
 
-    async def _supervise(self, client: trio.SocketStream, request: Request) -> Line:
+    async def _supervise(self, client: trio.abc.Stream, request: Request) -> Line:
         """Rings whoever supervises, who then listens in."""
         watched = self._find(request)
         wish = Wish(_text(request, "to"), SupervisorAgent(watched.info.id), self._trunk(request), watched.leg)
         return await self._depart(client, request, wish)
 
-    async def _hang_up(self, client: trio.SocketStream, request: Request) -> Line:
+    async def _hang_up(self, client: trio.abc.Stream, request: Request) -> Line:
         self._find(request).end(Ending.ADMIN)
         return {}
 
-    async def _transfer(self, client: trio.SocketStream, request: Request) -> Line:
+    async def _transfer(self, client: trio.abc.Stream, request: Request) -> Line:
         call, target = self._find(request), _text(request, "to")
         problem = self._house.services.why_not_dial(call.info, target)
         if problem:
@@ -103,7 +104,7 @@ class Control:
 
     # ---- calls that are made
 
-    async def _depart(self, client: trio.SocketStream, request: Request, wish: Wish) -> Line:
+    async def _depart(self, client: trio.abc.Stream, request: Request, wish: Wish) -> Line:
         call_id = self._departures.name()
         if request.get("follow", True) is not True:
             self._calls.start_soon(self._departures.run, call_id, wish, _to_nobody)
@@ -127,7 +128,7 @@ class Control:
             watching.cancel_scope.cancel()
         return {"record": record}
 
-    async def _watch_client(self, client: trio.SocketStream, call_id: CallId, run: trio.CancelScope) -> None:
+    async def _watch_client(self, client: trio.abc.Stream, call_id: CallId, run: trio.CancelScope) -> None:
         """Who goes away hangs up; so does who says anything more."""
         with suppress(trio.BrokenResourceError):
             await client.receive_some(1)
@@ -171,7 +172,7 @@ def _text(request: Request, key: str) -> str:
     return value
 
 
-async def _read(client: trio.SocketStream) -> Request:
+async def _read(client: trio.abc.Stream) -> Request:
     data = b""
     with trio.fail_after(SLOWEST_S):
         while b"\n" not in data:
@@ -188,12 +189,12 @@ async def _read(client: trio.SocketStream) -> Request:
     return request
 
 
-async def _pass_on(lines: trio.MemoryReceiveChannel[Line], client: trio.SocketStream) -> None:
+async def _pass_on(lines: trio.MemoryReceiveChannel[Line], client: trio.abc.Stream) -> None:
     with suppress(trio.BrokenResourceError, trio.TooSlowError):  # the call does not suffer for it
         async for line in lines:
             await _send(client, line)
 
 
-async def _send(client: trio.SocketStream, line: Line) -> None:
+async def _send(client: trio.abc.Stream, line: Line) -> None:
     with trio.fail_after(SLOWEST_S):
         await client.send_all(json.dumps(line, default=str).encode() + b"\n")
