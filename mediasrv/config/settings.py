@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 
@@ -288,6 +289,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = field(default_factory=MediaSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
+    providers: dict[str, ProviderSettings] = field(default_factory=dict)
     supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
 

@@ -63,6 +63,7 @@ class CallInfo:
     headers: Mapping[str, str] = field(default_factory=dict)
     direction: Direction = "in"
     hops_left: int = 70  # that a call which goes on from here may still take (Max-Forwards)
+    attestation: str = ""  # A, B or C: what the caller's network has signed for (RFC 8588); empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,10 @@ class Leg(Protocol):
     async def next_request(self) -> LegRequest:
         """What the other side wants next of the call besides talking; waits for ever when it wants nothing more."""
 
-    async def transfer(self, target: str) -> None:
-        """Has the other side call `target` (a URI, or a number) in our place, without asking `target` first.
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
+        """Has the other side call `target` (a URI, or a number) in our place.
 
+        `instead_of`: a leg over which we talk with `target` already; there the other side takes our place, too.
         Returns when that call was answered: nothing is left to do but to hang up. Raises CannotTransfer otherwise,
         within a bounded while, and the call goes on as it was.
         """

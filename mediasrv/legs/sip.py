@@ -16,14 +16,14 @@ import trio
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import StreamClosed
 from mediasrv.legs.endings import WORDS, ending
-from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegRequest
+from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, Leg, LegRequest
 from mediasrv.legs.requests import Requests
 from mediasrv.legs.sound import Sound
 from mediasrv.legs.transfers import Referral, hand_over, target_uri
 from mediasrv.media import StreamFace
 from mediasrv.media.dtls import HandshakeFailed
 from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, parse
-from mediasrv.sip import FLASH, Replaces, SipCallId, WrongState
+from mediasrv.sip import FLASH, Replaces, SipCallId, Uri, WrongState
 
 FAREWELL_S = 2.0
 
@@ -91,12 +91,27 @@ class SipLeg:
         call = self._opening.call
         return call is not None and call.end is None and call.talk.is_named(replaces)
 
-    async def transfer(self, target: str) -> None:
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         await trio.lowlevel.checkpoint()
         if not self.may_refer:
             raise CannotTransfer("the trunk takes no transfers")
         call = await self._call()
-        await hand_over(call, target_uri(target, call.remote[0]))
+        if instead_of is None:
+            await hand_over(call, target_uri(target, call.remote[0]))
+            return
+        if not isinstance(instead_of, SipLeg):
+            raise CannotTransfer("no SIP call that could be taken over")
+        await hand_over(call, *instead_of.as_replaced())
+
+    def as_replaced(self) -> tuple[Uri, Replaces]:
+        """How to name this call to who is to take our place in it."""
+        call = self._opening.call
+        if call is None:
+            raise CannotTransfer("that call has not begun")
+        try:
+            return call.talk.remote_target, call.talk.replaces
+        except CallGone as gone:
+            raise CannotTransfer("that call is over") from gone
 
     async def hang_up(self, why: Ending) -> None:
         call = self._opening.call

@@ -15,6 +15,7 @@ from mediasrv.server import wiring
 from mediasrv.server.roster import Roster
 from mediasrv.server.tracing import Tracing
 from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.server.vouching import Vouching
 from mediasrv.telemetry import Counters
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
@@ -32,6 +33,7 @@ class House:
     tracing: Tracing
     gates: TrunkGates
     roster: Roster = field(default_factory=Roster)
+    vouching: Vouching | None = None  # without it nobody's signature is looked at
 
     def place(self, group: int) -> Place:
         return Place(self.engine, wiring.cost, group)

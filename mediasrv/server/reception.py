@@ -76,14 +76,15 @@ class Reception:
     async def _take(self, call: SipCall, trace: Trace, decision: Admission) -> None:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
-        info = describe(call, trace.call, decision, trunk)
+        info = describe(call, trace.call, decision, trunk, await self._attestation(call))
         visit = self._visit(call, info) or (None if decision.agent else UNKNOWN_NUMBER)
         if isinstance(visit, Refusal):
             await self._refuse(call, visit)
             return
         agent = visit.agent if visit else self._house.agents[decision.agent]
+        needs = visit.needs if visit else agent.needs
         try:
-            leg = await self._open(call, info, visit, agent)
+            leg = await self._lodge(call, info, needs, visit)
             leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
@@ -100,6 +101,12 @@ class Reception:
             else:
                 await self._run(leg, agent, trace)
 
+    async def _attestation(self, call: SipCall) -> str:
+        vouching = self._house.vouching
+        if vouching is None or call.request is None:
+            return ""
+        return (await vouching.judge(call.request)).attestation
+
     def _visit(self, call: SipCall, info: CallInfo) -> Visit | Refusal | None:
         """None: a call of its own."""
         house = self._house
@@ -107,22 +114,20 @@ class Reception:
             return replacement(call, info, house.services.live, house.agents)
         return supervision(info, house.settings, house.services.live)
 
-    async def _open(self, call: SipCall, info: CallInfo, visit: Visit | None, agent: Agent) -> SipLeg:
-        if visit is not None:
-            return await self._open_leg(call, info, visit.needs, self._roster.group_of(visit.visited.info.id))
-        group = self._group(info, agent)
+    async def _lodge(self, call: SipCall, info: CallInfo, needs: MediaNeeds, visit: Visit | None) -> SipLeg:
+        """In the group of the call it visits, or of its party's others; or alone, where those have no more room."""
+        group = self._roster.group_of(visit.visited.info.id) if visit else self._group(info, needs)
         try:
-            return await self._open_leg(call, info, agent.needs, group)
+            return await self._open_leg(call, info, needs, group)
         except AtCapacity:
-            if group == self._roster.newest_group:
+            if visit is not None or group == self._roster.newest_group:
                 raise
-            # its party's others stand where there is no more room
-            return await self._open_leg(call, info, agent.needs, self._roster.new_group())
+        return await self._open_leg(call, info, needs, self._roster.new_group())
 
-    def _group(self, info: CallInfo, agent: Agent) -> int:
+    def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
         """A new one, or that of the same party's calls, where people are joined."""
         same = [each.group for each in self._roster.calls() if _party(each.info) == _party(info)]
-        if agent.needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
+        if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
         return self._roster.new_group()
 
@@ -188,7 +193,9 @@ def called_number(call: SipCall) -> str:
     return call.request.uri.user_text if call.request else ""
 
 
-def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings) -> CallInfo:
+def describe(
+    call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings, attestation: str = ""
+) -> CallInfo:
     assert call.request is not None
     return CallInfo(
         id=call_id,
@@ -199,6 +206,7 @@ def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkS
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
         hops_left=call.party.hops_left,
+        attestation=attestation,
     )
 
 

@@ -41,6 +41,7 @@ from mediasrv.server.roster import Roster
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.server.vouching import Vouching
 from mediasrv.sip import Address as SourceAddress
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -90,10 +91,12 @@ class Server:
         sink: RecordSink | None = None,
         locations: Locations | None = None,
         resolve: Resolve = numeric_only,
+        vouching: Vouching | None = None,
     ) -> None:
+        """`vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
-        self._open_engine, self._sink = open_engine, sink
+        self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
         self._locations, self._resolve = locations or Nowhere(), resolve
         wiring.check_trunks(settings)
@@ -268,7 +271,7 @@ class Server:
         return House(
             self.settings, engine, self._agents, services, self.counters, host, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
-            TrunkGates(self.settings.trunks), self._roster,
+            TrunkGates(self.settings.trunks), self._roster, self._vouching,
         )  # fmt: skip
 
     def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:

@@ -24,6 +24,7 @@ class Guest:
     answers_after_s: float = 2.0
     refuses: Ending | None = None  # in place of the answer
     stays_s: float | None = 20.0  # None: for ever
+    takes_over: bool = False  # a transfer of ours
     wants: Sequence[tuple[float, LegRequest]] = ()
     events: Sequence[tuple[float, MediaEvent]] = ()
 
@@ -70,10 +71,11 @@ class FakeParty:
         await trio.sleep_until(self._answered_at + self._wants[0][0])
         return self._wants.pop(0)[1]
 
-    async def transfer(self, target: str) -> None:
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         self.transfers.append(target)
         await trio.sleep(1.0)
-        raise CannotTransfer("603")
+        if not self._guest.takes_over:
+            raise CannotTransfer("603")
 
     async def hang_up(self, why: Ending) -> None:
         await trio.sleep(0.005)

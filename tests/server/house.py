@@ -16,6 +16,7 @@ from mediasrv.media.engine import Engine, SentPacket
 from mediasrv.sdp import LocalMedia, offer
 from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
+from mediasrv.server.vouching import Vouching
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import Uri, UserAgent
 from mediasrv.telemetry import MemorySink
@@ -100,6 +101,7 @@ async def running(
     *,
     drained_at_once: bool = False,
     kind: type[Server] = Server,
+    vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
     settings = load(
@@ -122,6 +124,7 @@ async def running(
         open_engine=open_engine,
         open_socket=network.open,
         sink=sink,
+        vouching=vouching,
     )
     if drained_at_once:
         server.drain()

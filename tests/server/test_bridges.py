@@ -68,9 +68,11 @@ async def arrived(callee: Caller) -> SipCall:
 
 
 @asynccontextmanager
-async def town(directory: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[Town]:
+async def town(
+    directory: Path, settings: Mapping[str, str] | None = None, *, menu: str = MENU
+) -> AsyncIterator[Town]:
     file = directory / "menu.toml"
-    file.write_text(MENU)
+    file.write_text(menu)
     told = {
         "MEDIASRV_AGENTS__DEFAULT": "menu",
         "MEDIASRV_AGENTS__MENU": str(file),
@@ -268,3 +270,51 @@ async def _picked_up_or_gone(callee: Caller) -> None:
         await call.wait_ended()
     except (CallGone, trio.TooSlowError):
         return
+
+
+# ---- we consult, and hand over -----------------------------------------------------------------------------------
+
+CONSULTING = MENU.replace(
+    'do = "connect", to = "bea", ring_s = 10', 'do = "transfer", to = "bea", consult = true'
+)
+
+
+@pytest.mark.parametrize("bea_goes_first", [True, False])
+async def test_one_who_has_answered_us_is_handed_over(
+    autojump_clock, tmp_path: Path, bea_goes_first: bool
+) -> None:
+    async with town(tmp_path, menu=CONSULTING) as here:
+        mine, theirs = await here.connected()
+        referred = await mine.talk.wait_referral()
+        assert referred.replaces is not None
+        assert theirs.talk.is_named(referred.replaces), "the call that bea would be asked to let go"
+        assert (referred.target.host, referred.target.port) == ("127.0.0.1", 5090)
+        await mine.talk.accept_referral(referred.referral)
+        if bea_goes_first:
+            await theirs.bye()
+            await trio.sleep(0.5)
+        assert mine.end is None
+        await mine.talk.tell_referral(referred.referral, 200)
+        with trio.fail_after(3):
+            await mine.wait_ended()
+            await theirs.wait_ended()
+        await nothing_is_left(here.house)
+        assert [record["ending"] for record in here.house.call_records()] == ["transferred"]
+
+
+async def test_one_whose_telephone_takes_no_transfer_is_left_connected(
+    autojump_clock, tmp_path: Path
+) -> None:
+    async with town(tmp_path, menu=CONSULTING) as here:
+        mine, theirs = await here.connected()
+        referred = await mine.talk.wait_referral()
+        await mine.talk.decline_referral(referred.referral, 603)
+        await trio.sleep(1)
+        here.house.sent.clear()
+        await trio.sleep(1)
+        assert here.house.packets_to(5091) >= 45
+        assert mine.end is theirs.end is None
+        await theirs.bye()
+        with trio.fail_after(3):
+            await mine.wait_ended()
+        await nothing_is_left(here.house)

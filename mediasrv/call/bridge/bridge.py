@@ -5,6 +5,7 @@
       +--busy, no answer in time, refused--> BUSY, NO_ANSWER, REFUSED
       +--the caller's chord--> TAKEN_BACK
       | answered: both hear each other, keys are passed on
+      +--the caller's side has taken our place there (REFER with Replaces)--> HANDED_OVER
       +--the other side hangs up--> HUNG_UP     its sound fails--> LOST     the caller's chord--> TAKEN_BACK
 
 The caller's own end is the call's end: it cancels everything here, as it does everywhere. The other side's end is
@@ -31,7 +32,7 @@ from mediasrv.call.bridge.chords import Chords, Meant
 from mediasrv.call.bridge.handover import attend_requests
 from mediasrv.call.bridge.parties import PEOPLE, Party, Seat
 from mediasrv.errors import AtCapacity, LocalError, StreamClosed
-from mediasrv.legs import CannotDial, Ending, LegEnded
+from mediasrv.legs import CannotDial, CannotTransfer, Ending, LegEnded
 from mediasrv.media import (
     Clip,
     Dtmf,
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from mediasrv.call.call import Call
 
 
+HAND_OVER_WITHIN_S = 32.0  # both are on the line: what is not done by then is refused, whatever is said later
+
+
 class Outcome(Enum):
     """Why a bridge is over; the values are what the timeline says."""
 
@@ -56,10 +60,7 @@ class Outcome(Enum):
     NO_ANSWER = "no_answer"
     REFUSED = "refused"
     LOST = "lost"
-
-    @property
-    def talked(self) -> bool:
-        return self in (Outcome.HUNG_UP, Outcome.TAKEN_BACK, Outcome.LOST)
+    HANDED_OVER = "handed_over"
 
 
 _NOT_ANSWERED = {Ending.BUSY: Outcome.BUSY, Ending.NO_ANSWER: Outcome.NO_ANSWER}
@@ -78,6 +79,7 @@ class BridgePlan:
     ringback: Clip | None = None
     music: Clip | None = None  # for who is put on hold by the other
     take_back: str = "*0"  # keys by which the caller leaves the other side; empty: none
+    hand_over: bool = False  # once it has answered, the caller's side is asked to take our place there
     recording: Path | None = None  # a new file: the caller left, the other side right
 
 
@@ -170,6 +172,8 @@ class Bridge:
             beside.start_soon(self._watch_callee, seat)
             beside.start_soon(attend_requests, self._call, seat, PEOPLE)
             beside.start_soon(self._record)
+            if self._plan.hand_over:
+                beside.start_soon(self._hand_over, seat)
             await self._over.wait()
             beside.cancel_scope.cancel()
         assert self._outcome is not None
@@ -196,6 +200,22 @@ class Bridge:
     async def _watch_callee(self, seat: Seat) -> None:
         await seat.wait_empty()
         self._end(Outcome.HUNG_UP)
+
+    async def _hand_over(self, seat: Seat) -> None:
+        """Both go on talking here until it is done; the other side's going is then a part of it."""
+        seat.handover = trio.Event()
+        try:
+            with trio.fail_after(HAND_OVER_WITHIN_S):
+                await self._call.leg.transfer(self._plan.target, instead_of=seat.leg)
+        except (CannotTransfer, trio.TooSlowError) as problem:
+            self._call.timeline.note(
+                "not_transferred", to=self._plan.target, problem=str(problem) or "no answer"
+            )
+        else:
+            self._end(Outcome.HANDED_OVER)
+        finally:
+            handover, seat.handover = seat.handover, None
+            handover.set()
 
     def _press(self, seat: Seat, keys: str, who: str) -> None:
         """A key that the engine has no room for is lost: whoever holds one down all day gets no queue for it."""

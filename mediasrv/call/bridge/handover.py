@@ -115,6 +115,8 @@ async def take_over(call: Call, seat: Seat, leg: Leg) -> None:
     party = Party(call, leg)
     with _leaving(call, seat):
         await leg.answer()
+        if call.over.is_set():
+            return
         _seat_new(call, seat, party)
     call.timeline.note("seat_taken", who=_who(call, seat), by=leg.info.caller)
     await party.wait_let_go()

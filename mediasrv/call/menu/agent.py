@@ -176,13 +176,18 @@ class MenuCall:
         return directory / f"{self._call.info.id}-{self._recordings}.wav"
 
     async def _connect(self, step: Connect) -> Exit | None:
-        outcome = await self._bridge(step)
+        return self._after(step, await self._bridge(step))
+
+    def _after(self, step: Connect, outcome: Outcome) -> Exit | None:
+        if outcome is Outcome.HANDED_OVER:
+            self._call.timeline.note("transferred", to=step.to)
+            return Ending.TRANSFERRED
         if outcome is Outcome.HUNG_UP and step.after == "hang_up":
             return Ending.AGENT_HUNG_UP
         menus = {Outcome.BUSY: step.busy, Outcome.NO_ANSWER: step.no_answer, Outcome.REFUSED: step.refused}
         return menus.get(outcome) or None
 
-    async def _bridge(self, step: Connect) -> Outcome:
+    async def _bridge(self, step: Connect, *, hand_over: bool = False) -> Outcome:
         directory = self._call.services.recordings
         if step.record and directory is None:
             self._call.timeline.note("not_recorded", problem=NO_RECORDINGS)
@@ -192,6 +197,7 @@ class MenuCall:
             ringback=_ringback(step),
             music=melody(),
             take_back=step.take_back,
+            hand_over=hand_over,
             recording=self._next_recording(directory) if step.record and directory else None,
         )
         self._line.forget_keys()  # they were meant for the menu
@@ -199,6 +205,9 @@ class MenuCall:
 
     async def _transfer(self, step: Transfer) -> Exit | None:
         """The rules about dialling are asked each time: a day's allowance may be used up."""
+        if step.consult:
+            connect = Connect(step.to)
+            return self._after(connect, await self._bridge(connect, hand_over=True))
         problem = self._call.services.why_not_dial(self._call.info, step.to)
         if not problem:
             with self._line.music(melody(), TRANSFER_MUSIC_DB):

@@ -68,6 +68,7 @@ class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     """Hands the caller over and leaves; what stands after it is done when that was not possible."""
 
     to: str  # a URI, or a number
+    consult: bool = False  # it is dialled by us first, and handed over once it has answered
     otherwise: Literal["continue", "connect"] = "continue"  # connect: the two are joined here, and we stay
 
 
