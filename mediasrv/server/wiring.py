@@ -72,7 +72,10 @@ def agents(settings: Settings) -> dict[str, Agent]:
 def agent(settings: Settings, name: str) -> Agent:
     """Whether some number reaches it or not; ConfigError when there is none of that name, or it is set up wrongly."""
     told = AgentSettings(
-        script=settings.agents.script, voice=settings.agents.voice, menu=settings.agents.menu
+        script=settings.agents.script,
+        voice=settings.agents.voice,
+        menu=settings.agents.menu,
+        echo_delay_ms=settings.agents.echo_delay_ms,
     )
     return build_agent(name, told)
 
