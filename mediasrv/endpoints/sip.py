@@ -18,6 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.endpoints.lag import LOOK_S, Lag
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
 from mediasrv.endpoints.traffic import Seen, TrafficOfCalls
@@ -116,6 +117,7 @@ class SipEndpoint:
         try:
             async with trio.open_nursery() as tasks:
                 await tasks.start(self._streams.run)
+                tasks.start_soon(self._watch_lag)
                 task_status.started()
                 while True:
                     await self._step()
@@ -124,6 +126,17 @@ class SipEndpoint:
             for call in list(self._calls.values()):
                 call.deliver(Ended(call.id, EndCause.TRANSPORT, "the endpoint was closed"))
             self._calls.clear()
+
+    async def _watch_lag(self) -> None:
+        lag = Lag()
+        while True:
+            due = trio.current_time() + LOOK_S
+            await trio.sleep_until(due)
+            before = lag.overloaded
+            self._core.overloaded = lag.looked(due, trio.current_time())
+            if self._core.overloaded and not before:
+                self.counters.count("sip_overload", "began")
+                _log.warning("more calls come than can be served: new ones are told to come again")
 
     def statistics(self) -> SipStatistics:
         return self._core.statistics()
