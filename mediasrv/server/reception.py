@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import trio
 
-from mediasrv.call import Agent, CallServices, run_call
+from mediasrv.call import Agent, CallRecord, CallServices, run_call
 from mediasrv.config import Settings, TrunkSettings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
@@ -156,10 +156,12 @@ class Reception:
         try:
             async with trio.open_nursery() as beside:
                 beside.start_soon(leg.attend)
-                record = await run_call(leg, agent, self._house.services, trace.timeline)
+                await run_call(leg, agent, self._house.services, trace.timeline, self._note_end)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()
+
+    def _note_end(self, record: CallRecord) -> None:
         self._house.counters.count("calls_ended", record.ending)
         _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
 
