@@ -1,4 +1,4 @@
-"""What happens to datagrams on purpose, besides what their path does to all of them: this one is lost, that host is cut off."""
+"""What happens to datagrams on purpose, besides what their path does to all: one is lost, a host is cut off."""
 
 from __future__ import annotations
 

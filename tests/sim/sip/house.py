@@ -226,11 +226,17 @@ class House:
     # ---- what the server says of itself
 
     @property
+    def stopped(self) -> bool:
+        return self.server._stopped.is_set()
+
+    @property
     def live(self) -> int:
         return self.server.statistics().live_calls
 
     def records(self) -> list[Mapping[str, object]]:
-        return [entry.record for entry in self.sink.records if entry.kind == "call"]
+        """Of the calls that were taken."""
+        every = [entry.record for entry in self.sink.records if entry.kind == "call"]
+        return [record for record in every if record["ending"] != "refused"]
 
     def endings(self) -> list[str]:
         return [str(record["ending"]) for record in self.records()]

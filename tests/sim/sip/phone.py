@@ -44,8 +44,9 @@ class Exchange:
         return self.status != 0 or self.timed_out
 
     @property
-    def last(self) -> Message:
-        return self.responses[-1]
+    def final(self) -> Message:
+        """The first last word; another may have come late, from a fork or out of order."""
+        return next(response for response in self.responses if response.status >= 200)
 
     def take(self, response: Message) -> None:
         self.responses.append(response)

@@ -79,6 +79,10 @@ class Talk:
             self._end("hung up")
         return self.ask("BYE")
 
+    def give_up(self) -> Exchange:
+        """As a telephone does whose user puts it down: CANCEL while it rings, BYE when it was answered."""
+        return self.bye() if self.up else self.cancel()
+
     def cancel(self) -> Exchange:
         """Of the first INVITE; section 9.1: its own branch and number."""
         assert self.invitation is not None
