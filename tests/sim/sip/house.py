@@ -24,7 +24,7 @@ from tests.sim.deterministic import Agenda
 from tests.sim.engine_thread import EngineThread
 from tests.sim.network import Address, Network, VirtualSocket
 from tests.sim.sip.clocks import ServerClock
-from tests.sim.sip.faults import Faults, Loss
+from tests.sim.sip.faults import Faults, Loss, is_what
 from tests.sim.sip.media import Media
 from tests.sim.sip.phone import Phone
 from tests.sim.sip.story import Story
@@ -223,11 +223,20 @@ class House:
         """It hears everything, and nothing that it says arrives."""
         self.faults.mute.add(_host(phone))
 
+    def last_said_s(self, what: str) -> float:
+        """When the server last sent such a message."""
+        said = [wired for wired in self.network.log if wired.source == SERVER and is_what(wired.data, what)]
+        return said[-1].sent_ns / NS_PER_S
+
     # ---- what the server says of itself
 
     @property
     def stopped(self) -> bool:
         return self.server._stopped.is_set()
+
+    def settled(self) -> bool:
+        """Every 200 of ours to an INVITE was acknowledged."""
+        return all(getattr(call, "_answer", None) is None for call in self.core.calls.values())
 
     @property
     def live(self) -> int:

@@ -15,15 +15,15 @@ from tests.sim.world import living_tasks
 if TYPE_CHECKING:
     from tests.sim.sip.house import House
 
-SETTLING_S = 120.0  # a lost BYE is said for 32 s, and what answered it is remembered for as long again
-LOOKS_S = 1.0
+SETTLING_S = 120  # a lost BYE is said for 32 s, and what answered it is remembered for as long again
 
 
 async def settle(house: House) -> None:
     """Until the server has forgotten everything, or has had all the time it may take for that."""
-    until_s = house.now_s + SETTLING_S
-    while any(living(house).values()) and house.now_s < until_s:
-        await trio.sleep(LOOKS_S)
+    for _ in range(SETTLING_S):
+        if not any(living(house).values()):
+            return
+        await trio.sleep(1)
 
 
 def living(house: House) -> dict[str, int]:

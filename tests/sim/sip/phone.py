@@ -89,13 +89,13 @@ class Phone:
     # ---- calls
 
     def dial(
-        self, number: str = "100", *, body: bytes | None = None, more: Lines = (), refreshes: str = ""
+        self, number: str = "100", *, body: bytes | None = None, refreshes: str = "", updates: bool = True
     ) -> Talk:
-        """`refreshes`: who shall keep the session alive, "uac" or "uas", every 90 s."""
-        talk = Talk(self, self.token(), f"sip:{number}@{self.server[0]}")
+        """`refreshes`: who shall keep the session alive, "uac" or "uas", every 90 s; `updates`: with UPDATE."""
+        talk = Talk(self, self.token(), f"sip:{number}@{self.server[0]}", updates=updates)
         self.talks[talk.call_id] = talk
         timer = (("Session-Expires", f"90;refresher={refreshes}"),) if refreshes else ()
-        talk.invite(self.media.description() if body is None else body, (*timer, *more))
+        talk.invite(self.media.description() if body is None else body, timer)
         return talk
 
     def restart(self) -> None:
@@ -152,16 +152,17 @@ class Phone:
     def hear(self, data: bytes) -> None:
         try:
             message = Message.read(data)
-        except (ValueError, UnicodeDecodeError):
+            method = message.method
+        except (ValueError, IndexError):  # an answer to rubbish has as little sense
             self.unreadable += 1
             return
         self.heard.append((self.now_s(), message))
         if not message.is_request:
-            exchange = self._exchanges.get((message.branch, message.method))
+            exchange = self._exchanges.get((message.branch, method))
             if exchange is not None:
                 exchange.take(message)
             return
-        again = self._served.get((message.branch, message.method))
+        again = self._served.get((message.branch, method))
         if again is None:
             self._take_request(message)
         elif again:

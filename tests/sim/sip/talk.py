@@ -25,11 +25,11 @@ NO_UPDATE = ("Allow", "INVITE, ACK, CANCEL, BYE")
 class Talk:
     """`ended` says how it ended, in a word; empty while it has not."""
 
-    def __init__(self, phone: Phone, call_id: str, target: str) -> None:
+    def __init__(self, phone: Phone, call_id: str, target: str, *, updates: bool = True) -> None:
         self.phone, self.call_id, self.target = phone, call_id, target
         self.ours, self.theirs = phone.token(), ""
         self.remote = target  # the URI of To while it is our call, of From while it is theirs
-        self.supports = [ALLOW, ("Supported", "timer, 100rel")]
+        self.supports = [ALLOW if updates else NO_UPDATE, ("Supported", "timer, 100rel")]
         self.answers: dict[str, Answer] = {}
         self.asked: list[Message] = []  # requests of the server's inside the call, each once
         self.acks = True  # whether its 2xx are acknowledged
@@ -37,6 +37,7 @@ class Talk:
         self.status, self.ended = 0, ""
         self.invitation: Exchange | None = None
         self.acknowledged: set[tuple[int, str]] = set()  # our finals: CSeq and our tag
+        self._latest: Exchange | None = None  # INVITE
         self._cseq = 0
         self._invites: dict[int, Message] = {}  # of the server's that wait for our final response
         self._final: dict[tuple[int, str], Repeater] = {}
@@ -59,9 +60,12 @@ class Talk:
 
     def invite(self, body: bytes, more: Lines = ()) -> Exchange:
         """The first one, or a re-INVITE: both are acknowledged when they are answered."""
-        exchange = self.ask("INVITE", (*self.supports, *more), body, self._invited)
-        self.invitation = self.invitation or exchange
-        return exchange
+        self._latest = self.ask("INVITE", (*self.supports, *more), body, self._invited)
+        self.invitation = self.invitation or self._latest
+        return self._latest
+
+    def _offers(self) -> bool:
+        return self._latest is not None and not self._latest.over
 
     def reoffer(
         self, direction: str = "sendrecv", codecs: tuple[int, ...] | None = None, more: Lines = ()
@@ -204,6 +208,8 @@ class Talk:
 
     def _usual(self, request: Message) -> Saying:
         match request.method:
+            case "INVITE" if self._offers():  # glare (14.2): both have offered, both are told to wait
+                return 491
             case "INVITE" | "UPDATE":
                 return 200, _session(request)
             case "REFER":
