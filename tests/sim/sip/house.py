@@ -82,6 +82,10 @@ class House:
 
     # ---- the server
 
+    @property
+    def address(self) -> Address:
+        return SERVER
+
     async def open(self) -> None:
         await self.tasks.start(self.server.run)
         EngineThread(self.engine, self.network, SERVER[0])
@@ -171,6 +175,8 @@ class House:
         """The story is told: nobody says anything more of his own accord, and nothing is lost on purpose."""
         for phone in self.phones:
             phone.media.stop()
+            if isinstance(phone.wire, TcpWire):
+                phone.wire.unplug()
         self.faults.losses.clear()
 
     # ---- time

@@ -41,6 +41,7 @@ class Talk:
         self._cseq = 0
         self._invites: dict[int, Message] = {}  # of the server's that wait for our final response
         self._final: dict[tuple[int, str], Repeater] = {}
+        self._ringing: Repeater | None = None
 
     @classmethod
     def of_caller(cls, phone: Phone, invite: Message) -> Talk:
@@ -134,6 +135,11 @@ class Talk:
         )
         return Message(f"{method} {self.target} SIP/2.0", lines, body)
 
+    def _rest(self, tag: str) -> None:
+        """That telephone's answers need not be said again."""
+        for key in [key for key in self._final if key[1] == tag]:
+            self._final.pop(key).stop()
+
     def abandon(self) -> None:
         """The telephone has forgotten it."""
         for repeater in self._final.values():
@@ -197,9 +203,16 @@ class Talk:
         self.asked.append(request)
         if request.method == "INVITE":
             self._invites[request.cseq] = request
+            if not request.to_tag:  # the same call once more, with what was asked for
+                self.status, self.ended = 0, ""
+                self.phone.takes_call(self)
+                return
+        if request.method == "PRACK" and self._ringing is not None:
+            self._ringing.stop()
+            self.phone.agenda.after(100, lambda: self.say(200))
         if request.method == "BYE":
             self._end("they hung up")
-            self.abandon()
+            self._rest(request.to_tag)
         answer = self.answers.get(request.method, self._usual)
         self._say(request, answer(request))
 
@@ -237,6 +250,13 @@ class Talk:
         self.say(180)
         self.phone.agenda.after(300, lambda: None if self.ended else self.say(200))
 
+    def ring_reliably(self) -> None:
+        """RFC 3262: until the PRACK comes, which also has it answered."""
+        (invite,) = self._invites.values()
+        lines = (("Contact", self.phone.contact), ("Require", "100rel"), ("RSeq", "7"))
+        ringing = answer_to(invite, 180, tag=self.ours, more=lines).build()
+        self._ringing = Repeater(self.phone.agenda, lambda: self.phone.send(ringing), lambda: None)
+
     def say(
         self, status: int, more: Lines = (), *, cseq: int = 0, tag: str = "", body: bytes | None = None
     ) -> None:
@@ -269,10 +289,11 @@ class Talk:
     def _acknowledged(self, ack: Message) -> None:
         key = ack.cseq, ack.to_tag
         self.acknowledged.add(key)
-        self._invites.pop(ack.cseq, None)
-        repeater = self._final.pop(key, None)
-        if repeater is not None:
-            repeater.stop()
+        if (
+            ack.cseq in self._invites and self._invites[ack.cseq].to_tag
+        ):  # the first may have more answers: forks
+            del self._invites[ack.cseq]
+        self._rest(ack.to_tag)
         if ack.body:
             self.phone.media.settle(ack.body)
 

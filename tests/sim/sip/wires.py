@@ -12,6 +12,7 @@ from tests.sim.network import Address, Network
 
 Heard = Callable[[bytes], None]
 RECEIVE_BYTES = 65_536
+EPHEMERAL_PORT = 50_001
 
 
 class Wire(Protocol):
@@ -52,7 +53,7 @@ class UdpWire:
 
 
 class TcpWire:
-    """A connection that the telephone has opened; `listens` keeps a door open for one that the server opens."""
+    """A connection that the telephone has opened; nobody can open one to it."""
 
     transport = "TCP"
 
@@ -63,12 +64,13 @@ class TcpWire:
         self._heard: Heard = lambda data: None
         self._out, self._outbox = trio.open_memory_channel[bytes](1_024)
         self.lost = False
+        self._port = EPHEMERAL_PORT
 
     def plug_in(self, heard: Heard) -> None:
         self._heard = heard
-        self._stream = self._streams.connect((self.inside[0], self.inside[1] + 1), self._server)
+        self._stream = self._streams.connect((self.inside[0], self._port), self._server)
         self._tasks.start_soon(self._read, self._stream)
-        self._tasks.start_soon(self._write, self._stream)
+        self._tasks.start_soon(self._write, self._stream, self._outbox)
 
     def send(self, data: bytes, to: Address) -> None:
         if not self.lost:
@@ -77,15 +79,22 @@ class TcpWire:
     def unplug(self) -> None:
         """The connection is gone at once, for both ends: what is still in it is lost."""
         self.lost = True
+        self._out.close()
         if self._stream is not None:
             self._tasks.start_soon(trio.aclose_forcefully, self._stream)
 
-    async def _write(self, stream: trio.abc.Stream) -> None:
+    def reconnect(self) -> None:
+        """Another connection, from another port."""
+        self._out, self._outbox = trio.open_memory_channel[bytes](1_024)
+        self.lost, self._port = False, self._port + 1
+        self.plug_in(self._heard)
+
+    async def _write(self, stream: trio.abc.Stream, outbox: trio.MemoryReceiveChannel[bytes]) -> None:
         try:
-            async for data in self._outbox:
+            async for data in outbox:
                 await stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.lost = True
+            self.lost = stream is self._stream
 
     async def _read(self, stream: trio.abc.Stream) -> None:
         pending = b""
@@ -94,7 +103,7 @@ class TcpWire:
                 pending = self._cut(pending + bytes(data))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass
-        self.lost = True
+        self.lost = self.lost or stream is self._stream
 
     def _cut(self, data: bytes) -> bytes:
         """Hands on every whole message; returns what is left."""

@@ -1,6 +1,27 @@
 """The book of stories, a chapter a file."""
 
-from tests.sim.sip.stories import beginnings, changes, ends, timers
+from tests.sim.sip.stories import (
+    beginnings,
+    changes,
+    connections,
+    crowds,
+    dialling,
+    draining,
+    ends,
+    timers,
+    trunks,
+)
 from tests.sim.sip.story import STORIES
 
-__all__ = ["STORIES", "beginnings", "changes", "ends", "timers"]
+__all__ = [
+    "STORIES",
+    "beginnings",
+    "changes",
+    "connections",
+    "crowds",
+    "dialling",
+    "draining",
+    "ends",
+    "timers",
+    "trunks",
+]
