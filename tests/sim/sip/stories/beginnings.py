@@ -98,7 +98,7 @@ async def an_invite_repeated_after_its_answer_is_still_one_call(house: House) ->
     await recorded(house, "caller_hung_up")
 
 
-@story(WHOLE)
+@story(STEADY)
 async def an_invite_that_comes_two_ways_is_answered_once(house: House) -> None:
     """Section 8.2.2.2: a proxy has forked it, and both branches lead to us."""
     anna = house.phone()

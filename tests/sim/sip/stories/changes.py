@@ -202,7 +202,7 @@ async def a_nat_moves_the_port_and_our_requests_follow(house: House) -> None:
 
 @story(STEADY, media__media_timeout_ms="4000")
 async def a_nat_moves_the_sound_and_nobody_can_prove_it(house: House) -> None:
-    """Without keys a new source may be anybody's: it is neither heard nor sent to, and the call ends for want of sound."""
+    """Without keys a new source may be anybody's: it is neither heard nor sent to; the call ends for want of sound."""
     anna, call = await in_a_call(house, nat=True)
     await sounding(house, anna)
     anna.media.rebind(33_000)

@@ -77,9 +77,9 @@ async def both_hang_up_at_once(house: House) -> None:
     assert len(house.endings()) == 1
 
 
-@story(ANY)
+@story(WHOLE)
 async def a_bye_follows_a_reinvite_closely(house: House) -> None:
-    """Whatever order they come in: the INVITE is answered, and the call is over."""
+    """Whatever order they come in: the INVITE is answered (once: who has hung up wants no more), the call is over."""
     anna = house.phone()
     call = anna.dial()
     await answered(house, anna, call)
