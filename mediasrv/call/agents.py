@@ -43,7 +43,7 @@ class EchoAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         with trio.move_on_after(call.settings.max_length_s):
             while True:
                 chunk = await call.stream.read(PTIME_MS)
@@ -66,7 +66,7 @@ class ToneAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         with trio.move_on_after(call.settings.max_length_s):
             while True:
                 await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)

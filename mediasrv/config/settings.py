@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 
@@ -250,6 +251,29 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         check_patterns("numbers", self.numbers)
 
 
+class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may listen in on calls, by calling a number."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="What is dialled before the name of a call, or the number of somebody in it.",
+            pattern=r"^[*#][0-9*#]*$",
+        ),
+    ] = "*1"
+    trunks: Annotated[
+        tuple[str, ...], Meta(description="Trunks over which it may be done; none: nobody may.")
+    ] = ()
+    callers: Annotated[
+        tuple[str, ...], Meta(description="Who may do it there; empty: everybody who calls over them.")
+    ] = ()
+
+    def is_asked(self, trunk: str, caller: str, number: str) -> bool:
+        """Whether a call is one that listens in, and may."""
+        named = trunk in self.trunks and (not self.callers or caller in self.callers)
+        return named and number.startswith(self.code) and len(number) > len(self.code)
+
+
 def _loopback_trunk() -> dict[str, TrunkSettings]:
     return {"local": TrunkSettings(sources=(Network.parse("127.0.0.0/8"), Network.parse("::1/128")))}
 
@@ -262,6 +286,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = field(default_factory=MediaSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
+    providers: dict[str, ProviderSettings] = field(default_factory=dict)
+    supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
 
     def agent_for(self, trunk: str, number: str) -> str | None:

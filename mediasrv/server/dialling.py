@@ -19,6 +19,12 @@ _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 _MIGHT_BE_PUBLIC = re.compile(r"\+.*|[-.() 0-9]{7,}")  # shorter rows of digits are extensions
 
 
+def _host(place: str) -> str:
+    """Without its port; an IPv6 address may stand in brackets."""
+    name, colon, port = place.rpartition(":")
+    return (name if colon and port.isdigit() and not name.endswith(":") else place).lower()
+
+
 class Dialling:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -43,6 +49,25 @@ class Dialling:
         if not self._days[info.trunk].begin(self._wall_s()):
             return f"what trunks.{info.trunk} may dial in a day is used up"
         return ""
+
+    def why_not_follow(self, info: CallInfo, target: str) -> str:
+        """Of a target that a peer has named (REFER): nobody has us call at hosts that we have nothing to do with.
+
+        Ours, the trunk's, and the one that the peer itself calls from.
+        """
+        try:
+            uri = Uri.parse(target)
+        except Malformed as error:
+            return f"not a URI: {error}"
+        trunk = self._settings.trunks[info.trunk]
+        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours())}
+        if uri.scheme != "tel" and uri.host not in known:
+            return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
+        return ""
+
+    def _ours(self) -> tuple[str, ...]:
+        sip = self._settings.sip
+        return sip.listen.host, sip.advertised.text
 
     def over(self, info: CallInfo, duration_s: float) -> None:
         """A call that was dialled has ended: its minutes are the day's."""

@@ -74,6 +74,9 @@ def agents(settings: Settings) -> dict[str, Agent]:
 
 def check_trunks(settings: Settings) -> None:
     """What a trunk demands and this server cannot do is found now, and never passed over in silence."""
+    for name in settings.supervision.trunks:
+        if name not in settings.trunks:
+            raise ConfigError("supervision.trunks", "there is no such trunk", value=name)
     for name, trunk in settings.trunks.items():
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"

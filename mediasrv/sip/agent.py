@@ -20,7 +20,7 @@ from mediasrv.sip.auth.registrar import Registrar
 from mediasrv.sip.auth.registration import Registrations
 from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
-from mediasrv.sip.dialogs.replacement import wanted_replacement
+from mediasrv.sip.dialogs.replacement import named_by, wanted_replacement
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
 from mediasrv.sip.framing import END_OF_HEAD, Unframeable
@@ -225,6 +225,10 @@ class UserAgent:
         """How to name that call to its peer's counterpart: for the REFER of an attended transfer."""
         dialog = self.in_dialog(call).dialog
         return Replaces(dialog.call_id, dialog.remote.tag, dialog.local.tag)
+
+    def named_by(self, replaces: Replaces) -> SipCallId | None:
+        """The call of ours that this Replaces means, if it may be replaced."""
+        return named_by(self._core, replaces).call
 
     def bye(self, call: SipCallId, now: float, *, reason: str = "") -> None:
         """Ends the call in whatever state it is, or does nothing. `reason`: a Reason header (RFC 3326)."""
