@@ -12,9 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tests.sim.sip.stories import STORIES
-from tests.sim.sip.telling import Outcome, tell
-
-Telling = tuple[str, int]
+from tests.sim.sip.telling import Outcome, Telling, tell_drawn
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,17 +48,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def told(tellings: Sequence[Telling], processes: int, *, twice: bool) -> Iterator[Outcome]:
     """In order. Each process is a fresh interpreter with hashes of its own: order in sets must not show."""
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        outcomes = pool.imap(tell_one, tellings, chunksize=4)
+        outcomes = pool.imap(tell_drawn, tellings, chunksize=4)
         if not twice:
             yield from outcomes
             return
-        again = pool.imap(tell_one, tellings, chunksize=7)  # so that most fall to another process
+        again = pool.imap(tell_drawn, tellings, chunksize=7)  # so that most fall to another process
         for first, second in zip(outcomes, again, strict=True):
             yield first if first.digest == second.digest else _differing(first)
-
-
-def tell_one(telling: Telling) -> Outcome:
-    return tell(*telling)
 
 
 def _differing(outcome: Outcome) -> Outcome:

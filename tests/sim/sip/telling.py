@@ -21,6 +21,8 @@ from tests.sim.sip.story import Story
 from tests.sim.witness import describe, listening_to_the_log
 from tests.sim.world import living_tasks
 
+Telling = tuple[str, int]  # a story's name and a seed
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -48,6 +50,10 @@ def tell(name: str, seed: int) -> Outcome:
         outcome = Outcome(name, seed, (f"raised {describe(error)}",))
     cpu_s = time.process_time() - began_s
     return Outcome(name, seed, outcome.violations, outcome.digest, outcome.paths, outcome.simulated_s, cpu_s)
+
+
+def tell_drawn(telling: Telling) -> Outcome:
+    return tell(*telling)
 
 
 async def _live(agenda: Agenda, story: Story, seed: int) -> Outcome:
