@@ -89,13 +89,19 @@ class Phone:
     # ---- calls
 
     def dial(
-        self, number: str = "100", *, body: bytes | None = None, refreshes: str = "", updates: bool = True
+        self,
+        number: str = "100",
+        *,
+        body: bytes | None = None,
+        more: Lines = (),
+        refreshes: str = "",
+        updates: bool = True,
     ) -> Talk:
         """`refreshes`: who shall keep the session alive, "uac" or "uas", every 90 s; `updates`: with UPDATE."""
         talk = Talk(self, self.token(), f"sip:{number}@{self.server[0]}", updates=updates)
         self.talks[talk.call_id] = talk
         timer = (("Session-Expires", f"90;refresher={refreshes}"),) if refreshes else ()
-        talk.invite(self.media.description() if body is None else body, timer)
+        talk.invite(self.media.description() if body is None else body, (*timer, *more))
         return talk
 
     def restart(self) -> None:

@@ -9,6 +9,7 @@ from tests.sim.sip.stories import (
     draining,
     ends,
     timers,
+    transfers,
     trunks,
 )
 from tests.sim.sip.story import STORIES
@@ -23,5 +24,6 @@ __all__ = [
     "draining",
     "ends",
     "timers",
+    "transfers",
     "trunks",
 ]
