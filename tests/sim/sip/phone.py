@@ -158,7 +158,7 @@ class Phone:
     def hear(self, data: bytes) -> None:
         try:
             message = Message.read(data)
-            method = message.method
+            method, _ = message.method, message.cseq
         except (ValueError, IndexError):  # an answer to rubbish has as little sense
             self.unreadable += 1
             return

@@ -124,9 +124,11 @@ async def the_clock_stands_still(house: House) -> None:
     await hung_up(house, call)
 
 
-@story(ANY)
+@story(ANY, logs=("more calls come than can be served",))
 async def the_process_is_suspended(house: House) -> None:
-    """Forty seconds pass in which nothing of it runs: every deadline is over at once, and every datagram late."""
+    """Forty seconds pass in which nothing of it runs: every deadline is over at once, and every datagram late.
+
+    For what it cannot tell from that, calls that came faster than they could be served, it may turn callers away."""
     _, call = await in_a_call(house)
     leaving = house.phone("bert").dial()
     await trio.sleep(house.moment_s(0.2))
