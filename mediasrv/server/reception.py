@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import trio
 
-from mediasrv.call import Agent, Call, MediaNeeds, run_call
+from mediasrv.call import Agent, Call, CallRecord, MediaNeeds, run_call
 from mediasrv.call.bridge import Seat, take_over
 from mediasrv.config import TrunkSettings
 from mediasrv.endpoints import SipCall
@@ -147,10 +147,12 @@ class Reception:
         try:
             async with trio.open_nursery() as beside:
                 beside.start_soon(leg.attend)
-                record = await run_call(leg, agent, self._house.services, trace.timeline)
+                await run_call(leg, agent, self._house.services, trace.timeline, self._note_end)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()
+
+    def _note_end(self, record: CallRecord) -> None:
         self._house.counters.count("calls_ended", record.ending)
         _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
 
