@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import trio
@@ -48,7 +49,7 @@ def free_media_port(among: range = range(10_000, 19_000, 16)) -> int:
     Looked for from another place each time: nobody holds them until sipp does, and another sipp may be starting.
     """
     start = free_port() % len(among)
-    for first in (*among[start:], *among[:start]):
+    for first in chain(among[start:], among[:start]):
         probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(PORTS_OF_MEDIA)]
         try:
             for offset, probe in enumerate(probes):
