@@ -237,6 +237,15 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "to agent name; the longest prefix wins."
         ),
     ] = field(default_factory=lambda: {"100": "echo", "200": "menu", "300": "scripted"})
+    echo_delay_ms: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=1_000,
+            description="How much later the `echo` agent gives back what it hears, in milliseconds. Above 80 it works "
+            "in pieces of a quarter of that, and keeps the rest in hand against stalls.",
+        ),
+    ] = 20
     menu: Annotated[
         str, Meta(description="TOML file of the `menu` agent; empty: the demonstration that is built in.")
     ] = ""

@@ -12,10 +12,18 @@ from datetime import UTC, datetime
 
 from mediasrv.config import ProviderSettings
 from mediasrv.errors import ConfigError
-from mediasrv.providers.openai import DIALECTS, ChatModel, ChatSettings
+from mediasrv.providers.elevenlabs import (
+    ElevenLabsSettings,
+    ElevenLabsSocketVoice,
+    ElevenLabsVoice,
+)
+from mediasrv.providers.elevenlabs import settings as elevenlabs
+from mediasrv.providers.openai import DIALECTS, ChatModel, ChatSettings, SpeechSettings, SpeechVoice
 from mediasrv.providers.prices import shipped
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech, Usage
-from mediasrv.providers.wire import HttpService, Net
+from mediasrv.providers.sarvam import SarvamVoice, SarvamVoiceSettings
+from mediasrv.providers.sarvam import voice as sarvam
+from mediasrv.providers.wire import HttpService, Net, Sockets
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +65,65 @@ async def chat(declared: Declared) -> AsyncIterator[LanguageModel]:
         yield ChatModel(chosen, http)
 
 
+@asynccontextmanager
+async def openai_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
+    settings, dialect = declared.settings, DIALECTS["openai"]
+    headers = {dialect.key_header: f"{dialect.key_prefix}{declared.key(dialect.key)}"}
+    chosen = SpeechSettings(
+        declared.name, settings.model or "gpt-4o-mini-tts", settings.voice or "alloy", declared.charge,
+        extra=settings.options,
+    )  # fmt: skip
+    async with HttpService(
+        declared.name, settings.base_url or dialect.base_url, headers, declared.net
+    ) as http:
+        yield SpeechVoice(chosen, http)
+
+
+def _elevenlabs(declared: Declared) -> ElevenLabsSettings:
+    settings = declared.settings
+    return ElevenLabsSettings(
+        declared.name, declared.charge, settings.model or elevenlabs.MODEL,
+        settings.voice or elevenlabs.VOICE, extra=settings.options,
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def elevenlabs_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
+    headers = {elevenlabs.KEY_HEADER: declared.key("ELEVENLABS_API_KEY")}
+    base_url = declared.settings.base_url or elevenlabs.BASE_URL
+    async with HttpService(declared.name, base_url, headers, declared.net) as http:
+        yield ElevenLabsVoice(_elevenlabs(declared), http)
+
+
+@asynccontextmanager
+async def elevenlabs_socket_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
+    base_url = declared.settings.base_url or elevenlabs.BASE_URL
+    key = declared.key("ELEVENLABS_API_KEY")
+    async with Sockets(declared.net) as sockets:
+        yield ElevenLabsSocketVoice(_elevenlabs(declared), base_url, key, sockets)
+
+
+@asynccontextmanager
+async def sarvam_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
+    settings = declared.settings
+    chosen = SarvamVoiceSettings(
+        declared.name, declared.charge, settings.model or sarvam.MODEL, settings.voice or sarvam.SPEAKER,
+        extra=settings.options,
+    )  # fmt: skip
+    key = declared.key("SARVAM_API_KEY")
+    async with Sockets(declared.net) as sockets:
+        yield SarvamVoice(chosen, settings.base_url or sarvam.URL, key, sockets)
+
+
 MODELS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[LanguageModel]]] = dict.fromkeys(
     DIALECTS, chat
 )
-VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpeech]]] = {}
+VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpeech]]] = {
+    "openai": openai_voice,
+    "elevenlabs": elevenlabs_voice,
+    "elevenlabs-socket": elevenlabs_socket_voice,
+    "sarvam": sarvam_voice,
+}
 EARS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[SpeechToText]]] = {}
 
 ADAPTERS = {"model": MODELS, "voice": VOICES, "ears": EARS}

@@ -55,7 +55,10 @@ def call_settings(settings: Settings) -> CallSettings:
 def agents(settings: Settings) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
     told = AgentSettings(
-        script=settings.agents.script, voice=settings.agents.voice, menu=settings.agents.menu
+        script=settings.agents.script,
+        voice=settings.agents.voice,
+        menu=settings.agents.menu,
+        echo_delay_ms=settings.agents.echo_delay_ms,
     )
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()

@@ -77,6 +77,7 @@ class UserAgent:
         `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS.
         """
         self._welcome = welcome
+        self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
         self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
@@ -302,7 +303,9 @@ class UserAgent:
         if replacement.refusal:
             core.reply(request.headers, replacement.refusal, source)
             return
-        if len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
+        if self.overloaded:
+            core.counts["overloaded"] += 1
+        if self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
         admitted = self._reception.admit(request, source, now)

@@ -96,7 +96,7 @@ async def test_what_cannot_work_is_found_at_the_start(
 
 
 async def test_a_model_is_no_voice_and_a_name_that_nobody_has_is_told(autojump_clock, net: FakeNet) -> None:
-    async with ProviderHouse({"mind": openai()}, net=net) as house:
+    async with ProviderHouse({"mind": ProviderSettings(adapter="groq", key=Secret(KEY))}, net=net) as house:
         with pytest.raises(ConfigError, match="no such provider"):
             house.voice(["mind"])
         with pytest.raises(ConfigError, match="mind"):

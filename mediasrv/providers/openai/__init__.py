@@ -2,5 +2,6 @@
 
 from mediasrv.providers.openai.chat import ChatModel, ChatSettings
 from mediasrv.providers.openai.dialects import DIALECTS, Dialect
+from mediasrv.providers.openai.speech import SpeechSettings, SpeechVoice
 
-__all__ = ["DIALECTS", "ChatModel", "ChatSettings", "Dialect"]
+__all__ = ["DIALECTS", "ChatModel", "ChatSettings", "Dialect", "SpeechSettings", "SpeechVoice"]
