@@ -21,7 +21,7 @@ import trio
 from tests.interop.servers import Servers, sharing
 
 MARK = "side_by_side"
-AT_A_TIME = 3 * (os.cpu_count() or 1)
+AT_A_TIME = 2 * (os.cpu_count() or 1)
 Fault = Exception | pytest.fail.Exception
 OUTCOMES = pytest.StashKey[dict[str, Fault | None]]()
 TEST = pytest.StashKey[Callable[..., Awaitable[None]]]()  # as it was written, without a loop of its own
