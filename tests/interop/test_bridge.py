@@ -24,7 +24,7 @@ from mediasrv.telemetry import MemorySink
 from tests.interop.sound import blocks, read_wav, tone, tone_share, write_wav
 from tests.server.test_bridges import MENU
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
+pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
 TONES_HZ = {"anna": 500, "bea": 800, "carl": 1_300}
 SOUND_S = 15.0
