@@ -9,7 +9,9 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
+import trio
+
+from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.demo import HOTEL, demo_agent
 from mediasrv.call.menu import DEMO as DEMO_MENUS
@@ -23,6 +25,7 @@ from mediasrv.providers.script import DEMO, read_script
 
 DEAF = Arming(on_onset="ignore")
 TONE_RATE_HZ = 8_000
+LONGEST_ECHO_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +37,33 @@ class AgentSettings:
     knowledge: str = ""  # TOML file of what the demo agent knows; empty: the one that is shipped
     spared_cpus: tuple[int, ...] = ()  # processors on which nothing is recognised
     menu: str = ""  # TOML file of the menus; empty: those that are shipped
+    echo_delay_ms: int = PTIME_MS
     tone_hz: float = 440.0
     tone_dbfs: float = -20.0
 
 
 class EchoAgent:
-    """Gives back what it hears, as it hears it: the line's own quality, both ways."""
+    """Gives back what it hears, as it hears it or a while later: the line's own quality, both ways."""
 
     name = "echo"
     needs = MediaNeeds(aec=False, ns=False, vad=False)
 
+    def __init__(self, delay_ms: int = PTIME_MS) -> None:
+        if not PTIME_MS <= delay_ms <= LONGEST_ECHO_MS:
+            problem = f"must lie between {PTIME_MS} and {LONGEST_ECHO_MS}"
+            raise ConfigError("echo_delay_ms", problem, value=delay_ms)
+        self._piece_ms = max(PTIME_MS, delay_ms // 4)
+        self._in_hand = bytes(BYTES_PER_SAMPLE * samples_in(delay_ms - self._piece_ms, EARS_RATE_HZ))
+
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
-        while True:
-            chunk = await call.stream.read(PTIME_MS)
-            await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+        call.start_soon(drain_events, call)
+        await call.stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
+        with trio.move_on_after(call.settings.max_length_s):
+            while True:
+                chunk = await call.stream.read(self._piece_ms)
+                await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+        return Ending.MAX_LENGTH
 
 
 class ToneAgent:
@@ -67,9 +81,11 @@ class ToneAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
-        while True:
-            await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+        call.start_soon(drain_events, call)
+        with trio.move_on_after(call.settings.max_length_s):
+            while True:
+                await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+        return Ending.MAX_LENGTH
 
 
 def one_second(tone_hz: int, tone_dbfs: float) -> bytes:
@@ -86,7 +102,7 @@ async def drain_events(call: Call) -> None:
 
 
 AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
-    "echo": lambda settings: EchoAgent(),
+    "echo": lambda settings: EchoAgent(settings.echo_delay_ms),
     "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
     "menu": lambda settings: menu_agent(read_menus(settings.menu or DEMO_MENUS)),
     "demo": lambda settings: demo_agent(settings.knowledge or HOTEL, "", settings.spared_cpus),

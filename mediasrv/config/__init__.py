@@ -6,19 +6,24 @@ into it and names file, key, value and remedy when something is wrong; `referenc
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
+from mediasrv.config.provider import ProviderSettings
+from mediasrv.config.secret import Secret
 from mediasrv.config.settings import (
+    USERS_TRUNK,
     AgentsSettings,
     CallsSettings,
     MediaSettings,
     ServerSettings,
     Settings,
     SipSettings,
+    UsersSettings,
 )
 from mediasrv.config.trunk import TrunkSettings
 
 __all__ = [
     "CONFIG_FILE_VARIABLE",
     "ENVIRONMENT_PREFIX",
+    "USERS_TRUNK",
     "AgentsSettings",
     "CallsSettings",
     "Host",
@@ -26,9 +31,12 @@ __all__ = [
     "MediaSettings",
     "Network",
     "PortRange",
+    "ProviderSettings",
+    "Secret",
     "ServerSettings",
     "Settings",
     "SipSettings",
     "TrunkSettings",
+    "UsersSettings",
     "load",
 ]

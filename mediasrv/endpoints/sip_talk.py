@@ -110,6 +110,10 @@ class SipTalk:
             transfer.end()
         self._changed.set()
 
+    def ask_session(self, interval_s: int) -> None:
+        """The session interval that we ask for (RFC 4028), when we answer; 0: none of our own."""
+        self._act(lambda core, now: core.ask_session(self._id, interval_s))
+
     # ---- changes
 
     async def reinvite(self, offer: bytes) -> bytes:
@@ -159,6 +163,15 @@ class SipTalk:
     def replaces(self) -> Replaces:
         """How to name this call in a transfer that its other end is to take over."""
         return self._act(lambda core, now: core.replaces(self._id))
+
+    @property
+    def remote_target(self) -> Uri:
+        """Where its other end is reached."""
+        return self._act(lambda core, now: core.in_dialog(self._id).dialog.target)
+
+    def is_named(self, replaces: Replaces) -> bool:
+        """Whether a Replaces that is sent to us means this call."""
+        return self._act(lambda core, now: core.named_by(replaces)) == self._id
 
     async def wait_referral(self) -> Referred:
         """The next REFER; it calls nobody until `accept_referral` and until somebody really calls."""

@@ -19,6 +19,12 @@ _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 _MIGHT_BE_PUBLIC = re.compile(r"\+.*|[-.() 0-9]{7,}")  # shorter rows of digits are extensions
 
 
+def _host(place: str) -> str:
+    """Without its port; an IPv6 address may stand in brackets."""
+    name, colon, port = place.rpartition(":")
+    return (name if colon and port.isdigit() and not name.endswith(":") else place).lower()
+
+
 class Dialling:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -29,24 +35,54 @@ class Dialling:
 
     def why_not(self, info: CallInfo, target: str) -> str:
         """In words; empty: it may be dialled, and has been counted."""
+        problem = self.why_forbidden(info, target)
+        if not problem and self._costs(info, target) and not self._days[info.trunk].begin(self._wall_s()):
+            return f"what trunks.{info.trunk} may dial in a day is used up"
+        return problem
+
+    def why_forbidden(self, info: CallInfo, target: str) -> str:
+        """The same, but nothing is counted: for another way to somebody who was dialled already."""
         try:
-            user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target
+            number = self._number(info, target)
+        except Malformed as error:
+            return f"not a URI: {error}"
+        if not _MIGHT_BE_PUBLIC.fullmatch(number):
+            return ""
+        verdict = self._settings.trunks[info.trunk].tolls.verdict(number)
+        if verdict is not Verdict.ALLOWED:
+            return f"{number} is {verdict.value} by trunks.{info.trunk}.dial_allow and dial_deny"
+        return ""
+
+    def why_not_follow(self, info: CallInfo, target: str) -> str:
+        """Of a target that a peer has named (REFER): nobody has us call at hosts that we have nothing to do with.
+
+        Ours, the trunk's, and the one that the peer itself calls from.
+        """
+        try:
+            uri = Uri.parse(target)
         except Malformed as error:
             return f"not a URI: {error}"
         trunk = self._settings.trunks[info.trunk]
-        number = trunk.number(user.strip())
-        if not _MIGHT_BE_PUBLIC.fullmatch(number):
-            return ""
-        verdict = trunk.tolls.verdict(number)
-        if verdict is not Verdict.ALLOWED:
-            return f"{number} is {verdict.value} by trunks.{info.trunk}.dial_allow and dial_deny"
-        if not self._days[info.trunk].begin(self._wall_s()):
-            return f"what trunks.{info.trunk} may dial in a day is used up"
+        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours())}
+        if uri.scheme != "tel" and uri.host not in known:
+            return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
         return ""
 
-    def over(self, info: CallInfo, duration_s: float) -> None:
-        """A call that was dialled has ended: its minutes are the day's."""
-        self._days[info.trunk].spend(duration_s, self._wall_s())
+    def _ours(self) -> tuple[str, ...]:
+        sip = self._settings.sip
+        return sip.listen.host, sip.advertised.text
+
+    def over(self, info: CallInfo, target: str, duration_s: float) -> None:
+        """A call that was dialled and answered has ended: its minutes are the day's."""
+        if self._costs(info, target):
+            self._days[info.trunk].spend(duration_s, self._wall_s())
+
+    def _costs(self, info: CallInfo, target: str) -> bool:
+        return _MIGHT_BE_PUBLIC.fullmatch(self._number(info, target)) is not None
+
+    def _number(self, info: CallInfo, target: str) -> str:
+        user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target
+        return self._settings.trunks[info.trunk].number(user.strip())
 
     def _wall_s(self) -> float:
         return self._clock.wall().timestamp()

@@ -21,6 +21,7 @@ from mediasrv.media import (
     Address,
     Arming,
     Clip,
+    Dtmf,
     DtmfSent,
     Finished,
     Generation,
@@ -292,6 +293,10 @@ class FakeStream:
                 return EarsChunk(bytes(sum(s.samples for s in spans) * BYTES_PER_SAMPLE), spans)
             await self._changed.wait()
 
+    def hear_key(self, digit: str, duration_ms: int) -> None:
+        self._check()
+        self._tell(Dtmf(digit, duration_ms, now_ns()))
+
     async def next_event(self) -> MediaEvent:
         while True:
             self._check()
@@ -327,6 +332,7 @@ class FakeStream:
     def send_datagram(self, data: bytes, to: Address) -> None: ...
     def set_remote(self, remote: Address) -> None: ...
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
+    def hear_anew(self) -> None: ...
 
     codec = "PCMU"
 

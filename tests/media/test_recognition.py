@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mediasrv.errors import AtCapacity
-from mediasrv.server.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
+from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 
 
 def test_calls_are_kept_room_for_until_there_is_none() -> None:
