@@ -38,6 +38,7 @@ class Hop(NamedTuple):
     port: int
     transport: str = "UDP"
     connection: int = 0
+    name: str = ""  # the domain that led there: what a certificate must say (RFC 5922 section 4)
 
 
 Address = tuple[str, int] | Hop
@@ -59,6 +60,15 @@ def reply_hop(via: Via | None, source: Address) -> Address:
         return source._replace(port=announced or DEFAULT_PORTS.get(source.transport, DEFAULT_PORT))
     port = source[1] if via is None else via.reply_port(source[1])
     return source[0], port or source[1]
+
+
+def is_numeric(host: str) -> bool:
+    """Whether a URI's host is an address already."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def hop_of(uri: Uri) -> Address | None:

@@ -240,14 +240,16 @@ class Transactions:
         else:
             found = [*self._clients.values(), *self._servers.values()]
         for transaction in found:
-            if transaction.destination == destination:
+            if transaction.destination[:4] == destination[:4]:  # by whatever name
                 self._fail(transaction, now)
 
     def connection_lost(self, connection: Hop, now: float) -> None:
         """What waits for a response over it waits in vain; one of ours finds another way, except to a browser."""
         over = list(self._over.get(connection.connection, ()))
         towards = [
-            each for each in self._over.get(connection[:3], ()) if each.destination == (*connection[:3], 0)
+            each
+            for each in self._over.get(connection[:3], ())
+            if each.destination[:4] == (*connection[:3], 0)
         ]
         for transaction in (*over, *towards):
             if transaction.machine.serves and connection.transport not in WEBSOCKETS:

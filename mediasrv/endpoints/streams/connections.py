@@ -24,11 +24,12 @@ from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.endpoints.streams.sockets import StreamListener
 from mediasrv.endpoints.streams.transports import Transport
 from mediasrv.sip import Address, Hop
-from mediasrv.sip.hop import WEBSOCKETS
+from mediasrv.sip.hop import SECURE, WEBSOCKETS
 from mediasrv.telemetry import Counters
 
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 ROOM_AGAIN_S = 0.1
+Place = tuple[str, int, str]
 REROUTED_MAX = 256  # hops of connections that are gone, whose messages one that we dialled carries
 
 
@@ -64,7 +65,7 @@ class Connections:
         self._streams, self._owner, self._limits, self._counters = streams, owner, limits, counters
         self._transports = {each.name: each for each, _ in streams.transports}
         self._by_number: dict[int, Connection] = {}
-        self._dialled: dict[tuple[str, int, str], Connection] = {}
+        self._dialled: dict[Place, dict[str, Connection]] = {}  # by where they lead, and by which name
         self._rerouted: dict[Connection, dict[Hop, None]] = {}
         self._from: Counter[str] = Counter()
         self._open = 0
@@ -84,7 +85,7 @@ class Connections:
 
     def send(self, data: bytes, to: Hop) -> bool:
         """False when no connection leads there, and none can be had."""
-        connection = self._by_number.get(to.connection) or self._dialled.get(to[:3])
+        connection = self._by_number.get(to.connection) or self._dialled_to(to)
         if connection is None:
             connection = self._begin_dialling(to)
         if connection is None:
@@ -97,6 +98,13 @@ class Connections:
 
     # ---- ours
 
+    def _dialled_to(self, to: Hop) -> Connection | None:
+        """A certificate that was checked for one name proves nothing about another; who names none asks for none."""
+        there = self._dialled.get(to[:3], {})
+        if to.name and to.transport in SECURE:
+            return there.get(to.name)
+        return next(iter(there.values()), None)
+
     def _begin_dialling(self, to: Hop) -> Connection | None:
         transport = self._transports.get(to.transport)
         if transport is None or to.transport in WEBSOCKETS or self._nursery is None:
@@ -104,8 +112,8 @@ class Connections:
         if self._open >= self._limits.connections:
             self._counters.count("sip_stream_refused", "full")
             return None
-        place = to[:3]
-        connection = self._dialled[place] = self._number(Hop(*place))
+        connection = self._number(to._replace(connection=0))
+        self._dialled.setdefault(to[:3], {})[to.name] = connection
         self._nursery.start_soon(self._dial, transport, connection)
         return connection
 
@@ -113,7 +121,7 @@ class Connections:
         peer = connection.peer
         try:
             with trio.fail_after(self._limits.dial_s):
-                channel = await transport.dial((peer.host, peer.port))
+                channel = await transport.dial((peer.host, peer.port), peer.name)
         except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
             self._counters.count("sip_stream_not_opened", type(error).__name__)
             self._forget(connection)
@@ -200,6 +208,8 @@ class Connections:
         if self._by_number.pop(connection.peer.connection, None) is None:
             return
         self._open -= 1
-        place = connection.peer[:3]
-        if self._dialled.get(place) is connection:
-            del self._dialled[place]
+        there = self._dialled.get(connection.peer[:3], {})
+        if there.get(connection.peer.name) is connection:
+            del there[connection.peer.name]
+            if not there:
+                del self._dialled[connection.peer[:3]]

@@ -25,8 +25,8 @@ class Transport(Protocol):
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         """Shakes hands with whoever has connected; raises trio.BrokenResourceError when that comes to nothing."""
 
-    async def dial(self, to: Address) -> Channel:
-        """Raises OSError or trio.BrokenResourceError."""
+    async def dial(self, to: Address, name: str) -> Channel:
+        """`name`: the domain that led there, or empty. Raises OSError or trio.BrokenResourceError."""
 
 
 class TcpTransport:
@@ -38,7 +38,7 @@ class TcpTransport:
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         return FramedChannel(stream, self._limits, opened_by_peer=True)
 
-    async def dial(self, to: Address) -> Channel:
+    async def dial(self, to: Address, name: str) -> Channel:
         return FramedChannel(await self._dialler(to), self._limits, opened_by_peer=False)
 
 
@@ -56,9 +56,11 @@ class TlsTransport:
         await secured.do_handshake()
         return FramedChannel(secured, self._limits, opened_by_peer=True)
 
-    async def dial(self, to: Address) -> Channel:
+    async def dial(self, to: Address, name: str) -> Channel:
         stream = await self._dialler(to)
-        secured = trio.SSLStream(stream, self._client, server_hostname=to[0], https_compatible=True)
+        # RFC 5922 section 4: the name that was asked for, not what the DNS has made of it.
+        asked = name or to[0]
+        secured = trio.SSLStream(stream, self._client, server_hostname=asked, https_compatible=True)
         try:
             await secured.do_handshake()
         except BaseException:
