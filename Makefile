@@ -40,8 +40,14 @@ build: .stamps/venv .stamps/native  ## system packages, virtual environment, nat
 run: build  ## the server, with embedded defaults, on loopback
 	$(BIN)/mediasrv serve $(ARGS)
 
-test: build .stamps/system-test  ## everything that must pass
+# First what computes, on every processor; then what waits for real peers in real time, and needs the processors calm.
+test: build .stamps/system-test  ## everything that must pass; ARGS="tests/sip -k digest" for a part of it
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --quiet --numprocesses $(shell nproc) --ignore tests/interop
+	$(BIN)/python -m pytest --quiet --numprocesses 4 tests/interop
+endif
 
 check: build .stamps/check  ## lint, format, types, layers, drift of what is generated
 	$(BIN)/ruff check .

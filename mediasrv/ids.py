@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-import secrets
+from io import BytesIO
 from typing import NewType, Protocol
 
 TenantId = NewType("TenantId", str)
@@ -11,6 +12,7 @@ CallId = NewType("CallId", str)
 TurnId = NewType("TurnId", str)
 
 DEFAULT_TENANT = TenantId("default")
+DRAWN_AT_ONCE = 4_096  # bytes
 
 
 class TokenSource(Protocol):
@@ -22,13 +24,27 @@ class TokenSource(Protocol):
 
 
 class SystemTokens:
-    """Unguessable: tags, branches and SSRCs keep strangers out of a call."""
+    """Unguessable: tags, branches and SSRCs keep strangers out of a call.
+
+    A call draws about ten times; the kernel is asked once for many calls, and nothing it gave is used twice."""
+
+    def __init__(self) -> None:
+        self._drawn = BytesIO()
 
     def token(self, nbytes: int = 8) -> str:
-        return secrets.token_hex(nbytes)
+        return self._draw(nbytes).hex()
 
     def number(self, bits: int) -> int:
-        return secrets.randbits(bits)
+        return int.from_bytes(self._draw((bits + 7) // 8)) >> (-bits % 8)
+
+    def _draw(self, nbytes: int) -> bytes:
+        drawn = self._drawn.read(nbytes)
+        if (
+            len(drawn) < nbytes
+        ):  # threads may meet here: a read is one step, and each has a fresh one to itself
+            fresh = BytesIO(os.urandom(DRAWN_AT_ONCE + nbytes))
+            drawn, self._drawn = fresh.read(nbytes), fresh
+        return drawn
 
 
 class SeededTokens:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import trio
 
+from mediasrv.endpoints.inbox import Inbox
 from mediasrv.endpoints.sip_talk import Acting, SipTalk
 from mediasrv.endpoints.traffic import Traffic
 from mediasrv.errors import RemoteError
@@ -102,7 +103,7 @@ class SipCall:
         self._confirmed = trio.Event()
         self._body = b""
         # One re-INVITE is open at a time. Full: the one before was withdrawn unread, and the new one takes its place.
-        self._reinvites_in, self._reinvites = trio.open_memory_channel[bytes](1)
+        self._reinvites: Inbox[bytes] = Inbox(1)
 
     @property
     def offer(self) -> bytes:
@@ -123,14 +124,14 @@ class SipCall:
                 self.end = event
                 self._over.set()
                 self._settled.set()
-                self._reinvites_in.close()
+                self._reinvites.close()
                 self._confirmed.set()
                 self.talk.end()
             case Acknowledged(body=body) | Answered(body=body):
                 self._body = body
                 self._settled.set()
             case Reinvite(body=body):
-                self._take_reinvite(body)
+                self._reinvites.put(body)
             case Progress():
                 self.progress = event
             case ProgressConfirmed(body=body):
@@ -169,7 +170,7 @@ class SipCall:
     async def wait_reinvite(self) -> bytes:
         """The next re-INVITE's offer (empty: ours is asked for); `accept_reinvite` or `refuse_reinvite` follows."""
         try:
-            return await self._reinvites.receive()
+            return await self._reinvites.take()
         except trio.EndOfChannel:
             raise CallGone(await self.wait_ended()) from None
 
@@ -212,13 +213,6 @@ class SipCall:
         await self._over.wait()
         assert self.end is not None
         return self.end
-
-    def _take_reinvite(self, offer: bytes) -> None:
-        try:
-            self._reinvites_in.send_nowait(offer)
-        except trio.WouldBlock:
-            self._reinvites.receive_nowait()
-            self._reinvites_in.send_nowait(offer)
 
     async def _accept(self, body: bytes) -> bytes:
         self._settled = trio.Event()

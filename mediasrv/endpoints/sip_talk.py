@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 
 import trio
 
+from mediasrv.endpoints.inbox import Inbox
 from mediasrv.errors import RemoteError
 from mediasrv.sip import (
     Key,
@@ -76,10 +77,10 @@ class SipTalk:
     def __init__(self, call: SipCallId, acting: Acting, gone: Callable[[], None]) -> None:
         self._id, self._acting, self._gone = call, acting, gone
         # Full: the oldest key is dropped, for the caller who types on and on has long meant something else.
-        self._keys_in, self._keys = trio.open_memory_channel[Key](KEYS_WAITING_MAX)
+        self._keys: Inbox[Key] = Inbox(KEYS_WAITING_MAX)
         # Full: the core has refused what nobody decided in time, so the oldest one is dead.
-        self._referrals_in, self._referrals = trio.open_memory_channel[Referred](REFERRALS_WAITING_MAX)
-        self._updates_in, self._updates = trio.open_memory_channel[bytes](1)
+        self._referrals: Inbox[Referred] = Inbox(REFERRALS_WAITING_MAX)
+        self._updates: Inbox[bytes] = Inbox(1)
         self._transfers: dict[ReferralId, Transfer] = {}
         self._change: UpdateDone | ReinviteDone | None = None
         self._changed = trio.Event()
@@ -87,11 +88,11 @@ class SipTalk:
     def deliver(self, event: SipEvent) -> None:
         match event:
             case KeyPressed(key=key):
-                _put(self._keys_in, self._keys, key)
+                self._keys.put(key)
             case Referred():
-                _put(self._referrals_in, self._referrals, event)
+                self._referrals.put(event)
             case UpdateOffered(body=body):
-                _put(self._updates_in, self._updates, body)
+                self._updates.put(body)
             case UpdateDone() | ReinviteDone():
                 self._change = event
                 self._changed.set()
@@ -102,8 +103,9 @@ class SipTalk:
 
     def end(self) -> None:
         """The call is over: everything that waits here is woken."""
-        for channel in (self._keys_in, self._referrals_in, self._updates_in):
-            channel.close()
+        self._keys.close()
+        self._referrals.close()
+        self._updates.close()
         for transfer in self._transfers.values():
             transfer.end()
         self._changed.set()
@@ -187,9 +189,9 @@ class SipTalk:
             raise WrongState("the change was given up")
         return self._change
 
-    async def _next(self, channel: trio.MemoryReceiveChannel[T]) -> T:
+    async def _next(self, inbox: Inbox[T]) -> T:
         try:
-            return await channel.receive()
+            return await inbox.take()
         except trio.EndOfChannel:
             self._gone()
             raise
@@ -197,11 +199,3 @@ class SipTalk:
     def _act(self, deed: Callable[[UserAgent, float], T]) -> T:
         self._gone()
         return self._acting.act(deed)
-
-
-def _put(into: trio.MemorySendChannel[T], out_of: trio.MemoryReceiveChannel[T], item: T) -> None:
-    try:
-        into.send_nowait(item)
-    except trio.WouldBlock:
-        out_of.receive_nowait()
-        into.send_nowait(item)

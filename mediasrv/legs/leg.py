@@ -58,6 +58,7 @@ class CallInfo:
     tenant: TenantId = DEFAULT_TENANT
     remote: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    attestation: str = ""  # A, B or C: what the caller's network has signed for (RFC 8588); empty: nothing
 
 
 class Leg(Protocol):

@@ -188,10 +188,11 @@ class SipLeg:
     async def attend(self) -> None:
         """Answers re-INVITEs and UPDATEs, and shakes hands, until the call is over."""
         async with trio.open_nursery() as beside:
-            beside.start_soon(self._protect)
-            async with trio.open_nursery() as answering:
-                answering.start_soon(self._attend, self._attend_reinvite)
-                answering.start_soon(self._attend, self._attend_update)
+            # What was agreed on without DTLS is not offered it later (`kept`).
+            if self._agreed is not None and isinstance(self._agreed.security, Dtls):
+                beside.start_soon(self._protect)
+            beside.start_soon(self._attend, self._attend_update)
+            await self._attend(self._attend_reinvite)
             beside.cancel_scope.cancel()
 
     async def _attend(self, answer_next: Callable[[], Awaitable[None]]) -> None:

@@ -21,8 +21,8 @@ import trio
 from mediasrv.errors import AtCapacity, LocalError
 from mediasrv.ids import SystemTokens, TokenSource
 from mediasrv.media.admission import Admission, Reservation, Share
-from mediasrv.media.face import ReservationFace
-from mediasrv.media.ports import PortAllocator, PortRange, UdpPorts, VirtualPorts
+from mediasrv.media.face import ReservationFace, StreamFace
+from mediasrv.media.ports import PortAllocator, PortRange, SharedPort, UdpPorts, VirtualPorts
 from mediasrv.media.scheduling import Policy, default_threads, spare_cpus
 from mediasrv.media.spec import CODECS, Address, Cost, StreamSpec
 from mediasrv.media.statistics import EngineStatistics
@@ -153,8 +153,18 @@ class Engine:
                     return thread.admission.reserve(cost)
             raise
 
-    async def add(self, reservation: ReservationFace, spec: StreamSpec, group: int) -> Stream:
-        """A live stream. Streams of one call share a `group`, hence a thread and a slot."""
+    async def add(
+        self,
+        reservation: ReservationFace,
+        spec: StreamSpec,
+        group: int,
+        *,
+        port_of: StreamFace | None = None,
+    ) -> Stream:
+        """A live stream. Streams of one call share a `group`, hence a thread and a slot.
+
+        `port_of`: a stream of the same group whose place it takes, port included, and which is to be closed next.
+        """
         await trio.lowlevel.checkpoint()
         if not isinstance(reservation, Reservation):
             raise TypeError(f"not a reservation of an engine: {reservation!r}")
@@ -166,10 +176,20 @@ class Engine:
         thread = self._thread_for(reservation, group)
         share = self._share_on(thread, reservation)
         try:
-            return thread.add(spec, self._drawn(), group, self.settings.host, self._ports, share)
+            port = self._port(spec, port_of)
+            return thread.add(spec, self._drawn(), group, self.settings.host, port, share)
         except BaseException:
             share.release()
             raise
+
+    def _port(self, spec: StreamSpec, port_of: StreamFace | None) -> SharedPort:
+        if port_of is None:
+            return SharedPort(self._ports.open(rtcp_mux=spec.rtcp != "port"))
+        if not isinstance(port_of, Stream):
+            raise TypeError(f"not a stream of an engine: {port_of!r}")
+        if spec.rtcp == "port" and port_of.spec.rtcp != "port":
+            raise LocalError("that stream's port has no partner for RTCP")
+        return port_of.share_port()
 
     def _thread_for(self, reservation: Reservation, group: int) -> EngineThread:
         """Where the group is already; else where room was kept."""

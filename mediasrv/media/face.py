@@ -31,6 +31,10 @@ class StreamFace(Protocol):
         """Where this stream receives: what the SDP says."""
 
     @property
+    def group(self) -> int:
+        """Streams of one group can hear each other."""
+
+    @property
     def rate_hz(self) -> int:
         """Of the PCM that is played; positions count it."""
 
@@ -145,7 +149,16 @@ class EngineFace(Protocol):
     def reserve(self, cost: Cost) -> ReservationFace:
         """Keeps room for a call, or raises AtCapacity."""
 
-    async def add(self, reservation: ReservationFace, spec: StreamSpec, group: int) -> StreamFace: ...
+    async def add(
+        self,
+        reservation: ReservationFace,
+        spec: StreamSpec,
+        group: int,
+        *,
+        port_of: StreamFace | None = None,
+    ) -> StreamFace:
+        """A live stream; `port_of`: one of the same group whose port it takes over, and which is to be closed next."""
+
     async def tick(self, now_ns: int) -> None:
         """Manual mode only: everything that was due up to `now_ns`."""
 

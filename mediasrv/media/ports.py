@@ -60,6 +60,36 @@ class Port(Protocol):
         """Gives the port back, and its partner; idempotent."""
 
 
+class SharedPort:
+    """One holder's claim on a port: a stream that takes another's place shares it, and the last one gives it back."""
+
+    def __init__(self, port: Port, holders: set[SharedPort] | None = None) -> None:
+        self._port = port
+        self._holders = set() if holders is None else holders
+        self._holders.add(self)
+
+    @property
+    def number(self) -> int:
+        return self._port.number
+
+    @property
+    def fd(self) -> int:
+        return self._port.fd
+
+    @property
+    def rtcp_fd(self) -> int:
+        return self._port.rtcp_fd
+
+    def share(self) -> SharedPort:
+        """The same port for one holder more."""
+        return SharedPort(self._port, self._holders)
+
+    def close(self) -> None:
+        self._holders.discard(self)
+        if not self._holders:
+            self._port.close()
+
+
 class PortAllocator(Protocol):
     def open(self, *, rtcp_mux: bool = True) -> Port:
         """A port nobody else has, or a pair of them; or PortsExhausted."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from operator import itemgetter
+from typing import TYPE_CHECKING, cast
+
+import msgspec
 
 from mediasrv.media.native_settings import settings_of
 from mediasrv.media.scheduling import Policy
@@ -97,7 +100,7 @@ class StreamStatistics:
     @classmethod
     def of(cls, counted: Mapping[str, int | float], *, events_dropped: int = 0) -> StreamStatistics:
         told = {**counted, "events_dropped": events_dropped}
-        return cls(**{field.name: told[field.name] for field in fields(cls)})  # type: ignore[arg-type]
+        return cls(*_figures_of(told))
 
     @property
     def loss(self) -> float:
@@ -106,7 +109,10 @@ class StreamStatistics:
         return self.lost / expected if expected else 0.0
 
     def as_dict(self) -> dict[str, int | float]:
-        return asdict(self)
+        return cast("dict[str, int | float]", msgspec.to_builtins(self))
+
+
+_figures_of = itemgetter(*(field.name for field in fields(StreamStatistics)))
 
 
 @dataclass(frozen=True, slots=True)

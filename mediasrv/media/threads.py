@@ -15,7 +15,7 @@ import trio
 from mediasrv.errors import AtCapacity
 from mediasrv.media.admission import Admission, Share
 from mediasrv.media.native_settings import settings_of
-from mediasrv.media.ports import Port, PortAllocator
+from mediasrv.media.ports import Port, SharedPort
 from mediasrv.media.spec import StreamSpec
 from mediasrv.media.statistics import EngineStatistics
 from mediasrv.media.streams import Recordings, Stream
@@ -98,11 +98,10 @@ class EngineThread:
         stream.gone()
 
     def add(
-        self, spec: StreamSpec, drawn: Settings, group: int, host: str, ports: PortAllocator, share: Share
+        self, spec: StreamSpec, drawn: Settings, group: int, host: str, port: SharedPort, share: Share
     ) -> Stream:
-        """A live stream; `drawn`: what nobody may guess of it."""
+        """A live stream, whose own `port` is then; `drawn`: what nobody may guess of it."""
         group %= GROUPS
-        port = ports.open(rtcp_mux=spec.rtcp != "port")
         try:
             handle = self._add(spec, drawn, group, port)
         except QueueFull:
@@ -118,7 +117,8 @@ class EngineThread:
 
     def _add(self, spec: StreamSpec, drawn: Settings, group: int, port: Port) -> int:
         settings = settings_of(spec, self._weights) | drawn
-        return self.native.add(rtp_fd=port.fd, rtcp_fd=port.rtcp_fd, group=group, **settings)
+        rtcp_fd = port.rtcp_fd if spec.rtcp == "port" else -1
+        return self.native.add(rtp_fd=port.fd, rtcp_fd=rtcp_fd, group=group, **settings)
 
     def statistics(self) -> EngineStatistics:
         return EngineStatistics.of(self.native.statistics())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mediasrv.sdp.codecs import CODECS, COMFORT_NOISE, TELEPHONE_EVENT, Format, formats_of
 from mediasrv.sdp.description import (
@@ -266,14 +267,19 @@ def _host(connection: Connection | None, local: LocalMedia) -> str | None:
     if connection is None:
         raise NotAcceptable("no connection address")
     try:
-        address = ipaddress.ip_address(connection.host)
+        address = _address(connection.host)
     except ValueError:
         raise NotAcceptable("not an address of one host") from None
-    if address.version != ipaddress.ip_address(local.address[0]).version:
+    if address.version != _address(local.address[0]).version:
         raise NotAcceptable("another address family")
     if address.is_multicast or connection.host == "255.255.255.255":
         raise NotAcceptable("not an address of one host")
     return None if address.is_unspecified else str(address)
+
+
+@lru_cache(1_024)  # ours is asked for in every call, and a peer's comes again
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    return ipaddress.ip_address(host)
 
 
 def _direction(theirs: Direction, ours: Direction, *, held: bool) -> Direction:

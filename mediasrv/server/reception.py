@@ -25,6 +25,7 @@ from mediasrv.server import wiring
 from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
 from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.server.vouching import Vouching
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
@@ -54,6 +55,7 @@ class House:
     advertised: str
     security: MediaSecurity
     tracing: Tracing
+    vouching: Vouching | None = None  # without it nobody's signature is looked at
 
 
 class Reception:
@@ -112,7 +114,7 @@ class Reception:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
         agent = self._house.agents[decision.agent]
-        info = describe(call, trace.call, decision, trunk)
+        info = describe(call, trace.call, decision, trunk, await self._attestation(call))
         try:
             leg = await self._open_leg(call, info, agent)
         except AtCapacity as full:
@@ -127,6 +129,12 @@ class Reception:
             began = trio.current_time()
             self._with_leg[info.id] = LiveCall(info, decision.agent, began, leg.stream)
             await self._run(leg, agent, trace)
+
+    async def _attestation(self, call: SipCall) -> str:
+        vouching = self._house.vouching
+        if vouching is None or call.request is None:
+            return ""
+        return (await vouching.judge(call.request)).attestation
 
     async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:
         house, media = self._house, self._house.settings.media
@@ -196,7 +204,9 @@ def called_number(call: SipCall) -> str:
     return call.request.uri.user_text if call.request else ""
 
 
-def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings) -> CallInfo:
+def describe(
+    call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings, attestation: str = ""
+) -> CallInfo:
     assert call.request is not None
     return CallInfo(
         id=call_id,
@@ -206,4 +216,5 @@ def describe(call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkS
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
+        attestation=attestation,
     )

@@ -36,6 +36,7 @@ from mediasrv.server.live import LiveView
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
+from mediasrv.server.vouching import Vouching
 from mediasrv.sip import Address as SourceAddress
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -83,10 +84,12 @@ class Server:
         open_socket: SocketFactory = open_datagram_socket,
         open_streams: StreamsFactory = no_streams,
         sink: RecordSink | None = None,
+        vouching: Vouching | None = None,
     ) -> None:
+        """`vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
-        self._open_engine, self._sink = open_engine, sink
+        self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
@@ -241,7 +244,7 @@ class Server:
         security = wiring.media_security(self.settings, self._tokens)
         return House(
             self.settings, engine, self._agents, services, self.counters, host, security,
-            Tracing(sink, self._clock, local, self._captures(sink)),
+            Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
         )  # fmt: skip
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:

@@ -85,6 +85,7 @@ class UserAgent:
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Takes one datagram. Never raises for what a peer sent: it is dropped and counted, or answered."""
+        self._core.heard_bytes = len(data)
         try:
             message = parse(data, self._core.limits)
         except MalformedRequest as error:

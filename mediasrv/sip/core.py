@@ -13,8 +13,9 @@ from mediasrv.sip.events import KeyPressed, Progress, ReferProgress, SipCallId, 
 from mediasrv.sip.grammar.fields import MAGIC_COOKIE, VIA, NameAddr, Via
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
+from mediasrv.sip.grammar.thrift import fitted
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.hop import Address, Locals, reply_hop
+from mediasrv.sip.hop import Address, Locals, is_reliable, reply_hop
 from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.transaction import Transactions
@@ -24,6 +25,9 @@ ALLOW = ("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER
 ACCEPT = ("Accept", "application/sdp")
 EXTENSIONS = ("100rel", "timer", "replaces", "norefersub")
 SUPPORTED = ("Supported", ", ".join(EXTENSIONS))
+STATELESS_TAG_BYTES = (
+    4  # section 19.3 wants so many; each letter must fit into what was asked (grammar/thrift.py)
+)
 USUAL_HOPS = 70  # section 8.1.1.6
 COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 
@@ -76,6 +80,7 @@ class Core:
         self._secret = tokens.token(16).encode()
         self._last_call = 0
         self.contact = ("Contact", self.locals.contact)
+        self.heard_bytes = 0  # of the datagram that is being answered
 
     # ---- queues
 
@@ -111,7 +116,9 @@ class Core:
     def stateless_tag(self, headers: Headers) -> str:
         """Section 8.2.7: the same request gets the same tag, without our remembering it."""
         named = "\0".join(headers.text(name) or "" for name in ("Via", "Call-ID", "CSeq", "From"))
-        return blake2s(named.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=8).hexdigest()
+        return blake2s(
+            named.encode("utf-8", "surrogateescape"), key=self._secret, digest_size=STATELESS_TAG_BYTES
+        ).hexdigest()
 
     # ---- who is there
 
@@ -124,6 +131,10 @@ class Core:
 
     def resends_towards(self, host: str) -> int | None:
         return None if host in self._proven else self.limits.unproven_resends
+
+    def may_answer_again(self, host: str, times: int) -> bool:
+        """Whether a 2xx that was repeated so often there goes out once more, before its ACK (13.3.1.4)."""
+        return host in self._proven or times < self.limits.unproven_answers
 
     # ---- messages
 
@@ -192,10 +203,17 @@ class Core:
     def reply(
         self, to: Headers, status: int, source: Address, *, headers: HeaderLines = (), tag: str = ""
     ) -> None:
-        """Answers without keeping state: one datagram for one datagram, however often it comes (8.2.7)."""
-        self.counts[f"answered.{status}"] += 1
+        """Answers without keeping state: one datagram for one datagram, however often it comes (8.2.7).
+
+        Where the address may be forged it is no larger than the other, or is not sent at all."""
         response = self.response(to, status, source, tag=tag or self.stateless_tag(to), headers=headers)
-        self.send(response.build(), reply_address(to, source))
+        known = is_reliable(source) or source[0] in self._proven
+        wire = response.build() if known else fitted(response, self.heard_bytes)
+        if wire is None:
+            self.counts["dropped.amplifies"] += 1
+            return
+        self.counts[f"answered.{status}"] += 1
+        self.send(wire, reply_address(to, source))
 
 
 def reply_address(headers: Headers, source: Address) -> Address:

@@ -26,6 +26,10 @@ class Limits:
     referrals: int = 4  # open REFERs of each side's in one call: 503 above
     queued_keys: int = 32  # INFOs of ours that wait for the one before
     unproven_resends: int = 3  # of a refusal, towards an address that has never acknowledged anything
+    unproven_answers: int = (
+        4  # of a 2xx, to there: 7.5 s of them; whoever is real has lost five by then, or their ACKs
+    )
+    unproven_farewells: int = 1  # of the BYE to a peer who has never shown that it knows the dialog
 
 
 @dataclass(frozen=True, slots=True)

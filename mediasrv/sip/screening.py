@@ -38,6 +38,7 @@ KNOWN_METHODS = frozenset(
 SPOKEN_METHODS = frozenset(
     ["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "PRACK", "REFER", "NOTIFY"]
 )
+DESCRIPTIONS = frozenset((SDP, "application/*", "*/*"))
 SCHEMES = frozenset(("sip", "sips", "tel"))
 
 
@@ -74,7 +75,7 @@ def _extensions(request: Request, limits: Limits) -> Refusal | None:
     if "Require" not in request.headers or request.method in ("ACK", "CANCEL"):
         return None
     wanted = [tag for tag in request.headers.all(REQUIRE) if tag not in EXTENSIONS]
-    return Refusal(420, (("Unsupported", ", ".join(wanted)),)) if wanted else None
+    return Refusal(420, (("Unsupported", ", ".join(dict.fromkeys(wanted))),)) if wanted else None
 
 
 def _contact(request: Request, limits: Limits) -> Refusal | None:
@@ -99,6 +100,14 @@ def _content(request: Request, limits: Limits) -> Refusal | None:
     return Refusal(415, (ACCEPT,)) if request.content_type else Refusal(400)
 
 
+def _acceptance(request: Request, limits: Limits) -> Refusal | None:
+    """Section 20.1: an INVITE is answered by a description, and this caller takes none."""
+    if request.method != "INVITE" or "Accept" not in request.headers:
+        return None
+    taken = {value.partition(";")[0].strip().lower() for value in request.headers.values("Accept")}
+    return None if taken & DESCRIPTIONS else Refusal(406)
+
+
 def _session_interval(request: Request, limits: Limits) -> Refusal | None:
     """RFC 4028 section 9; what cannot be read is 400."""
     if request.method not in ("INVITE", "UPDATE"):
@@ -113,5 +122,6 @@ _CHECKS: tuple[Callable[[Request, Limits], Refusal | None], ...] = (
     _extensions,
     _contact,
     _content,
+    _acceptance,
     _session_interval,
 )

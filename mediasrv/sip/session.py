@@ -91,6 +91,7 @@ class Answer:
     wire: bytes
     destination: Address
     interval_s: float
+    repeated: int = 0
 
 
 class LateAnswer(Protocol):
@@ -366,9 +367,11 @@ class Session:
         return True
 
     def _on_invite(self, inbound: Inbound, now: float) -> None:
-        if self._pending is not None:  # section 14.2: the one before is not answered yet
+        if self._closing:  # our BYE is under way, and the dialog is over (RFC 5407 section 2)
+            inbound.reply(481, now)
+        elif self._pending is not None:  # section 14.2: the one before is not answered yet
             inbound.reply(500, now)
-        elif self.busy or self._closing:  # glare (14.2), or our 2xx is not acknowledged yet (RFC 5407 3.1.4)
+        elif self.busy:  # glare (14.2), or our 2xx is not acknowledged yet (RFC 5407 3.1.4)
             inbound.reply(491, now)
         elif (glare := self.offers.refusal()) is not None:  # an UPDATE is under way (RFC 3311 section 5.2)
             inbound.reply(glare, now)
@@ -435,6 +438,9 @@ class Session:
         if self._answer is None:
             return
         if name is Clock.RESEND_ANSWER:
+            if not self.core.may_answer_again(self._answer.destination[0], self._answer.repeated):
+                return
+            self._answer.repeated += 1
             self.core.send(self._answer.wire, self._answer.destination)
             self._answer.interval_s = min(self._answer.interval_s * 2, self.core.timers.t2_s)
             self.core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
@@ -486,7 +492,11 @@ class Session:
         self._close_parts(now)
         headers = (("Reason", reason),) if reason else ()
         request = self._request("BYE", headers)
-        self.core.transactions.request(request, self.dialog.next_hop(), Farewell(self, request), now)
+        transaction = self.core.transactions.request(
+            request, self.dialog.next_hop(), Farewell(self, request), now
+        )
+        if not self._known:
+            transaction.resends_left = self.core.limits.unproven_farewells
 
     def _finish(self, event: SipEvent, now: float) -> None:
         self._forget(now)

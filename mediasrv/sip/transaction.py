@@ -28,6 +28,7 @@ from mediasrv.sip.tables import (
 
 Send = Callable[[bytes, Address], None]
 RECEIVED = {"provisional": Event.PROVISIONAL, "success": Event.SUCCESS, "failure": Event.FAILURE}
+REPEATS = (Event.TIMER_E, Event.TIMER_G)
 STREAMLESS_S = 600.0  # how long a refusal of TCP is believed
 STREAMLESS_MAX = 256
 SENT = {"provisional": Event.SEND_PROVISIONAL, "success": Event.SEND_SUCCESS, "failure": Event.SEND_FAILURE}
@@ -87,7 +88,7 @@ class Transaction:
 
     def fire(self, name: Hashable, now: float) -> None:
         timer = cast("Event", name)
-        if timer is Event.TIMER_G and self.resends_left is not None:
+        if timer in REPEATS and self.resends_left is not None:
             if self.resends_left == 0:
                 return
             self.resends_left -= 1

@@ -102,6 +102,7 @@ class Voice:
 class FakeStream:
     local: Address = ("127.0.0.1", 20_000)
     rate_hz = RATE_HZ
+    group = 1
 
     def __init__(
         self,

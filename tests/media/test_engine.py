@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 import trio.testing
@@ -186,3 +188,23 @@ async def test_hundreds_of_streams_one_after_another_leave_nothing(bench: Bench)
             await bench.run(20)
     assert bench.engine.streams() == ()
     assert bench.engine.statistics().streams == 0
+
+
+async def test_a_stream_that_takes_anothers_place_has_its_port_and_gives_it_back_when_both_are_gone(
+    bench: Bench,
+) -> None:
+    first = await bench.add(replace(PLAIN, rtcp="port"))
+    reservation = bench.engine.reserve(Cost())
+    second = await bench.engine.add(reservation, replace(PLAIN, codec="opus"), 1, port_of=first)
+    assert second.local == first.local
+    async with trio.open_nursery() as closing:
+        closing.start_soon(first.aclose)
+        await trio.testing.wait_all_tasks_blocked()
+        await bench.run(40)
+    assert second.local == first.local
+    taken = await bench.add(PLAIN)
+    assert taken.local != second.local
+    with pytest.raises(StreamClosed):
+        await bench.engine.add(bench.engine.reserve(Cost()), PLAIN, 1, port_of=first)
+    with pytest.raises(LocalError, match="no partner"):
+        await bench.engine.add(bench.engine.reserve(Cost()), replace(PLAIN, rtcp="port"), 1, port_of=second)

@@ -16,6 +16,7 @@ from mediasrv.media.engine import Engine, SentPacket
 from mediasrv.sdp import LocalMedia, offer
 from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
+from mediasrv.server.vouching import Vouching
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import Uri, UserAgent
 from mediasrv.telemetry import MemorySink
@@ -96,7 +97,10 @@ class Caller:
 
 @asynccontextmanager
 async def running(
-    environment: Mapping[str, str] | None = None, *, drained_at_once: bool = False
+    environment: Mapping[str, str] | None = None,
+    *,
+    drained_at_once: bool = False,
+    vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
     settings = load(
@@ -119,6 +123,7 @@ async def running(
         open_engine=open_engine,
         open_socket=network.open,
         sink=sink,
+        vouching=vouching,
     )
     if drained_at_once:
         server.drain()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ PARAMETERS = st.lists(st.tuples(NAME, VALUES), max_size=4).map(tuple)
 URIS = st.builds(
     Uri, st.sampled_from(["sip", "sips"]), USERS, HOSTS, PORTS, PARAMETERS, st.sampled_from(["", "a=b&c=d"])
 )
+TARGETS = URIS.map(lambda uri: replace(uri, headers=""))  # a Request-URI has none
 NAME_ADDRS = st.builds(NameAddr, URIS, QUOTED.map(str.strip), PARAMETERS)
 VIAS = st.builds(Via, TOKEN.map(str.upper), HOSTS, PORTS, PARAMETERS)
 
@@ -51,7 +53,7 @@ def test_a_cseq_is_printed_as_it_reads(value: int, method: str) -> None:
 
 @given(
     st.sampled_from(["INVITE", "BYE", "NEWMETHOD"]),
-    URIS,
+    TARGETS,
     st.lists(VIAS, min_size=1, max_size=3),
     NAME_ADDRS,
     NAME_ADDRS,
@@ -92,6 +94,30 @@ def test_whatever_the_text_a_field_reads_it_or_refuses_it(parser, text: str) -> 
         parser(text)
 
 
+def test_control_characters_that_were_escaped_are_told_to_nobody() -> None:
+    """A NUL in a name would break the record it goes into; the message itself keeps it, to be told back."""
+    data = b'OPTIONS sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nFrom: "NUL\\\x00\\\x07" <sip:a@b>;tag=1\r\n'
+    read = parse(data + b"To: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n", Limits())
+    assert read.headers.require(FROM).display == "NUL\ufffd\ufffd"
+    assert read.headers.text("From") == '"NUL\\\x00\\\x07" <sip:a@b>;tag=1'
+
+
+@pytest.mark.parametrize(
+    "line", ['From: "\x07" <sip:a@b>', 'From: "a" <sip:a@b>;x=\\\x07', 'From: "\\\\\x07" <sip:a@b>']
+)
+def test_control_characters_that_are_not_escaped_in_quotes_are_refused(line: str) -> None:
+    rest = f"Via: SIP/2.0/UDP h\r\n{line};tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n"
+    with pytest.raises(Malformed):
+        parse(f"OPTIONS sip:b@c SIP/2.0\r\n{rest}".encode(), Limits())
+
+
+def test_a_name_with_quotes_in_its_parameters_may_hold_semicolons_there() -> None:
+    assert NameAddr.parse('<sip:a@b>;x=";;";tag=1').tag == "1"
+    for text in ("<sip:a@b>;;tag=1", "<sip:a@b>;tag=1; ;x"):
+        with pytest.raises(Malformed):
+            NameAddr.parse(text)
+
+
 def test_lookup_knows_compact_forms_and_no_case() -> None:
     headers = Headers([("v", "one"), ("VIA", "two, three"), ("Subject", "x")])
     assert headers.texts("Via") == ["one", "two, three"]
@@ -121,6 +147,11 @@ def test_users_are_kept_escaped_and_shown_as_text() -> None:
     uri = Uri.parse("sip:caf%C3%A9;x@b")
     assert uri.user == "caf%C3%A9;x"
     assert uri.user_text == "café;x"
+
+
+def test_a_nul_that_is_escaped_in_a_user_is_told_to_nobody() -> None:
+    assert Uri.parse("sip:a%00b@c").user_text == "a\ufffdb"
+    assert str(Uri.parse("sip:a%00b@c")) == "sip:a%00b@c"
 
 
 def test_a_tel_uri_has_a_subscriber_and_no_host() -> None:

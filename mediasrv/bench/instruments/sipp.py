@@ -68,8 +68,11 @@ async def call(
     per_second: int = 10,
     talk_ms: int = 0,
     transport: str = "u1",
+    at_once: int = 0,
 ) -> Outcome:
-    """Runs one scenario so many times; returns how the calls went. `transport`: as sipp names it (u1, t1, tn)."""
+    """Runs one scenario so many times; returns how the calls went. `transport`: as sipp names it (u1, t1, tn).
+
+    `at_once`: calls that are up at any time, however high the rate; 0: as many as sipp likes."""
     program = shutil.which("sipp")
     if program is None:
         raise SippMissing("sipp is not installed: apt-get install sip-tester")
@@ -80,6 +83,7 @@ async def call(
             "-p", str(free_port()), "-mp", str(free_media_port()),
             "-t", transport, "-max_socket", str(SOCKETS_MAX),
             "-m", str(calls), "-r", str(per_second), "-d", str(talk_ms),
+            *(("-l", str(at_once)) if at_once else ()),
             "-nostdin", "-timeout", str(timeout_s), "-timeout_error",
             "-trace_stat", "-stf", "stat.csv", "-trace_err", "-error_file", "errors.log",
         ]  # fmt: skip

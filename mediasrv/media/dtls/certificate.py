@@ -28,18 +28,14 @@ BORN_BEFORE = timedelta(days=1)  # for clocks that are late
 
 
 class Certificate:
-    """ECDSA on P-256, signed by itself."""
+    """ECDSA on P-256, signed by itself; `sha256` is its fingerprint."""
 
     def __init__(self, now: datetime | None = None) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         self._x509 = _self_signed(key, now or datetime.now(UTC))
+        self.sha256 = self._x509.fingerprint(hashes.SHA256())
         self._cookie_key = os.urandom(32)
         self._context = self._make_context(key)
-
-    @property
-    def sha256(self) -> bytes:
-        """Its fingerprint."""
-        return self._x509.fingerprint(hashes.SHA256())
 
     def connection(self) -> SSL.Connection:
         """A fresh association over memory; its app data is the address of the other side."""

@@ -27,7 +27,7 @@ from mediasrv.media.events import (
     RecordingOver,
     RecordingResult,
 )
-from mediasrv.media.ports import Port
+from mediasrv.media.ports import SharedPort
 from mediasrv.media.spec import Address, CapturedPacket, Clip, Listen, RecordingFormat, SrtpKeys, StreamSpec
 from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.streams.ears import Ears
@@ -58,7 +58,7 @@ class Stream:
         engine: NativeEngine,
         handle: int,
         spec: StreamSpec,
-        place: tuple[str, Port],
+        place: tuple[str, SharedPort],
         share: Share,
         recordings: Recordings,
         group: int,
@@ -315,6 +315,11 @@ class Stream:
         host, port = self.local
         is_rtcp = len(data) > 1 and data[1] in RTCP_TYPES
         return host, port + 1 if is_rtcp and self.spec.rtcp == "port" else port
+
+    def share_port(self) -> SharedPort:
+        """For a stream that takes this one's place."""
+        self._check_open()
+        return self._port.share()
 
     def gone(self) -> None:
         """Nothing touches the slot or the socket any more: both go back, with what admission had promised."""

@@ -49,7 +49,7 @@ class Challenge:
             pairs.append(f"opaque={quote(self.opaque)}")
         if self.stale:
             pairs.append("stale=true")
-        if self.algorithm is not None:
+        if self.algorithm not in (None, Algorithm.MD5):  # which none means
             pairs.append(f"algorithm={self.algorithm.value}")
         if self.qop:
             pairs.append(f"qop={quote(','.join(self.qop))}")

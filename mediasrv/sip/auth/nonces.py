@@ -1,8 +1,9 @@
 """Nonces that cost nothing until somebody has answered one, and an answer that counts only once (RFC 7616 section 5.4).
 
 A nonce is the time it was made, some salt, and a MAC over both: whether it is ours, and how old, can be read from it,
-so a flood of unanswered challenges leaves nothing behind. Only a nonce whose answer was *right* is remembered, with the
-counts (nc) already used under it. So only those who know a password can fill the register, and it is bounded too: when
+so a flood of unanswered challenges leaves nothing behind. It has as few letters as will do: a challenge must fit
+into what it answers (grammar/thrift.py). Only a nonce whose answer was *right* is remembered, with the counts (nc)
+already used under it. So only those who know a password can fill the register, and it is bounded too: when
 it is full the oldest entry goes, and with it every nonce as old as that one becomes stale. Otherwise a forgotten nonce
 would look like an unused one, and its answers could be replayed.
 
@@ -14,6 +15,7 @@ anyway.
 from __future__ import annotations
 
 import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -24,8 +26,9 @@ from mediasrv.ids import TokenSource
 WINDOW_COUNTS = 64
 LIFETIME_S = 300.0
 REMEMBERED_MAX = 16_384
-_TIME_DIGITS, _SALT_DIGITS, _MAC_DIGITS = 12, 16, 32
-_LENGTH = _TIME_DIGITS + _SALT_DIGITS + _MAC_DIGITS
+_TIME_BYTES, _SALT_BYTES, _MAC_BYTES = 6, 6, 12  # together a multiple of three: no padding
+_BODY_LETTERS = (_TIME_BYTES + _SALT_BYTES) // 3 * 4
+_LETTERS = _BODY_LETTERS + _MAC_BYTES // 3 * 4
 
 
 class Standing(Enum):
@@ -70,13 +73,14 @@ class Nonces:
         return len(self._used)
 
     def issue(self, now: float) -> str:
-        body = f"{int(now * 1000):0{_TIME_DIGITS}x}{self._tokens.token(_SALT_DIGITS // 2)}"
+        made = int(now * 1000).to_bytes(_TIME_BYTES, "big")
+        body = urlsafe_b64encode(made + bytes.fromhex(self._tokens.token(_SALT_BYTES))).decode()
         return body + self._mac(body)
 
     def standing(self, nonce: str, now: float) -> Standing:
-        body, mac = nonce[:-_MAC_DIGITS], nonce[-_MAC_DIGITS:]
+        body, mac = nonce[:_BODY_LETTERS], nonce[_BODY_LETTERS:]
         genuine = hmac.compare_digest(self._mac(body).encode(), mac.encode())
-        if not genuine or len(nonce) != _LENGTH:
+        if not genuine or len(nonce) != _LETTERS:
             return Standing.FORGED
         made_ms = _made_ms(nonce)
         old = int(now * 1000) - made_ms >= self._lifetime_ms
@@ -101,8 +105,9 @@ class Nonces:
             del self._used[nonce]
 
     def _mac(self, body: str) -> str:
-        return blake2s(body.encode(), key=self._secret, digest_size=_MAC_DIGITS // 2).hexdigest()
+        mac = blake2s(body.encode(), key=self._secret, digest_size=_MAC_BYTES)
+        return urlsafe_b64encode(mac.digest()).decode()
 
 
 def _made_ms(nonce: str) -> int:
-    return int(nonce[:_TIME_DIGITS], 16)
+    return int.from_bytes(urlsafe_b64decode(nonce[:_BODY_LETTERS])[:_TIME_BYTES], "big")

@@ -33,6 +33,8 @@ class Reception:
             return Admitted()
         outcome = self._guard.inspect(request, source, now)
         if isinstance(outcome, Admitted):
+            if outcome.username:  # the nonce of his answer had gone to where he is
+                self._core.prove(source[0])
             return outcome
         self._core.reply(request.headers, outcome.status, source, headers=outcome.headers)
         return None
@@ -46,6 +48,9 @@ class Reception:
         if admitted is None or self._registrar is None:
             return
         answer = self._registrar.register(request, admitted.username, source, now)
+        if answer.status >= 300 and not admitted.username:
+            core.reply(request.headers, answer.status, source, headers=answer.headers)
+            return
         core.counts[f"answered.{answer.status}"] += 1
         transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
         tag = core.stateless_tag(request.headers)

@@ -97,8 +97,10 @@ class Registrar:
 
     def _screen(self, request: Request, username: str) -> Refusal | None:
         uri = request.to.uri
-        if request.uri.scheme not in ("sip", "sips") or uri.scheme not in ("sip", "sips"):
+        if request.uri.scheme not in ("sip", "sips"):
             return Refusal(416)
+        if uri.scheme not in ("sip", "sips"):  # section 10.3: no address of record
+            return Refusal(400)
         try:
             wanted = [each for each in request.headers.all(REQUIRE) if each not in KNOWN_EXTENSIONS]
             hops = len(request.headers.values("Path"))

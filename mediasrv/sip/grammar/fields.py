@@ -11,6 +11,7 @@ from mediasrv.sip.grammar.syntax import (
     HOST,
     QUOTED,
     Parameters,
+    host,
     is_token,
     number,
     parameter,
@@ -28,6 +29,7 @@ LARGEST_DELTA_S = 2**32 - 1
 _VIA = re.compile(
     rf"([^\s/;]+)\s*/\s*([^\s/;]+)\s*/\s*([^\s/;]+)\s+({HOST})(?:\s*:\s*([0-9]{{1,6}}))?\s*(;.*)?", re.DOTALL
 )
+_GAP = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*"|;(?![ \t]*;))*;[ \t]*;', re.DOTALL)
 _CALL_ID = re.compile(r"[^\s@]+(?:@[^\s@]+)?")
 
 
@@ -45,12 +47,12 @@ class Via:
         found = _VIA.fullmatch(text.strip())
         if found is None:
             raise Malformed("bad Via")
-        protocol, version, transport, host, port, parameters = found.groups()
+        protocol, version, transport, name, port, parameters = found.groups()
         if (protocol.upper(), version) != ("SIP", "2.0") or not is_token(transport):
             raise Malformed("bad protocol in Via")
         return cls(
             transport.upper(),
-            host.lower(),
+            host(name),
             None if port is None else number(port, 65_535, "port in Via"),
             parse_parameters(parameters or ""),
         )
@@ -105,6 +107,8 @@ class NameAddr:
         parameters = parameters.strip()
         if not closed or (parameters and not parameters.startswith(";")):
             raise Malformed("bad name-addr")
+        if _GAP.match(parameters):  # RFC 4475 section 3.1.2.1
+            raise Malformed("a parameter is missing")
         return cls(Uri.parse(uri), display, parse_parameters(parameters))
 
     def __str__(self) -> str:

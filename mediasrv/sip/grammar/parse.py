@@ -30,6 +30,8 @@ from mediasrv.sip.limits import Limits
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\n[ \t]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# The one place where the grammar has control characters: escaped by a backslash, in a quoted string (section 25.1).
+_QUOTED = re.compile(r'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"')
 _STATUS = re.compile(r"(SIP/[0-9]+\.[0-9]+) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE)
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.IGNORECASE)
 
@@ -86,7 +88,7 @@ def _decode(head: bytes) -> tuple[str, bool]:
     text = text.replace("\r\n", "\n")
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
-    if _CONTROL.search(text):
+    if _CONTROL.search(text) and _CONTROL.search(_QUOTED.sub("", text)):
         return _CONTROL.sub(" ", text), False
     return text, sound
 
@@ -121,7 +123,10 @@ def _parse_request(start_line: str, headers: Headers, body: bytes, limits: Limit
     headers.get(MAX_FORWARDS)
     if headers.require(CSEQ).method != method:
         raise Malformed("CSeq names another method")
-    return Request(method, Uri.parse(uri), headers, _body(headers, body))
+    target = Uri.parse(uri)
+    if target.headers:  # section 19.1.1: somebody else's Route or body has no business there
+        raise Malformed("headers in the Request-URI")
+    return Request(method, target, headers, _body(headers, body))
 
 
 def _parse_response(status: re.Match[str], headers: Headers, body: bytes, limits: Limits) -> Response:

@@ -5,6 +5,7 @@ All text here is bounded by `Limits` before it arrives, and every pattern is lin
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 from mediasrv.sip.errors import Malformed
@@ -15,12 +16,24 @@ TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9\-._]*)"
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+NO_CHARACTER = "\ufffd"
 _NUMBER = re.compile(r"[0-9]+")
 _PIECES = {mark: re.compile(rf'(?:[^"<{mark}]|"(?:[^"\\]|\\.)*"|<[^>]*>)+', re.DOTALL) for mark in ",;"}
 
 
 def is_token(text: str) -> bool:
     return TOKEN.fullmatch(text) is not None
+
+
+def host(text: str) -> str:
+    """A HOST in lower case; what stands in brackets must be an address (RFC 5954 section 4.1)."""
+    if text.startswith("["):
+        try:
+            ipaddress.IPv6Address(text[1:-1])
+        except ValueError as error:
+            raise Malformed("no IPv6 address in the brackets") from error
+    return text.lower()
 
 
 def number(text: str, largest: int, what: str) -> int:
@@ -56,7 +69,12 @@ def _split_carefully(text: str, separator: str) -> list[str]:
 def unquote(text: str) -> str:
     """The contents of a quoted string; anything else is its own contents."""
     quoted = QUOTED.fullmatch(text)
-    return _ESCAPED.sub(r"\1", quoted.group(1)) if quoted else text
+    return harmless(_ESCAPED.sub(r"\1", quoted.group(1))) if quoted else text
+
+
+def harmless(text: str) -> str:
+    """Without control characters: an escaped one is legal, but a NUL would break every record it goes into."""
+    return _CONTROL.sub(NO_CHARACTER, text)
 
 
 def quote(text: str) -> str:

@@ -14,6 +14,8 @@ from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.syntax import (
     HOST,
     Parameters,
+    harmless,
+    host,
     number,
     parameter,
     parse_parameters,
@@ -70,7 +72,7 @@ class Uri:
     @property
     def user_text(self) -> str:
         """The user part as a person would write it."""
-        return percent_decode(self.user)
+        return harmless(percent_decode(self.user))
 
     def parameter(self, name: str) -> str | None:
         return parameter(self.parameters, name)
@@ -80,11 +82,11 @@ def _parse_sip(scheme: str, rest: str) -> Uri:
     found = _SIP.fullmatch(rest)
     if found is None:
         raise Malformed(f"bad {scheme} URI")
-    user, password, host, port, parameters, headers = found.groups()
+    user, password, name, port, parameters, headers = found.groups()
     return Uri(
         scheme,
         user or "",
-        host.lower(),
+        host(name),
         None if port is None else number(port, 65_535, "port"),
         parse_parameters(parameters or ""),
         (headers or "")[1:],

@@ -1,0 +1,3 @@
+from tools.softphone.command import main
+
+main()

@@ -1,0 +1,71 @@
+"""What sounds into a call, and what is kept of it: a player, a tone generator and a recorder.
+
+PJSIP connects ports of a bridge. Each change of the media (hold, resume, another codec) makes the call's port anew, and
+whatever was connected to the old one is lost; so the deck is connected again each time. All of it must be gone before
+the library is, or PJSIP aborts; the length in the recording's header is written when the recorder goes.
+"""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pjsua2 as pj
+
+from mediasrv.providers.formant import speak
+
+SPOKEN_RATE_HZ = 8_000
+KEY_ON_MS, KEY_OFF_MS = 120, 100
+KEY_RATE_HZ = 16_000
+
+
+class Deck:
+    def __init__(self, record: Path | None) -> None:
+        self._record = record
+        self._recorder: pj.AudioMediaRecorder | None = None
+        self._player: pj.AudioMediaPlayer | None = None
+        self._keys: pj.ToneGenerator | None = None
+
+    def connect(self, call: pj.AudioMedia) -> str:
+        """Returns where it is recorded, if it is."""
+        if self._record is not None and self._recorder is None:
+            self._recorder = pj.AudioMediaRecorder()
+            self._recorder.createRecorder(str(self._record))
+        if self._recorder is not None:
+            call.startTransmit(self._recorder)
+        for source in (self._player, self._keys):
+            if source is not None:
+                source.startTransmit(call)
+        return str(self._record or "")
+
+    def play(self, file: Path, call: pj.AudioMedia) -> None:
+        self._player = pj.AudioMediaPlayer()
+        self._player.createPlayer(str(file), pj.PJMEDIA_FILE_NO_LOOP)
+        self._player.startTransmit(call)
+
+    def sound_keys(self, digits: str, call: pj.AudioMedia) -> None:
+        """Keys as tones among the sound, as a telephone without telephone events has them."""
+        if self._keys is None:
+            self._keys = pj.ToneGenerator()
+            self._keys.createToneGenerator(KEY_RATE_HZ, 1)
+            self._keys.startTransmit(call)
+        tones = pj.ToneDigitVector()
+        for digit in digits:
+            tone = pj.ToneDigit()
+            tone.digit, tone.on_msec, tone.off_msec, tone.volume = digit, KEY_ON_MS, KEY_OFF_MS, 0
+            tones.append(tone)
+        self._keys.playDigits(tones)
+
+    def let_go(self) -> None:
+        self._player = self._recorder = self._keys = None
+
+
+def say_into(file: Path, words: str) -> Path:
+    """The words in the built-in voice, as a WAV file."""
+    utterance = speak(words, SPOKEN_RATE_HZ, "high")
+    with wave.open(str(file), "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(utterance.rate_hz)
+        wav.writeframes(utterance.pcm)
+    return file
