@@ -62,6 +62,10 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connections_per_source: Annotated[
         int, Meta(description="TCP and TLS connections from one address.", ge=1, le=65_536)
     ] = 64
+    nameservers: Annotated[
+        tuple[HostPort, ...],
+        Meta(description="DNS servers that are asked for peers' names; empty: those of the system."),
+    ] = ()
     advertised: Annotated[
         Host,
         Meta(

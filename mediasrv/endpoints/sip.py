@@ -18,6 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
 from mediasrv.endpoints.traffic import Seen, TrafficOfCalls
@@ -25,12 +26,14 @@ from mediasrv.sip import (
     USUAL_HOPS,
     Account,
     Address,
+    Answered,
     Cancelled,
     EndCause,
     Ended,
     Hop,
     IncomingCall,
     Plan,
+    Progress,
     RegistrationEvent,
     RegistrationId,
     Rejected,
@@ -56,6 +59,7 @@ NO_WAY_THERE = {
     errno.EINVAL,
 }
 RETRY_AFTER_S = 5
+UNHEARD = (408, 503)  # without a header: nobody has sent it (RFC 3261 section 8.1.3.1)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -73,12 +77,14 @@ class SipEndpoint:
         *,
         streams: Streams | None = None,
         stream_limits: StreamLimits | None = None,
+        finder: Finder | None = None,
     ) -> None:
         self.counters = Counters() if counters is None else counters
         self._socket, self._core, self._clock = socket, user_agent, clock
         self._streams = Connections(
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
+        self._finder = finder or NumericOnly()
         self._calls: dict[SipCallId, SipCall] = {}
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
@@ -137,7 +143,7 @@ class SipEndpoint:
         self,
         target: Uri,
         *,
-        destination: Address,
+        destination: Address | None = None,
         from_uri: Uri,
         body: bytes = b"",
         headers: HeaderLines = (),
@@ -147,8 +153,11 @@ class SipEndpoint:
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
+        `destination`: None: the best place that the target leads to; raises CannotResolve when there is none.
         `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
         what a trunk may ask for."""
+        if destination is None:
+            destination = (await self._finder.resolve(target))[0]
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -327,9 +336,18 @@ class SipEndpoint:
         if call is None:
             self.counters.count("sip_event_without_call", type(event).__name__)
             return
+        if call.request is None:
+            self._learn(event, call.remote)
         if isinstance(event, Cancelled | Rejected | Ended):
             self.forget(event.call)
         call.deliver(event)
+
+    def _learn(self, event: SipEvent, place: Address) -> None:
+        """What a call of ours tells about where it went, for the next one (RFC 3263 section 4.3)."""
+        if isinstance(event, Rejected) and event.status in UNHEARD and not len(event.headers):
+            self._finder.failed(place)
+        elif isinstance(event, Progress | Answered | Rejected):
+            self._finder.answered(place)
 
     def _arrive(self, event: IncomingCall) -> None:
         traffic = self._traffic.begin(self._name(event.call, event.request.call_id))

@@ -33,6 +33,7 @@ from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.live import LiveView
+from mediasrv.server.reach import RecordsFactory, finder, no_records
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
@@ -83,6 +84,7 @@ class Server:
         open_engine: EngineFactory,
         open_socket: SocketFactory = open_datagram_socket,
         open_streams: StreamsFactory = no_streams,
+        open_records: RecordsFactory = no_records,
         sink: RecordSink | None = None,
         vouching: Vouching | None = None,
     ) -> None:
@@ -91,6 +93,7 @@ class Server:
         self._clock, self._tokens = clock, tokens
         self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
+        self._finder = finder(settings, open_records(settings), clock, tokens)
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
         self._recordings = Path(settings.server.data_dir) / "recordings"
@@ -202,7 +205,7 @@ class Server:
             agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows, streams=told)
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
-                streams=streams, stream_limits=stream_limits(self.settings),
+                streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
             async with _beside(self._endpoint.run):
                 yield self._endpoint

@@ -21,6 +21,8 @@ from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
+from mediasrv.server.reach import host_uri
+from mediasrv.sip import Malformed
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -78,6 +80,13 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
+        for host in trunk.hosts:
+            try:
+                host_uri(trunk, host)
+            except Malformed as error:
+                raise ConfigError(
+                    f"trunks.{name}.hosts", f"{host!r}: {error}", value=list(trunk.hosts)
+                ) from error
         if trunk.srtp == "required" and settings.media.security != "required":
             problem = 'is decided for all trunks together: set media.security to "required"'
             raise ConfigError(f"trunks.{name}.srtp", problem, value=trunk.srtp)

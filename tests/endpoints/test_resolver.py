@@ -13,9 +13,9 @@ from mediasrv.endpoints.resolution import (
     Ipv4,
     Ipv6,
     Naptr,
+    NumericOnly,
     Resolver,
     Srv,
-    numeric_only,
 )
 from mediasrv.endpoints.resolution.resolver import ADDRESSES_MAX, RESOLVE_S
 from mediasrv.ids import SeededTokens
@@ -94,7 +94,7 @@ async def test_only_addresses_that_we_can_send_to_are_asked_for() -> None:
 async def test_numbers_are_asked_of_nobody(uri: str, place: Address) -> None:
     records = FakeRecords()
     assert list(await resolver(records).resolve(Uri.parse(uri))) == [place]
-    assert list(await numeric_only(Uri.parse(uri))) == [place]
+    assert list(await NumericOnly().resolve(Uri.parse(uri))) == [place]
     assert records.asked == []
 
 

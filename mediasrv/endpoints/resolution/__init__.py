@@ -1,7 +1,7 @@
 """From names to addresses: RFC 3263 over the DNS, with a cache, limits, and a memory of where nobody answers.
 
 What is asked and in which order answers are taken is pure (selection.py); who answers is a `Records`: the DNS
-(questions.py), the cache before it, or a dictionary in a test. Others need `Resolve` only, and `numeric_only` is one.
+(questions.py), the cache before it, or a dictionary in a test. Others need a `Finder`; `NumericOnly` has no DNS.
 """
 
 from mediasrv.endpoints.resolution.cache import CachedRecords
@@ -17,7 +17,7 @@ from mediasrv.endpoints.resolution.records import (
     Records,
     Srv,
 )
-from mediasrv.endpoints.resolution.resolver import CannotResolve, Resolve, Resolver, numeric_only
+from mediasrv.endpoints.resolution.resolver import CannotResolve, Finder, NumericOnly, Resolver
 
 __all__ = [
     "Answer",
@@ -25,14 +25,14 @@ __all__ = [
     "CannotLookUp",
     "CannotResolve",
     "DnsRecords",
+    "Finder",
     "HostKind",
     "Ipv4",
     "Ipv6",
     "Naptr",
+    "NumericOnly",
     "Record",
     "Records",
-    "Resolve",
     "Resolver",
     "Srv",
-    "numeric_only",
 ]

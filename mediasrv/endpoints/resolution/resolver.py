@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import trio
 
@@ -49,18 +49,36 @@ ADDRESSES_MAX = 32
 NAME_CHARACTERS_MAX = 253  # RFC 1035 section 2.3.4
 LOT_BITS = 48  # weights add up to less than 2**27: the bias is nothing
 
-Resolve = Callable[[Uri], Awaitable[Sequence[Address]]]
-"""Where a URI can be reached, the best first and at least one; raises CannotResolve."""
-
 
 class CannotResolve(RemoteError):
     """Nothing of ours leads there."""
 
 
-async def numeric_only(uri: Uri) -> Sequence[Address]:
-    """The Resolve of who has no DNS."""
-    await trio.lowlevel.checkpoint()
-    return (_numeric(uri),)
+class Finder(Protocol):
+    """Who resolves, and wants to hear what came of it."""
+
+    async def resolve(self, uri: Uri) -> Sequence[Address]:
+        """Where that can be reached, the best first and at least one; raises CannotResolve."""
+
+    def failed(self, address: Address) -> None:
+        """Nobody answered there."""
+
+    def answered(self, address: Address) -> None:
+        """Somebody did."""
+
+
+class NumericOnly:
+    """The Finder of who has no DNS."""
+
+    async def resolve(self, uri: Uri) -> Sequence[Address]:
+        await trio.lowlevel.checkpoint()
+        return (_numeric(uri),)
+
+    def failed(self, address: Address) -> None:
+        """There is no second place to try."""
+
+    def answered(self, address: Address) -> None:
+        """As one would think."""
 
 
 class Resolver:
@@ -80,8 +98,8 @@ class Resolver:
         self._failures = Failures()
 
     async def resolve(self, uri: Uri) -> Sequence[Address]:
+        await trio.lowlevel.checkpoint()
         if is_numeric(uri.host):
-            await trio.lowlevel.checkpoint()
             return (_numeric(uri),)
         if not uri.host or len(uri.host) > NAME_CHARACTERS_MAX:
             raise CannotResolve(f"{uri.scheme}: names no host")
@@ -100,17 +118,17 @@ class Resolver:
 
     async def _search(self, uri: Uri, search: _Search) -> list[Address]:
         said = transport_said(uri)
-        if said is not None and said not in self._spoken:
-            raise CannotResolve(f"{uri.host}: we cannot call over {said}")
+        needed = said or default_transport(uri)
+        if needed not in self._spoken:
+            raise CannotResolve(f"{uri.host}: we cannot call over {needed}")
         if uri.port is not None:
-            return await self._addresses(search, uri, [(uri.host, uri.port, said or default_transport(uri))])
+            return await self._addresses(search, uri, [(uri.host, uri.port, needed)])
         questions: tuple[Question, ...] = ()
         if said is None:
             questions = naptr_questions(uri, await search.ask(uri.host, Naptr), self._spoken)
         found, denied = await self._services(search, questions or srv_questions(uri, self._spoken))
         if not found and not denied:
-            transport = said or default_transport(uri)
-            found = [(uri.host, DEFAULT_PORTS.get(transport, DEFAULT_PORT), transport)]
+            found = [(uri.host, DEFAULT_PORTS.get(needed, DEFAULT_PORT), needed)]
         return await self._addresses(search, uri, found)
 
     async def _services(
