@@ -19,7 +19,7 @@ from typing import Protocol
 import trio
 
 from mediasrv.endpoints.streams.channel import Channel
-from mediasrv.endpoints.streams.connection import Connection, Receiver
+from mediasrv.endpoints.streams.connection import Connection, Pulse, Receiver
 from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.endpoints.streams.sockets import StreamListener
 from mediasrv.endpoints.streams.transports import Transport
@@ -112,7 +112,8 @@ class Connections:
         if self._open >= self._limits.connections:
             self._counters.count("sip_stream_refused", "full")
             return None
-        connection = self._number(to._replace(connection=0))
+        pulse = Pulse(self._limits.pulse_s, answered=False)
+        connection = self._number(to._replace(connection=0), pulse)
         self._dialled.setdefault(to[:3], {})[to.name] = connection
         self._nursery.start_soon(self._dial, transport, connection)
         return connection
@@ -158,7 +159,10 @@ class Connections:
             self._counters.count("sip_stream_refused", refusal)
             await trio.aclose_forcefully(stream)
             return
-        connection = self._number(Hop(*source, transport.name))
+        pulse = Pulse(self._limits.websocket_pulse_s, answered=True)
+        connection = self._number(
+            Hop(*source, transport.name), pulse if transport.name in WEBSOCKETS else None
+        )
         self._from[source[0]] += 1
         try:
             channel = await self._shake_hands(transport, stream)
@@ -197,10 +201,10 @@ class Connections:
             self._counters.count("sip_stream_closed", connection.reason or "shutdown")
             self._owner.lost(connection.peer)
 
-    def _number(self, peer: Hop) -> Connection:
+    def _number(self, peer: Hop, pulse: Pulse | None) -> Connection:
         self._last_number += 1
         self._open += 1
-        connection = Connection(peer._replace(connection=self._last_number), self._limits)
+        connection = Connection(peer._replace(connection=self._last_number), self._limits, pulse)
         self._by_number[self._last_number] = connection
         return connection
 
