@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
+import trio.testing
 from wsproto.events import CloseConnection, Ping, Pong
 
 from mediasrv.endpoints import SipEndpoint
@@ -188,6 +189,7 @@ async def test_a_handshake_letter_by_letter_is_not_waited_for(autojump_clock) ->
                 await stream.send_all(bytes([letter]))
                 await trio.sleep(1)
         assert trio.current_time() - began <= StreamLimits().handshake_s + 2
+        await trio.testing.wait_all_tasks_blocked()
         assert house.end.live_streams == 0
 
 
@@ -218,6 +220,7 @@ async def test_a_message_that_comes_too_slowly_is_not_waited_for(autojump_clock)
                 await browser.say(letter, whole=False)
                 await trio.sleep(1)
         assert trio.current_time() - began <= StreamLimits().message_s + 2
+        await trio.testing.wait_all_tasks_blocked()
         assert house.closed == {"slow_sender": 1}
 
 
@@ -228,6 +231,7 @@ async def test_empty_frames_without_end_are_a_message_that_comes_too_slowly(auto
             while True:
                 await browser.say("", whole=False)
                 await trio.sleep(0.5)
+        await trio.testing.wait_all_tasks_blocked()
         assert house.closed == {"slow_sender": 1}
 
 
@@ -270,6 +274,7 @@ async def test_pings_without_end_to_a_peer_that_does_not_read_end_it(autojump_cl
                 await browser.send(Ping(b"x"))
                 sent += 1
         assert sent < 10_000
+        await trio.testing.wait_all_tasks_blocked()
         assert house.closed == {"slow_reader": 1}
 
 
