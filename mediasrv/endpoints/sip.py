@@ -18,6 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.endpoints.nat.stun import binding_answer, is_stun
 from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
@@ -43,7 +44,7 @@ from mediasrv.sip import (
     Uri,
     UserAgent,
 )
-from mediasrv.sip.framing import Unframeable
+from mediasrv.sip.framing import PING, Unframeable
 from mediasrv.telemetry import Counters
 
 WAITING_CALLS_MAX = 256
@@ -188,6 +189,13 @@ class SipEndpoint:
             self._stepped = trio.Event()
             await self._stepped.wait()
 
+    def keep_open(self, flow: Address) -> None:
+        """A sign of life through the NATs on the way there (RFC 5626 section 3.5); it dials nobody, and never waits."""
+        if isinstance(flow, Hop):
+            self._streams.pulse(flow)
+        else:
+            self._send(PING, flow)
+
     def respond(
         self,
         call: SipCallId,
@@ -281,6 +289,9 @@ class SipEndpoint:
             if error.errno != errno.ECONNREFUSED and not self._bears("receive"):
                 raise
             return
+        if is_stun(data):
+            self._tell_address(data, source)
+            return
         self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
         try:
             self._core.receive(data, source, self._clock.now())
@@ -289,6 +300,15 @@ class SipEndpoint:
                 raise
         else:
             self._faults_in_a_row = 0
+
+    def _tell_address(self, request: bytes, source: tuple[str, int]) -> None:
+        """RFC 5626 section 4.4.2: a telephone keeps its NAT open. A stranger gets no more bytes than he sent."""
+        answer = binding_answer(request, source)
+        if answer is None or (len(answer) > len(request) and not self._core.has_proven(source[0])):
+            self.counters.count("sip_stun", "ignored")
+            return
+        self.counters.count("sip_stun", "answered")
+        self._send(answer, source)
 
     def _follow_up(self) -> None:
         """Hands on what the core has to tell, and sends what it has to send, until there is no more of either.

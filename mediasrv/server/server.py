@@ -32,6 +32,7 @@ from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
+from mediasrv.server.keep_alive import KeepAlive
 from mediasrv.server.live import LiveView
 from mediasrv.server.reach import RecordsFactory, finder, no_records
 from mediasrv.server.reception import House, Reception
@@ -207,7 +208,8 @@ class Server:
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
-            async with _beside(self._endpoint.run):
+            alive = KeepAlive(self.settings.trunks, self._finder, self._endpoint.keep_open)
+            async with _beside(self._endpoint.run), _beside(alive.run):
                 yield self._endpoint
         finally:
             streams.close()

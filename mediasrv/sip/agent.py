@@ -239,6 +239,10 @@ class UserAgent:
         """A stream is closed, by whomever; `connection` is its far end, with its number."""
         self._core.transactions.connection_lost(connection, now)
 
+    def has_proven(self, host: str) -> bool:
+        """Whether somebody at that address has shown what only our answers to it could have told."""
+        return self._core.has_proven(host)
+
     def statistics(self) -> SipStatistics:
         core = self._core
         return SipStatistics(

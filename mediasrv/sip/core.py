@@ -129,6 +129,9 @@ class Core:
         if len(self._proven) > self.limits.calls:
             del self._proven[next(iter(self._proven))]
 
+    def has_proven(self, host: str) -> bool:
+        return host in self._proven
+
     def resends_towards(self, host: str) -> int | None:
         return None if host in self._proven else self.limits.unproven_resends
 

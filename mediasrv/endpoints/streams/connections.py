@@ -96,6 +96,12 @@ class Connections:
         connection.send(data)
         return True
 
+    def pulse(self, to: Hop) -> None:
+        """A sign of life over the connection that leads there, if there is one that asks for it."""
+        connection = self._by_number.get(to.connection) or self._dialled_to(to)
+        if connection is not None:
+            connection.pulse()
+
     # ---- ours
 
     def _dialled_to(self, to: Hop) -> Connection | None:
