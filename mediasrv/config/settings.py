@@ -101,6 +101,18 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = Host()
 
+    stun_server: Annotated[
+        str,
+        Meta(
+            description="STUN server, a name or an address with or without a port, that says which address peers are "
+            "told; empty: `advertised`."
+        ),
+    ] = ""
+    local_networks: Annotated[
+        tuple[Network, ...],
+        Meta(description="Blocks on this side of our NAT: peers in them are told our address there."),
+    ] = ()
+
     def __post_init__(self) -> None:
         for key, port in (("tls_port", self.tls_port), ("wss_port", self.wss_port)):
             if port and not (self.tls_certificate and self.tls_key):

@@ -7,7 +7,7 @@ cancellation, and it leaves nothing behind: no stream, no port, no reservation, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -52,7 +52,7 @@ class House:
     agents: Mapping[str, Agent]
     services: CallServices
     counters: Counters
-    advertised: str
+    told_to: Callable[[str], str]  # where a peer is told to send its sound
     security: MediaSecurity
     tracing: Tracing
     vouching: Vouching | None = None  # without it nobody's signature is looked at
@@ -140,7 +140,7 @@ class Reception:
         house, media = self._house, self._house.settings.media
         self._groups += 1
         wishes = LegMedia(
-            host=house.advertised,
+            host=house.told_to(call.remote[0]),
             aec=media.aec and agent.needs.aec,
             ns=media.ns and agent.needs.ns,
             vad=agent.needs.vad,

@@ -17,6 +17,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -34,6 +35,7 @@ from mediasrv.server import wiring
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.keep_alive import KeepAlive
 from mediasrv.server.live import LiveView
+from mediasrv.server.outside import Outside
 from mediasrv.server.reach import RecordsFactory, finder, no_records
 from mediasrv.server.reception import House, Reception
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
@@ -95,6 +97,7 @@ class Server:
         self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
         self._finder = finder(settings, open_records(settings), clock, tokens)
+        self._outside = Outside(settings, clock, tokens, self._finder)
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
         self._recordings = Path(settings.server.data_dir) / "recordings"
@@ -201,15 +204,21 @@ class Server:
     async def _signalling(self) -> AsyncIterator[SipEndpoint]:
         socket, streams = await self._listen()
         try:
-            host = wiring.advertised_host(self.settings, socket.local[0])
+            await self._outside.learn(socket)
+            hosts = self._outside.signalling
+            host = hosts.usual
             told = {name: (host, port) for name, (_, port) in streams.locals().items()}
-            agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows, streams=told)
+            agent = UserAgent(
+                (host, socket.local[1]), self._tokens, welcome=self._knows, streams=told,
+                host_towards=None if self._outside.alike else hosts.towards,
+            )  # fmt: skip
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
             alive = KeepAlive(self.settings.trunks, self._finder, self._endpoint.keep_open)
-            async with _beside(self._endpoint.run), _beside(alive.run):
+            watch = partial(self._outside.watch, self._open_socket)
+            async with _beside(self._endpoint.run), _beside(alive.run), _beside(watch):
                 yield self._endpoint
         finally:
             streams.close()
@@ -237,7 +246,6 @@ class Server:
         return self.settings.trunk_of(source[0]) is not None
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
-        host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
         services = CallServices(
             self._clock,
             self._tokens,
@@ -248,7 +256,7 @@ class Server:
         )
         security = wiring.media_security(self.settings, self._tokens)
         return House(
-            self.settings, engine, self._agents, services, self.counters, host, security,
+            self.settings, engine, self._agents, services, self.counters, self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
         )  # fmt: skip
 

@@ -29,7 +29,7 @@ from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import MalformedRequest, parse
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.hop import Address, Hop
+from mediasrv.sip.hop import Address, Hop, HostTowards
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.screening import screen
@@ -70,14 +70,18 @@ class UserAgent:
         guard: Guard | None = None,
         registrar: Registrar | None = None,
         streams: Mapping[str, tuple[str, int]] = NO_STREAMS,
+        host_towards: HostTowards | None = None,
     ) -> None:
         """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten.
 
         `guard`: who of those must say who he is; without a `registrar` there is no REGISTER.
-        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS.
+        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS. `host_towards`: the
+        host of ours that a peer is told, where it is not `local`'s for all.
         """
         self._welcome = welcome
-        self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
+        self._core = Core(
+            local, tokens, software, limits or Limits(), timers or Timers(), streams, host_towards
+        )
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
 

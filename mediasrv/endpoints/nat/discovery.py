@@ -66,7 +66,7 @@ async def keep_watch(ask: Callable[[], Awaitable[Address]], moved: Callable[[str
         await trio.sleep(REFRESH_S)
         try:
             host, _ = await ask()
-        except (NoAnswer, OSError) as error:
+        except (RemoteError, OSError) as error:
             _log.warning("our address from outside is not known", extra={"why": str(error)})
         else:
             moved(host)
