@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mediasrv.bench.instruments.server_process import serving
+from mediasrv.endpoints.streams import (
+    TcpDialler,
+    TcpListener,
+    TlsFiles,
+    TlsTransport,
+    client_context,
+    server_context,
+)
+from mediasrv.sip import Limits
 from tests.interop.sound import read_wav, seconds_of_tone
 
 pytestmark = pytest.mark.interop
@@ -35,7 +45,8 @@ def certificate(directory: Path, name: str = "server") -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     today = datetime.datetime.now(datetime.UTC)
-    place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    here = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    place = x509.SubjectAlternativeName([here, x509.DNSName(f"{name}.example")])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -148,3 +159,27 @@ async def test_a_handshake_that_nobody_finishes_is_given_up_and_others_are_serve
             assert (await asked(port, context)).startswith(b"SIP/2.0 200")
             with trio.fail_after(10):
                 assert await half_open.receive_some() == b""
+
+
+async def test_who_is_called_by_name_must_show_a_certificate_for_that_name(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path)
+    files = TlsFiles(pem, key, authority=pem)
+    transport = TlsTransport(TcpDialler("127.0.0.1"), Limits(), server_context(files), client_context(files))
+    listener = await TcpListener.open(("127.0.0.1", 0))
+
+    async def answer() -> None:
+        while True:
+            stream, _ = await listener.accept()
+            async with stream:
+                with suppress(trio.BrokenResourceError):
+                    await (await transport.welcome(stream)).receive()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        with trio.fail_after(10):
+            for name in ("server.example", ""):  # the address is in the certificate too
+                await (await transport.dial(listener.local, name)).aclose()
+            with pytest.raises(trio.BrokenResourceError):
+                await transport.dial(listener.local, "other.example")
+        nursery.cancel_scope.cancel()
+    listener.close()
