@@ -1,6 +1,9 @@
 """Calls by the thousand from sipp's built-in caller, and what they leave behind: nothing, if all is well.
 
     python -m tools.sipp_load --calls 2000 --rate 100
+    TMPDIR=/dev/shm python -m tools.sipp_load --calls 10000 --rate 3000 --at-once 50 --pin     # as many as it can
+
+The server writes two small files for each call: where TMPDIR is a disk, its file system is measured with it.
 
 Starts a server of its own on free loopback ports, unless --target names one that runs already. Exit status 0 when
 every call succeeded and the server is back to what it was before.
@@ -9,11 +12,13 @@ every call succeeded and the server is back to what it was before.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -62,6 +67,7 @@ class Plan:
     rate: int
     talk_ms: int
     rounds: int
+    at_once: int = 0  # up at any time; 0: as many as the rate makes
 
 
 async def load(pid: int, target: tuple[str, int], plan: Plan) -> dict[str, object]:
@@ -74,7 +80,11 @@ async def load(pid: int, target: tuple[str, int], plan: Plan) -> dict[str, objec
     calling_s, control_ms, media_ms = 0.0, 0.0, 0.0
     for _ in range(plan.rounds):
         usage, began_s = measure(pid), time.monotonic()
-        outcomes.append(await sipp.call(target, calls=plan.calls, per_second=plan.rate, talk_ms=plan.talk_ms))
+        outcomes.append(
+            await sipp.call(
+                target, calls=plan.calls, per_second=plan.rate, talk_ms=plan.talk_ms, at_once=plan.at_once
+            )
+        )
         used = measure(pid).since(usage)
         calling_s += time.monotonic() - began_s
         control_ms, media_ms = control_ms + used.control_ms, media_ms + used.media_ms
@@ -90,6 +100,7 @@ async def load(pid: int, target: tuple[str, int], plan: Plan) -> dict[str, objec
         "failed": failed,
         "retransmissions": sum(outcome.retransmissions for outcome in outcomes),
         "took_s": round(calling_s, 2),
+        "calls_per_s": round(calls / calling_s, 1),
         "cpu_ms_per_call": {"control": round(control_ms / calls, 3), "media": round(media_ms / calls, 3)},
         "left": {
             "descriptors": last.descriptors - before.descriptors,
@@ -100,9 +111,19 @@ async def load(pid: int, target: tuple[str, int], plan: Plan) -> dict[str, objec
     }
 
 
-async def load_own_server(agent: str, plan: Plan) -> dict[str, object]:
+def pin(pid: int) -> None:
+    """The server has the first processor to itself, sipp and we the others: what it can do is what one core can do."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), {first})
+    os.sched_setaffinity(0, others or {first})
+
+
+async def load_own_server(agent: str, plan: Plan, *, pinned: bool) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as directory:
         async with serving(Path(directory), ["--agent", agent]) as server:
+            if pinned:
+                pin(server.pid)
             return await load(server.pid, server.sip, plan)
 
 
@@ -117,20 +138,30 @@ def is_clean(report: Mapping[str, object]) -> bool:
 @click.option("--rounds", default=1, show_default=True, help="One after the other, with 34 s between them.")
 @click.option("--rate", default=100, show_default=True, help="Calls a second.")
 @click.option("--talk-ms", default=0, show_default=True, help="How long each call lasts.")
+@click.option("--at-once", default=0, help="Calls that are up at any time, whatever the rate; 0: no limit.")
+@click.option("--pin", "pinned", is_flag=True, help="The server on one processor, sipp on the others.")
 @click.option("--agent", default="tone", show_default=True, help="Who answers.")
 @click.option("--target", metavar="HOST:PORT", help="A server that runs already; with --pid.")
 @click.option("--pid", type=int, help="Its process.")
 def main(
-    calls: int, rounds: int, rate: int, talk_ms: int, agent: str, target: str | None, pid: int | None
+    calls: int,
+    rounds: int,
+    rate: int,
+    talk_ms: int,
+    at_once: int,
+    pinned: bool,
+    agent: str,
+    target: str | None,
+    pid: int | None,
 ) -> None:
-    plan = Plan(calls, rate, talk_ms, rounds)
+    plan = Plan(calls, rate, talk_ms, rounds, at_once)
     if (target is None) != (pid is None):
         raise click.UsageError("--target and --pid go together")
     if target is not None and pid is not None:
         host, _, port = target.rpartition(":")
         report = trio.run(load, pid, (host, int(port)), plan)
     else:
-        report = trio.run(load_own_server, agent, plan)
+        report = trio.run(partial(load_own_server, agent, plan, pinned=pinned))
     click.echo(json.dumps(report))
     sys.exit(0 if is_clean(report) else 1)
 

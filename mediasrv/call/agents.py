@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
+from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.menu import DEMO as DEMO_MENUS
 from mediasrv.call.menu import menu_agent, read_menus
@@ -20,6 +20,7 @@ from mediasrv.providers.script import DEMO, read_script
 
 DEAF = Arming(on_onset="ignore")
 TONE_RATE_HZ = 8_000
+LONGEST_ECHO_MS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,30 @@ class AgentSettings:
     script: str = ""  # TOML file of the scripted agent; empty: the one that is shipped
     voice: str = ""  # overrides the script's
     menu: str = ""  # TOML file of the menus; empty: those that are shipped
+    echo_delay_ms: int = PTIME_MS
     tone_hz: float = 440.0
     tone_dbfs: float = -20.0
 
 
 class EchoAgent:
-    """Gives back what it hears, as it hears it: the line's own quality, both ways."""
+    """Gives back what it hears, as it hears it or a while later: the line's own quality, both ways."""
 
     name = "echo"
     needs = MediaNeeds(aec=False, ns=False, vad=False)
 
+    def __init__(self, delay_ms: int = PTIME_MS) -> None:
+        if not PTIME_MS <= delay_ms <= LONGEST_ECHO_MS:
+            problem = f"must lie between {PTIME_MS} and {LONGEST_ECHO_MS}"
+            raise ConfigError("echo_delay_ms", problem, value=delay_ms)
+        self._piece_ms = max(PTIME_MS, delay_ms // 4)
+        self._in_hand = bytes(BYTES_PER_SAMPLE * samples_in(delay_ms - self._piece_ms, EARS_RATE_HZ))
+
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
+        await call.stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
         while True:
-            chunk = await call.stream.read(PTIME_MS)
+            chunk = await call.stream.read(self._piece_ms)
             await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
 
 
@@ -62,7 +72,7 @@ class ToneAgent:
 
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
-        call.nursery.start_soon(drain_events, call)
+        call.start_soon(drain_events, call)
         while True:
             await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
 
@@ -81,7 +91,7 @@ async def drain_events(call: Call) -> None:
 
 
 AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
-    "echo": lambda settings: EchoAgent(),
+    "echo": lambda settings: EchoAgent(settings.echo_delay_ms),
     "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
     "menu": lambda settings: menu_agent(read_menus(settings.menu or DEMO_MENUS)),
     "scripted": lambda settings: scripted_agent(read_script(settings.script or DEMO), settings.voice),

@@ -2,17 +2,23 @@
 
 Everything a call starts lives in its nursery, so when `run_call` returns nothing of the call is left: no task, no
 provider connection, no unfinished hold. The leg and its stream belong to whoever opened them.
+
+The caller's seat may be taken by somebody else (`bridge`). Then whoever leads the call leads anew: what an agent has
+started for one party ends with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import trio
 
+from mediasrv.call.bridge.floor import Floor
+from mediasrv.call.bridge.handover import attend_requests
+from mediasrv.call.bridge.parties import Seat
 from mediasrv.call.record import CallRecord
-from mediasrv.call.services import Agent, CallServices
+from mediasrv.call.services import Agent, CallServices, MediaNeeds
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import NS_PER_MS
 from mediasrv.errors import MediasrvError
@@ -20,21 +26,28 @@ from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
 from mediasrv.media import MediaEvent, MediaFault, MediaTimeout, StreamFace
 from mediasrv.telemetry import Timeline
 
+Leader = Callable[["Call"], Awaitable[Ending]]
+
 
 @dataclass(slots=True, eq=False)
 class Call:
     """What an agent holds in its hands while it leads."""
 
-    leg: Leg
+    info: CallInfo
+    floor: Floor
     services: CallServices
     timeline: Timeline
     record: CallRecord
     nursery: trio.Nursery
+    leader: Leader
     ending: Ending | None = None
+    over: trio.Event = field(default_factory=trio.Event)
+    _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 
     @property
-    def info(self) -> CallInfo:
-        return self.leg.info
+    def leg(self) -> Leg:
+        """The caller's."""
+        return self.floor.caller.leg
 
     @property
     def stream(self) -> StreamFace:
@@ -54,14 +67,25 @@ class Call:
         self.nursery.cancel_scope.cancel()
 
     def start_soon(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        """Runs `task` as long as the call; its failure ends the call, and only the call."""
-        self.nursery.start_soon(self._guarded, task, arguments)
+        """Runs `task` as long as the call and its party; its failure ends the call, and only the call."""
+        scope = trio.CancelScope()
+        self._led.add(scope)
+        self.nursery.start_soon(self._guarded, scope, task, arguments)
 
-    async def _guarded(self, task: Callable[..., Awaitable[object]], arguments: tuple[object, ...]) -> None:
+    def start_for_all(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        """The same, whoever the party is, and whoever leads."""
+        self.nursery.start_soon(self._guarded, trio.CancelScope(), task, arguments)
+
+    async def _guarded(
+        self, scope: trio.CancelScope, task: Callable[..., Awaitable[object]], arguments: tuple[object, ...]
+    ) -> None:
         try:
-            await task(*arguments)
+            with scope:
+                await task(*arguments)
         except* Exception as fault:
             self.fault(fault)
+        finally:
+            self._led.discard(scope)
 
     def fault(self, group: BaseExceptionGroup[Exception]) -> None:
         errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
@@ -71,13 +95,31 @@ class Call:
 
     async def next_event(self) -> MediaEvent:
         """What the stream tells next; a caller who is no longer there ends the call."""
-        event = await self.stream.next_event()
-        if isinstance(event, MediaTimeout):
+        event = await self.floor.caller.next_event()
+        if isinstance(event, MediaTimeout) and not self.floor.caller.held:
             self.end(Ending.MEDIA_TIMEOUT)
         elif isinstance(event, MediaFault):
             self.record.error = f"the stream's socket failed: errno {event.errno}"
             self.end(Ending.FAULT)
         return event
+
+    # ---- who leads ---------------------------------------------------------------------------------------------
+
+    def lead_anew(self, leader: Leader | None = None) -> None:
+        """Another party has come, or another leader: what was begun for the one before is over."""
+        self.leader = leader or self.leader
+        for scope in list(self._led):
+            scope.cancel()
+
+    async def be_led(self) -> Ending:
+        """By whoever leads, one after the other; the last one's word is the call's end."""
+        while True:
+            with trio.CancelScope() as scope:
+                self._led.add(scope)
+                try:
+                    return await self.leader(self)
+                finally:
+                    self._led.discard(scope)
 
 
 async def run_call(
@@ -102,7 +144,9 @@ async def run_call(
     )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:
-            await _live(Call(leg, services, timeline, record, nursery), agent)
+            call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead)
+            with services.live.knows(call):
+                await _live(call, replace(agent.needs, bridge=True))
     finally:
         record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
         timeline.note("call_ended", why=record.ending)
@@ -110,12 +154,13 @@ async def run_call(
     return record
 
 
-async def _live(call: Call, agent: Agent) -> None:
+async def _live(call: Call, needs: MediaNeeds) -> None:
     """From the answer to the good-bye; shielded tools may still be finishing behind it."""
-    call.start_soon(_watch, call)
+    call.start_for_all(_watch, call)
+    call.start_for_all(attend_requests, call, call.floor.caller, needs)
     try:
         if await _answer(call):
-            call.end(await agent.lead(call))
+            call.end(await call.be_led())
     except* Exception as fault:
         call.fault(fault)
     finally:
@@ -136,7 +181,7 @@ async def _answer(call: Call) -> bool:
 
 
 async def _watch(call: Call) -> None:
-    call.end(await call.leg.wait_ended())
+    call.end(await call.floor.caller.wait_empty())
 
 
 async def _hang_up(call: Call) -> None:

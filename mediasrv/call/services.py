@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
-from mediasrv.ids import TokenSource
+from mediasrv.ids import CallId, TokenSource
 from mediasrv.legs import CallInfo, CannotDial, Ending, Leg
 from mediasrv.telemetry import RecordSink
 
@@ -42,9 +42,33 @@ def nothing_may_be_dialled(info: CallInfo, target: str) -> str:
     return "no rules say whom this call may dial"
 
 
+class LiveCalls:
+    """Those that go on just now."""
+
+    def __init__(self) -> None:
+        self._calls: dict[CallId, Call] = {}
+
+    def __iter__(self) -> Iterator[Call]:
+        """Oldest first."""
+        return iter(list(self._calls.values()))
+
+    def find(self, call: CallId) -> Call | None:
+        return self._calls.get(call)
+
+    @contextmanager
+    def knows(self, call: Call) -> Iterator[None]:
+        name = call.info.id
+        self._calls[name] = call
+        try:
+            yield
+        finally:
+            del self._calls[name]
+            call.over.set()
+
+
 @dataclass(frozen=True, slots=True)
 class CallServices:
-    """Shared by all calls; a call keeps nothing in it."""
+    """Shared by all calls; a call keeps nothing in it but its name while it lasts."""
 
     clock: Clock
     tokens: TokenSource
@@ -54,7 +78,11 @@ class CallServices:
     why_not_dial: Callable[[CallInfo, str], str] = (
         nothing_may_be_dialled  # empty: it may be dialled, and counts
     )
+    why_not_follow: Callable[[CallInfo, str], str] = (
+        nothing_may_be_dialled  # a target that a peer has named, before `dial` asks the rules; empty: nothing
+    )
     dial: Dial = nobody_is_dialled
+    live: LiveCalls = field(default_factory=LiveCalls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ into it and names file, key, value and remedy when something is wrong; `referenc
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
+from mediasrv.config.provider import ProviderSettings
+from mediasrv.config.secret import Secret
 from mediasrv.config.settings import (
     AgentsSettings,
     CallsSettings,
@@ -26,6 +28,8 @@ __all__ = [
     "MediaSettings",
     "Network",
     "PortRange",
+    "ProviderSettings",
+    "Secret",
     "ServerSettings",
     "Settings",
     "SipSettings",

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import inspect as shape
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.secret import Secret
 from mediasrv.config.settings import Settings
 from mediasrv.config.trunk import PROFILES_IN, ProfileName, TrunkSettings
 from mediasrv.errors import ConfigError
@@ -26,7 +27,7 @@ ENVIRONMENT_PREFIX = "MEDIASRV_"
 CONFIG_FILE_VARIABLE = "MEDIASRV_CONFIG"  # names the file itself, for the command line
 FILE_BYTES_MAX = 1_000_000
 
-_WORDS = (Host, HostPort, PortRange, Network)
+_WORDS = (Host, HostPort, PortRange, Network, Secret)
 _TABLE = "a table"
 
 
@@ -133,7 +134,8 @@ def _value(hint: Any, given: _Given | _Tree, key: str) -> Any:
     try:
         return _convert(hint, plain, given)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        raise ConfigError(key, _right(hint, plain, str(error)), **_said(given)) from error
+        shown = {"source": given.source} if plain is Secret else _said(given)
+        raise ConfigError(key, _right(hint, plain, str(error)), **shown) from error
 
 
 def _over_profile(given: _Given | _Tree) -> _Given | _Tree:

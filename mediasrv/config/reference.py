@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from mediasrv.config.load import ENVIRONMENT_PREFIX, allowed
+from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.settings import Settings
 from mediasrv.config.trunk import TrunkSettings
 
@@ -41,8 +42,12 @@ _FORMS = {
     "HostPort": '"ADDRESS:PORT"',
     "Host": "an IP address, or empty",
     "PortRange": '"FIRST-LAST"',
+    "Secret": "text, in quotes",
     "Network": "a list of addresses and blocks",
 }
+
+
+_NAMED = {"trunks": TrunkSettings(), "providers": ProviderSettings()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ def keys() -> Iterator[Key]:
         if isinstance(value, msgspec.Struct):
             yield from _section(section.name, value)
         else:  # a table of sections with names of the operator's choice
-            yield from _section(f"{section.name}.NAME", TrunkSettings())
+            yield from _section(f"{section.name}.NAME", _NAMED[section.name])
 
 
 def _section(name: str, defaults: msgspec.Struct) -> Iterator[Key]:

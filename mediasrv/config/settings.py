@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
+from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 
@@ -281,6 +282,15 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "to agent name; the longest prefix wins."
         ),
     ] = field(default_factory=lambda: {"100": "echo", "200": "menu", "300": "scripted"})
+    echo_delay_ms: Annotated[
+        int,
+        Meta(
+            ge=20,
+            le=1_000,
+            description="How much later the `echo` agent gives back what it hears, in milliseconds. Above 80 it works "
+            "in pieces of a quarter of that, and keeps the rest in hand against stalls.",
+        ),
+    ] = 20
     menu: Annotated[
         str, Meta(description="TOML file of the `menu` agent; empty: the demonstration that is built in.")
     ] = ""
@@ -295,6 +305,29 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         check_patterns("numbers", self.numbers)
 
 
+class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may listen in on calls, by calling a number."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="What is dialled before the name of a call, or the number of somebody in it.",
+            pattern=r"^[*#][0-9*#]*$",
+        ),
+    ] = "*1"
+    trunks: Annotated[
+        tuple[str, ...], Meta(description="Trunks over which it may be done; none: nobody may.")
+    ] = ()
+    callers: Annotated[
+        tuple[str, ...], Meta(description="Who may do it there; empty: everybody who calls over them.")
+    ] = ()
+
+    def is_asked(self, trunk: str, caller: str, number: str) -> bool:
+        """Whether a call is one that listens in, and may."""
+        named = trunk in self.trunks and (not self.callers or caller in self.callers)
+        return named and number.startswith(self.code) and len(number) > len(self.code)
+
+
 def _loopback_trunk() -> dict[str, TrunkSettings]:
     return {"local": TrunkSettings(sources=(Network.parse("127.0.0.0/8"), Network.parse("::1/128")))}
 
@@ -307,6 +340,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = field(default_factory=MediaSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
+    providers: dict[str, ProviderSettings] = field(default_factory=dict)
+    supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
 
     def agent_for(self, trunk: str, number: str) -> str | None:

@@ -22,6 +22,9 @@ class DatagramSocket(Protocol):
     async def receive(self) -> tuple[bytes, Address]:
         """The next datagram and its sender; raises OSError for what the network reported instead."""
 
+    def receive_nowait(self) -> tuple[bytes, Address] | None:
+        """The same, when there is one already."""
+
     def send(self, data: bytes, to: Address) -> None:
         """Sends, or raises OSError; it never waits, and nothing is tried twice."""
 
@@ -45,6 +48,9 @@ class TrioDatagramSocket:
     def __init__(self, bound: socket.socket) -> None:
         self._bound, self._socket = bound, trio.socket.from_stdlib_socket(bound)
         self._ipv6 = bound.family == socket.AF_INET6
+        self._room = memoryview(
+            bytearray(DATAGRAM_BYTES_MAX)
+        )  # else each datagram would take as much, to be cut
 
     @classmethod
     async def open(cls, local: Address) -> Self:
@@ -68,8 +74,18 @@ class TrioDatagramSocket:
         return host, port
 
     async def receive(self) -> tuple[bytes, Address]:
-        data, source = await self._socket.recvfrom(DATAGRAM_BYTES_MAX)
-        return data, (plain(source[0]), source[1])
+        while True:
+            await trio.lowlevel.wait_readable(self._bound)
+            datagram = self.receive_nowait()
+            if datagram is not None:
+                return datagram
+
+    def receive_nowait(self) -> tuple[bytes, Address] | None:
+        try:
+            size, source = self._bound.recvfrom_into(self._room)
+        except BlockingIOError:
+            return None
+        return bytes(self._room[:size]), (plain(source[0]), source[1])
 
     def send(self, data: bytes, to: Address) -> None:
         host, port = to

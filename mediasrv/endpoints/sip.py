@@ -18,6 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.endpoints.lag import LOOK_S, Lag
 from mediasrv.endpoints.nat.stun import binding_answer, is_stun
 from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
@@ -49,6 +50,7 @@ from mediasrv.telemetry import Counters
 
 WAITING_CALLS_MAX = 256
 FAULTS_IN_A_ROW_MAX = 20
+BURST_MAX = 15  # datagrams besides the first, before calls have their turn
 # What means that nothing will ever get there; anything else (full buffers, a refusal of something earlier) is left to
 # the retransmissions.
 NO_WAY_THERE = {
@@ -122,6 +124,7 @@ class SipEndpoint:
         try:
             async with trio.open_nursery() as tasks:
                 await tasks.start(self._streams.run)
+                tasks.start_soon(self._watch_lag)
                 task_status.started()
                 while True:
                     await self._step()
@@ -130,6 +133,17 @@ class SipEndpoint:
             for call in list(self._calls.values()):
                 call.deliver(Ended(call.id, EndCause.TRANSPORT, "the endpoint was closed"))
             self._calls.clear()
+
+    async def _watch_lag(self) -> None:
+        lag = Lag()
+        while True:
+            due = trio.current_time() + LOOK_S
+            await trio.sleep_until(due)
+            before = lag.overloaded
+            self._core.overloaded = lag.looked(due, trio.current_time())
+            if self._core.overloaded and not before:
+                self.counters.count("sip_overload", "began")
+                _log.warning("more calls come than can be served: new ones are told to come again")
 
     def statistics(self) -> SipStatistics:
         return self._core.statistics()
@@ -270,9 +284,14 @@ class SipEndpoint:
         self._follow_up()
 
     async def _step(self) -> None:
-        """One wait, and everything that follows from it."""
+        """One wait, and everything that follows from it.
+
+        A burst is taken at once, so that under load many datagrams share what a turn of the loop costs."""
         with trio.CancelScope(deadline=self._deadline()) as self._patience:
             await self._receive()
+        for _ in range(BURST_MAX):
+            if not self._receive_nowait():
+                break
         try:
             self._core.handle_deadline(self._clock.now())
         except Exception:
@@ -284,11 +303,28 @@ class SipEndpoint:
         try:
             data, source = await self._socket.receive()
         except OSError as error:
-            # ICMP "port unreachable" arrives here on some systems: an answer to an earlier datagram, not our end.
-            self.counters.count("sip_socket_error", _name(error))
-            if error.errno != errno.ECONNREFUSED and not self._bears("receive"):
-                raise
-            return
+            self._not_received(error)
+        else:
+            self._take(data, source)
+
+    def _receive_nowait(self) -> bool:
+        """Whether there was anything."""
+        try:
+            datagram = self._socket.receive_nowait()
+        except OSError as error:
+            self._not_received(error)
+            return True
+        if datagram is not None:
+            self._take(*datagram)
+        return datagram is not None
+
+    def _not_received(self, error: OSError) -> None:
+        """ICMP "port unreachable" arrives so on some systems: an answer to an earlier datagram, not our end."""
+        self.counters.count("sip_socket_error", _name(error))
+        if error.errno != errno.ECONNREFUSED and not self._bears("receive"):
+            raise error
+
+    def _take(self, data: bytes, source: tuple[str, int]) -> None:
         if is_stun(data):
             self._tell_address(data, source)
             return

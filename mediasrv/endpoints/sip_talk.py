@@ -160,6 +160,15 @@ class SipTalk:
         """How to name this call in a transfer that its other end is to take over."""
         return self._act(lambda core, now: core.replaces(self._id))
 
+    @property
+    def remote_target(self) -> Uri:
+        """Where its other end is reached."""
+        return self._act(lambda core, now: core.in_dialog(self._id).dialog.target)
+
+    def is_named(self, replaces: Replaces) -> bool:
+        """Whether a Replaces that is sent to us means this call."""
+        return self._act(lambda core, now: core.named_by(replaces)) == self._id
+
     async def wait_referral(self) -> Referred:
         """The next REFER; it calls nobody until `accept_referral` and until somebody really calls."""
         return await self._next(self._referrals)

@@ -61,6 +61,40 @@ class CallInfo:
     attestation: str = ""  # A, B or C: what the caller's network has signed for (RFC 8588); empty: nothing
 
 
+@dataclass(frozen=True, slots=True)
+class HoldChanged:
+    """The other side listens no more, or again."""
+
+    held: bool
+
+
+class TransferAsked(Protocol):
+    """The other side wants somebody else in its place; to be accepted or declined within 10 s.
+
+    Whatever is done with a request whose leg has meanwhile ended is done to nobody, and raises nothing.
+    """
+
+    @property
+    def target(self) -> str:
+        """A URI."""
+
+    def names(self, leg: Leg) -> bool:
+        """Whether it is to take that leg's place (attended), rather than to be called."""
+
+    @property
+    def is_attended(self) -> bool: ...
+    async def accept(self) -> None:
+        """We try; `tell` is due, once or more, until a final status."""
+
+    async def tell(self, status: int) -> None:
+        """What has become of it so far, as a SIP status; 200 and above is the last."""
+
+    async def decline(self, status: int) -> None: ...
+
+
+LegRequest = HoldChanged | TransferAsked
+
+
 class Leg(Protocol):
     info: CallInfo
 
@@ -76,9 +110,13 @@ class Leg(Protocol):
     async def wait_ended(self) -> Ending:
         """Returns when the other side has hung up or is lost."""
 
-    async def transfer(self, target: str) -> None:
-        """Has the other side call `target` (a URI, or a number) in our place, without asking `target` first.
+    async def next_request(self) -> LegRequest:
+        """What the other side wants next of the call besides talking; waits for ever when it wants nothing more."""
 
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
+        """Has the other side call `target` (a URI, or a number) in our place.
+
+        `instead_of`: a leg over which we talk with `target` already; there the other side takes our place, too.
         Returns when that call was answered: nothing is left to do but to hang up. Raises CannotTransfer otherwise,
         within a bounded while, and the call goes on as it was.
         """

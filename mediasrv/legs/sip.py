@@ -20,8 +20,10 @@ import trio
 
 from mediasrv.endpoints import CallEnd, CallGone, SipCall
 from mediasrv.errors import RemoteError, StreamClosed
-from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, LegEnded
+from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, Leg, LegEnded, LegRequest
+from mediasrv.legs.requests import Requests
 from mediasrv.legs.security import MediaSecurity, kept, shake_hands, stream_keys
+from mediasrv.legs.transfers import Referral, hand_over, target_uri
 from mediasrv.media import Coding, Cost, EngineFace, StreamFace, StreamSpec
 from mediasrv.media.dtls import Certificate, HandshakeFailed
 from mediasrv.media.spec import Rtcp
@@ -40,7 +42,7 @@ from mediasrv.sdp import (
     parse,
 )
 from mediasrv.sdp.offer_answer import TELEPHONE_EVENT_TYPE
-from mediasrv.sip import EndCause, Ended, WrongState
+from mediasrv.sip import FLASH, EndCause, Ended, Replaces, SipCallId, Uri, WrongState
 
 FAREWELL_S = 2.0
 PACKETS_MS = (10, 20, 30, 40, 60)  # that the engine makes
@@ -110,6 +112,8 @@ class SipLeg:
         self._certificate = certificate
         self._association = trio.CancelScope()  # of the DTLS handshake that counts
         self._answering = trio.Event()
+        self._requests = Requests()
+        self.may_refer = True  # the trunk takes calls over when asked to
         self._unprotected = False  # there are no keys, nor will there be
         self._ours: SessionDescription = offer(local) if agreed is None else agreed.description
 
@@ -158,6 +162,10 @@ class SipLeg:
     def stream(self) -> StreamFace:
         return self._stream
 
+    @property
+    def sip_call(self) -> SipCallId:
+        return self._call.id
+
     async def answer(self) -> None:
         self._answering.set()
         try:
@@ -173,9 +181,30 @@ class SipLeg:
         end = await self._call.wait_ended()
         return Ending.FAULT if self._unprotected else _ending(end)
 
-    async def transfer(self, target: str) -> None:
+    async def next_request(self) -> LegRequest:
+        return await self._requests.next()
+
+    def is_dialog(self, replaces: Replaces) -> bool:
+        """Whether an INVITE with this Replaces would mean this call."""
+        return self._call.end is None and self._call.talk.is_named(replaces)
+
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         await trio.lowlevel.checkpoint()
-        raise CannotTransfer("this leg cannot transfer")
+        if not self.may_refer:
+            raise CannotTransfer("the trunk takes no transfers")
+        if instead_of is None:
+            await hand_over(self._call, target_uri(target, self._call.remote[0]))
+            return
+        if not isinstance(instead_of, SipLeg):
+            raise CannotTransfer("no SIP call that could be taken over")
+        await hand_over(self._call, *instead_of.as_replaced())
+
+    def as_replaced(self) -> tuple[Uri, Replaces]:
+        """How to name this call to who is to take our place in it."""
+        try:
+            return self._call.talk.remote_target, self._call.talk.replaces
+        except CallGone as gone:
+            raise CannotTransfer("that call is over") from gone
 
     async def hang_up(self, why: Ending) -> None:
         if self._call.end is not None:
@@ -191,7 +220,8 @@ class SipLeg:
             # What was agreed on without DTLS is not offered it later (`kept`).
             if self._agreed is not None and isinstance(self._agreed.security, Dtls):
                 beside.start_soon(self._protect)
-            beside.start_soon(self._attend, self._attend_update)
+            for answer_next in (self._attend_update, self._attend_referral, self._attend_key):
+                beside.start_soon(self._attend, answer_next)
             await self._attend(self._attend_reinvite)
             beside.cancel_scope.cancel()
 
@@ -238,6 +268,15 @@ class SipLeg:
         await self._call.talk.answer_update(200, agreed.description.build())
         self._ours = agreed.description
         self._settle(agreed)
+
+    async def _attend_referral(self) -> None:
+        self._requests.transfer(Referral(self._call, await self._call.talk.wait_referral()))
+
+    async def _attend_key(self) -> None:
+        """Keys in INFO, as those that come as RFC 4733 events."""
+        key = await self._call.talk.wait_key()
+        if key.key != FLASH:
+            self._stream.hear_key(key.key, key.duration_ms)
 
     async def aclose(self) -> None:
         """Hangs up, if nobody has, and gives the stream back; shielded and bounded."""
@@ -292,6 +331,7 @@ class SipLeg:
         if agreed.remote is not None and moved:
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(sending=agreed.sending, hearing=agreed.hearing)
+        self._requests.hold(not agreed.sending)
         self._agreed = agreed
 
     def _settle_security(self, agreed: Negotiated) -> None:

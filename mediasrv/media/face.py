@@ -63,6 +63,9 @@ class StreamFace(Protocol):
     async def read(self, min_ms: int) -> EarsChunk:
         """At least `min_ms` of heard audio, pulled; what nobody reads loses its oldest, counted."""
 
+    def hear_key(self, digit: str, duration_ms: int) -> None:
+        """A key that came by signalling: `next_event` tells it like one that came as sound."""
+
     async def next_event(self) -> MediaEvent: ...
     def position(self) -> Position: ...
     def send_dtmf(self, keys: str, duration_ms: int = 100, gap_ms: int = 60) -> None:

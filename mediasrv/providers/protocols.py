@@ -1,7 +1,10 @@
 """What the conversation asks of a provider: one small protocol per kind.
 
 Every adapter streams, may be cancelled at any await, leaves nothing behind when its context ends, and raises only
-`ProviderError`. Times inside results are milliseconds from the start of the stream they belong to.
+`ProviderError`. A generator holds neither a nursery nor a cancel scope across a `yield`: whoever consumes it has scopes
+of his own around each piece, and they would not nest.
+
+Times inside results are milliseconds from the start of the stream they belong to.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Admission:
     """Whose call it is, and who answers it."""
 
     trunk: str
-    agent: str
+    agent: str  # empty: nobody does
     called: str  # the number, as the trunk means it
 
 
@@ -40,6 +40,8 @@ UNKNOWN_SOURCE = Refusal(403, "unknown_source")
 DRAINING = Refusal(503, "draining", DRAIN_RETRY_AFTER_S)
 UNKNOWN_NUMBER = Refusal(404, "unknown_number")
 FAULT = Refusal(500, "fault")
+NOT_THEIRS = Refusal(403, "replaces_another_party")
+REPLACED_IS_GONE = Refusal(481, "replaces_nobody")
 
 
 def at_capacity(retry_after_s: int) -> Refusal:
@@ -51,8 +53,13 @@ def unacceptable(status: int) -> Refusal:
     return Refusal(status, "bad_offer" if status == 400 else "no_common_media")
 
 
-def admit(source: str, user: str, settings: Settings, *, draining: bool) -> Admission | Refusal:
-    """The decision for a call from the address `source` to the user part of a URI."""
+def admit(
+    source: str, user: str, settings: Settings, *, draining: bool, visits: bool = False
+) -> Admission | Refusal:
+    """The decision for a call from the address `source` to the user part of a URI.
+
+    `visits`: it may be one that goes into another call, and then needs no agent of its own.
+    """
     trunk = settings.trunk_of(source)
     if trunk is None:
         return UNKNOWN_SOURCE
@@ -60,6 +67,6 @@ def admit(source: str, user: str, settings: Settings, *, draining: bool) -> Admi
         return DRAINING
     number = settings.trunks[trunk].number(user)
     agent = settings.agent_for(trunk, number)
-    if agent is None:
+    if agent is None and not visits:
         return UNKNOWN_NUMBER
-    return Admission(trunk, agent, number)
+    return Admission(trunk, agent or "", number)

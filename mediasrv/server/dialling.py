@@ -8,6 +8,7 @@ it was written, because only the operator writes targets; but whatever might be 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mediasrv.clock import Clock
 from mediasrv.config import Settings
@@ -19,9 +20,18 @@ _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 _MIGHT_BE_PUBLIC = re.compile(r"\+.*|[-.() 0-9]{7,}")  # shorter rows of digits are extensions
 
 
+def _host(place: str) -> str:
+    """Without its port; an IPv6 address may stand in brackets."""
+    name, colon, port = place.rpartition(":")
+    return (name if colon and port.isdigit() and not name.endswith(":") else place).lower()
+
+
 class Dialling:
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(
+        self, settings: Settings, clock: Clock, told_to: Callable[[str], str] = lambda peer: ""
+    ) -> None:
+        """`told_to`: the host of ours that a peer knows."""
+        self._settings, self._clock, self._told_to = settings, clock, told_to
         self._days = {
             name: DailyAllowance(trunk.dial_calls_a_day, trunk.dial_minutes_a_day)
             for name, trunk in settings.trunks.items()
@@ -43,6 +53,25 @@ class Dialling:
         if not self._days[info.trunk].begin(self._wall_s()):
             return f"what trunks.{info.trunk} may dial in a day is used up"
         return ""
+
+    def why_not_follow(self, info: CallInfo, target: str) -> str:
+        """Of a target that a peer has named (REFER): nobody has us call at hosts that we have nothing to do with.
+
+        Ours, the trunk's, and the one that the peer itself calls from.
+        """
+        try:
+            uri = Uri.parse(target)
+        except Malformed as error:
+            return f"not a URI: {error}"
+        trunk = self._settings.trunks[info.trunk]
+        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours(info))}
+        if uri.scheme != "tel" and uri.host not in known:
+            return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
+        return ""
+
+    def _ours(self, info: CallInfo) -> tuple[str, ...]:
+        sip = self._settings.sip
+        return sip.listen.host, sip.advertised.text, self._told_to(_host(info.remote))
 
     def over(self, info: CallInfo, duration_s: float) -> None:
         """A call that was dialled has ended: its minutes are the day's."""

@@ -8,27 +8,41 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import trio
 
-from mediasrv.call import Agent, CallServices, run_call
+from mediasrv.call import Agent, Call, CallServices, MediaNeeds, run_call
+from mediasrv.call.bridge import Seat, take_over
 from mediasrv.config import Settings, TrunkSettings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
-from mediasrv.legs import CallInfo
+from mediasrv.legs import CallInfo, LegEnded
 from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
 from mediasrv.media import EngineFace, StreamFace
 from mediasrv.server import wiring
-from mediasrv.server.admission import DRAINING, FAULT, Admission, Refusal, admit, at_capacity, unacceptable
+from mediasrv.server.admission import (
+    DRAINING,
+    FAULT,
+    UNKNOWN_NUMBER,
+    Admission,
+    Refusal,
+    admit,
+    at_capacity,
+    unacceptable,
+)
 from mediasrv.server.tracing import Trace, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
 from mediasrv.server.vouching import Vouching
 from mediasrv.telemetry import Counters, Timeline, concerning
 
 SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
+# What a trunk says of a call beside X- headers: RFC 3325, 5806, 7044, 7433. Strangers do not come this far.
+TOLD = frozenset({"p-asserted-identity", "diversion", "history-info", "user-to-user"})
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +55,7 @@ class LiveCall:
     agent: str
     began: float  # trio's time
     stream: StreamFace
+    group: int = 0  # of the engine's streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,9 @@ class Reception:
 
     async def _serve(self, call: SipCall, trace: Trace) -> None:
         settings = self._house.settings
-        decision = admit(call.remote[0], called_number(call), settings, draining=self.draining)
+        number = called_number(call)
+        visits = call.replaces is not None or number.startswith(settings.supervision.code)
+        decision = admit(call.remote[0], number, settings, draining=self.draining, visits=visits)
         if isinstance(decision, Admission):
             refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
@@ -113,10 +130,16 @@ class Reception:
     async def _take(self, call: SipCall, trace: Trace, decision: Admission) -> None:
         """Reserves what the call needs before it accepts it."""
         trunk = self._house.settings.trunks[decision.trunk]
-        agent = self._house.agents[decision.agent]
         info = describe(call, trace.call, decision, trunk, await self._attestation(call))
+        visit = self._visit(call, info) or (None if decision.agent else UNKNOWN_NUMBER)
+        if isinstance(visit, Refusal):
+            await self._refuse(call, visit)
+            return
+        agent = visit.agent if visit else self._house.agents[decision.agent]
+        needs = visit.needs if visit else agent.needs
         try:
-            leg = await self._open_leg(call, info, agent)
+            leg, group = await self._lodge(call, info, needs, visit)
+            leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
         except OfferUnacceptable as error:
@@ -127,8 +150,11 @@ class Reception:
             trace.messages(call)
             trace.packets(leg.stream)
             began = trio.current_time()
-            self._with_leg[info.id] = LiveCall(info, decision.agent, began, leg.stream)
-            await self._run(leg, agent, trace)
+            self._with_leg[info.id] = LiveCall(info, agent.name, began, leg.stream, group)
+            if visit is not None and visit.seat is not None:
+                await self._seat(leg, visit.visited, visit.seat)
+            else:
+                await self._run(leg, agent, trace)
 
     async def _attestation(self, call: SipCall) -> str:
         vouching = self._house.vouching
@@ -136,15 +162,45 @@ class Reception:
             return ""
         return (await vouching.judge(call.request)).attestation
 
-    async def _open_leg(self, call: SipCall, info: CallInfo, agent: Agent) -> SipLeg:
-        house, media = self._house, self._house.settings.media
+    def _visit(self, call: SipCall, info: CallInfo) -> Visit | Refusal | None:
+        """None: a call of its own."""
+        house = self._house
+        if call.replaces is not None:
+            return replacement(call, info, house.services.live, house.agents)
+        return supervision(info, house.settings, house.services.live)
+
+    async def _lodge(
+        self, call: SipCall, info: CallInfo, needs: MediaNeeds, visit: Visit | None
+    ) -> tuple[SipLeg, int]:
+        """In the group of the call it visits, or of its party's others; or alone, where those have no more room."""
+        group = self._with_leg[visit.visited.info.id].group if visit else self._group(info, needs)
+        try:
+            return await self._open_leg(call, info, needs, group), group
+        except AtCapacity:
+            if visit is not None or group == self._groups:
+                raise
+        group = self._new_group()
+        return await self._open_leg(call, info, needs, group), group
+
+    def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
+        """A new one, or that of the same party's calls, where people are joined."""
+        same = [each.group for each in self._with_leg.values() if _party(each.info) == _party(info)]
+        if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
+            return same[-1]
+        return self._new_group()
+
+    def _new_group(self) -> int:
         self._groups += 1
+        return self._groups
+
+    async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
+        house, media = self._house, self._house.settings.media
         wishes = LegMedia(
             host=house.told_to(call.remote[0]),
-            aec=media.aec and agent.needs.aec,
-            ns=media.ns and agent.needs.ns,
-            vad=agent.needs.vad,
-            bridge=agent.needs.bridge,
+            aec=media.aec and needs.aec,
+            ns=media.ns and needs.ns,
+            vad=needs.vad,
+            bridge=needs.bridge or bool(house.settings.supervision.trunks),
             media_timeout_ms=media.media_timeout_ms,
             codecs=tuple(
                 codec for codec in media.codecs if codec in house.settings.trunks[info.trunk].codecs
@@ -156,7 +212,7 @@ class Reception:
         )
         session_id = house.services.tokens.number(SESSION_ID_BITS)
         return await SipLeg.open(
-            call, info, house.engine, wiring.cost, wishes, group=self._groups, session_id=session_id
+            call, info, house.engine, wiring.cost, wishes, group=group, session_id=session_id
         )
 
     async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:
@@ -170,6 +226,18 @@ class Reception:
             await leg.aclose()
         self._house.counters.count("calls_ended", record.ending)
         _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
+
+    async def _seat(self, leg: SipLeg, call: Call, seat: Seat) -> None:
+        """In another's place in a call that goes on, whose record tells of it."""
+        self._house.counters.count("calls", "seated")
+        try:
+            async with trio.open_nursery() as beside:
+                beside.start_soon(leg.attend)
+                with suppress(LegEnded):
+                    await take_over(call, seat, leg)
+                beside.cancel_scope.cancel()
+        finally:
+            await leg.aclose()
 
     async def _refuse(self, call: SipCall, refusal: Refusal) -> None:
         self._house.counters.count("calls_refused", refusal.why)
@@ -215,6 +283,16 @@ def describe(
         trunk=admission.trunk,
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",
-        headers={name: value for name, value in call.request.headers if name.lower().startswith("x-")},
+        headers={name: value for name, value in call.request.headers if is_told(name.lower())},
         attestation=attestation,
     )
+
+
+def is_told(header: str) -> bool:
+    """Whether it may matter to whoever takes the call."""
+    return header.startswith("x-") or header in TOLD
+
+
+def _party(info: CallInfo) -> tuple[str, str, str]:
+    """Who is the same caller, as far as can be told: a number, a trunk, a host."""
+    return info.trunk, info.caller, info.remote.rpartition(":")[0]

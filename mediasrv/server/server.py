@@ -246,13 +246,15 @@ class Server:
         return self.settings.trunk_of(source[0]) is not None
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
+        dialling = Dialling(self.settings, self._clock, self._outside.signalling.towards)
         services = CallServices(
             self._clock,
             self._tokens,
             sink,
             wiring.call_settings(self.settings),
             recordings=self._recordings if self._sink is None else None,
-            why_not_dial=Dialling(self.settings, self._clock).why_not,
+            why_not_dial=dialling.why_not,
+            why_not_follow=dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
         return House(

@@ -55,7 +55,10 @@ def call_settings(settings: Settings) -> CallSettings:
 def agents(settings: Settings) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
     told = AgentSettings(
-        script=settings.agents.script, voice=settings.agents.voice, menu=settings.agents.menu
+        script=settings.agents.script,
+        voice=settings.agents.voice,
+        menu=settings.agents.menu,
+        echo_delay_ms=settings.agents.echo_delay_ms,
     )
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()
@@ -74,6 +77,9 @@ def agents(settings: Settings) -> dict[str, Agent]:
 
 def check_trunks(settings: Settings) -> None:
     """What a trunk demands and this server cannot do is found now, and never passed over in silence."""
+    for name in settings.supervision.trunks:
+        if name not in settings.trunks:
+            raise ConfigError("supervision.trunks", "there is no such trunk", value=name)
     for name, trunk in settings.trunks.items():
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"

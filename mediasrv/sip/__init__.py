@@ -45,7 +45,7 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.identity import Party, UserToUser, identity_lines, user_to_user_line
-from mediasrv.sip.grammar.keys import Key
+from mediasrv.sip.grammar.keys import FLASH, Key
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.reasons import Q850_OF_STATUS, Reason
 from mediasrv.sip.grammar.replaces import Replaces
@@ -54,6 +54,7 @@ from mediasrv.sip.hop import Address, Hop
 from mediasrv.sip.limits import Limits, Timers
 
 __all__ = [
+    "FLASH",
     "Q850_OF_STATUS",
     "USUAL_HOPS",
     "Account",

@@ -20,7 +20,7 @@ from mediasrv.sip.auth.registrar import Registrar
 from mediasrv.sip.auth.registration import Registrations
 from mediasrv.sip.core import ACCEPT, ALLOW, SUPPORTED, USUAL_HOPS, Core, HeaderLines, reply_address
 from mediasrv.sip.dialog import Dialog
-from mediasrv.sip.dialogs.replacement import wanted_replacement
+from mediasrv.sip.dialogs.replacement import named_by, wanted_replacement
 from mediasrv.sip.errors import Malformed, WrongState
 from mediasrv.sip.events import IncomingCall, SipCallId, SipEvent
 from mediasrv.sip.framing import END_OF_HEAD, Unframeable
@@ -79,6 +79,7 @@ class UserAgent:
         host of ours that a peer is told, where it is not `local`'s for all.
         """
         self._welcome = welcome
+        self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
         self._core = Core(
             local, tokens, software, limits or Limits(), timers or Timers(), streams, host_towards
         )
@@ -230,6 +231,10 @@ class UserAgent:
         dialog = self.in_dialog(call).dialog
         return Replaces(dialog.call_id, dialog.remote.tag, dialog.local.tag)
 
+    def named_by(self, replaces: Replaces) -> SipCallId | None:
+        """The call of ours that this Replaces means, if it may be replaced."""
+        return named_by(self._core, replaces).call
+
     def bye(self, call: SipCallId, now: float, *, reason: str = "") -> None:
         """Ends the call in whatever state it is, or does nothing. `reason`: a Reason header (RFC 3326)."""
         if call in self._core.calls:
@@ -306,7 +311,9 @@ class UserAgent:
         if replacement.refusal:
             core.reply(request.headers, replacement.refusal, source)
             return
-        if len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
+        if self.overloaded:
+            core.counts["overloaded"] += 1
+        if self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
         admitted = self._reception.admit(request, source, now)

@@ -216,6 +216,14 @@ async def test_keys_are_sent_and_waited_for(autojump_clock: object) -> None:
     assert said["ms"] >= outcome.noted("key_sent")[-1]["ms"]
 
 
+async def test_a_transfer_that_is_refused_may_become_a_connection(autojump_clock: object) -> None:
+    menus = MENUS.replace('to = "+14155550100" }', 'to = "+14155550100", otherwise = "connect" }')
+    outcome = await call_menu((1.0, "3"), menus=menus, services={"why_not_dial": anything_goes})
+    assert outcome.leg.transfers == ["+14155550100"]
+    assert [entry["to"] for entry in outcome.noted("bridge_dialling")] == ["+14155550100"]
+    assert "sorry" in outcome.said, "nobody is dialled here, and the menu goes on"
+
+
 async def test_no_call_is_longer_than_calls_may_be(autojump_clock: object) -> None:
     outcome = await call_menu(services={"settings": CallSettings(max_length_s=4.0)})
     assert outcome.record.ending == "max_length"

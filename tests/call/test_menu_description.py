@@ -29,7 +29,7 @@ WRONG = [
     ("[menus.main.keys]\n1 = [{ do = 'go_to', menu = 'x' }]", "menus.main.keys.1[1].menu = 'x': there is no"),
     ("[menus.main.keys]\n1 = [{ do = 'send_dtmf', keys = '' }]", "write 1 to 32"),
     ("[menus.main.keys]\n1 = [{ do = 'send_dtmf', keys = '12x' }]", "write 1 to 32"),
-    ("[menus.main.keys]\n1 = [{ do = 'transfer', to = ' ' }]", "whom to transfer to"),
+    ("[menus.main.keys]\n1 = [{ do = 'transfer', to = ' ' }]", "whom to call"),
     ("[menus.main.keys]\n1 = [{ do = 'wait', for_s = 0 }]", "> 0"),
     ("[menus.main]\notherwise = [{ do = 'hang_up' }, { do = 'wait' }]", "otherwise[2]: is never reached"),
     ("[menus.main]\nfile = 'none.wav'", "cannot be read: No such file"),
@@ -101,8 +101,8 @@ def test_what_is_no_wav_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_demonstration_is_right_and_records() -> None:
-    assert read_menus(DEMO).records
-    assert not parse_menus("[menus.main]").records
+    assert read_menus(DEMO).is_overheard
+    assert not parse_menus("[menus.main]").is_overheard
 
 
 def test_the_melody_can_be_repeated_without_a_click() -> None:

@@ -42,10 +42,13 @@ class FakeSocket:
         self._put, self._take = trio.open_memory_channel[tuple[bytes, Address] | OSError](math.inf)
 
     async def receive(self) -> tuple[bytes, Address]:
-        got = await self._take.receive()
-        if isinstance(got, OSError):
-            raise got
-        return got
+        return _datagram(await self._take.receive())
+
+    def receive_nowait(self) -> tuple[bytes, Address] | None:
+        try:
+            return _datagram(self._take.receive_nowait())
+        except trio.WouldBlock:
+            return None
 
     def send(self, data: bytes, to: Address) -> None:
         if self.send_error is not None:
@@ -64,3 +67,9 @@ class FakeSocket:
 
     def close(self) -> None:
         self._network.sockets.pop(self.local, None)
+
+
+def _datagram(got: tuple[bytes, Address] | OSError) -> tuple[bytes, Address]:
+    if isinstance(got, OSError):
+        raise got
+    return got

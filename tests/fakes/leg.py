@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import trio
 
 from mediasrv.ids import CallId
-from mediasrv.legs import CallInfo, CannotTransfer, Ending, LegEnded
+from mediasrv.legs import CallInfo, CannotTransfer, Ending, Leg, LegEnded, LegRequest
 from tests.fakes.stream import FakeStream
 
 
@@ -36,7 +36,10 @@ class FakeLeg:
             await trio.sleep(self.hangs_up_at)
         return self.why
 
-    async def transfer(self, target: str) -> None:
+    async def next_request(self) -> LegRequest:
+        return await trio.sleep_forever()
+
+    async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         self.transfers.append(target)
         await trio.sleep(self.transfer_s)
         if target not in self.reachable:

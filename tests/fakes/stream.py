@@ -21,6 +21,7 @@ from mediasrv.media import (
     Address,
     Arming,
     Clip,
+    Dtmf,
     DtmfSent,
     Finished,
     Generation,
@@ -291,6 +292,10 @@ class FakeStream:
                 self._ears.clear()
                 return EarsChunk(bytes(sum(s.samples for s in spans) * BYTES_PER_SAMPLE), spans)
             await self._changed.wait()
+
+    def hear_key(self, digit: str, duration_ms: int) -> None:
+        self._check()
+        self._tell(Dtmf(digit, duration_ms, now_ns()))
 
     async def next_event(self) -> MediaEvent:
         while True:

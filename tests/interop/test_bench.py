@@ -47,6 +47,7 @@ async def test_bench_barge_in_stops_a_voice_and_times_it() -> None:
     assert 0 <= report["decision_to_silence_ms"]["max"] < report["stop_ms"]["max"] + 20
 
 
+@pytest.mark.side_by_side
 async def test_bench_turn_measures_what_the_server_adds() -> None:
     report = await run("mediasrv", "bench", "turn", "--calls", "1", "--turns", "2")
     assert report["turns"] == 2
@@ -63,9 +64,28 @@ async def test_bench_without_figures_is_a_usage_error() -> None:
     assert refused.value.returncode == 2
 
 
-async def test_load_calls_a_server_that_runs_already(tmp_path: Path) -> None:
-    async with serving(tmp_path, ["--agent", "tone"]) as server:
-        report = await run("tools.load", f"{server.sip[0]}:{server.sip[1]}", "--calls", "3", "--seconds", "1")
-    assert report["answered"] == 3
-    assert report["lost"] == 0
-    assert report["audible_s_per_call"] > 0.8
+@pytest.mark.side_by_side
+async def test_load_hears_what_it_said_from_a_server_that_runs_already(tmp_path: Path) -> None:
+    async with serving(tmp_path, ["--agent", "echo"]) as server:
+        address = f"{server.sip[0]}:{server.sip[1]}"
+        report = await run("tools.load", address, "--pid", str(server.pid), "--calls", "3", "--seconds", "2")
+    assert (report["answered"], report["sound"]["foreign_ms"], report["line"]["lost"]) == (3, 0, 0), report
+    assert report["sound"]["own_s"] > 3
+    assert report["server_cpu_ms_per_call_second"]["control"] > 0
+
+
+@pytest.mark.side_by_side
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--srtp", "--transport", "tcp"),
+        ("--codec", "opus", "--dtmf", "1"),
+        ("--hold", "1"),
+        ("--hang-up", "0.7"),
+    ],
+    ids=" ".join,
+)
+async def test_load_stands_what_its_callers_do(options: tuple[str, ...]) -> None:
+    report = await run("tools.load", "--calls", "3", "--seconds", "3", *options)
+    assert report["failed"] == 0, report
+    assert report["answered"] >= 3

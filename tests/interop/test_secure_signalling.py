@@ -1,23 +1,13 @@
-"""PJSIP's softphone over TCP and TLS, and TLS peers that are not let in; the certificates are made here."""
+"""TLS peers that are let in, and those that are not; whole calls over TLS are cells of the matrix."""
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
-import json
-import socket
 import ssl
-import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from mediasrv.bench.instruments.server_process import serving
 from mediasrv.endpoints.streams import (
@@ -29,80 +19,14 @@ from mediasrv.endpoints.streams import (
     server_context,
 )
 from mediasrv.sip import Limits
-from tests.interop.sound import read_wav, seconds_of_tone
+from tests.interop.tls import certificate, settings
 
 pytestmark = pytest.mark.interop
-ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (
     b"OPTIONS sip:a@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK1\r\n"
     b"From: <sip:x@127.0.0.1>;tag=1\r\nTo: <sip:a@127.0.0.1>\r\nCall-ID: o\r\nCSeq: 1 OPTIONS\r\n"
     b"Content-Length: 0\r\n\r\n"
 )
-
-
-def certificate(directory: Path, name: str = "server") -> tuple[Path, Path]:
-    """A certificate that vouches for itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    today = datetime.datetime.now(datetime.UTC)
-    here = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    place = x509.SubjectAlternativeName([here, x509.DNSName(f"{name}.example")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(today - datetime.timedelta(days=1))
-        .not_valid_after(today + datetime.timedelta(days=1))
-        .add_extension(place, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, private = directory / f"{name}.pem", directory / f"{name}.key"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    return pem, private
-
-
-def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def settings(directory: Path, *more: str) -> tuple[int, list[str]]:
-    """A server with TLS: its port, and the arguments that make it so."""
-    port, (pem, key) = free_tcp_port(), certificate(directory)
-    lines = [f"tls_port = {port}", f'tls_certificate = "{pem}"', f'tls_key = "{key}"', *more]
-    file = directory / "tls.toml"
-    file.write_text("[sip]\n" + "\n".join(lines) + "\n")
-    return port, ["--config", str(file), "--agent", "tone"]
-
-
-@pytest.mark.parametrize("transport", ["tcp", "tls"])
-async def test_a_softphone_calls_and_hears_the_agent(transport: str, tmp_path: Path) -> None:
-    tls_port, arguments = settings(tmp_path)
-    heard = tmp_path / "heard.wav"
-    async with serving(tmp_path, arguments) as server:
-        port = server.sip[1] if transport == "tcp" else tls_port
-        uri = f"sip:anyone@127.0.0.1:{port};transport={transport}"
-        command = [
-            sys.executable, "-m", "tools.softphone", uri, "--json", "--record", str(heard), "--seconds", "2",
-        ]  # fmt: skip
-        with trio.fail_after(60):
-            ended = await trio.run_process(
-                command, cwd=ROOT, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
-            )
-    outcome = json.loads(ended.stdout)
-    assert (outcome["answered"], outcome["hung_up_by"], outcome["packets_lost"]) == (True, "us", 0), outcome
-    samples, rate_hz = read_wav(heard)
-    assert seconds_of_tone(samples, 440, rate_hz) >= 1.4
 
 
 async def asked(port: int, context: ssl.SSLContext) -> bytes:
@@ -135,6 +59,7 @@ async def test_the_servers_certificate_is_shown_and_tls_1_1_is_not_spoken(tmp_pa
             await asked(port, context)
 
 
+@pytest.mark.side_by_side
 async def test_where_callers_must_show_a_certificate_others_are_not_let_in(tmp_path: Path) -> None:
     known, unknown = certificate(tmp_path, "known"), certificate(tmp_path, "unknown")
     port, arguments = settings(tmp_path, f'tls_authority = "{known[0]}"', "tls_mutual = true")
@@ -150,6 +75,7 @@ async def test_where_callers_must_show_a_certificate_others_are_not_let_in(tmp_p
             assert got.startswith(b"SIP/2.0 200") is let_in
 
 
+@pytest.mark.side_by_side
 async def test_a_handshake_that_nobody_finishes_is_given_up_and_others_are_served(tmp_path: Path) -> None:
     port, arguments = settings(tmp_path)
     async with serving(tmp_path, arguments):

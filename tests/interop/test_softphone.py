@@ -16,7 +16,7 @@ import trio
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 ROOT = Path(__file__).resolve().parents[2]
 SPOKEN_DBFS = -40.0
 PLANS = ROOT / "sip_config" / "softphone"
@@ -33,28 +33,6 @@ async def softphone(server: ServerProcess, *arguments: str, number: str = "anyon
     outcome: dict[str, Any] = json.loads(ended.stdout)
     assert ended.returncode == 0, outcome
     return outcome
-
-
-async def test_the_tone_agents_tone_arrives(tmp_path: Path) -> None:
-    heard = tmp_path / "heard.wav"
-    async with serving(tmp_path, ["--agent", "tone"]) as server:
-        outcome = await softphone(server, "--record", str(heard), "--seconds", "2")
-    samples, rate_hz = read_wav(heard)
-    assert seconds_of_tone(samples, 440, rate_hz) >= 1.4
-    assert outcome["answered"]
-    assert outcome["packets_lost"] == 0
-    assert outcome["hung_up_by"] == "us"
-
-
-async def test_the_echo_agent_gives_back_what_is_said_and_nothing_else(tmp_path: Path) -> None:
-    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
-    write_wav(said, tone(700, 1.5))
-    async with serving(tmp_path, ["--agent", "echo"]) as server:
-        await softphone(server, "--play", str(said), "--record", str(heard), "--seconds", "3")
-    samples, rate_hz = read_wav(heard)
-    assert 1.0 <= seconds_of_tone(samples, 700, rate_hz) <= 1.6
-    assert seconds_of_tone(samples, 440, rate_hz) == 0
-    assert loudness_dbfs(samples[-rate_hz // 2 :]) < SPOKEN_DBFS
 
 
 async def test_a_call_on_hold_is_silent_and_resumes(tmp_path: Path) -> None:

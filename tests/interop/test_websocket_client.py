@@ -13,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from mediasrv.bench.instruments.server_process import serving
-from tests.interop.test_secure_signalling import certificate, free_tcp_port
+from tests.interop.tls import certificate, free_tcp_port
 
 pytestmark = pytest.mark.interop
 APP = "https://app.example"

@@ -100,6 +100,7 @@ async def running(
     environment: Mapping[str, str] | None = None,
     *,
     drained_at_once: bool = False,
+    kind: type[Server] = Server,
     vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled."""
@@ -116,7 +117,7 @@ async def running(
         engines.append(Engine(engine_settings(settings), manual=True, tokens=tokens))
         return engines[0]
 
-    server = Server(
+    server = kind(
         settings,
         clock=TrioClock(),
         tokens=SeededTokens(1),

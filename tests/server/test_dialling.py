@@ -95,3 +95,26 @@ def test_what_is_refused_is_not_counted() -> None:
     for _ in range(10):
         assert dialling.why_not(info(), "+4930123456")
     assert dialling.why_not(info(), "+442079460018") == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "followed"),
+    [
+        ("sip:bea@192.0.2.1", True),
+        ("sip:bea@192.0.2.1:5099", True),
+        ("sip:bea@carrier.example", True),
+        ("sip:bea@CARRIER.example;transport=tcp", True),
+        ("sip:200@127.0.0.1", True),
+        ("tel:+442079460018", True),
+        ("sip:bea@192.0.2.2", False),
+        ("sip:bea@evil.example", False),
+        ("sip:carrier.example@evil.example", False),
+        ("bea", False),
+        ("sip:", False),
+    ],
+)
+def test_a_peer_has_us_call_only_where_we_have_to_do_with(target: str, followed: bool) -> None:
+    trunks = {"t": TrunkSettings(hosts=("carrier.example:5061",))}
+    caller = CallInfo(CallId("c"), "100", "200", "t", remote="192.0.2.1:5060")
+    problem = Dialling(Settings(trunks=trunks), TrioClock()).why_not_follow(caller, target)
+    assert bool(problem) is not followed

@@ -132,6 +132,9 @@ class VirtualSocket:
             await self._readers.park()
         return self._received.popleft()
 
+    def receive_nowait(self) -> tuple[bytes, Address] | None:
+        return self._received.popleft() if self._received else None
+
     def send(self, data: bytes, to: Address) -> None:
         if self._closed:
             raise trio.ClosedResourceError

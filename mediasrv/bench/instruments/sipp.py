@@ -16,6 +16,7 @@ import trio
 from mediasrv.errors import MediasrvError
 
 BUILT_IN_CALLER = ("-sn", "uac")
+SLOWEST_PER_S = 100  # that a server takes, when the rate asks for all it can
 PATIENCE_S = 40  # beyond what the calls themselves take, before sipp gives the rest up
 SOCKETS_MAX = 1_000  # its own idea is more than most systems allow
 PORTS_OF_MEDIA = 4  # sipp takes up to four in a row
@@ -43,8 +44,13 @@ def free_port() -> int:
 
 
 def free_media_port(among: range = range(10_000, 19_000, 16)) -> int:
-    """The first of a few free ports in a row, below those that the system gives to everybody."""
-    for first in among:
+    """The first of a few free ports in a row, below those that the system gives to everybody.
+
+    Looked for from another place each time: nobody holds them until sipp does, and another sipp may be starting.
+    """
+    start = free_port() % len(among)
+    places: list[int] = [*among[start:], *among[:start]]
+    for first in places:
         probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(PORTS_OF_MEDIA)]
         try:
             for offset, probe in enumerate(probes):
@@ -76,7 +82,7 @@ async def call(
     program = shutil.which("sipp")
     if program is None:
         raise SippMissing("sipp is not installed: apt-get install sip-tester")
-    timeout_s = calls // per_second + talk_ms // 1000 + PATIENCE_S
+    timeout_s = calls // min(per_second, SLOWEST_PER_S) + talk_ms // 1000 + PATIENCE_S
     with tempfile.TemporaryDirectory() as directory:
         command = [
             program, f"{server[0]}:{server[1]}", *scenario, "-s", number, "-i", "127.0.0.1",

@@ -7,11 +7,15 @@ who pressed a key is never left in silence because of it.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import trio
 
+from mediasrv.call.bridge import Bridge, BridgePlan, Outcome, ringback
 from mediasrv.call.call import Call
 from mediasrv.call.menu.choices import read
 from mediasrv.call.menu.description import (
+    Connect,
     GoTo,
     HangUp,
     Menu,
@@ -27,13 +31,14 @@ from mediasrv.call.menu.line import Line
 from mediasrv.call.menu.sounds import melody
 from mediasrv.call.services import MediaNeeds
 from mediasrv.legs import CannotTransfer, Ending
-from mediasrv.media import RecordingFailed
+from mediasrv.media import Clip, RecordingFailed
 from mediasrv.providers.registry import voice
 from mediasrv.providers.voices import FormantVoice, prepare
 
 EACH_KEY_SENT_S = 0.5  # longer than a key and its pause take: without a word from the engine, the steps go on
 TRANSFER_WITHIN_S = 60.0
 TRANSFER_MUSIC_DB = -12.0
+NO_RECORDINGS = "this server keeps no recordings"
 
 Exit = str | Ending  # the menu that comes next, or the end of the call
 
@@ -45,7 +50,7 @@ class MenuAgent:
 
     def __init__(self, book: MenuBook) -> None:
         self._book = book
-        self.needs = MediaNeeds(aec=False, ns=False, vad=False, bridge=book.records)
+        self.needs = MediaNeeds(aec=False, ns=False, vad=False, bridge=book.is_overheard)
 
     async def lead(self, call: Call) -> Ending:
         said = self._book.voice
@@ -126,6 +131,8 @@ class MenuCall:
                 return Ending.AGENT_HUNG_UP
             case Transfer():
                 return await self._transfer(step)
+            case Connect():
+                return await self._connect(step)
             case Say():
                 await self._say(step)
             case Wait():
@@ -150,10 +157,9 @@ class MenuCall:
     async def _record(self, step: Record) -> None:
         directory = self._call.services.recordings
         if directory is None:
-            self._call.timeline.note("not_recorded", problem="this server keeps no recordings")
+            self._call.timeline.note("not_recorded", problem=NO_RECORDINGS)
             return
-        self._recordings += 1
-        path = directory / f"{self._call.info.id}-{self._recordings}.wav"
+        path = self._next_recording(directory)
         self._line.forget_keys()
         try:
             async with self._call.stream.record(path):
@@ -165,8 +171,43 @@ class MenuCall:
         else:
             self._call.timeline.note("recorded", file=path.name)
 
-    async def _transfer(self, step: Transfer) -> Ending | None:
+    def _next_recording(self, directory: Path) -> Path:
+        self._recordings += 1
+        return directory / f"{self._call.info.id}-{self._recordings}.wav"
+
+    async def _connect(self, step: Connect) -> Exit | None:
+        return self._after(step, await self._bridge(step))
+
+    def _after(self, step: Connect, outcome: Outcome) -> Exit | None:
+        if outcome is Outcome.HANDED_OVER:
+            self._call.timeline.note("transferred", to=step.to)
+            return Ending.TRANSFERRED
+        if outcome is Outcome.HUNG_UP and step.after == "hang_up":
+            return Ending.AGENT_HUNG_UP
+        menus = {Outcome.BUSY: step.busy, Outcome.NO_ANSWER: step.no_answer, Outcome.REFUSED: step.refused}
+        return menus.get(outcome) or None
+
+    async def _bridge(self, step: Connect, *, hand_over: bool = False) -> Outcome:
+        directory = self._call.services.recordings
+        if step.record and directory is None:
+            self._call.timeline.note("not_recorded", problem=NO_RECORDINGS)
+        plan = BridgePlan(
+            step.to,
+            ring_s=step.ring_s,
+            ringback=_ringback(step),
+            music=melody(),
+            take_back=step.take_back,
+            hand_over=hand_over,
+            recording=self._next_recording(directory) if step.record and directory else None,
+        )
+        self._line.forget_keys()  # they were meant for the menu
+        return await Bridge(self._call, plan, self._line.next_key).run()
+
+    async def _transfer(self, step: Transfer) -> Exit | None:
         """The rules about dialling are asked each time: a day's allowance may be used up."""
+        if step.consult:
+            connect = Connect(step.to)
+            return self._after(connect, await self._bridge(connect, hand_over=True))
         problem = self._call.services.why_not_dial(self._call.info, step.to)
         if not problem:
             with self._line.music(melody(), TRANSFER_MUSIC_DB):
@@ -175,7 +216,7 @@ class MenuCall:
             self._call.timeline.note("transferred", to=step.to)
             return Ending.TRANSFERRED
         self._call.timeline.note("not_transferred", to=step.to, problem=problem)
-        return None
+        return await self._connect(Connect(step.to)) if step.otherwise == "connect" else None
 
     async def _hand_over(self, target: str) -> str:
         """Why it could not be done; empty when it was."""
@@ -187,3 +228,13 @@ class MenuCall:
         except trio.TooSlowError:
             return f"no answer within {TRANSFER_WITHIN_S:g} s"
         return ""
+
+
+def _ringback(step: Connect) -> Clip | None:
+    match step.ringback:
+        case "none":
+            return None
+        case "music":
+            return melody()
+        case country:
+            return ringback(country)

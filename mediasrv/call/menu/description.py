@@ -68,9 +68,25 @@ class Transfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     """Hands the caller over and leaves; what stands after it is done when that was not possible."""
 
     to: str  # a URI, or a number
+    consult: bool = False  # it is dialled by us first, and handed over once it has answered
+    otherwise: Literal["continue", "connect"] = "continue"  # connect: the two are joined here, and we stay
 
 
-Step = Say | GoTo | HangUp | Record | Wait | SendKeys | Transfer
+class Connect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="connect"):
+    """Dials somebody and joins the two; what stands after it is done when nobody talked, or when they have."""
+
+    to: str  # a URI, or a number
+    ring_s: Annotated[float, Meta(gt=0, le=180)] = 30.0
+    ringback: Literal["eu", "gb", "us", "music", "none"] = "eu"
+    take_back: str = "*0"  # by which the caller leaves the other side; empty: no keys do
+    record: bool = False
+    after: Literal["hang_up", "continue"] = "hang_up"  # when the other side has hung up
+    busy: str = ""  # menus that come next; empty: what stands after this step
+    no_answer: str = ""
+    refused: str = ""
+
+
+Step = Say | GoTo | HangUp | Record | Wait | SendKeys | Transfer | Connect
 
 
 class Menu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,8 +134,9 @@ class MenuBook:
             yield from menu.steps()
 
     @property
-    def records(self) -> bool:
-        return any(isinstance(step, Record) for step in self.steps())
+    def is_overheard(self) -> bool:
+        """Whether what callers say is ever recorded, or heard by people."""
+        return any(isinstance(step, Record | Connect | Transfer) for step in self.steps())
 
 
 def read_menus(path: str | Path = DEMO) -> MenuBook:
@@ -179,10 +196,22 @@ def _check_steps(key: str, steps: list[Step], file: _File) -> None:
             case SendKeys() if not _KEYS.fullmatch(step.keys):
                 problem = f"write 1 to {KEYS_MAX} of 0-9, *, # and A-D"
                 raise ConfigError(f"{key}[{place}].keys", problem, value=step.keys)
-            case Transfer() if not step.to.strip():
-                raise ConfigError(f"{key}[{place}].to", "write whom to transfer to, a URI or a number")
+            case Transfer() | Connect() if not step.to.strip():
+                raise ConfigError(f"{key}[{place}].to", "write whom to call, a URI or a number")
+            case Connect():
+                _check_connect(f"{key}[{place}]", step, file)
         if isinstance(step, GoTo | HangUp) and place < len(steps):
             raise ConfigError(f"{key}[{place + 1}]", "is never reached")
+
+
+def _check_connect(key: str, step: Connect, file: _File) -> None:
+    if step.take_back and not _KEYS.fullmatch(step.take_back):
+        raise ConfigError(
+            f"{key}.take_back", "telephones have the keys 0-9, *, # and A-D", value=step.take_back
+        )
+    for name, menu in (("busy", step.busy), ("no_answer", step.no_answer), ("refused", step.refused)):
+        if menu:
+            _check_exists(f"{key}.{name}", menu, file)
 
 
 def _check_exists(key: str, menu: str, file: _File) -> None:

@@ -19,6 +19,7 @@ from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.admission import Share
 from mediasrv.media.events import (
     Arming,
+    Dtmf,
     Finished,
     Generation,
     HoldId,
@@ -34,6 +35,7 @@ from mediasrv.media.streams.ears import Ears
 from mediasrv.media.streams.event_queue import EventQueue
 from mediasrv.media.streams.recording import Recording, Recordings
 from mediasrv.media.streams.translate import DTMF_DIGITS, media_event, position
+from mediasrv.media.streams.twice_told import TwiceTold
 from mediasrv.media.streams.voice import LONGEST_LEASE_MS, Voice
 from mediasrv_native import engine as native
 from mediasrv_native.engine import Captured, NativeEngine, NativeEvent
@@ -71,6 +73,7 @@ class Stream:
         self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
+        self._twice_told = TwiceTold()
         self._datagrams, self._next_datagram = trio.open_memory_channel[tuple[bytes, Address]](
             UNREAD_DATAGRAMS
         )
@@ -154,6 +157,11 @@ class Stream:
     async def next_event(self) -> MediaEvent:
         self._check_open()
         return await self._events.get()
+
+    def hear_key(self, digit: str, duration_ms: int) -> None:
+        key = Dtmf(digit, duration_ms, self.position().at_ns)
+        if self._twice_told.is_news(key, signalled=True):
+            self._events.put(key)
 
     # ---- whom the peer hears besides, and what is recorded
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
@@ -294,6 +302,8 @@ class Stream:
             between_us(event)
             return
         told = media_event(event, self._voice.mark_name)
+        if isinstance(told, Dtmf) and not self._twice_told.is_news(told, signalled=False):
+            return
         if told is not None:
             self._events.put(told)
         if isinstance(told, Finished):

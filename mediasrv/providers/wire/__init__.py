@@ -7,7 +7,7 @@ from mediasrv.providers.wire.http import HttpResponse, HttpService
 from mediasrv.providers.wire.net import Net, TrioNet
 from mediasrv.providers.wire.refusals import refusal
 from mediasrv.providers.wire.sse import EventParser, ServerEvent
-from mediasrv.providers.wire.websocket import WebSocket, open_websocket
+from mediasrv.providers.wire.websocket import Sockets, WebSocket, open_websocket
 
 __all__ = [
     "EventParser",
@@ -15,6 +15,7 @@ __all__ = [
     "HttpService",
     "Net",
     "ServerEvent",
+    "Sockets",
     "TrioNet",
     "WebSocket",
     "open_websocket",

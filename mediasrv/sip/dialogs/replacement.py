@@ -26,10 +26,10 @@ def wanted_replacement(core: Core, invite: Request) -> Replacement:
         replaces = invite.headers.get(REPLACES)
     except Malformed as error:
         return Replacement(refusal=error.status)
-    return Replacement() if replaces is None else _replacement(core, replaces)
+    return Replacement() if replaces is None else named_by(core, replaces)
 
 
-def _replacement(core: Core, replaces: Replaces) -> Replacement:
+def named_by(core: Core, replaces: Replaces) -> Replacement:
     call_id, ours, theirs = replaces.dialog_key
     found = core.dialogs.get(replaces.dialog_key) or core.inviting.get((call_id, ours))
     if isinstance(found, Invitation) and found.has_early(theirs):

@@ -18,7 +18,7 @@ class FakeNet:
         self._servers: dict[tuple[str, int], Serve] = {}
         self.connections: list[tuple[str, int]] = []  # every attempt
         self.secured: list[str] = []
-        self.open = 0
+        self.open = 0  # connections that the client has not closed
         self.latency_s = 0.0  # of a connection
 
     def stand(self, host: str, serve: Serve, port: int = 443) -> None:
@@ -36,7 +36,8 @@ class FakeNet:
             raise ConnectionRefusedError(f"{host}:{port}")
         ours, theirs = trio.testing.memory_stream_pair()
         self._nursery.start_soon(self._serve, serve, theirs)
-        return ours
+        self.open += 1
+        return _ClientEnd(ours, self)
 
     async def secure(self, stream: trio.abc.Stream, host: str) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()
@@ -44,11 +45,31 @@ class FakeNet:
         return stream
 
     async def _serve(self, serve: Serve, stream: trio.abc.Stream) -> None:
-        self.open += 1
         try:
             await serve(stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # the other side has gone, as it may
         finally:
-            self.open -= 1
             await trio.aclose_forcefully(stream)
+
+
+class _ClientEnd(trio.abc.Stream):
+    """A stream that is counted until it is closed."""
+
+    def __init__(self, stream: trio.abc.Stream, net: FakeNet) -> None:
+        self._stream, self._net, self._closed = stream, net, False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self._stream.receive_some(max_bytes)
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._net.open -= 1
+        await self._stream.aclose()

@@ -1,0 +1,131 @@
+"""The providers that were declared, opened once for the whole server; and companies of them, for when one fails.
+
+What an agent names is checked when the server starts: an adapter that nobody knows, a key that is missing, a voice that
+is asked to think. What a provider does later is its breaker's business.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from random import Random
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+import trio
+
+from mediasrv.config import ProviderSettings
+from mediasrv.errors import ConfigError
+from mediasrv.providers.adapters import ADAPTERS, EARS, MODELS, VOICES, Declared
+from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
+from mediasrv.providers.resilience import Member, Patience, SteadyEars, SteadyModel, SteadyVoice, Told
+from mediasrv.providers.wire import Net, TrioNet
+
+P = TypeVar("P")
+
+
+def nobody(provider: str, what: str) -> None:
+    """Told, and not listening."""
+
+
+class ProviderHouse:
+    """Open as long as the server: `async with`."""
+
+    def __init__(
+        self,
+        declared: Mapping[str, ProviderSettings],
+        *,
+        net: Net | None = None,
+        environment: Mapping[str, str] = os.environ,
+        chance: Random | None = None,
+        told: Told = nobody,
+    ) -> None:
+        self._net, self._chance, self._told = net or TrioNet(), chance or Random(), told
+        self._declared = {
+            name: Declared(name, settings, self._net, environment) for name, settings in declared.items()
+        }
+        self._stack = AsyncExitStack()
+        self._models = _Shelf[LanguageModel]("model", MODELS)
+        self._voices = _Shelf[TextToSpeech]("voice", VOICES)
+        self._ears = _Shelf[SpeechToText]("ears", EARS)
+        for name, settings in declared.items():
+            if all(settings.adapter not in table for table in ADAPTERS.values()):
+                known = sorted({adapter for table in ADAPTERS.values() for adapter in table})
+                problem = f"must be one of {', '.join(known)}"
+                raise ConfigError(f"providers.{name}.adapter", problem, value=settings.adapter)
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            for shelf in (self._models, self._voices, self._ears):
+                await shelf.fill(self._declared, stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.__aexit__(kind, error, trace)
+
+    def model(self, names: Sequence[str]) -> LanguageModel:
+        """The first of them thinks; the others, when it cannot."""
+        members = self._models.members(names)
+        settings = self._declared[names[0]].settings
+        return SteadyModel(
+            names[0], members, self._chance,
+            first_s=settings.first_s, patience=Patience(settings.attempts), told=self._told,
+        )  # fmt: skip
+
+    def voice(self, names: Sequence[str]) -> TextToSpeech:
+        members = self._voices.members(names)
+        settings = self._declared[names[0]].settings
+        return SteadyVoice(
+            names[0], members, self._chance,
+            first_s=settings.first_s, patience=Patience(settings.attempts), told=self._told,
+        )  # fmt: skip
+
+    def ears(self, names: Sequence[str]) -> SpeechToText:
+        members = self._ears.members(names)
+        patience = Patience(self._declared[names[0]].settings.attempts)
+        return SteadyEars(names[0], members, self._chance, patience=patience, told=self._told)
+
+    def states(self) -> dict[str, str]:
+        """Each provider's breaker."""
+        shelves = (self._models, self._voices, self._ears)
+        return {name: state for shelf in shelves for name, state in shelf.states().items()}
+
+    async def warm(self) -> None:
+        """Opens connections that the next turns will want; what cannot be reached is for those turns to find out."""
+        async with trio.open_nursery() as nursery:
+            for provider in self._models.all():
+                if (warm := getattr(provider, "warm", None)) is not None:
+                    nursery.start_soon(warm)
+
+
+class _Shelf(Generic[P]):
+    """The providers of one kind."""
+
+    def __init__(self, kind: str, adapters: Mapping[str, object]) -> None:
+        self._kind, self._adapters = kind, adapters
+        self._members: dict[str, Member[P]] = {}
+
+    async def fill(self, declared: Mapping[str, Declared], stack: AsyncExitStack) -> None:
+        for name, each in declared.items():
+            if (opener := self._adapters.get(each.settings.adapter)) is not None:
+                provider = await stack.enter_async_context(opener(each))  # type: ignore[operator]
+                self._members[name] = Member(name, provider)
+
+    def members(self, names: Sequence[str]) -> list[Member[P]]:
+        for name in names:
+            if name not in self._members:
+                there = ", ".join(sorted(self._members)) or "none"
+                raise ConfigError(self._kind, f"no such provider for it; declared are: {there}", value=name)
+        if not names:
+            raise ConfigError(self._kind, "must name a provider")
+        return [self._members[name] for name in names]
+
+    def states(self) -> dict[str, str]:
+        return {name: member.breaker.state.value for name, member in self._members.items()}
+
+    def all(self) -> list[P]:
+        return [member.provider for member in self._members.values()]

@@ -1,0 +1,172 @@
+"""A recogniser that is several, and hears again what the one before it did not get to the end of.
+
+Sound lies in a ring until a final transcript has covered it. When a recogniser fails, the next (or the same once more)
+is given the ring from there: no word is lost, and none is told twice. What is older than the ring is given up, and
+counted. Times in transcripts are those of the whole, whoever heard them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from random import Random
+
+import trio
+
+from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
+from mediasrv.providers.resilience.patience import Patience
+
+RING_MS = 30_000.0
+TRANSCRIPTS_WAITING = 64  # full: the recogniser waits for whoever listens
+
+
+class SteadyEars:
+    """A SpeechToText made of several."""
+
+    def __init__(
+        self,
+        name: str,
+        members: Sequence[Member[SpeechToText]],
+        chance: Random,
+        *,
+        patience: Patience | None = None,
+        ring_ms: float = RING_MS,
+        told: Told = nobody,
+    ) -> None:
+        self.name = name
+        self._members, self._chance, self._told = members, chance, told
+        self._patience, self._ring_ms = patience or Patience(), ring_ms
+
+    @asynccontextmanager
+    async def open(self, language: str) -> AsyncIterator[SttStream]:
+        stream = SteadyStream(self.name, self._ring_ms)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen, stream, language)
+            yield stream
+            nursery.cancel_scope.cancel()
+
+    async def _listen(self, stream: SteadyStream, language: str) -> None:
+        """One recogniser after the other; what the last of them said of its failure is for whoever listens."""
+        while True:
+            before = stream.covered_ms
+            errors = [
+                await self._insist(member, stream, language)
+                for member in willing(self._members, trio.current_time, self._told)
+            ]
+            if stream.covered_ms == before:  # nobody has heard anything on a whole round
+                stream.fail(none_left(self.name, errors))
+                return
+
+    async def _insist(
+        self, member: Member[SpeechToText], stream: SteadyStream, language: str
+    ) -> ProviderError:
+        """Asks one recogniser, again where that makes sense; returns why it is not asked any more."""
+        failed = 0
+        while True:
+            before = stream.covered_ms
+            try:
+                async with member.provider.open(language) as inner:
+                    await stream.serve(inner, member)
+            except ProviderError as error:
+                failure = error
+            except BaseExceptionGroup as group:
+                failure = _only_provider_errors(group)
+            member.breaker.failed(trio.current_time())
+            failed = 1 if stream.covered_ms > before else failed + 1
+            self._told(member.name, "failed")
+            pause_s = self._patience.pause_s(failed, failure, self._chance)
+            if pause_s is None:
+                return failure
+            await trio.sleep(pause_s)
+
+
+class SteadyStream:
+    def __init__(self, name: str, ring_ms: float) -> None:
+        self._name, self._ring_ms = name, ring_ms
+        self._ring: deque[tuple[float, EarsChunk]] = deque()  # with where it begins
+        self._end_ms = 0.0
+        self._read = 0  # chunks of the ring that the recogniser has
+        self._more = trio.Event()
+        self._error: ProviderError | None = None
+        self._give, self._take = trio.open_memory_channel[Transcript](TRANSCRIPTS_WAITING)
+        self.covered_ms = 0.0  # by final transcripts
+        self.lost_ms = 0.0  # never heard by anybody to the end
+
+    # ---- whoever listens
+
+    async def push(self, chunk: EarsChunk) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._error is not None:
+            raise self._error
+        self._ring.append((self._end_ms, chunk))
+        self._end_ms += duration_ms(chunk.pcm, EARS_RATE_HZ)
+        while self._end_ms - self._ring[0][0] > self._ring_ms:
+            at_ms, _ = self._ring.popleft()
+            self.lost_ms += self._ring[0][0] - at_ms if self._read == 0 and self._ring else 0.0
+            self._read = max(0, self._read - 1)
+        self._more.set()
+
+    async def next(self) -> Transcript:
+        try:
+            return await self._take.receive()
+        except trio.EndOfChannel:
+            raise self._error or ProviderError(self._name, "nobody listens", retryable=False) from None
+
+    def fail(self, error: ProviderError) -> None:
+        self._error = error
+        self._give.close()
+
+    # ---- a recogniser
+
+    async def serve(self, inner: SttStream, member: Member[SpeechToText]) -> None:
+        """Until it fails: hands it the ring from the last final transcript on, and hands on what it says."""
+        self._read = 0
+        began_ms = self._ring[0][0] if self._ring else self._end_ms
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._hand_over, inner)
+            while True:
+                transcript = await inner.next()
+                member.breaker.succeeded()
+                moved = replace(
+                    transcript,
+                    start_ms=transcript.start_ms + began_ms,
+                    end_ms=transcript.end_ms + began_ms,
+                )
+                if moved.final:
+                    self._cover(moved.end_ms)
+                await self._give.send(moved)
+
+    async def _hand_over(self, inner: SttStream) -> None:
+        while True:
+            while self._read < len(self._ring):
+                _, chunk = self._ring[self._read]
+                self._read += 1
+                await inner.push(chunk)
+            self._more = trio.Event()
+            await self._more.wait()
+
+    def _cover(self, until_ms: float) -> None:
+        self.covered_ms = max(self.covered_ms, min(until_ms, self._end_ms))
+        while self._ring and self._read and self._ring_end(0) <= self.covered_ms:
+            self._ring.popleft()
+            self._read -= 1
+
+    def _ring_end(self, place: int) -> float:
+        at_ms, chunk = self._ring[place]
+        return at_ms + duration_ms(chunk.pcm, EARS_RATE_HZ)
+
+
+def _only_provider_errors(group: BaseExceptionGroup[BaseException]) -> ProviderError:
+    """The provider's error out of the nursery's group; anything else goes on as it is."""
+    found, others = group.split(ProviderError)
+    if others is not None or found is None:
+        raise group
+    error: BaseException = found
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ProviderError)
+    return error

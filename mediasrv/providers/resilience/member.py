@@ -1,0 +1,61 @@
+"""One of several providers of a kind, with its breaker; and the order in which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from mediasrv.providers.protocols import ProviderError
+from mediasrv.providers.resilience.breaker import Breaker
+
+P = TypeVar("P")
+Told = Callable[[str, str], None]
+"""Is told of the provider's name and what became of it: "failed", "skipped", "used"; for counters and timelines."""
+
+
+def nobody(provider: str, what: str) -> None:
+    """Told, and not listening."""
+
+
+@dataclass(slots=True)
+class Member(Generic[P]):
+    """Shared by all calls, its breaker too."""
+
+    name: str
+    provider: P
+    breaker: Breaker = field(default_factory=Breaker)
+
+    @contextmanager
+    def asked(self, now: Callable[[], float]) -> Iterator[None]:
+        """A request to it: a failure is its breaker's to know, and so is a request that was given up."""
+        try:
+            yield
+        except ProviderError:
+            self.breaker.failed(now())
+            raise
+        except BaseException:
+            self.breaker.given_up()
+            raise
+
+
+def willing(members: Sequence[Member[P]], now: Callable[[], float], told: Told) -> Iterator[Member[P]]:
+    """Those to ask, in order. When all breakers are open the first is asked nevertheless: silence is no better."""
+    asked = False
+    for member in members:
+        if member.breaker.admits(now()):
+            asked = True
+            yield member
+        else:
+            told(member.name, "skipped")
+    if not asked:
+        yield members[0]
+
+
+def none_left(kind: str, errors: Sequence[ProviderError]) -> ProviderError:
+    """Of all that failed, in one."""
+    if len(errors) == 1:
+        return errors[0]
+    problem = "; ".join(str(error) for error in errors) or "there is none"
+    return ProviderError(kind, problem, retryable=any(error.retryable for error in errors))

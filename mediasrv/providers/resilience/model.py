@@ -1,0 +1,89 @@
+"""A language model that is several: the next one answers when one cannot.
+
+Only before the first piece of a reply. What comes after it has been spoken, or is about to be, and another mind would
+not go on where the first one broke off: the turn says so instead, and the caller asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from random import Random
+
+import trio
+
+from mediasrv.providers.protocols import LanguageModel, LlmDelta, LlmRequest, ProviderError
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
+from mediasrv.providers.resilience.patience import Patience
+
+
+class SteadyModel:
+    """A LanguageModel; `first_s` is how long each may take for its first piece."""
+
+    def __init__(
+        self,
+        name: str,
+        members: Sequence[Member[LanguageModel]],
+        chance: Random,
+        *,
+        first_s: float = 4.0,
+        patience: Patience | None = None,
+        told: Told = nobody,
+    ) -> None:
+        self.name = name
+        self._members, self._chance, self._told = members, chance, told
+        self._first_s, self._patience = first_s, patience or Patience()
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        errors: list[ProviderError] = []
+        for member in willing(self._members, trio.current_time, self._told):
+            failed = 0
+            while True:
+                try:
+                    async with aclosing(self._ask(member, request)) as deltas:
+                        async for delta in deltas:
+                            yield delta
+                except _BeforeTheFirst as nothing:
+                    failed += 1
+                    self._told(member.name, "failed")
+                    pause_s = self._patience.pause_s(failed, nothing.error, self._chance)
+                    if pause_s is None:
+                        errors.append(nothing.error)
+                        break
+                    await trio.sleep(pause_s)
+                else:
+                    return
+        raise none_left(self.name, errors)
+
+    async def _ask(
+        self, member: Member[LanguageModel], request: LlmRequest
+    ) -> AsyncGenerator[LlmDelta, None]:
+        with member.asked(trio.current_time):
+            async with aclosing(member.provider.stream(request)) as deltas:
+                try:
+                    first = await self._first(member, deltas)
+                except ProviderError as error:
+                    member.breaker.failed(trio.current_time())
+                    raise _BeforeTheFirst(error) from error
+                member.breaker.succeeded()
+                self._told(member.name, "used")
+                if first is None:
+                    return
+                yield first
+                async for delta in deltas:
+                    yield delta
+
+    async def _first(
+        self, member: Member[LanguageModel], deltas: AsyncGenerator[LlmDelta, None]
+    ) -> LlmDelta | None:
+        with trio.move_on_after(self._first_s):
+            return await anext(deltas, None)
+        raise ProviderError(member.name, f"nothing for {self._first_s:g} s", retryable=False)
+
+
+class _BeforeTheFirst(Exception):
+    """Nothing has come: somebody else may be asked."""
+
+    def __init__(self, error: ProviderError) -> None:
+        self.error = error
+        super().__init__(str(error))

@@ -1,0 +1,126 @@
+"""A voice that is several: the next one goes on where one broke off, from the word that was cut.
+
+What was handed over will be heard, so the rest begins with the first word that did not sound to its end: by the voice's
+own word times, and without them by the share of the text that so much sound usually is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from random import Random
+
+import trio
+
+from mediasrv.audio import duration_ms
+from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, WordTime
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
+from mediasrv.providers.resilience.patience import Patience
+
+CHARACTERS_A_SECOND = (
+    12.0  # of slow speech, for voices that tell no times: rather a word twice than one left out
+)
+
+
+class SteadyVoice:
+    """A TextToSpeech; `first_s` is how long each may take for its first sound, `next_s` for each further one."""
+
+    def __init__(
+        self,
+        name: str,
+        members: Sequence[Member[TextToSpeech]],
+        chance: Random,
+        *,
+        first_s: float = 3.0,
+        next_s: float = 3.0,
+        patience: Patience | None = None,
+        told: Told = nobody,
+    ) -> None:
+        self.name = name
+        self._members, self._chance, self._told = members, chance, told
+        self._first_s, self._next_s, self._patience = first_s, next_s, patience or Patience()
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        errors: list[ProviderError] = []
+        spoken = _Spoken(text)
+        for member in willing(self._members, trio.current_time, self._told):
+            failed = 0
+            while True:
+                try:
+                    async with aclosing(self._say(member, spoken, voice)) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                except ProviderError as error:
+                    failed += 1
+                    self._told(member.name, "failed")
+                    pause_s = self._patience.pause_s(failed, error, self._chance)
+                    if pause_s is None:
+                        errors.append(error)
+                        break
+                    await trio.sleep(pause_s)
+                else:
+                    self._told(member.name, "used")
+                    return
+                if not spoken.rest():
+                    return  # it broke off behind the last word
+        raise none_left(self.name, errors)
+
+    async def _say(
+        self, member: Member[TextToSpeech], spoken: _Spoken, voice: str
+    ) -> AsyncGenerator[SpeechChunk, None]:
+        spoken.begin()
+        with member.asked(trio.current_time):
+            limit_s = self._first_s
+            async with aclosing(member.provider.stream(spoken.rest(), voice)) as chunks:
+                while True:
+                    with trio.move_on_after(limit_s) as bound:
+                        chunk = await anext(chunks, None)
+                    if bound.cancelled_caught:
+                        raise ProviderError(member.name, f"no sound for {limit_s:g} s", retryable=False)
+                    if chunk is None:
+                        return
+                    if chunk.pcm:
+                        member.breaker.succeeded()
+                        limit_s = self._next_s
+                    yield spoken.take(chunk)
+
+
+class _Spoken:
+    """How far a text has come, over all voices that spoke of it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0  # where the voice that speaks now began
+        self._ms_before = 0.0  # sounded when it did
+        self._ms = 0.0
+        self._words: list[WordTime] = []  # its, in its own time
+
+    def begin(self) -> None:
+        """Another voice takes over."""
+        self._at = len(self._text) - len(self.rest())
+        self._ms_before, self._words = self._ms, []
+
+    def take(self, chunk: SpeechChunk) -> SpeechChunk:
+        """The chunk, with its words where they lie in the whole passage."""
+        self._words.extend(chunk.words)
+        self._ms += duration_ms(chunk.pcm, chunk.rate_hz) if chunk.pcm else 0.0
+        if not self._ms_before or not chunk.words:
+            return chunk
+        moved = tuple(
+            WordTime(word.text, word.start_ms + self._ms_before, word.end_ms + self._ms_before)
+            for word in chunk.words
+        )
+        return replace(chunk, words=moved)
+
+    def rest(self) -> str:
+        """What has not sounded to its end."""
+        text, own_ms = self._text[self._at :], self._ms - self._ms_before
+        if not own_ms:
+            return text
+        whole = sum(word.end_ms <= own_ms for word in self._words)
+        if not self._words:
+            whole = len(text[: int(own_ms / 1000 * CHARACTERS_A_SECOND)].split()[:-1])
+        starts = [match.start() for match in re.finditer(r"\S+", text)]
+        return text[starts[whole] :] if whole < len(starts) else ""

@@ -1,0 +1,198 @@
+"""Telephones on PJSIP's stack, connected with each other and transferred: who hears whose tone, and for how long."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from mediasrv.clock import SystemClock
+from mediasrv.config import load
+from mediasrv.ids import SystemTokens
+from mediasrv.server import wiring
+from mediasrv.telemetry import MemorySink
+from tests.interop.sound import blocks, read_wav, tone, tone_share, write_wav
+from tests.server.calling_out import DiallingServer
+from tests.server.test_bridges import MENU
+
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
+ROOT = Path(__file__).resolve().parents[2]
+TONES_HZ = {"anna": 500, "bea": 800, "carl": 1_300}
+SOUND_S = 15.0
+CONNECT = '[[steps]]\ndo = "press"\nafter = 1.5\ndigits = "1"\n'
+
+
+@dataclass
+class Phone:
+    """A telephone that sounds its tone from the answer on; what it heard and was told, once it is over."""
+
+    name: str
+    directory: Path
+    process: trio.Process
+    contact: str = ""
+    outcome: dict[str, Any] = field(default_factory=dict)
+    _said: bytes = b""
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.contact.rpartition("@")[2].removeprefix("sip:").rstrip(">").partition(":")
+        return host, int(port.partition(";")[0])
+
+    async def ready(self) -> None:
+        """It waits for a call."""
+        assert self.process.stdout is not None
+        with trio.fail_after(20):
+            while b"\n" not in self._said:
+                self._said += await self.process.stdout.receive_some()
+        line, _, self._said = self._said.partition(b"\n")
+        self.contact = json.loads(line)["ready"]
+
+    async def over(self) -> None:
+        assert self.process.stdout is not None
+        with trio.fail_after(40):
+            async with self.process.stdout:
+                async for piece in self.process.stdout:
+                    self._said += piece
+            await self.process.wait()
+        self.outcome = json.loads(self._said.splitlines()[-1])
+
+    def seconds_of(self, name: str) -> float:
+        """For how long it heard somebody's tone, and nothing else."""
+        samples, rate_hz = read_wav(self.directory / f"{self.name}.wav")
+        return 0.2 * sum(
+            tone_share(block, TONES_HZ[name], rate_hz) > 0.8 for block in blocks(samples, rate_hz)
+        )
+
+
+@dataclass
+class Exchange:
+    server: DiallingServer
+    host: str
+    sink: MemorySink
+    directory: Path
+    nursery: trio.Nursery
+
+    async def called(self, name: str) -> Phone:
+        phone = await self._phone(name, ["--listen", "--seconds", "20", "--answer-within", "20"], "")
+        await phone.ready()
+        return phone
+
+    async def calls(self, name: str, steps: str, seconds: float) -> Phone:
+        return await self._phone(name, [f"sip:100@{self.host}", "--seconds", str(seconds)], CONNECT + steps)
+
+    async def _phone(self, name: str, arguments: list[str], steps: str) -> Phone:
+        sound, plan, heard = (self.directory / f"{name}{kind}" for kind in (".in.wav", ".toml", ".wav"))
+        write_wav(sound, tone(TONES_HZ[name], SOUND_S))
+        plan.write_text(steps)
+        command = [
+            sys.executable, "-m", "tools.softphone", *arguments, "--json", "--user", name,
+            "--play", str(sound), "--record", str(heard), "--plan", str(plan),
+        ]  # fmt: skip
+        run = partial(trio.run_process, command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
+        process = await self.nursery.start(partial(run, stderr=subprocess.DEVNULL))
+        return Phone(name, self.directory, process)
+
+    def noted(self, event: str) -> list[dict[str, Any]]:
+        return [
+            dict(entry)
+            for _, kind, entry in self.sink.records
+            if kind == "timeline" and entry["event"] == event
+        ]
+
+
+@asynccontextmanager
+async def exchange(directory: Path) -> AsyncIterator[Exchange]:
+    (directory / "menu.toml").write_text(MENU)
+    settings = load(
+        environment={
+            "MEDIASRV_AGENTS__DEFAULT": "menu",
+            "MEDIASRV_AGENTS__NUMBERS": "{}",
+            "MEDIASRV_AGENTS__MENU": str(directory / "menu.toml"),
+            "MEDIASRV_SIP__LISTEN": "127.0.0.1:0",
+        }
+    )
+    sink = MemorySink()
+    server = DiallingServer(
+        settings, clock=SystemClock(), tokens=SystemTokens(), open_engine=wiring.native_engine, sink=sink
+    )
+    async with trio.open_nursery() as nursery:
+        ready = await nursery.start(server.run)
+        yield Exchange(server, f"127.0.0.1:{ready.sip[1]}", sink, directory, nursery)
+        nursery.cancel_scope.cancel()
+
+
+async def test_two_telephones_hear_each_other_and_not_themselves(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as here:
+        bea = await here.called("bea")
+        here.server.switchboard = bea.address
+        anna = await here.calls("anna", "", 6)
+        await anna.over()
+        await bea.over()
+    assert anna.seconds_of("bea") >= 2.0
+    assert bea.seconds_of("anna") >= 2.0
+    assert anna.seconds_of("anna") == bea.seconds_of("bea") == 0
+    assert (anna.outcome["hung_up_by"], bea.outcome["hung_up_by"]) == ("us", "them")
+
+
+async def test_a_blind_transfer_leaves_the_other_two_together(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as here:
+        bea, carl = await here.called("bea"), await here.called("carl")
+        here.server.switchboard = bea.address
+        transfer = f'[[steps]]\ndo = "transfer"\nafter = 4\nto = "sip:carl@127.0.0.1:{carl.address[1]}"\n'
+        anna = await here.calls("anna", transfer, 10)
+        await anna.over()
+        await trio.sleep(4)
+        here.server.hurry()
+        await carl.over()
+        await bea.over()
+    assert anna.outcome["transfer_status"] == 200
+    assert carl.seconds_of("bea") >= 2.0
+    assert bea.seconds_of("anna") >= 1.0
+    assert bea.seconds_of("carl") >= 2.0
+    assert [entry["status"] for entry in here.noted("transfer_done")] == [200]
+
+
+async def test_an_attended_transfer_joins_the_far_ends(tmp_path: Path) -> None:
+    async with exchange(tmp_path) as here:
+        bea, carl = await here.called("bea"), await here.called("carl")
+        here.server.switchboard = bea.address
+        steps = f"""
+[[steps]]
+do = "hold"
+after = 3.5
+[[steps]]
+do = "dial"
+after = 4
+to = "sip:100@{here.host}"
+[[steps]]
+do = "press"
+call = 2
+after = 1.5
+digits = "1"
+[[steps]]
+do = "join"
+of = 2
+after = 4
+with = 2
+"""
+        anna = await here.calls("anna", steps, 13)
+        await trio.sleep(4.5)
+        here.server.switchboard = carl.address
+        await anna.over()
+        await trio.sleep(4)
+        here.server.hurry()
+        await carl.over()
+        await bea.over()
+    assert anna.outcome["transfer_status"] == 200
+    assert len(here.noted("joined")) == 2
+    assert carl.seconds_of("bea") >= 2.0
+    assert bea.seconds_of("carl") >= 2.0

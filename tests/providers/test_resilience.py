@@ -1,0 +1,360 @@
+"""Providers that fail: how often they are asked again, who instead, and that nothing is said or heard twice."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from random import Random
+
+import pytest
+import trio
+
+from mediasrv.audio import EarsChunk
+from mediasrv.providers.protocols import (
+    LlmRequest,
+    Message,
+    ProviderError,
+    SpeechChunk,
+    TextDelta,
+    Transcript,
+    WordTime,
+)
+from mediasrv.providers.resilience import (
+    Breaker,
+    BreakerState,
+    Member,
+    Patience,
+    SteadyEars,
+    SteadyModel,
+    SteadyVoice,
+)
+from tests.providers.failing import Ears, Model, Voice, failure
+
+REQUEST = LlmRequest([Message("user", "hello")])
+
+# ---- breaker: every state, everything that can happen -----------------------------------------------------------
+
+CLOSED, OPEN, HALF_OPEN = BreakerState.CLOSED, BreakerState.OPEN, BreakerState.HALF_OPEN
+
+
+def breaker(state: BreakerState) -> Breaker:
+    made = Breaker(failures=2, rest_s=60)
+    if state is not CLOSED:
+        made.failed(0)
+        made.failed(0)
+    if state is HALF_OPEN:
+        assert made.admits(60)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("state", "deed", "then"),
+    [
+        (CLOSED, lambda b: b.succeeded(), CLOSED),
+        (CLOSED, lambda b: b.failed(0), CLOSED),
+        (CLOSED, lambda b: (b.failed(0), b.failed(1)), OPEN),
+        (CLOSED, lambda b: (b.failed(0), b.succeeded(), b.failed(1)), CLOSED),
+        (CLOSED, lambda b: b.given_up(), CLOSED),
+        (OPEN, lambda b: b.admits(59.9), OPEN),
+        (OPEN, lambda b: b.admits(60), HALF_OPEN),
+        (OPEN, lambda b: b.succeeded(), CLOSED),
+        (OPEN, lambda b: b.failed(10), OPEN),
+        (OPEN, lambda b: b.given_up(), OPEN),
+        (HALF_OPEN, lambda b: b.succeeded(), CLOSED),
+        (HALF_OPEN, lambda b: b.failed(61), OPEN),
+        (HALF_OPEN, lambda b: b.given_up(), HALF_OPEN),
+    ],
+)
+def test_a_breaker_goes_from_state_to_state(state, deed, then) -> None:
+    made = breaker(state)
+    deed(made)
+    assert made.state is then
+
+
+def test_only_one_request_at_a_time_tries_a_provider_that_rests() -> None:
+    made = breaker(HALF_OPEN)
+    assert not made.admits(61)
+    made.given_up()
+    assert made.admits(62)
+    assert not made.admits(63)
+    assert made.admits(63 + 30)  # who tried has vanished
+
+
+def test_a_trial_that_fails_is_another_rest() -> None:
+    made = breaker(HALF_OPEN)
+    made.failed(70)
+    assert not made.admits(129)
+    assert made.admits(130)
+
+
+# ---- patience ----------------------------------------------------------------------------------------------------
+
+
+def test_pauses_double_up_to_the_longest_and_half_of_each_is_chance() -> None:
+    patience = Patience(attempts=10, first_pause_s=0.1, longest_pause_s=1)
+    for seed in range(20):
+        pauses = [patience.pause_s(failed, failure(), Random(seed)) for failed in range(1, 10)]
+        for pause_s, whole_s in zip(pauses, [0.1, 0.2, 0.4, 0.8, 1, 1, 1, 1, 1], strict=True):
+            assert pause_s is not None
+            assert whole_s / 2 <= pause_s <= whole_s
+
+
+@pytest.mark.parametrize(
+    ("failed", "error", "again"),
+    [
+        (1, failure(retryable=False), False),
+        (3, failure(), False),
+        (2, failure(), True),
+        (1, failure(retry_after_s=0.7), True),
+        (1, failure(retry_after_s=30), False),
+    ],
+)
+def test_who_is_asked_again(failed: int, error: ProviderError, again: bool) -> None:
+    pause_s = Patience(attempts=3).pause_s(failed, error, Random(1))
+    assert (pause_s is not None) is again
+    assert not error.retry_after_s or not again or (pause_s or 0) >= error.retry_after_s
+
+
+# ---- models ------------------------------------------------------------------------------------------------------
+
+
+def steady(*models: Model, **more) -> tuple[SteadyModel, list[tuple[str, str]]]:
+    told: list[tuple[str, str]] = []
+    members = [Member(model.name, model, Breaker(failures=2)) for model in models]
+    return SteadyModel("llm", members, Random(1), told=lambda *what: told.append(what), **more), told
+
+
+async def said(model: SteadyModel) -> str:
+    async with aclosing(model.stream(REQUEST)) as deltas:
+        return "".join([delta.text async for delta in deltas if isinstance(delta, TextDelta)])
+
+
+async def test_a_failure_before_the_first_piece_is_tried_again_and_then_elsewhere(autojump_clock) -> None:
+    first, second = Model("a", [[failure()]]), Model("b", [["hi"]])
+    model, told = steady(first, second)
+    assert await said(model) == "hi"
+    assert (first.requests, second.requests) == (2, 1)
+    assert told == [("a", "failed"), ("a", "failed"), ("b", "used")]
+
+
+async def test_what_cannot_be_better_the_second_time_is_not_tried_again(autojump_clock) -> None:
+    first = Model("a", [[failure(retryable=False)]])
+    model, _ = steady(first, Model("b", [["hi"]]))
+    assert await said(model) == "hi"
+    assert first.requests == 1
+
+
+async def test_a_model_that_says_nothing_in_time_is_passed_over(autojump_clock) -> None:
+    model, _ = steady(Model("a", [[60.0, "late"]]), Model("b", [["hi"]]), first_s=2.0)
+    began = trio.current_time()
+    assert await said(model) == "hi"
+    assert trio.current_time() - began == pytest.approx(2)
+
+
+async def test_after_the_first_piece_nobody_else_goes_on(autojump_clock) -> None:
+    second = Model("b", [["other"]])
+    model, _ = steady(Model("a", [["half", failure()]]), second)
+    async with aclosing(model.stream(REQUEST)) as deltas:
+        assert await anext(deltas) == TextDelta("half")
+        with pytest.raises(ProviderError):
+            await anext(deltas)
+    assert second.requests == 0
+
+
+async def test_one_that_fails_again_and_again_is_left_alone_until_it_has_rested(autojump_clock) -> None:
+    first = Model("a", [[failure()], [failure()], ["back"]])
+    model, told = steady(first, Model("b", [["hi"]]))
+    assert [await said(model) for _ in range(3)] == ["hi"] * 3
+    assert first.requests == 2
+    assert told.count(("a", "skipped")) == 2
+    await trio.sleep(60)
+    assert await said(model) == "back"
+
+
+async def test_when_all_rest_the_first_is_asked_nevertheless(autojump_clock) -> None:
+    only = Model("a", [[failure()], [failure()], ["back"]])
+    model, _ = steady(only)
+    with pytest.raises(ProviderError):
+        await said(model)
+    assert await said(model) == "back"
+
+
+async def test_when_nobody_can_the_error_names_them_all(autojump_clock) -> None:
+    model, _ = steady(Model("a", [[failure(retryable=False)]]), Model("b", [[failure()]]))
+    with pytest.raises(ProviderError) as failed:
+        await said(model)
+    assert failed.value.retryable
+
+
+async def test_cancelled_at_any_moment_it_is_gone_at_once(autojump_clock) -> None:
+    for cancel_s in (0.0, 0.05, 1.0, 2.05, 3.0):
+        model, _ = steady(Model("a", [[1.0, failure()]]), Model("b", [[1.0, "hi", 5.0]]))
+        with trio.move_on_after(cancel_s) as scope:
+            await said(model)
+        assert scope.cancelled_caught
+        assert trio.current_time() == pytest.approx(scope.deadline)
+
+
+# ---- voices ------------------------------------------------------------------------------------------------------
+
+TEXT = "one two three four"
+
+
+def sound(ms: float, *words: tuple[str, float, float]) -> SpeechChunk:
+    return SpeechChunk(bytes(round(ms * 16) * 2), 16_000, tuple(WordTime(*word) for word in words))
+
+
+def choir(*voices: Voice) -> SteadyVoice:
+    return SteadyVoice("voice", [Member(voice.name, voice) for voice in voices], Random(1))
+
+
+async def spoken(voice: SteadyVoice, text: str = TEXT) -> tuple[float, list[WordTime]]:
+    ms, words = 0.0, list[WordTime]()
+    async with aclosing(voice.stream(text, "v")) as chunks:
+        async for chunk in chunks:
+            ms += len(chunk.pcm) / 32
+            words.extend(chunk.words)
+    return ms, words
+
+
+async def test_another_voice_goes_on_with_the_word_that_was_cut(autojump_clock) -> None:
+    first = Voice("a", [[sound(500, ("one", 0, 300), ("two", 300, 600)), failure(retryable=False)]])
+    second = Voice("b", [[sound(900, ("two", 0, 300), ("three", 300, 600), ("four", 600, 900))]])
+    ms, words = await spoken(choir(first, second))
+    assert second.texts == ["two three four"]
+    assert ms == 1_400
+    assert [(word.text, word.start_ms) for word in words[2:]] == [
+        ("two", 500),
+        ("three", 800),
+        ("four", 1_100),
+    ]
+
+
+async def test_a_voice_that_breaks_off_behind_its_last_word_is_not_followed(autojump_clock) -> None:
+    first = Voice(
+        "a", [[sound(400, *[(w, k * 100.0, k * 100.0 + 100) for k, w in enumerate(TEXT.split())]), failure()]]
+    )
+    second = Voice("b", [[sound(100)]])
+    assert (await spoken(choir(first, second)))[0] == 400
+    assert second.texts == []
+
+
+async def test_without_word_times_the_place_is_estimated_and_no_word_is_left_out(autojump_clock) -> None:
+    first = Voice(
+        "a", [[sound(600), failure(retryable=False)]]
+    )  # seven characters: of "two" nobody can be sure
+    second = Voice("b", [[sound(100)]])
+    await spoken(choir(first, second))
+    assert second.texts == ["two three four"]
+
+
+async def test_a_voice_that_falls_silent_is_replaced(autojump_clock) -> None:
+    first = Voice("a", [[sound(300, ("one", 0, 300)), 60.0]])
+    second = Voice("b", [[sound(100)]])
+    began = trio.current_time()
+    await spoken(choir(first, second))
+    assert trio.current_time() - began == pytest.approx(3)
+    assert second.texts == ["two three four"]
+
+
+async def test_a_third_voice_takes_over_from_the_second(autojump_clock) -> None:
+    cut = failure(retryable=False)
+    first = Voice("a", [[sound(300, ("one", 0, 300)), cut]])
+    second = Voice("b", [[sound(200, ("two", 0, 200)), cut]])
+    third = Voice("c", [[sound(400, ("three", 0, 200), ("four", 200, 400))]])
+    ms, words = await spoken(choir(first, second, third))
+    assert (ms, third.texts) == (900, ["three four"])
+    assert [(word.text, word.start_ms) for word in words] == [
+        ("one", 0), ("two", 300), ("three", 500), ("four", 700),
+    ]  # fmt: skip
+
+
+# ---- ears --------------------------------------------------------------------------------------------------------
+
+CHUNK_MS = 20
+
+
+def chunk(number: int) -> EarsChunk:
+    """Each is told from the others by its content."""
+    return EarsChunk(number.to_bytes(2, "little") * (CHUNK_MS * 16), ())
+
+
+def final(text: str, start_ms: float, end_ms: float) -> Transcript:
+    return Transcript(text, True, 1.0, start_ms, end_ms)
+
+
+async def listened(ears: SteadyEars, chunks: int, transcripts: int) -> list[Transcript]:
+    found: list[Transcript] = []
+    async with ears.open("en") as stream:
+
+        async def push() -> None:
+            for number in range(chunks):
+                await stream.push(chunk(number))
+                await trio.sleep(CHUNK_MS / 1000)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(push)
+            while len(found) < transcripts:
+                found.append(await stream.next())
+            nursery.cancel_scope.cancel()
+    return found
+
+
+def company(*ears: Ears, **more) -> SteadyEars:
+    return SteadyEars("stt", [Member(each.name, each) for each in ears], Random(1), **more)
+
+
+async def test_what_no_final_transcript_has_covered_is_heard_again_by_the_next(autojump_clock) -> None:
+    first = Ears("a", [[(200, final("one", 0, 100)), (300, failure(retryable=False))]])
+    second = Ears("b", [[(400, final("two", 20, 300))]])
+    found = await listened(company(first, second), 100, 2)
+    assert [(t.text, t.start_ms, t.end_ms) for t in found] == [("one", 0, 100), ("two", 120, 400)]
+    assert second.heard[0].startswith(chunk(5).pcm)  # the first five chunks are 100 ms
+    whole = b"".join(chunk(number).pcm for number in range(5, 100))
+    assert whole.startswith(second.heard[0])  # nothing is left out in between
+
+
+async def test_the_same_recogniser_reconnected_hears_it_again_too(autojump_clock) -> None:
+    only = Ears("a", [[(200, failure())], [(300, final("all", 0, 300))]])
+    (found,) = await listened(company(only), 100, 1)
+    assert (found.text, found.start_ms) == ("all", 0)
+    assert only.heard[1].startswith(chunk(0).pcm)
+
+
+async def test_a_recogniser_that_cannot_be_opened_is_passed_over(autojump_clock) -> None:
+    first = Ears("a", [[(-1, failure(retryable=False))]])
+    second = Ears("b", [[(100, final("hello", 0, 100))]])
+    assert [t.text for t in await listened(company(first, second), 50, 1)] == ["hello"]
+
+
+async def test_when_nobody_hears_the_listener_and_the_speaker_are_told(autojump_clock) -> None:
+    ears = company(
+        Ears("a", [[(-1, failure(retryable=False))]]), Ears("b", [[(-1, failure(retryable=False))]])
+    )
+    async with ears.open("en") as stream:
+        with pytest.raises(ProviderError):
+            await stream.next()
+        with pytest.raises(ProviderError):
+            await stream.push(chunk(0))
+
+
+async def test_more_sound_than_the_ring_holds_loses_the_oldest_and_says_how_much(autojump_clock) -> None:
+    never = Ears("a", [[(-1, failure(retry_after_s=1.0))], [(400, final("late", 0, 100))]])
+    ears = company(never, ring_ms=200)
+    async with ears.open("en") as stream:
+        for number in range(50):
+            await stream.push(chunk(number))
+        await trio.sleep(2)
+        for number in range(50, 80):
+            await stream.push(chunk(number))
+            await trio.sleep(0.02)
+        found = await stream.next()
+        assert found.start_ms == 800  # of a second, 200 ms were left
+        assert stream.lost_ms == 800  # type: ignore[attr-defined]
+
+
+async def test_leaving_takes_the_recogniser_along(autojump_clock) -> None:
+    ears = company(Ears("a", [[]]))
+    with trio.move_on_after(1):
+        async with ears.open("en") as stream:
+            await stream.next()
+    assert trio.current_time() < 1.1
