@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+import trio
+
+from mediasrv.bench.instruments import server_process
 from mediasrv.clock import SystemClock
+from mediasrv.endpoints import open_datagram_socket
 from mediasrv.endpoints.resolution import (
     CachedRecords,
     CannotLookUp,
@@ -64,7 +69,7 @@ async def test_every_kind_of_record_is_read() -> None:
     async with serving(DnsServer(ZONE)) as server:
         dns = quick(server)
         naptr = (await dns.look_up("carrier.example", Naptr)).records
-        assert naptr[0] == Naptr(10, 10, "s", "SIP+D2T", "_sip._tcp.carrier.example")
+        assert Naptr(10, 10, "s", "SIP+D2T", "_sip._tcp.carrier.example") in naptr  # in no order
         srv = await dns.look_up("_sip._tcp.carrier.example", Srv)
         assert (srv.records, srv.ttl_s) == ((Srv(10, 5, 5070, "a.carrier.example"),), 60)
         assert (await dns.look_up("absent.example", Srv)).records == (Srv(0, 0, 0, ""),)
@@ -124,3 +129,21 @@ async def test_a_name_that_is_no_name_is_no_answer() -> None:
         for name in ("a" * 64 + ".example", "..", "a..example"):
             with pytest.raises(CannotLookUp):
                 await quick(server).look_up(name, Ipv4)
+
+
+async def test_a_server_finds_its_trunk_by_the_name_servers_that_it_was_given(tmp_path: Path) -> None:
+    trunk = await open_datagram_socket(("127.0.0.1", 0))
+    zone = {
+        ("_sip._udp.edge.example", "SRV"): [f"1 1 {trunk.local[1]} host.edge.example."],
+        ("host.edge.example", "A"): ["127.0.0.1"],
+    }
+    async with serving(DnsServer(zone)) as server:
+        file = tmp_path / "names.toml"
+        file.write_text(
+            f'[sip]\nnameservers = ["127.0.0.1:{server.port}"]\n'
+            '[trunks.edge]\nhosts = ["edge.example"]\nlookup = "srv"\nkeep_alive_s = 0.2\n'
+        )
+        async with server_process.serving(tmp_path, ["--config", str(file)]) as process:
+            with trio.fail_after(20):
+                assert await trunk.receive() == (b"\r\n\r\n", process.sip)
+    trunk.close()
