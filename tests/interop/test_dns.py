@@ -46,6 +46,10 @@ ZONE = {
 }
 
 
+def patient(server: DnsServer) -> DnsRecords:
+    return DnsRecords([server.address], question_s=20.0, server_s=10.0)
+
+
 def quick(server: DnsServer) -> DnsRecords:
     """Whoever does not answer on loopback within a moment never will."""
     return DnsRecords([server.address], question_s=0.3, server_s=0.1)
@@ -53,7 +57,7 @@ def quick(server: DnsServer) -> DnsRecords:
 
 async def test_a_domain_is_resolved_over_the_wire() -> None:
     async with serving(DnsServer(ZONE)) as server:
-        records = CachedRecords(quick(server), SystemClock())
+        records = CachedRecords(patient(server), SystemClock())
         found = await Resolver(records, SystemClock(), SeededTokens(1)).resolve(
             Uri.parse("sip:carrier.example")
         )
@@ -67,7 +71,7 @@ async def test_a_domain_is_resolved_over_the_wire() -> None:
 
 async def test_every_kind_of_record_is_read() -> None:
     async with serving(DnsServer(ZONE)) as server:
-        dns = quick(server)
+        dns = patient(server)
         naptr = (await dns.look_up("carrier.example", Naptr)).records
         assert Naptr(10, 10, "s", "SIP+D2T", "_sip._tcp.carrier.example") in naptr  # in no order
         srv = await dns.look_up("_sip._tcp.carrier.example", Srv)
@@ -78,7 +82,7 @@ async def test_every_kind_of_record_is_read() -> None:
 
 async def test_what_is_not_there_is_no_fault_and_believed_as_long_as_the_zone_says() -> None:
     async with serving(DnsServer(ZONE)) as server:
-        dns = quick(server)
+        dns = patient(server)
         for name in ("nobody.example", "carrier.example"):  # no such name; no such record
             answer = await dns.look_up(name, Ipv4)
             assert (answer.records, answer.ttl_s) == ((), 30)
@@ -86,7 +90,7 @@ async def test_what_is_not_there_is_no_fault_and_believed_as_long_as_the_zone_sa
 
 async def test_an_answer_that_was_cut_short_is_asked_for_again_over_tcp_and_kept_small() -> None:
     async with serving(DnsServer(ZONE)) as server:
-        assert len((await quick(server).look_up("big.example", Ipv4)).records) == RECORDS_MAX
+        assert len((await patient(server).look_up("big.example", Ipv4)).records) == RECORDS_MAX
         assert server.asked["tcp"] == 1
 
 
@@ -107,7 +111,7 @@ async def test_aliases_that_turn_in_a_circle_are_no_answer() -> None:
 async def test_a_second_server_is_asked_when_the_first_is_silent() -> None:
     async with serving(DnsServer(ZONE)) as mute, serving(DnsServer(ZONE)) as well:
         mute.silent.add("a.carrier.example")
-        dns = DnsRecords([mute.address, well.address], question_s=1.0, server_s=0.1)
+        dns = DnsRecords([mute.address, well.address], question_s=20.0, server_s=0.5)
         assert (await dns.look_up("a.carrier.example", Ipv4)).records == (Ipv4("192.0.2.1"),)
 
 
@@ -120,7 +124,7 @@ async def test_nobody_at_the_servers_address_is_no_answer() -> None:
 
 async def test_an_answer_for_a_century_is_cached_for_an_hour() -> None:
     async with serving(DnsServer(ZONE, ttl_s=2**31 - 1)) as server:
-        answer = await quick(server).look_up("a.carrier.example", Ipv4)
+        answer = await patient(server).look_up("a.carrier.example", Ipv4)
         assert answer.ttl_s > TTL_MOST_S  # what the cache makes of it: tests/endpoints/test_dns_cache.py
 
 
