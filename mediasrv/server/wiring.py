@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 
 from mediasrv.call import (
@@ -22,6 +21,8 @@ from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.scheduling import Policy
+from mediasrv.server.reach import host_uri
+from mediasrv.sip import Malformed
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -90,6 +91,13 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
+        for host in trunk.hosts:
+            try:
+                host_uri(trunk, host)
+            except Malformed as error:
+                raise ConfigError(
+                    f"trunks.{name}.hosts", f"{host!r}: {error}", value=list(trunk.hosts)
+                ) from error
 
 
 def cost(spec: StreamSpec) -> Cost:
@@ -134,12 +142,3 @@ def native_engine(settings: Settings, tokens: TokenSource) -> EngineFace:
 def media_host(settings: Settings) -> str:
     """Where RTP is received."""
     return settings.media.host.text or settings.sip.listen.host
-
-
-def advertised_host(settings: Settings, listening: str) -> str:
-    """The address that peers are told; there is no telling "everywhere"."""
-    host = settings.sip.advertised.text or listening
-    if ipaddress.ip_address(host).is_unspecified:
-        problem = f"must be set to the address that peers reach, because {host} is listened on"
-        raise ConfigError("sip.advertised", problem, value="")
-    return host
