@@ -194,6 +194,9 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_length_s: Annotated[
         float, Meta(description="A call that lasts longer is ended.", gt=0, le=86_400)
     ] = 3_600.0
+    ring_s: Annotated[
+        float, Meta(description="A call of ours that rings longer is given up.", gt=0, le=180)
+    ] = 60.0
     capture: Annotated[
         bool,
         Meta(

@@ -144,6 +144,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     realm: Annotated[
         str, Meta(description="The only realm that is answered; empty: the first of `hosts` that asked.")
     ] = ""
+    caller_id: Annotated[
+        str, Meta(description="Number that calls of ours show over it; empty: the caller's own.")
+    ] = ""
+    caller_asserted: Annotated[
+        bool,
+        Meta(description="Whether calls of ours vouch for that number, too (P-Asserted-Identity)."),
+    ] = False
     register: Annotated[
         bool, Meta(description="Whether we register there, so that its calls find us, and stay registered.")
     ] = False

@@ -17,7 +17,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import trio
@@ -36,12 +36,16 @@ from mediasrv.server.access.access import Access, users_on_disk
 from mediasrv.server.access.enrolment import Enrolments, Find, numeric_hosts
 from mediasrv.server.access.health import Health
 from mediasrv.server.access.users import NewUser, Users
+from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
+from mediasrv.server.house import House
 from mediasrv.server.live import LiveView
-from mediasrv.server.locations import Locations
-from mediasrv.server.reception import House, Reception
+from mediasrv.server.outgoing import Departures, Dialler, Locations, Resolve, Routes, numeric_only
+from mediasrv.server.reception import Reception
+from mediasrv.server.roster import Roster
 from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
+from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.vouching import Vouching
 from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
@@ -95,6 +99,8 @@ class Server:
         sink: RecordSink | None = None,
         users: Users | None = None,
         find: Find = numeric_hosts,
+        locations: Locations | None = None,
+        resolve: Resolve = numeric_only,
         vouching: Vouching | None = None,
     ) -> None:
         """Without a `sink`, records and users are those of the data directory.
@@ -105,6 +111,7 @@ class Server:
         self._find = find
         self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
+        self._locations, self._resolve = locations, resolve
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
         self._recordings = Path(settings.server.data_dir) / "recordings"
@@ -112,11 +119,15 @@ class Server:
         self._patience = trio.CancelScope()
         self._endpoint: SipEndpoint | None = None
         self._engine: EngineFace | None = None
+        self._roster = Roster()
+        self._dialling = Dialling(settings, clock)
         self._reception: Reception | None = None
         self._users, self._new_users = users or Users(settings.sip.realm), tuple[NewUser, ...]()
         self._access: Access | None = None
         self._enrolments: Enrolments | None = None
         self._health: Health | None = None
+        self._dialler: Dialler | None = None
+        self.departures: Departures | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
@@ -124,10 +135,10 @@ class Server:
             async with self._records() as sink, self._known_users():
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
-                        house = self._house(self._engine, sink, endpoint.local)
+                        house = self._with_dialler(self._house(self._engine, sink, endpoint.local), endpoint)
                         self._reception = Reception(house, draining=self.draining)
-                        async with self._watchable(self._reception), self._enrolled(endpoint):
-                            await self._take_calls(endpoint, self._reception, task_status)
+                        async with self._watchable(), self._enrolled(endpoint):
+                            await self._take_calls(endpoint, house, self._reception, task_status)
         finally:
             self._stopped.set()
 
@@ -144,6 +155,8 @@ class Server:
             self._drain.set()
             if self._reception is not None:
                 self._reception.draining = True
+            if self._dialler is not None:
+                self._dialler.draining = True
 
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
@@ -159,7 +172,7 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         return ServerStatistics(
-            live_calls=self._reception.live_calls if self._reception else 0,
+            live_calls=len(self._roster),
             live_dialogs=self._endpoint.live_calls if self._endpoint else 0,
             live_streams=len(self._engine.streams()) if self._engine else 0,
             tasks=trio.lowlevel.current_statistics().tasks_living,
@@ -176,19 +189,30 @@ class Server:
         return {**self.counters.snapshot(), **access, "sip": dict(sip)}
 
     async def _take_calls(
-        self, endpoint: SipEndpoint, reception: Reception, task_status: trio.TaskStatus[Ready]
+        self,
+        endpoint: SipEndpoint,
+        house: House,
+        reception: Reception,
+        task_status: trio.TaskStatus[Ready],
     ) -> None:
         async with trio.open_nursery() as calls:
             calls.start_soon(self._accept, endpoint, reception, calls)
+            await self._obey(house, calls)
             task_status.started(self._ready(endpoint))
             await self._drain.wait()
             with self._patience:
-                await reception.wait_empty()
+                await self._roster.wait_empty()
             calls.cancel_scope.cancel()
         endpoint.refuse_calls()
         with trio.move_on_after(LAST_WORDS_S):
             await endpoint.wait_quiet()
         _log.info("stopped", extra={"counts": self._counts()})
+
+    async def _obey(self, house: House, calls: trio.Nursery) -> None:
+        """Does what people on this machine ask for, beside the files that it writes."""
+        if self._sink is None and self.departures is not None:
+            control = Control(Path(self.settings.server.data_dir), house, self.departures, calls)
+            await calls.start(control.run)
 
     async def _accept(self, endpoint: SipEndpoint, reception: Reception, calls: trio.Nursery) -> None:
         async for call in endpoint.incoming():
@@ -227,12 +251,12 @@ class Server:
             yield
 
     @asynccontextmanager
-    async def _watchable(self, reception: Reception) -> AsyncIterator[None]:
+    async def _watchable(self) -> AsyncIterator[None]:
         """Shows what goes on beside the files it goes into; a server that writes none has no place for it."""
         if self._sink is not None:
             yield
             return
-        view = LiveView(Path(self.settings.server.data_dir), reception.calls)
+        view = LiveView(Path(self.settings.server.data_dir), self._roster.calls)
         async with _beside(view.run):
             yield
 
@@ -283,22 +307,33 @@ class Server:
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
         host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
-        dialling = Dialling(self.settings, self._clock)
         services = CallServices(
             self._clock,
             self._tokens,
             sink,
             wiring.call_settings(self.settings),
             recordings=self._recordings if self._sink is None else None,
-            why_not_dial=dialling.why_not,
-            why_not_follow=dialling.why_not_follow,
+            why_not_dial=self._dialling.why_not,
+            why_not_follow=self._dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
         assert self._access is not None
         return House(
             self.settings, self._access.door, engine, self._agents, services, self.counters, host, security,
-            Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
+            Tracing(sink, self._clock, local, self._captures(sink)),
+            TrunkGates(self.settings.trunks), self._roster, self._vouching,
         )  # fmt: skip
+
+    def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:
+        host, port = endpoint.local
+        ours = [(name.lower(), port) for name in (wiring.advertised_host(self.settings, host), host)]
+        assert self._access is not None
+        routes = Routes(self.settings, ours, self._locations or self._access.locations)
+        self._dialler = Dialler(house, endpoint, self._dialling, routes, self._resolve)
+        self._dialler.draining = self.draining
+        house = replace(house, services=replace(house.services, dial=self._dialler.dial))
+        self.departures = Departures(house, self._dialler)
+        return house
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:
         return sink.append if self.settings.calls.capture and isinstance(sink, FileSink) else None

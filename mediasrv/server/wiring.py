@@ -55,12 +55,6 @@ def call_settings(settings: Settings) -> CallSettings:
 
 def agents(settings: Settings) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
-    told = AgentSettings(
-        script=settings.agents.script,
-        voice=settings.agents.voice,
-        menu=settings.agents.menu,
-        echo_delay_ms=settings.agents.echo_delay_ms,
-    )
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()
     }
@@ -70,10 +64,21 @@ def agents(settings: Settings) -> dict[str, Agent]:
     built: dict[str, Agent] = {}
     for key, name in places.items():
         try:
-            built[name] = built.get(name) or build_agent(name, told)
+            built[name] = built.get(name) or agent(settings, name)
         except ConfigError as error:
             raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
     return built
+
+
+def agent(settings: Settings, name: str) -> Agent:
+    """Whether some number reaches it or not; ConfigError when there is none of that name, or it is set up wrongly."""
+    told = AgentSettings(
+        script=settings.agents.script,
+        voice=settings.agents.voice,
+        menu=settings.agents.menu,
+        echo_delay_ms=settings.agents.echo_delay_ms,
+    )
+    return build_agent(name, told)
 
 
 def check_trunks(settings: Settings) -> None:

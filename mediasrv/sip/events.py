@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType
 
@@ -103,10 +103,13 @@ class ProgressConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Our INVITE was accepted. The ACK is sent, unless we made no offer: then `acknowledge` is due."""
+    """Our INVITE was accepted. The ACK is sent, unless we made no offer: then `acknowledge` is due.
+
+    `fork`: whose answer it is, as `Progress` names them; without a body, the description came in that one's."""
 
     call: SipCallId
     body: bytes
+    fork: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,7 +319,7 @@ class Invitation:
             session.owes_answer = self
             self._late = session
         session.timer.answered(response.headers, now)
-        self._core.emit(Answered(self.id, response.sdp))
+        self._core.emit(Answered(self.id, response.sdp, response.to.tag))
 
     def _decline(self, session: Session, now: float) -> None:
         """Nobody wants this one: acknowledged and hung up; the call it belongs to hears nothing of it."""

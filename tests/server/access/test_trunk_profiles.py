@@ -161,4 +161,4 @@ async def test_a_call_to_our_registration_is_for_whom_the_to_names(autojump_cloc
         house.network.sockets[HOUSE].arrive(renamed, CALLER)
         await trio.sleep(1)
         assert number
-        assert [live.info.called for live in house.server._reception.calls()] == ["+442079460018"]
+        assert [live.info.called for live in house.server._roster.calls()] == ["+442079460018"]
