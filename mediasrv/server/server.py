@@ -243,10 +243,13 @@ class Server:
     async def _enrolled(self, endpoint: SipEndpoint) -> AsyncIterator[None]:
         """Trunks know where we are until the last call is over."""
         self._enrolments = Enrolments(self.settings, endpoint, self._find, self.counters)
-        self._health = Health(self.settings, endpoint, self._find, self.counters)
+        self._health = Health(self.settings, endpoint, self._find, self.counters, self._learn)
         async with _beside(self._enrolments.run), _beside(self._health.run):
             yield
         await self._enrolments.leave()
+
+    def _learn(self, place: Address, answered: bool) -> None:
+        (self._finder.answered if answered else self._finder.failed)(place)
 
     @asynccontextmanager
     async def _known_users(self) -> AsyncIterator[None]:
@@ -284,9 +287,7 @@ class Server:
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
-            alive = KeepAlive(
-                self.settings.trunks, self._finder, self._endpoint.keep_open, access.registrar.flows
-            )
+            alive = KeepAlive(self._endpoint.keep_open, access.registrar.flows)
             watch = partial(self._outside.watch, self._open_socket)
             async with _beside(self._endpoint.run), _beside(alive.run), _beside(watch):
                 yield self._endpoint

@@ -91,13 +91,6 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
-        for host in trunk.hosts:
-            try:
-                host_uri(trunk, host)
-            except Malformed as error:
-                raise ConfigError(
-                    f"trunks.{name}.hosts", f"{host!r}: {error}", value=list(trunk.hosts)
-                ) from error
 
 
 def cost(spec: StreamSpec) -> Cost:

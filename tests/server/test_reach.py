@@ -59,9 +59,8 @@ def test_how_a_host_is_looked_up_is_said_by_the_form_of_a_uri(
 
 
 def test_a_host_that_is_none_is_found_at_the_start() -> None:
-    settings = load(environment={"MEDIASRV_TRUNKS__X__HOSTS": "not a host"})
-    with pytest.raises(ConfigError, match=r"trunks\.x\.hosts"):
-        check_trunks(settings)
+    with pytest.raises(ConfigError, match=r"trunks\.x: hosts: 'not a host'"):
+        load(environment={"MEDIASRV_TRUNKS__X__HOSTS": "not a host"})
 
 
 async def test_all_hosts_of_a_trunk_are_found_in_the_order_to_try_them() -> None:

@@ -134,4 +134,4 @@ class Dialler:
     def _letterhead(self, info: CallInfo, trunk: TrunkSettings) -> Letterhead:
         caller = target_uri(trunk.caller_id or info.caller or NOBODY, self._house.told_to(""))
         asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
-        return Letterhead(caller, identity_lines(asserted), info.hops_left)
+        return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)
