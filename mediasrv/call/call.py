@@ -140,7 +140,7 @@ async def run_call(
     timeline = timeline or Timeline(services.sink, clock, info.id, info.tenant)
     record = CallRecord(
         id=info.id, tenant=info.tenant, agent=agent.name, caller=info.caller, called=info.called,
-        trunk=info.trunk, began=clock.wall().isoformat(),
+        trunk=info.trunk, began=clock.wall().isoformat(), direction=info.direction,
     )  # fmt: skip
     timeline.note(
         "call_began", at_ns=timeline.began_ns, monotonic_ns=timeline.began_ns,

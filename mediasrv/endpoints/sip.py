@@ -32,12 +32,15 @@ from mediasrv.sip import (
     Hop,
     IncomingCall,
     Plan,
+    ProbeDone,
+    ProbeId,
     RegistrationEvent,
     RegistrationId,
     Rejected,
     SipCallId,
     SipEvent,
     SipStatistics,
+    Unregistered,
     Uri,
     UserAgent,
 )
@@ -63,6 +66,10 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+def _nobody(event: RegistrationEvent) -> None:
+    """Is told."""
+
+
 class SipEndpoint:
     """One socket, one user agent, all calls over them."""
 
@@ -82,6 +89,8 @@ class SipEndpoint:
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
         self._calls: dict[SipCallId, SipCall] = {}
+        self._probes: dict[ProbeId, trio.MemorySendChannel[int]] = {}
+        self._registrations: dict[RegistrationId, Callable[[RegistrationEvent], None]] = {}
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
         self._patience = trio.CancelScope()
@@ -158,11 +167,12 @@ class SipEndpoint:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
         `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
-        what a trunk may ask for."""
+        what a trunk may ask for. `session_s`: the session interval to ask for, 0 for none."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -173,17 +183,24 @@ class SipEndpoint:
             follow=follow,
             hops=hops,
             account=account,
+            session_s=session_s,
         )
         traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
         call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)
         self._follow_up()
         return call
 
-    def register(self, plan: Plan) -> RegistrationId:
-        """Registers with a trunk, and stays registered until `wait_unregistered`."""
+    def register(self, plan: Plan, told: Callable[[RegistrationEvent], None] = _nobody) -> RegistrationId:
+        """Registers with a trunk, and stays registered until `unregister`; `told`: what becomes of it."""
         registration = self._core.registrations.begin(plan, self._clock.now())
+        self._registrations[registration] = told
         self._follow_up()
         return registration
+
+    def unregister(self, registration: RegistrationId) -> None:
+        """Takes it back: over when it is told as Unregistered."""
+        self._core.registrations.leave(registration, self._clock.now())
+        self._follow_up()
 
     async def wait_unregistered(self) -> None:
         """Takes all registrations back: done when each trunk has answered, or does not."""
@@ -192,6 +209,17 @@ class SipEndpoint:
         while self._core.registrations:
             self._stepped = trio.Event()
             await self._stepped.wait()
+
+    async def probe(self, target: Uri, destination: Address) -> int:
+        """Whether somebody is there: the status that an OPTIONS is answered, or 408 or 503 when it is not."""
+        answered, answer = trio.open_memory_channel[int](1)  # there is but one
+        probe = self._core.probes.begin(target, destination, self._clock.now())
+        self._probes[probe] = answered
+        self._follow_up()
+        try:
+            return await answer.receive()
+        finally:
+            self._probes.pop(probe, None)
 
     def respond(
         self,
@@ -241,6 +269,10 @@ class SipEndpoint:
     @property
     def live_streams(self) -> int:
         return len(self._streams)
+
+    def certified(self, peer: Hop) -> frozenset[str]:
+        """The names that the peer of a stream has proven with a certificate; none without one."""
+        return self._streams.certified(peer)
 
     def message(self, data: bytes, source: Hop) -> None:
         self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
@@ -358,6 +390,11 @@ class SipEndpoint:
             return
         if isinstance(event, RegistrationEvent):
             self.counters.count("sip_registration", type(event).__name__)
+            self._tell(event)
+            return
+        if isinstance(event, ProbeDone):
+            if event.probe in self._probes:
+                self._probes[event.probe].send_nowait(event.status)
             return
         call = self._calls.get(event.call)
         if call is None:
@@ -367,9 +404,17 @@ class SipEndpoint:
             self.forget(event.call)
         call.deliver(event)
 
+    def _tell(self, event: RegistrationEvent) -> None:
+        told = self._registrations.get(event.registration, _nobody)
+        if isinstance(event, Unregistered):
+            self._registrations.pop(event.registration, None)
+        told(event)
+
     def _arrive(self, event: IncomingCall) -> None:
         traffic = self._traffic.begin(self._name(event.call, event.request.call_id))
-        call = SipCall(event.call, self, event.source, event.request, event.replaces, traffic)
+        call = SipCall(
+            event.call, self, event.source, event.request, event.replaces, traffic, username=event.username
+        )
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):

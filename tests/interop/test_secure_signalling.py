@@ -19,16 +19,16 @@ OPTIONS = (
 )
 
 
-async def asked(port: int, context: ssl.SSLContext) -> bytes:
-    """What comes back for OPTIONS over TLS, until the connection closes or has answered."""
+async def asked(port: int, context: ssl.SSLContext, question: bytes = OPTIONS) -> bytes:
+    """What comes back for it over TLS, until the connection closes or has answered."""
     stream = await trio.open_ssl_over_tcp_stream(
         "127.0.0.1", port, ssl_context=context, https_compatible=True
     )
     got = b""
     async with stream:
         with trio.fail_after(5):
-            await stream.send_all(OPTIONS)
-            while not got.endswith(b"\r\n\r\n"):
+            await stream.send_all(question)
+            while b"\r\n\r\n" not in got:
                 data = await stream.receive_some()
                 if not data:
                     break
@@ -75,3 +75,25 @@ async def test_a_handshake_that_nobody_finishes_is_given_up_and_others_are_serve
             assert (await asked(port, context)).startswith(b"SIP/2.0 200")
             with trio.fail_after(10):
                 assert await half_open.receive_some() == b""
+
+
+INVITE = (
+    b"INVITE sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK2\r\n"
+    b"From: <sip:x@127.0.0.1>;tag=1\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n"
+    b"Contact: <sip:x@127.0.0.1;transport=tls>\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.side_by_side
+async def test_a_trunk_that_is_known_by_its_certificate_calls_without_a_password(tmp_path: Path) -> None:
+    """Another that the authority vouches for is asked for one, and so is who shows none."""
+    carrier, other = certificate(tmp_path, "carrier.example"), certificate(tmp_path, "other.example")
+    (tmp_path / "authority.pem").write_bytes(carrier[0].read_bytes() + other[0].read_bytes())
+    trunk = ("[trunks.t]", 'authentication = ["tls"]', 'certificates = ["Carrier.Example"]')
+    port, arguments = settings(tmp_path, f'tls_authority = "{tmp_path / "authority.pem"}"', *trunk)
+    async with serving(tmp_path, arguments):
+        for shown, answer in ((carrier, b"SIP/2.0 100"), (other, b"SIP/2.0 401"), (None, b"SIP/2.0 401")):
+            context = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+            if shown:
+                context.load_cert_chain(*shown)
+            assert (await asked(port, context, INVITE)).startswith(answer)
