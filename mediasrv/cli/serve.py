@@ -15,8 +15,8 @@ from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
 from mediasrv.ids import SystemTokens
 from mediasrv.server import Ready, Server, native_engine
 from mediasrv.server import serve as run_server
-from mediasrv.server.reach import dns_records
-from mediasrv.server.streams import open_streams
+from mediasrv.server.network.reach import dns_records
+from mediasrv.server.network.streams import open_streams
 from mediasrv.telemetry import logging_to
 
 

@@ -40,17 +40,18 @@ from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
-from mediasrv.server.keep_alive import KeepAlive
 from mediasrv.server.live import LiveView
+from mediasrv.server.network.keep_alive import KeepAlive
+from mediasrv.server.network.outside import Outside
+from mediasrv.server.network.reach import RecordsFactory, finder, no_records, trunk_addresses
+from mediasrv.server.network.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.outgoing import Departures, Dialler, Locations, Routes
-from mediasrv.server.outside import Outside
-from mediasrv.server.reach import RecordsFactory, finder, no_records, trunk_addresses
 from mediasrv.server.reception import Reception
 from mediasrv.server.roster import Roster
-from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.vouching import Vouching
+from mediasrv.sip import Address as SipAddress
 from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -248,7 +249,7 @@ class Server:
             yield
         await self._enrolments.leave()
 
-    def _learn(self, place: Address, answered: bool) -> None:
+    def _learn(self, place: SipAddress, answered: bool) -> None:
         (self._finder.answered if answered else self._finder.failed)(place)
 
     @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from mediasrv.server.keep_alive import TELEPHONES_EVERY_S, KeepAlive
+from mediasrv.server.network.keep_alive import TELEPHONES_EVERY_S, KeepAlive
 from mediasrv.sip import Address, Hop
 
 PHONE, BROWSER = ("203.0.113.5", 40_123), Hop("203.0.113.6", 1234, "WSS", 7)

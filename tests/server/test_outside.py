@@ -14,7 +14,7 @@ from mediasrv.endpoints.nat.stun import binding_answer
 from mediasrv.endpoints.resolution import NumericOnly
 from mediasrv.errors import ConfigError
 from mediasrv.ids import SeededTokens
-from mediasrv.server.outside import START_S, Outside
+from mediasrv.server.network.outside import START_S, Outside
 from mediasrv.sip import Headers, Request, Uri
 from mediasrv.sip.grammar.fields import Via
 from mediasrv.sip.hop import Hop, Locals

@@ -12,8 +12,7 @@ from mediasrv.endpoints import CallGone, SipEndpoint
 from mediasrv.endpoints.resolution import CannotResolve, Ipv4, Ipv6, Naptr, Resolver, Srv
 from mediasrv.errors import ConfigError
 from mediasrv.ids import SeededTokens
-from mediasrv.server.reach import finder, host_kinds, host_uri, trunk_addresses
-from mediasrv.server.wiring import check_trunks
+from mediasrv.server.network.reach import finder, host_kinds, host_uri, trunk_addresses
 from mediasrv.sip import Hop, Uri, UserAgent
 from tests.fakes.clock import TrioClock
 from tests.fakes.datagrams import FakeNetwork
