@@ -60,7 +60,11 @@ class Dialler:
                 call.timeline.note(event, **fields)
 
         info = replace(by, called=target, direction="out", hops_left=by.hops_left - 1)
-        async with self.open(info, needs, Telling(note, lambda _: None), beside) as leg:
+        trace = self._house.tracing.of(by.id)
+        telling = Telling(note, (lambda _: None) if trace is None else trace.messages)
+        async with self.open(info, needs, telling, beside) as leg:
+            if trace is not None:
+                leg.each_stream(trace.packets)
             yield leg
 
     @asynccontextmanager
