@@ -122,7 +122,7 @@ async def test_messages_with_both_telephones_stand_in_the_one_timeline(
         await nothing_is_left(here.house)
         told = [(str(entry["peer"]), str(entry["cseq"]).split()[1]) for entry in noted(here.house, "sip")]
         for peer in ("127.0.0.1:5070", "127.0.0.1:5090"):
-            assert {cseq for at, cseq in told if at == peer} == {"INVITE", "ACK", "BYE"}
+            assert {cseq for at, cseq in told if at == peer} >= {"INVITE", "ACK", "BYE"}
 
 
 @pytest.mark.parametrize(("status", "why"), [(486, "busy"), (480, "no_answer"), (603, "refused")])
