@@ -85,15 +85,14 @@ class Persona:
 class ConversationAgent:
     """Converses; `providers` and `tools` are made anew for every call."""
 
-    needs = MediaNeeds()
-
     def __init__(
         self,
         persona: Persona,
         providers: Callable[[], Providers],
         tools: Callable[[Callable[[], None]], Sequence[Tool]],
+        needs: MediaNeeds | None = None,
     ) -> None:
-        self.name = persona.name
+        self.name, self.needs = persona.name, needs or MediaNeeds()
         self._persona, self._providers, self._tools = persona, providers, tools
 
     async def lead(self, call: Call) -> Ending:
