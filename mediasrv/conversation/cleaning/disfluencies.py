@@ -38,7 +38,7 @@ _COMMAS = re.compile(r"^[\s,.…]+|,\s*(?=[,.?!])")
 
 def drop_fillers(text: str) -> str:
     dropped = _OPENERS.sub("", _ASIDES.sub("", _FILLERS.sub(" ", _BETWEEN_COMMAS.sub("", text))))
-    return text if dropped == text else tidy(dropped)
+    return text if dropped == text else tidy(dropped, text)
 
 
 def join_stutters(text: str) -> str:
@@ -61,7 +61,7 @@ def take_back_false_starts(text: str) -> str:
     kept = _BROKEN_OFF.sub(_unless_new, _ANEW.sub("", text))
     for marker in reversed(list(_RATHER.finditer(kept))[-MOST_CORRECTIONS:]):
         kept = _corrected(kept, marker)
-    return text if kept == text else tidy(kept)
+    return text if kept == text else tidy(kept, text)
 
 
 def _corrected(text: str, marker: re.Match[str]) -> str:
@@ -71,9 +71,9 @@ def _corrected(text: str, marker: re.Match[str]) -> str:
     return before[: places[-1].start()] + after if places else text
 
 
-def tidy(text: str) -> str:
-    """Spaces and commas that nothing stands between any more; the first letter as it was, or large."""
-    was_large = text[:1].isupper() or not text[:1].isalpha()
+def tidy(text: str, before: str) -> str:
+    """Spaces and commas that nothing stands between any more; the first letter as large as before."""
+    was_large = before[:1].isupper()
     neat = _COMMAS.sub("", _BEFORE_STOP.sub(r"\1", _SPACES.sub(" ", text))).strip()
     return neat[:1].upper() + neat[1:] if was_large else neat
 

@@ -30,9 +30,10 @@ _SCALES = {"million": 1_000_000, "thousand": 1_000}
 _REPEATS = {"double": 2, "triple": 3}
 
 _CARDINAL_WORDS = "|".join([*_ONES, *_TEENS, *_TENS, *_SCALES, "hundred"])
+_AND = r"(?:(?:(?<=hundred)|(?<=thousand)|(?<=million))[\s-]+and)?"  # elsewhere it stands between two numbers
 _RUN = re.compile(
     rf"(?i)\b(?:a\s+(?=hundred\b|thousand\b|million\b))?(?:{_CARDINAL_WORDS})\b"
-    rf"(?:[\s-]+(?:(?:and|point|oh|{'|'.join(_ORDINALS)}|{_CARDINAL_WORDS})\b))*"
+    rf"(?:{_AND}[\s-]+(?:(?:point|oh|{'|'.join(_ORDINALS)}|{_CARDINAL_WORDS})\b))*"
 )
 _DIGIT = rf"(?:(?:double|triple)\s+)?(?:{'|'.join(DIGITS)}|\d)"
 _DIGIT_RUN = re.compile(

@@ -26,8 +26,9 @@ async def lines(
 ) -> AsyncGenerator[str, None]:
     """The reply to what was asked, a line at a time. Close it with `aclosing`."""
     pieces = _question(asked)
-    for stage in stages:
-        pieces = _timed(stage, exchange, pieces)
+    exchange.times = [StageTime(stage.name) for stage in stages]
+    for stage, time in zip(stages, exchange.times, strict=True):
+        pieces = _timed(stage, exchange, time, pieces)
     async with aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, Line):
@@ -38,10 +39,9 @@ async def _question(asked: str) -> Pieces:
     yield Asked(asked)
 
 
-async def _timed(stage: Stage, exchange: Exchange, source: Pieces) -> Pieces:
+async def _timed(stage: Stage, exchange: Exchange, time: StageTime, source: Pieces) -> Pieces:
     """The stage's pieces; its own time is the time it takes less what it waits for the stage before it."""
-    time, waited_ns = StageTime(stage.name), 0
-    exchange.times.append(time)
+    waited_ns = 0
 
     async def waiting() -> Pieces:
         nonlocal waited_ns

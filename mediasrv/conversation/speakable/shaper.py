@@ -42,11 +42,16 @@ class Shaper:
         words = sum(len(line.split()) for line in lines)
         if words > self._left:
             self.cut = True
-            return [] if not self._silent else [self._ended(" ".join(" ".join(lines).split()[: self._left]))]
+            return self._beginning(lines) if self._silent else []
         self._left, self._silent = self._left - words, False
         if not _is_whole(lines[-1]) and not lines[-1].endswith((",", ";", ":", "-", "–", "—")):
             lines[-1] = self._ended(lines[-1])
         return lines
+
+    def _beginning(self, lines: list[str]) -> list[str]:
+        """Of a first sentence that is too long by itself: better the half of it than silence."""
+        text = self._ended(" ".join(" ".join(lines).split()[: self._left]))
+        return [text] if _has_words(text) else []
 
     def _spoken(self, line: str) -> str:
         """Code is not read aloud: it may take many lines, and every one would be noise."""
@@ -58,7 +63,7 @@ class Shaper:
         text = without_markup(line)
         if self._language == "en":
             text = said_figures(text)
-        return text if any(character.isalnum() for character in text) else ""
+        return text if _has_words(text) else ""
 
     def _ended(self, text: str) -> str:
         bare = text.rstrip(" ,;:-–—")
@@ -67,3 +72,7 @@ class Shaper:
 
 def _is_whole(text: str) -> bool:
     return text.rstrip(_CLOSERS).endswith(_SENTENCE_ENDS)
+
+
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)
