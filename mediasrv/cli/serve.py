@@ -44,7 +44,7 @@ def serve(
     capture: bool,
     _json: bool,
 ) -> None:
-    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does.
+    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does, and at the first start another.
 
     The first signal lets running calls finish, for server.drain_s at most; the second ends them at once.
     """
@@ -80,3 +80,12 @@ def _announce(ready: Ready) -> None:
             "pid": ready.pid,
         }
     )
+    if ready.new_users:
+        print_json(
+            {
+                "event": "new_users",
+                "registrar": str(HostPort(*ready.sip)),
+                "users": [{"name": user.name, "password": user.password} for user in ready.new_users],
+                "note": "not shown again; `mediasrv users password NAME` makes another",
+            }
+        )

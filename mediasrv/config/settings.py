@@ -14,6 +14,8 @@ from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
+USERS_TRUNK = "users"  # whose rules our own users' calls are under, unless a user is given to another trunk
+
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The process."""
@@ -69,6 +71,30 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="IP address that peers are told, in SIP and SDP, when it is not the one listened on."
         ),
     ] = Host()
+
+    realm: Annotated[
+        str,
+        Meta(
+            description="What users are asked for the password of; a change of it makes all their passwords void.",
+            min_length=1,
+            max_length=128,
+        ),
+    ] = "mediasrv"
+    domains: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names by which telephones know this server, besides its addresses; others get 404 when "
+            "they register."
+        ),
+    ] = ()
+    digest: Annotated[
+        tuple[Literal["SHA-256", "MD5"], ...],
+        Meta(
+            description="What a password may be proven with, the preferred first. Old telephones know MD5 only; "
+            "without it nobody gets in with that.",
+            min_length=1,
+        ),
+    ] = ("SHA-256", "MD5")
 
     def __post_init__(self) -> None:
         if self.tls_port and not (self.tls_certificate and self.tls_key):
@@ -168,6 +194,9 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_length_s: Annotated[
         float, Meta(description="A call that lasts longer is ended.", gt=0, le=86_400)
     ] = 3_600.0
+    ring_s: Annotated[
+        float, Meta(description="A call of ours that rings longer is given up.", gt=0, le=180)
+    ] = 60.0
     capture: Annotated[
         bool,
         Meta(
@@ -260,6 +289,28 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         check_patterns("numbers", self.numbers)
 
 
+class UsersSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Our own users' telephones; `mediasrv users` adds and removes them."""
+
+    first: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Users who are made at the first start, with passwords that are printed that once; "
+            "empty: none."
+        ),
+    ] = ("1000", "1001", "1002")
+    shortest_s: Annotated[
+        int, Meta(description="The shortest registration that is granted.", ge=30, le=3_600)
+    ] = 60
+    longest_s: Annotated[
+        int, Meta(description="The longest, and what is granted when none is asked for.", ge=60, le=86_400)
+    ] = 3_600
+
+    def __post_init__(self) -> None:
+        if self.shortest_s > self.longest_s:
+            raise ValueError("shortest_s must not be more than longest_s")
+
+
 class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Who may listen in on calls, by calling a number."""
 
@@ -295,9 +346,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = field(default_factory=MediaSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
+    users: UsersSettings = field(default_factory=UsersSettings)
     providers: dict[str, ProviderSettings] = field(default_factory=dict)
     supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
+
+    def __post_init__(self) -> None:
+        # Users have a trunk whether or not the operator writes one for them; `[trunks.users]` gives it other keys.
+        self.trunks.setdefault(USERS_TRUNK, TrunkSettings(authentication=("digest",)))
 
     def agent_for(self, trunk: str, number: str) -> str | None:
         """Who answers a number of that trunk, written as the trunk's dial plan means it."""

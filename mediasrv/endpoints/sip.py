@@ -18,6 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
+from mediasrv.endpoints.lag import LOOK_S, Lag
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
 from mediasrv.endpoints.traffic import Seen, TrafficOfCalls
@@ -31,12 +32,15 @@ from mediasrv.sip import (
     Hop,
     IncomingCall,
     Plan,
+    ProbeDone,
+    ProbeId,
     RegistrationEvent,
     RegistrationId,
     Rejected,
     SipCallId,
     SipEvent,
     SipStatistics,
+    Unregistered,
     Uri,
     UserAgent,
 )
@@ -62,6 +66,10 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+def _nobody(event: RegistrationEvent) -> None:
+    """Is told."""
+
+
 class SipEndpoint:
     """One socket, one user agent, all calls over them."""
 
@@ -81,6 +89,8 @@ class SipEndpoint:
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
         self._calls: dict[SipCallId, SipCall] = {}
+        self._probes: dict[ProbeId, trio.MemorySendChannel[int]] = {}
+        self._registrations: dict[RegistrationId, Callable[[RegistrationEvent], None]] = {}
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
         self._patience = trio.CancelScope()
@@ -116,6 +126,7 @@ class SipEndpoint:
         try:
             async with trio.open_nursery() as tasks:
                 await tasks.start(self._streams.run)
+                tasks.start_soon(self._watch_lag)
                 task_status.started()
                 while True:
                     await self._step()
@@ -124,6 +135,17 @@ class SipEndpoint:
             for call in list(self._calls.values()):
                 call.deliver(Ended(call.id, EndCause.TRANSPORT, "the endpoint was closed"))
             self._calls.clear()
+
+    async def _watch_lag(self) -> None:
+        lag = Lag()
+        while True:
+            due = trio.current_time() + LOOK_S
+            await trio.sleep_until(due)
+            before = lag.overloaded
+            self._core.overloaded = lag.looked(due, trio.current_time())
+            if self._core.overloaded and not before:
+                self.counters.count("sip_overload", "began")
+                _log.warning("more calls come than can be served: new ones are told to come again")
 
     def statistics(self) -> SipStatistics:
         return self._core.statistics()
@@ -145,11 +167,12 @@ class SipEndpoint:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
         `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
-        what a trunk may ask for."""
+        what a trunk may ask for. `session_s`: the session interval to ask for, 0 for none."""
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -160,17 +183,24 @@ class SipEndpoint:
             follow=follow,
             hops=hops,
             account=account,
+            session_s=session_s,
         )
         traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
         call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)
         self._follow_up()
         return call
 
-    def register(self, plan: Plan) -> RegistrationId:
-        """Registers with a trunk, and stays registered until `wait_unregistered`."""
+    def register(self, plan: Plan, told: Callable[[RegistrationEvent], None] = _nobody) -> RegistrationId:
+        """Registers with a trunk, and stays registered until `unregister`; `told`: what becomes of it."""
         registration = self._core.registrations.begin(plan, self._clock.now())
+        self._registrations[registration] = told
         self._follow_up()
         return registration
+
+    def unregister(self, registration: RegistrationId) -> None:
+        """Takes it back: over when it is told as Unregistered."""
+        self._core.registrations.leave(registration, self._clock.now())
+        self._follow_up()
 
     async def wait_unregistered(self) -> None:
         """Takes all registrations back: done when each trunk has answered, or does not."""
@@ -179,6 +209,17 @@ class SipEndpoint:
         while self._core.registrations:
             self._stepped = trio.Event()
             await self._stepped.wait()
+
+    async def probe(self, target: Uri, destination: Address) -> int:
+        """Whether somebody is there: the status that an OPTIONS is answered, or 408 or 503 when it is not."""
+        answered, answer = trio.open_memory_channel[int](1)  # there is but one
+        probe = self._core.probes.begin(target, destination, self._clock.now())
+        self._probes[probe] = answered
+        self._follow_up()
+        try:
+            return await answer.receive()
+        finally:
+            self._probes.pop(probe, None)
 
     def respond(
         self,
@@ -228,6 +269,10 @@ class SipEndpoint:
     @property
     def live_streams(self) -> int:
         return len(self._streams)
+
+    def certified(self, peer: Hop) -> frozenset[str]:
+        """The names that the peer of a stream has proven with a certificate; none without one."""
+        return self._streams.certified(peer)
 
     def message(self, data: bytes, source: Hop) -> None:
         self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
@@ -345,6 +390,11 @@ class SipEndpoint:
             return
         if isinstance(event, RegistrationEvent):
             self.counters.count("sip_registration", type(event).__name__)
+            self._tell(event)
+            return
+        if isinstance(event, ProbeDone):
+            if event.probe in self._probes:
+                self._probes[event.probe].send_nowait(event.status)
             return
         call = self._calls.get(event.call)
         if call is None:
@@ -354,9 +404,17 @@ class SipEndpoint:
             self.forget(event.call)
         call.deliver(event)
 
+    def _tell(self, event: RegistrationEvent) -> None:
+        told = self._registrations.get(event.registration, _nobody)
+        if isinstance(event, Unregistered):
+            self._registrations.pop(event.registration, None)
+        told(event)
+
     def _arrive(self, event: IncomingCall) -> None:
         traffic = self._traffic.begin(self._name(event.call, event.request.call_id))
-        call = SipCall(event.call, self, event.source, event.request, event.replaces, traffic)
+        call = SipCall(
+            event.call, self, event.source, event.request, event.replaces, traffic, username=event.username
+        )
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):

@@ -12,16 +12,28 @@ from datetime import UTC, datetime
 
 from mediasrv.config import ProviderSettings
 from mediasrv.errors import ConfigError
+from mediasrv.providers.deepgram import MODEL as DEEPGRAM_MODEL
+from mediasrv.providers.deepgram import URL as DEEPGRAM_URL
+from mediasrv.providers.deepgram import Deepgram, DeepgramSettings
 from mediasrv.providers.elevenlabs import (
     ElevenLabsSettings,
     ElevenLabsSocketVoice,
     ElevenLabsVoice,
 )
 from mediasrv.providers.elevenlabs import settings as elevenlabs
-from mediasrv.providers.openai import DIALECTS, ChatModel, ChatSettings, SpeechSettings, SpeechVoice
+from mediasrv.providers.openai import (
+    DIALECTS,
+    ChatModel,
+    ChatSettings,
+    SpeechSettings,
+    SpeechVoice,
+    Transcription,
+    TranscriptionSettings,
+)
 from mediasrv.providers.prices import shipped
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech, Usage
-from mediasrv.providers.sarvam import SarvamVoice, SarvamVoiceSettings
+from mediasrv.providers.sarvam import SarvamEars, SarvamEarsSettings, SarvamVoice, SarvamVoiceSettings
+from mediasrv.providers.sarvam import ears as hearing
 from mediasrv.providers.sarvam import voice as sarvam
 from mediasrv.providers.wire import HttpService, Net, Sockets
 
@@ -115,6 +127,46 @@ async def sarvam_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
         yield SarvamVoice(chosen, settings.base_url or sarvam.URL, key, sockets)
 
 
+@asynccontextmanager
+async def deepgram(declared: Declared) -> AsyncIterator[SpeechToText]:
+    settings = declared.settings
+    chosen = DeepgramSettings(
+        declared.name, declared.charge, settings.model or DEEPGRAM_MODEL, settings.options
+    )
+    yield Deepgram(chosen, settings.base_url or DEEPGRAM_URL, declared.key("DEEPGRAM_API_KEY"), declared.net)
+
+
+@asynccontextmanager
+async def sarvam_ears(declared: Declared) -> AsyncIterator[SpeechToText]:
+    settings = declared.settings
+    chosen = SarvamEarsSettings(
+        declared.name, declared.charge, settings.model or hearing.MODEL, settings.options
+    )
+    key = declared.key("SARVAM_API_KEY")
+    yield SarvamEars(chosen, settings.base_url or hearing.URL, key, declared.net)
+
+
+WHISPERS = {"openai": "whisper-1", "groq": "whisper-large-v3-turbo", "vllm": ""}
+
+
+@asynccontextmanager
+async def whisper(declared: Declared) -> AsyncIterator[SpeechToText]:
+    """`options`: `partial_s`, `prompt`, and whatever else goes to the service as it is."""
+    settings, dialect = declared.settings, DIALECTS[declared.settings.adapter]
+    key, options = declared.key(dialect.key), dict(settings.options)
+    headers = {dialect.key_header: f"{dialect.key_prefix}{key}"} if key else {}
+    chosen = TranscriptionSettings(
+        declared.name, settings.model or WHISPERS[settings.adapter], declared.charge,
+        partial_s=float(options.pop("partial_s", 0.0)), prompt=str(options.pop("prompt", "")), extra=options,
+    )  # fmt: skip
+    if not chosen.model:
+        raise ConfigError(f"providers.{declared.name}.model", "must be set: the adapter knows none")
+    async with HttpService(
+        declared.name, settings.base_url or dialect.base_url, headers, declared.net
+    ) as http:
+        yield Transcription(chosen, http)
+
+
 MODELS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[LanguageModel]]] = dict.fromkeys(
     DIALECTS, chat
 )
@@ -124,6 +176,10 @@ VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpee
     "elevenlabs-socket": elevenlabs_socket_voice,
     "sarvam": sarvam_voice,
 }
-EARS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[SpeechToText]]] = {}
+EARS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[SpeechToText]]] = {
+    "deepgram": deepgram,
+    "sarvam": sarvam_ears,
+    **dict.fromkeys(WHISPERS, whisper),
+}
 
 ADAPTERS = {"model": MODELS, "voice": VOICES, "ears": EARS}

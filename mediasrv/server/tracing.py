@@ -56,11 +56,14 @@ class Tracing:
     local: tuple[str, int]
     captures: ByteSink | None = None
 
-    def begin(self, call_id: CallId, tenant: TenantId, call: SipCall) -> Trace:
+    def begin(
+        self, call_id: CallId, tenant: TenantId, began_ns: int | None = None, sink: RecordSink | None = None
+    ) -> Trace:
+        """`sink`: for the timeline, in place of everybody's."""
         capture = None
         if self.captures is not None:
             capture = Capture(call_id, self.clock, self.captures, self.local)
-        timeline = Timeline(self.sink, self.clock, call_id, tenant, call.traffic.began_ns)
+        timeline = Timeline(sink or self.sink, self.clock, call_id, tenant, began_ns)
         return Trace(call_id, timeline, capture)
 
 
@@ -86,7 +89,8 @@ class Trace:
         self.timeline.note("refused", problem=problem)
         record = CallRecord(
             id=info.id, tenant=info.tenant, agent=agent, caller=info.caller, called=info.called,
-            trunk=info.trunk, began=self.timeline.wall(), ending=Ending.REFUSED.value, error=problem,
+            trunk=info.trunk, began=self.timeline.wall(), direction=info.direction,
+            ending=Ending.REFUSED.value, error=problem,
         )  # fmt: skip
         self.timeline.record("call", record.as_json())
 

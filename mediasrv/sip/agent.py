@@ -32,6 +32,7 @@ from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address, Hop
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Limits, Timers
+from mediasrv.sip.outside.probes import Probes
 from mediasrv.sip.screening import screen
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
@@ -77,9 +78,11 @@ class UserAgent:
         `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS.
         """
         self._welcome = welcome
+        self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
         self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
+        self.probes = Probes(self._core)
 
     # ---- the five verbs of a protocol core
 
@@ -158,6 +161,10 @@ class UserAgent:
             reliable=reliable,
         )
 
+    def ask_session(self, call: SipCallId, interval_s: int) -> None:
+        """The session interval that our answer asks for (RFC 4028), other than our usual one; 0: none."""
+        self._session(call).timer.wants(interval_s)
+
     # ---- calls that go out
 
     def invite(
@@ -172,17 +179,20 @@ class UserAgent:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
 
         `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
         us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none.
-        `account`: with what to answer when `destination`, and nobody else, asks who we are.
+        `account`: with what to answer when `destination`, and nobody else, asks who we are. `session_s`: the session
+        interval to ask for (RFC 4028), 0 for none.
         """
         invitation = Invitation(self._core)
         invitation.begin(
-            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account
-        )
+            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account,
+            session_s=session_s,
+        )  # fmt: skip
         return invitation.id
 
     def call_id(self, call: SipCallId) -> str:
@@ -302,7 +312,9 @@ class UserAgent:
         if replacement.refusal:
             core.reply(request.headers, replacement.refusal, source)
             return
-        if len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
+        if self.overloaded:
+            core.counts["overloaded"] += 1
+        if self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
         admitted = self._reception.admit(request, source, now)

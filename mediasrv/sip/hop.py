@@ -115,9 +115,10 @@ class Locals:
         lines = (*lines[:top], ("Via", str(via)), *lines[top + 1 :])
         return replace(request, headers=Headers(lines))
 
-    def contact_towards(self, to: Address) -> str:
-        """Our Contact as a request for there carries it."""
-        return self._contact(transport_of(to))
+    def contact_towards(self, to: Address, user: str = "") -> str:
+        """Our Contact as a request for there carries it; `user`, escaped: who of us is meant."""
+        contact = self._contact(transport_of(to))
+        return contact.replace(":", f":{user}@", 1) if user else contact
 
     def contacted(
         self, lines: tuple[tuple[str, str], ...], peer: Address, *, secure: bool = False

@@ -63,6 +63,7 @@ async def test_bench_without_figures_is_a_usage_error() -> None:
     assert refused.value.returncode == 2
 
 
+@pytest.mark.side_by_side
 async def test_load_hears_what_it_said_from_a_server_that_runs_already(tmp_path: Path) -> None:
     async with serving(tmp_path, ["--agent", "echo"]) as server:
         address = f"{server.sip[0]}:{server.sip[1]}"
@@ -72,6 +73,7 @@ async def test_load_hears_what_it_said_from_a_server_that_runs_already(tmp_path:
     assert report["server_cpu_ms_per_call_second"]["control"] > 0
 
 
+@pytest.mark.side_by_side
 @pytest.mark.parametrize(
     "options",
     [

@@ -11,6 +11,7 @@ import trio
 from mediasrv.bench.instruments import sipp
 from mediasrv.bench.instruments.callers import calling
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.matrix import test_signalling
 from tools.sipp_load import Left, settle
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "sip_config" / "sipp"
@@ -18,29 +19,17 @@ PORTS_OF_THE_SERVER = range(25_000, 29_000, 16)  # sipp looks for its own elsewh
 pytestmark = pytest.mark.interop
 
 
-EVERY_SCENARIO = sorted(file.stem for file in SCENARIOS.glob("*.xml"))
+IN_THE_MATRIX = set(test_signalling.SCENARIOS.values())
+OTHER_SCENARIOS = sorted({file.stem for file in SCENARIOS.glob("*.xml")} - IN_THE_MATRIX)
 
 
-@pytest.mark.parametrize("name", EVERY_SCENARIO)
+@pytest.mark.side_by_side
+@pytest.mark.parametrize("name", OTHER_SCENARIOS)
 async def test_a_scenario_of_sip_config_goes_as_it_says(name: str, tmp_path: Path) -> None:
     async with serving(tmp_path, ["--agent", "tone"]) as server:
         scenario = ("-sf", str(SCENARIOS / f"{name}.xml"))
         outcome = await sipp.call(server.sip, scenario=scenario, calls=10, per_second=20, talk_ms=150)
         assert (outcome.successful, outcome.failed, outcome.status) == (10, 0, 0), outcome.errors
-
-
-@pytest.mark.parametrize("transport", ["t1", "tn"])
-@pytest.mark.parametrize("name", ["basic_call", "cancel", "hold"])
-async def test_a_scenario_goes_over_tcp_in_one_connection_and_in_one_for_each_call(
-    name: str, transport: str, tmp_path: Path
-) -> None:
-    async with serving(tmp_path, ["--agent", "tone"]) as server:
-        scenario = ("-sf", str(SCENARIOS / f"{name}.xml"))
-        outcome = await sipp.call(
-            server.sip, scenario=scenario, calls=10, per_second=20, talk_ms=150, transport=transport
-        )
-        assert (outcome.successful, outcome.failed, outcome.status) == (10, 0, 0), outcome.errors
-        assert outcome.retransmissions == 0
 
 
 async def test_calls_at_fifty_a_second_all_succeed_and_leave_nothing(tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ import pytest
 import trio
 
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.servers import timeline_of
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 ROOT = Path(__file__).resolve().parents[2]
 SPOKEN_DBFS = -40.0
 PLANS = ROOT / "sip_config" / "softphone"
@@ -35,28 +36,6 @@ async def softphone(server: ServerProcess, *arguments: str, number: str = "anyon
     return outcome
 
 
-async def test_the_tone_agents_tone_arrives(tmp_path: Path) -> None:
-    heard = tmp_path / "heard.wav"
-    async with serving(tmp_path, ["--agent", "tone"]) as server:
-        outcome = await softphone(server, "--record", str(heard), "--seconds", "2")
-    samples, rate_hz = read_wav(heard)
-    assert seconds_of_tone(samples, 440, rate_hz) >= 1.4
-    assert outcome["answered"]
-    assert outcome["packets_lost"] == 0
-    assert outcome["hung_up_by"] == "us"
-
-
-async def test_the_echo_agent_gives_back_what_is_said_and_nothing_else(tmp_path: Path) -> None:
-    said, heard = tmp_path / "said.wav", tmp_path / "heard.wav"
-    write_wav(said, tone(700, 1.5))
-    async with serving(tmp_path, ["--agent", "echo"]) as server:
-        await softphone(server, "--play", str(said), "--record", str(heard), "--seconds", "3")
-    samples, rate_hz = read_wav(heard)
-    assert 1.0 <= seconds_of_tone(samples, 700, rate_hz) <= 1.6
-    assert seconds_of_tone(samples, 440, rate_hz) == 0
-    assert loudness_dbfs(samples[-rate_hz // 2 :]) < SPOKEN_DBFS
-
-
 async def test_a_call_on_hold_is_silent_and_resumes(tmp_path: Path) -> None:
     """PJSIP records only while the call is not on hold: the recording is shorter, and sounds to its end."""
     heard = tmp_path / "heard.wav"
@@ -72,6 +51,7 @@ async def test_the_scripted_agent_speaks_and_falls_silent_when_interrupted(tmp_p
     heard = tmp_path / "heard.wav"
     async with serving(tmp_path, ["--agent", "scripted"]) as server:
         await softphone(server, "--record", str(heard), "--plan", str(PLANS / "interrupt.toml"))
+        await timeline_of(server, "anyone")
     samples, rate_hz = read_wav(heard)
     sounding = [loudness_dbfs(block) > SPOKEN_DBFS for block in blocks(samples, rate_hz)]
     assert sounding[1:9].count(True) >= 5  # the greeting
@@ -84,8 +64,8 @@ async def test_the_scripted_agent_speaks_and_falls_silent_when_interrupted(tmp_p
 async def test_keys_reach_the_agent_each_once(tmp_path: Path) -> None:
     async with serving(tmp_path, ["--agent", "scripted"]) as server:
         outcome = await softphone(server, "--plan", str(PLANS / "keys.toml"))
+        timeline = await timeline_of(server, "anyone")
     assert outcome["notes"] == []
-    (timeline,) = server.records("timeline").values()
     assert [line["digit"] for line in timeline if line["event"] == "key"] == ["1", "2", "#"]
 
 
@@ -94,8 +74,8 @@ async def test_keys_lead_through_the_menus_and_cut_them_off(tmp_path: Path) -> N
     async with serving(tmp_path, []) as server:
         plan = str(PLANS / "menu.toml")
         outcome = await softphone(server, "--record", str(heard), "--plan", plan, number="200")
+        timeline = await timeline_of(server, "200")
     assert outcome["hung_up_by"] == "them"
-    (timeline,) = server.records("timeline").values()
     noted = {
         event: [line for line in timeline if line["event"] == event] for event in ("menu", "said", "choice")
     }

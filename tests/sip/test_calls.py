@@ -65,6 +65,22 @@ def test_the_answering_side_hangs_up() -> None:
     net.assert_nothing_left()
 
 
+def test_under_overload_new_calls_are_told_to_come_again_and_those_that_are_there_go_on() -> None:
+    net = Network()
+    hers, his = net.established()
+    net.bob.agent.overloaded = True
+    another = net.call()
+    net.run(0.1)
+    refused = net.alice.last(Rejected)
+    assert (refused.call, refused.status) == (another, 503)
+    assert refused.retry_after_s
+    net.alice.agent.bye(hers, net.now)
+    net.run()
+    assert net.bob.last(Ended).call == his
+    net.bob.agent.overloaded = False
+    net.established()
+
+
 def test_a_refusal_tells_status_reason_and_headers() -> None:
     net = Network()
     hers = net.call()

@@ -31,7 +31,7 @@ MEDIA: Mapping[int, str] = {
     pj.PJSUA_CALL_MEDIA_LOCAL_HOLD: "holding",
     pj.PJSUA_CALL_MEDIA_REMOTE_HOLD: "held",
 }
-SECURE = pj.PJMEDIA_TP_PROFILE_SRTP
+SECURE = "SRTP status: Active"
 
 
 class PhoneCall(pj.Call):  # type: ignore[misc]
@@ -92,7 +92,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         stream, statistics = self.getStreamInfo(0), self.getStreamStat(0)
         outcome, received = self.outcome, statistics.rtcp.rxStat
         outcome.codec = stream.codecName
-        outcome.secured = bool(stream.proto & SECURE)
+        outcome.secured = SECURE in self.dump(True, "")  # also where the profile says RTP/AVP
         outcome.packets_sent += statistics.rtcp.txStat.pkt
         outcome.packets_received += received.pkt
         outcome.packets_lost += received.loss

@@ -44,8 +44,13 @@ def free_port() -> int:
 
 
 def free_media_port(among: range = range(10_000, 19_000, 16)) -> int:
-    """The first of a few free ports in a row, below those that the system gives to everybody."""
-    for first in among:
+    """The first of a few free ports in a row, below those that the system gives to everybody.
+
+    Looked for from another place each time: nobody holds them until sipp does, and another sipp may be starting.
+    """
+    start = free_port() % len(among)
+    places: list[int] = [*among[start:], *among[:start]]
+    for first in places:
         probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(PORTS_OF_MEDIA)]
         try:
             for offset, probe in enumerate(probes):

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import trio
 
-from mediasrv.endpoints.streams.channel import Channel
+from mediasrv.endpoints.streams.channel import Channel, FramedChannel
 from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.sip import Hop
 from mediasrv.sip.framing import PONG, Frame, FramingEvent, Ping, Unframeable
@@ -30,6 +30,7 @@ class Connection:
     def __init__(self, peer: Hop, limits: StreamLimits) -> None:
         self.peer, self._limits = peer, limits
         self.reason = ""
+        self.certified: frozenset[str] = frozenset()  # the names that the peer has proven
         self._scope = trio.CancelScope()
         # Full: the peer does not read, and is cut off.
         self._queue_in, self._queue = trio.open_memory_channel[bytes](limits.queued_messages)
@@ -50,6 +51,8 @@ class Connection:
 
     async def run(self, channel: Channel, receiver: Receiver) -> None:
         """Until the connection is closed, by whomever."""
+        if isinstance(channel, FramedChannel):
+            self.certified = channel.certified
         with self._scope:
             async with trio.open_nursery() as tasks:
                 tasks.start_soon(self._write, channel)

@@ -95,6 +95,11 @@ class Connections:
         connection.send(data)
         return True
 
+    def certified(self, peer: Hop) -> frozenset[str]:
+        """The names that whoever is at the far end of that connection has proven with a certificate."""
+        connection = self._by_number.get(peer.connection)
+        return frozenset() if connection is None else connection.certified
+
     # ---- ours
 
     def _begin_dialling(self, to: Hop) -> Connection | None:

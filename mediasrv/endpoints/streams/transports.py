@@ -12,6 +12,7 @@ import trio
 
 from mediasrv.endpoints.streams.channel import Channel, FramedChannel
 from mediasrv.endpoints.streams.sockets import Address, Dialler
+from mediasrv.endpoints.streams.tls import names_in
 from mediasrv.sip.limits import Limits
 
 
@@ -54,7 +55,8 @@ class TlsTransport:
         # SIP says itself where its messages end, so that a peer need not say goodbye.
         secured = trio.SSLStream(stream, self._server, server_side=True, https_compatible=True)
         await secured.do_handshake()
-        return FramedChannel(secured, self._limits, opened_by_peer=True)
+        names = names_in(secured.getpeercert())
+        return FramedChannel(secured, self._limits, opened_by_peer=True, certified=names)
 
     async def dial(self, to: Address) -> Channel:
         stream = await self._dialler(to)

@@ -3,5 +3,15 @@
 from mediasrv.providers.openai.chat import ChatModel, ChatSettings
 from mediasrv.providers.openai.dialects import DIALECTS, Dialect
 from mediasrv.providers.openai.speech import SpeechSettings, SpeechVoice
+from mediasrv.providers.openai.transcription import Transcription, TranscriptionSettings
 
-__all__ = ["DIALECTS", "ChatModel", "ChatSettings", "Dialect", "SpeechSettings", "SpeechVoice"]
+__all__ = [
+    "DIALECTS",
+    "ChatModel",
+    "ChatSettings",
+    "Dialect",
+    "SpeechSettings",
+    "SpeechVoice",
+    "Transcription",
+    "TranscriptionSettings",
+]

@@ -57,9 +57,9 @@ class WebSocket:
         try:
             value = json.loads(message)
         except (ValueError, RecursionError) as error:
-            raise ProviderError(self._provider, f"not JSON: {error}", retryable=False) from error
+            raise ProviderError(self._provider, f"not JSON: {error}", retryable=True) from error
         if not isinstance(value, dict):
-            raise ProviderError(self._provider, f"{type(value).__name__} for an object", retryable=False)
+            raise ProviderError(self._provider, f"{type(value).__name__} for an object", retryable=True)
         return value
 
     @property

@@ -1,0 +1,302 @@
+"""Recognisers over the net against servers that hear as documented: whole calls, and each way to fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import trio
+
+from mediasrv.audio import EarsChunk
+from mediasrv.config import ProviderSettings, Secret
+from mediasrv.providers.house import ProviderHouse
+from mediasrv.providers.openai.transcription import confidence_of
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
+from mediasrv.providers.sound.utterances import UtteranceCutter
+from tests.fakes.providers import Exchange, FakeNet
+from tests.fakes.providers.hearing import (
+    CHUNK_MS,
+    KEY,
+    DeepgramSocket,
+    SarvamSocketEars,
+    Whisper,
+    heard_in,
+    spoken,
+)
+
+HOSTS = {
+    "deepgram": "api.deepgram.com",
+    "sarvam": "api.sarvam.ai",
+    "openai": "api.openai.com",
+    "groq": "api.groq.com",
+}
+FAKES = {"deepgram": DeepgramSocket, "sarvam": SarvamSocketEars, "openai": Whisper, "groq": Whisper}
+SOCKETS = ("deepgram", "sarvam")
+
+
+@asynccontextmanager
+async def ears(adapter: str, fake, key: str = KEY, **settings) -> AsyncIterator[tuple[SpeechToText, FakeNet]]:
+    async with trio.open_nursery() as nursery:
+        net = FakeNet(nursery)
+        net.stand(HOSTS[adapter], fake.server().serve)
+        declared = {
+            "ears": ProviderSettings(adapter=adapter, key=Secret(key), **({"attempts": 1} | settings))
+        }
+        async with ProviderHouse(declared, net=net) as house:
+            yield house.ears(["ears"]), net
+        nursery.cancel_scope.cancel()
+
+
+async def say(stream: SttStream, chunks: Sequence[EarsChunk]) -> None:
+    for chunk in chunks:
+        await stream.push(chunk)
+        await trio.sleep(CHUNK_MS / 1_000)
+
+
+async def transcripts(stt: SpeechToText, chunks: Sequence[EarsChunk], finals: int) -> list[Transcript]:
+    found: list[Transcript] = []
+    async with stt.open("en") as stream:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(say, stream, chunks)
+            while sum(each.final for each in found) < finals:
+                found.append(await stream.next())
+            nursery.cancel_scope.cancel()
+    return found
+
+
+@pytest.mark.parametrize("adapter", FAKES)
+async def test_what_is_said_is_heard_once_and_where_it_lies(autojump_clock, adapter: str) -> None:
+    async with ears(adapter, FAKES[adapter]()) as (stt, net):
+        chunks = spoken("one", "two") + spoken("three")
+        found = [each for each in await transcripts(stt, chunks, 2) if each.final]
+        assert [each.text for each in found] == ["one two", "three"]
+        assert found[0].start_ms <= 600 <= 1_000 <= found[0].end_ms <= 1_700
+        assert found[1].start_ms <= 2_200 <= 2_400 <= found[1].end_ms
+        assert all(0 < each.confidence <= 1 for each in found)
+        await trio.sleep(1)
+        assert net.open == (0 if adapter in SOCKETS else 1)  # HTTP keeps its connection for the next piece
+
+
+async def test_deepgram_revises_until_it_is_told_that_the_caller_has_paused(autojump_clock) -> None:
+    fake = DeepgramSocket()
+    async with ears("deepgram", fake, options={"keywords": "mediasrv:2"}) as (stt, _):
+        found = await transcripts(stt, spoken("one", "two"), 1)
+    assert [(each.text, each.final) for each in found] == [
+        ("one", False),
+        ("one two", False),
+        ("one two", True),
+    ]
+    query = {name: values[0] for name, values in parse_qs(urlsplit(fake.web.resources[0]).query).items()}
+    assert query == {
+        "model": "nova-2-phonecall", "language": "en", "encoding": "linear16", "sample_rate": "16000", "channels": "1",
+        "interim_results": "true", "punctuate": "true", "endpointing": "300", "keywords": "mediasrv:2",
+    }  # fmt: skip
+
+
+async def test_a_line_on_which_nothing_comes_is_kept_alive(autojump_clock) -> None:
+    fake = DeepgramSocket()
+    async with ears("deepgram", fake) as (stt, _):
+        async with stt.open("en"):
+            await trio.sleep(13)
+    assert fake.messages == [{"type": "KeepAlive"}] * 3
+
+
+async def test_whisper_is_asked_about_speech_only_and_in_its_own_words(autojump_clock) -> None:
+    fake = Whisper()
+    async with ears("openai", fake, options={"prompt": "mediasrv"}) as (stt, _):
+        await transcripts(stt, spoken("one") + spoken() * 3, 1)
+    assert fake.fields == [
+        {
+            "model": "whisper-1",
+            "response_format": "verbose_json",
+            "temperature": "0",
+            "language": "en",
+            "prompt": "mediasrv",
+        }
+    ]
+
+
+async def test_whisper_tells_partials_while_somebody_speaks_where_that_is_wanted(autojump_clock) -> None:
+    async with ears("groq", Whisper(), options={"partial_s": 0.4}) as (stt, _):
+        found = await transcripts(stt, spoken("one", "two", "three", "four"), 1)
+    assert [each.final for each in found].count(True) == 1
+    partials = [each.text for each in found if not each.final]
+    assert len(partials) >= 2
+    assert all("one two three four".startswith(text) for text in partials)
+
+
+async def test_a_slow_whisper_answers_in_the_order_of_the_speech(autojump_clock) -> None:
+    async with ears("openai", Whisper(takes_s=2.0), options={"partial_s": 0.2}) as (stt, _):
+        found = await transcripts(stt, spoken("one") + spoken("two") + spoken("three"), 3)
+    assert [each.text for each in found if each.final] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    ("figures", "confidence"),
+    [
+        ({"avg_logprob": -0.5}, 1.0),
+        ({"avg_logprob": -0.1}, 1.0),
+        ({"avg_logprob": -3.0}, 0.0),
+        ({"avg_logprob": -9.0}, 0.0),
+        ({"avg_logprob": -1.75}, 0.5),
+        ({"avg_logprob": -0.5, "no_speech_prob": 0.5}, 1.0),
+        ({"avg_logprob": -0.5, "no_speech_prob": 0.75}, 0.25),
+        ({"no_speech_prob": 0.9}, 0.7),
+    ],
+)
+def test_confidence_is_what_the_models_figures_say(figures: dict[str, float], confidence: float) -> None:
+    assert confidence_of({"segments": [figures]}) == pytest.approx(confidence)
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"segments": None}, {"segments": [None, "x"]}, {"segments": [{"avg_logprob": "x"}]}]
+)
+def test_without_figures_nothing_is_known(told) -> None:
+    assert confidence_of(told) == 0.7
+
+
+def test_pieces_begin_before_the_gate_heard_them_and_long_ones_are_cut() -> None:
+    cutter = UtteranceCutter(before_ms=300)
+    pieces = [piece for chunk in spoken("one", "two") if (piece := cutter.feed(chunk)) is not None]
+    assert [[word for word, _, _ in heard_in(piece.pcm)] for piece in pieces] == [["one", "two"]]
+    assert pieces[0].whole
+    cutter = UtteranceCutter(before_ms=300, longest_ms=500)
+    pieces = [piece for chunk in spoken("one", "two", "three") if (piece := cutter.feed(chunk)) is not None]
+    assert [piece.whole for piece in pieces][-1]
+    assert not pieces[0].whole
+    joined = b"".join(piece.pcm for piece in pieces)
+    assert [word for word, _, _ in heard_in(joined)] == ["one", "two", "three"]
+    assert all(a.end_ms == b.start_ms for a, b in pairwise(pieces))
+
+
+# ---- faults ------------------------------------------------------------------------------------------------------
+
+
+async def transcripts_or_fail(stt: SpeechToText) -> None:
+    async with stt.open("en") as stream:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_say_quietly, stream)
+            try:
+                while True:
+                    await stream.next()
+            finally:
+                nursery.cancel_scope.cancel()
+
+
+async def _say_quietly(stream: SttStream) -> None:
+    try:
+        await say(stream, spoken("one", "two", "three") * 5)
+    except ProviderError:
+        await trio.sleep_forever()  # whoever listens is told the same
+
+
+@pytest.mark.parametrize("adapter", FAKES)
+async def test_a_wrong_key_is_not_tried_again(autojump_clock, adapter: str) -> None:
+    with pytest.RaisesGroup(ProviderError, flatten_subgroups=True, allow_unwrapped=True) as raised:
+        await failed_group(adapter, FAKES[adapter]())
+    assert not only(raised.value).retryable
+
+
+async def failed_group(adapter: str, fake) -> None:
+    async with ears(adapter, fake, key="wrong") as (stt, _):
+        await transcripts_or_fail(stt)
+
+
+def only(error: BaseException) -> ProviderError:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ProviderError)
+    return error
+
+
+async def _close(connection) -> None:
+    await connection.aclose(1011, "NET-0001")
+
+
+async def _die(connection) -> None:
+    await trio.aclose_forcefully(connection._stream)
+    await trio.sleep_forever()
+
+
+async def _rubbish(connection) -> None:
+    await connection.send_message("{")
+
+
+async def _half(connection) -> None:
+    await connection.send_message(json.dumps({"type": "Results", "channel": {"alternatives": []}}))
+
+
+async def _error(connection) -> None:
+    told = {"type": "Error", "variant": "NET-0000", "description": "went away"}
+    await connection.send_message(json.dumps(told))
+
+
+async def _sarvam_error(connection) -> None:
+    told = {"type": "error", "data": {"error": "slow down", "code": "rate_limit_exceeded_error"}}
+    await connection.send_message(json.dumps(told))
+
+
+@pytest.mark.parametrize(
+    ("adapter", "act"),
+    [("deepgram", act) for act in (_close, _die, _rubbish, _half, _error)]
+    + [("sarvam", act) for act in (_close, _die, _rubbish, _sarvam_error)],
+)
+async def test_a_recogniser_that_fails_is_reconnected_and_nothing_is_lost(
+    autojump_clock, adapter: str, act
+) -> None:
+    fake = FAKES[adapter](after_bytes=32_000, act=act)
+    async with ears(adapter, fake, attempts=2) as (stt, _):
+        found = await transcripts(stt, spoken("one", "two") + spoken("three"), 2)
+    assert [each.text for each in found if each.final] == ["one two", "three"]
+    assert len(fake.web.resources) == 2
+
+
+@pytest.mark.parametrize("adapter", SOCKETS)
+async def test_messages_of_kinds_that_nobody_knows_are_passed_over(autojump_clock, adapter: str) -> None:
+    async def chatter(connection) -> None:
+        for told in (
+            {"type": "SpeechStarted"},
+            {"type": "UtteranceEnd"},
+            {"new": 1},
+            {"type": "data", "data": None},
+        ):
+            await connection.send_message(json.dumps(told))
+
+    async with ears(adapter, FAKES[adapter](after_bytes=32_000, act=chatter)) as (stt, _):
+        found = await transcripts(stt, spoken("one"), 1)
+    assert found[-1].text == "one"
+
+
+@pytest.mark.parametrize(("status", "again"), [(429, True), (500, True), (503, True)])
+async def test_whisper_that_is_busy_is_asked_again_about_the_same_speech(
+    autojump_clock, status: int, again: bool
+) -> None:
+    fake = Whisper()
+
+    async def busy(exchange: Exchange) -> None:
+        fake.instead = None
+        await exchange.answer(status, {"error": {"message": "busy"}})
+
+    fake.instead = busy
+    async with ears("openai", fake, attempts=2) as (stt, _):
+        found = await transcripts(stt, spoken("one") + spoken(), 1)
+    assert found[0].text == "one"
+    assert len(fake.fields) == 2
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"text": 5}'])
+async def test_whisper_talking_nonsense_is_an_error(autojump_clock, body: bytes) -> None:
+    async def rubbish(exchange: Exchange) -> None:
+        await exchange.answer(200, body)
+
+    with pytest.RaisesGroup(ProviderError, flatten_subgroups=True, allow_unwrapped=True):
+        await _nonsense(Whisper(instead=rubbish))
+
+
+async def _nonsense(fake: Whisper) -> None:
+    async with ears("openai", fake) as (stt, _):
+        await transcripts_or_fail(stt)
