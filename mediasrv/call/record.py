@@ -25,7 +25,9 @@ class ToolRecord:
     name: str
     arguments: dict[str, object]
     on_cancel: str
-    outcome: str = "pending"  # done | failed | timed_out | cancelled | pending | prepared | withdrawn
+    outcome: str = (
+        "pending"  # done | failed | timed_out | cancelled | pending | prepared | withdrawn | refused
+    )
     result: str = ""
     ms: float = 0.0
 

@@ -16,6 +16,7 @@ import trio
 from mediasrv.call.call import Call
 from mediasrv.call.record import ToolRecord
 from mediasrv.clock import NS_PER_MS
+from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.history import History
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
 from mediasrv.providers.protocols import ToolCall
@@ -39,6 +40,7 @@ class ToolHost:
     def __init__(self, call: Call, tools: Iterable[Tool], history: History) -> None:
         self._call, self._history = call, history
         self._tools = {tool.spec.name: tool for tool in tools}
+        self._checks = {name: check_for(name, tool.spec.parameters) for name, tool in self._tools.items()}
         self._unheard: dict[int, list[tuple[_Job, Prepared]]] = {}
 
     def described(self) -> list[Mapping[str, object]]:
@@ -52,6 +54,9 @@ class ToolHost:
             return ToolResult(call.id, status(f"there is no tool {call.name}"), ok=False)
         record = ToolRecord(call.id, call.name, dict(call.arguments), tool.spec.on_cancel.value)
         records.append(record)
+        if problem := self._checks[call.name](call.arguments):
+            record.outcome, record.result = "refused", status(f"not run: {problem}")
+            return ToolResult(call.id, record.result, ok=False)
         job = _Job(tool, turn, call, record, self._call.services.clock.now_ns())
         self._call.timeline.note("tool", turn=turn, tool=call.name, id=call.id)
         match tool.spec.on_cancel:
