@@ -22,7 +22,8 @@ from mediasrv.call.media_notes import note_media
 from mediasrv.call.mouth import Passage
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.services import MediaNeeds
-from mediasrv.call.tool_host import ToolHost
+from mediasrv.call.settings import CallSettings
+from mediasrv.call.tool_host import ToolHost, ToolOwner
 from mediasrv.call.turn import Turn, TurnTools
 from mediasrv.call.turn_events import (
     Action,
@@ -64,7 +65,7 @@ from mediasrv.media import (
     Released,
     ReleaseReason,
 )
-from mediasrv.providers.protocols import Transcript
+from mediasrv.providers.protocols import LanguageModel, Transcript
 from mediasrv.providers.registry import Providers
 
 EVENTS_WAITING = 64  # more make their senders wait: the engine's own ring is bounded too
@@ -82,6 +83,12 @@ class Persona:
     level: Level = BALANCED
     cleaning: Cleaning = Cleaning.FULL
 
+    def mind(self, llm: LanguageModel, history: History, host: ToolHost, settings: CallSettings) -> Mind:
+        """What its turns think with, in one call."""
+        waits = settings.failures
+        limits = ModelLimits(waits.first_token_s, waits.next_token_s, waits.tool_rounds)
+        return Mind(llm, history, host.described(), limits, self.level, self.cleaning, settings.language)
+
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
         return said + ([Passage(self.greeting)] if self.greeting else [])
@@ -98,11 +105,11 @@ class ConversationAgent:
         providers: Callable[[], Providers],
         tools: Callable[[Callable[[], None]], Sequence[Tool]],
     ) -> None:
-        self.name = persona.name
-        self._persona, self._providers, self._tools = persona, providers, tools
+        self.name, self.persona = persona.name, persona
+        self.providers, self.tools = providers, tools
 
     async def lead(self, call: Call) -> Ending:
-        return await Dialogue(call, self._persona, self._providers(), self._tools).run()
+        return await Dialogue(call, self.persona, self.providers(), self.tools).run()
 
 
 class Dialogue:
@@ -118,17 +125,15 @@ class Dialogue:
         self._state = turn_taking.begin(call.settings, call.now())
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
-        self._host = ToolHost(call, tools(self._ask_to_end), self.history)
+        self._host = ToolHost(
+            ToolOwner(call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon),
+            tools(self._ask_to_end), self.history,
+        )  # fmt: skip
         limits = call.settings.interruptibility
         arming = Arming("duck" if limits.duck else "hold", limits.lease_ms)
         if not limits.enabled:
             arming = Arming("ignore")
-        failures = call.settings.failures
-        mind = Mind(
-            providers.llm, self.history, self._host.described(),
-            ModelLimits(failures.first_token_s, failures.next_token_s, failures.tool_rounds),
-            persona.level, persona.cleaning, call.settings.language,
-        )  # fmt: skip
+        mind = persona.mind(providers.llm, self.history, self._host, call.settings)
         self._tools = TurnTools(call, providers, mind, self._host, persona.voice, arming, self._turn_over)
         self._ears = Ears(call, providers.stt, self._heard, self._deaf)
         self._turn: Turn | None = None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import cast
 
 import msgspec
+
+from mediasrv.conversation.bill import Bill
+from mediasrv.conversation.pipeline import Exchange
 
 
 class TurnEnding(Enum):
@@ -65,6 +68,20 @@ class TurnRecord:
     tokens: dict[str, int] = field(default_factory=dict)
     cost_usd: str = "0"
     error: str = ""
+
+    def write_down(self, exchange: Exchange | None, bill: Bill) -> None:
+        """What the stages did and what it cost, as far as they came."""
+        self.usage, self.tokens, self.cost_usd = bill.as_json(), bill.tokens(), f"{bill.total_usd():f}"
+        if exchange is None:
+            return
+        self.first_token_ms = exchange.first_token_ms
+        self.decisions = [asdict(decision) for decision in exchange.decisions]
+        self.stages = [time.as_json() for time in exchange.times]
+        if (cleaned := exchange.cleaned) is not None:
+            self.cleaned = cleaned.text
+            self.cleaning = {
+                "level": cleaned.level.value, "applied": list(cleaned.applied), "confidence": cleaned.confidence,
+            }  # fmt: skip
 
     def as_json(self) -> dict[str, object]:
         return cast("dict[str, object]", msgspec.to_builtins(self))  # a twentieth of what asdict takes

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 
 import trio
@@ -279,7 +279,7 @@ class Turn:
         record.interrupted = self.truth.cut_short or (not self._spoken and record.heard != record.said)
         record.unheard_characters = max(0, len(record.said) - len(record.heard))
         record.ended_ms = self._ms()
-        self._write_down_thoughts()
+        record.write_down(self.exchange, self.bill)
         if self._spoken:
             record.sent_ms = round(heard * 1000 / call.stream.rate_hz, 1)
         if opened and not (
@@ -289,22 +289,6 @@ class Turn:
         (self.tools.host.heard if self.is_heard() else self.tools.host.unheard)(self.number)
         call.timeline.note("turn_ended", turn=self.number, ending=record.ending, heard=record.heard)
         call.timeline.record("turn", record.as_json())
-
-    def _write_down_thoughts(self) -> None:
-        """What the stages did and what it cost, as far as they came."""
-        record, exchange = self.record, self.exchange
-        record.usage, record.tokens = self.bill.as_json(), self.bill.tokens()
-        record.cost_usd = f"{self.bill.total_usd():f}"
-        if exchange is None:
-            return
-        record.first_token_ms = exchange.first_token_ms
-        record.decisions = [asdict(decision) for decision in exchange.decisions]
-        record.stages = [time.as_json() for time in exchange.times]
-        if (cleaned := exchange.cleaned) is not None:
-            record.cleaned = cleaned.text
-            record.cleaning = {
-                "level": cleaned.level.value, "applied": list(cleaned.applied), "confidence": cleaned.confidence,
-            }  # fmt: skip
 
     def _failed(self, problem: str) -> None:
         self.record.error = f"{self.record.error}; {problem}" if self.record.error else problem

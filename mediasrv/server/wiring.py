@@ -13,7 +13,7 @@ from mediasrv.call import (
     Patience,
     build_agent,
 )
-from mediasrv.call.cast import Cast
+from mediasrv.call.declared import Cast
 from mediasrv.config import Settings, TrunkSettings
 from mediasrv.conversation.agents import Library
 from mediasrv.errors import ConfigError

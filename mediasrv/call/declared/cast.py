@@ -18,7 +18,7 @@ from mediasrv.conversation.agents.webhook import open_webhooks
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult, ToolSpec
 from mediasrv.errors import LocalError
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import ToolCall
+from mediasrv.providers.protocols import LanguageModel, ToolCall
 from mediasrv.providers.registry import Providers
 from mediasrv.providers.voices import FormantVoice
 from mediasrv.providers.wire import Net, TrioNet
@@ -70,7 +70,8 @@ class Cast:
         )
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[None]:
+    async def open(self, *, speaking: bool = True) -> AsyncIterator[None]:
+        """Not `speaking`: for conversations in writing, which need neither ears nor a voice."""
         if not self._declared:
             yield
             return
@@ -79,16 +80,20 @@ class Cast:
             self._house = await stack.enter_async_context(self._open_house(net))
             for name, declared in self._declared.items():
                 self._tools[name] = await stack.enter_async_context(open_webhooks(declared.tool, net))
-                self._providers(name)
+                _ = self._providers(name) if speaking else self.model(name)
             yield
 
+    def model(self, name: str) -> LanguageModel:
+        return self._opened().model(self._declared[name].providers.model)
+
     def _providers(self, name: str) -> Providers:
+        names, house = self._declared[name].providers, self._opened()
+        return Providers(house.ears(names.ears), self.model(name), house.voice(names.voice), FormantVoice())
+
+    def _opened(self) -> ProviderHouse:
         if self._house is None:
             raise LocalError("the cast is not open")
-        names, house = self._declared[name].providers, self._house
-        return Providers(
-            house.ears(names.ears), house.model(names.model), house.voice(names.voice), FormantVoice()
-        )
+        return self._house
 
     def _kit(self, name: str, end_call: Callable[[], None]) -> Sequence[Tool]:
         return [*self._tools[name], HangUp(end_call)]
