@@ -15,7 +15,8 @@ from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
 from mediasrv.ids import SystemTokens
 from mediasrv.server import Ready, Server, native_engine
 from mediasrv.server import serve as run_server
-from mediasrv.server.streams import open_streams
+from mediasrv.server.network.reach import dns_records
+from mediasrv.server.network.streams import open_streams
 from mediasrv.telemetry import logging_to
 
 
@@ -67,6 +68,7 @@ def serve(
             tokens=SystemTokens(),
             open_engine=native_engine,
             open_streams=open_streams,
+            open_records=dns_records,
         )
         trio.run(partial(run_server, server, _announce))
 

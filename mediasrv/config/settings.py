@@ -59,12 +59,44 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether callers over TLS must show a certificate that the authority vouches for."),
     ] = False
+    ws_port: Annotated[
+        int,
+        Meta(
+            description="Port for WebSocket, for a proxy that adds the TLS; 0: it is not spoken.",
+            ge=0,
+            le=65_535,
+        ),
+    ] = 0
+    wss_port: Annotated[
+        int,
+        Meta(
+            description="Port for WebSocket over TLS, with `tls_certificate`, for browsers; 0: it is not spoken.",
+            ge=0,
+            le=65_535,
+        ),
+    ] = 0
+    ws_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Web pages that may connect, as in `https://app.example`; `*`: all pages of the world, this "
+            "machine's visitors included. Programs that are no browsers need not be named."
+        ),
+    ] = ()
     connections: Annotated[
-        int, Meta(description="TCP and TLS connections in all; beyond, new ones are closed.", ge=1, le=65_536)
+        int,
+        Meta(
+            description="Connections in all, of whatever transport; beyond, new ones are closed.",
+            ge=1,
+            le=65_536,
+        ),
     ] = 1_024
     connections_per_source: Annotated[
-        int, Meta(description="TCP and TLS connections from one address.", ge=1, le=65_536)
+        int, Meta(description="Of these, connections from one address.", ge=1, le=65_536)
     ] = 64
+    nameservers: Annotated[
+        tuple[HostPort, ...],
+        Meta(description="DNS servers that are asked for peers' names; empty: those of the system."),
+    ] = ()
     advertised: Annotated[
         Host,
         Meta(
@@ -95,10 +127,22 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
             min_length=1,
         ),
     ] = ("SHA-256", "MD5")
+    stun_server: Annotated[
+        str,
+        Meta(
+            description="STUN server, a name or an address with or without a port, that says which address peers are "
+            "told; empty: `advertised`."
+        ),
+    ] = ""
+    local_networks: Annotated[
+        tuple[Network, ...],
+        Meta(description="Blocks on this side of our NAT: peers in them are told our address there."),
+    ] = ()
 
     def __post_init__(self) -> None:
-        if self.tls_port and not (self.tls_certificate and self.tls_key):
-            raise ValueError("tls_port needs tls_certificate and tls_key")
+        for key, port in (("tls_port", self.tls_port), ("wss_port", self.wss_port)):
+            if port and not (self.tls_certificate and self.tls_key):
+                raise ValueError(f"{key} needs tls_certificate and tls_key")
         if self.tls_mutual and not self.tls_authority:
             raise ValueError("tls_mutual needs tls_authority")
 

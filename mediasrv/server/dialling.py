@@ -8,6 +8,7 @@ it was written, because only the operator writes targets; but whatever might be 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mediasrv.clock import Clock
 from mediasrv.config import Settings
@@ -26,8 +27,11 @@ def _host(place: str) -> str:
 
 
 class Dialling:
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(
+        self, settings: Settings, clock: Clock, told_to: Callable[[str], str] = lambda peer: ""
+    ) -> None:
+        """`told_to`: the host of ours that a peer knows."""
+        self._settings, self._clock, self._told_to = settings, clock, told_to
         self._days = {
             name: DailyAllowance(trunk.dial_calls_a_day, trunk.dial_minutes_a_day)
             for name, trunk in settings.trunks.items()
@@ -63,14 +67,14 @@ class Dialling:
         except Malformed as error:
             return f"not a URI: {error}"
         trunk = self._settings.trunks[info.trunk]
-        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours())}
+        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours(info))}
         if uri.scheme != "tel" and uri.host not in known:
             return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
         return ""
 
-    def _ours(self) -> tuple[str, ...]:
+    def _ours(self, info: CallInfo) -> tuple[str, ...]:
         sip = self._settings.sip
-        return sip.listen.host, sip.advertised.text
+        return sip.listen.host, sip.advertised.text, self._told_to(_host(info.remote))
 
     def over(self, info: CallInfo, target: str, duration_s: float) -> None:
         """A call that was dialled and answered has ended: its minutes are the day's."""

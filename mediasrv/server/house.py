@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mediasrv.call import Agent, CallServices, MediaNeeds
@@ -30,7 +30,7 @@ class House:
     agents: Mapping[str, Agent]
     services: CallServices
     counters: Counters
-    advertised: str
+    told_to: Callable[[str], str]  # where a peer is told to send its sound; "": it is not known yet
     security: MediaSecurity
     tracing: Tracing
     gates: TrunkGates
@@ -43,11 +43,11 @@ class House:
     def session_id(self) -> int:
         return self.services.tokens.number(SESSION_ID_BITS)
 
-    def leg_media(self, trunk: TrunkSettings, needs: MediaNeeds) -> LegMedia:
-        """What a leg of that trunk may speak, for whoever listens to it."""
+    def leg_media(self, trunk: TrunkSettings, needs: MediaNeeds, peer: str) -> LegMedia:
+        """What a leg of that trunk may speak, to a peer at that host, for whoever listens to it."""
         media = self.settings.media
         return LegMedia(
-            host=self.advertised,
+            host=self.told_to(peer),
             aec=media.aec and needs.aec,
             ns=media.ns and needs.ns,
             vad=needs.vad,

@@ -139,7 +139,8 @@ class Reception:
 
     async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
         house = self._house
-        media = house.leg_media(house.settings.trunks[info.trunk], needs)
+        trunk = house.settings.trunks[info.trunk]
+        media = house.leg_media(trunk, needs, call.remote[0])
         return await open_incoming(call, info, house.place(group), media, house.session_id())
 
     async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:

@@ -18,6 +18,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -33,20 +34,24 @@ from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
 from mediasrv.server.access.access import Access, users_on_disk
-from mediasrv.server.access.enrolment import Enrolments, Find, numeric_hosts
+from mediasrv.server.access.enrolment import Enrolments, Find
 from mediasrv.server.access.health import Health
 from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.live import LiveView
-from mediasrv.server.outgoing import Departures, Dialler, Locations, Resolve, Routes, numeric_only
+from mediasrv.server.network.keep_alive import KeepAlive
+from mediasrv.server.network.outside import Outside
+from mediasrv.server.network.reach import RecordsFactory, finder, no_records, trunk_addresses
+from mediasrv.server.network.streams import PortTaken, StreamsFactory, no_streams, stream_limits
+from mediasrv.server.outgoing import Departures, Dialler, Locations, Routes
 from mediasrv.server.reception import Reception
 from mediasrv.server.roster import Roster
-from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
 from mediasrv.server.tracing import ByteSink, Tracing
 from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.vouching import Vouching
+from mediasrv.sip import Address as SipAddress
 from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
@@ -96,11 +101,11 @@ class Server:
         open_engine: EngineFactory,
         open_socket: SocketFactory = open_datagram_socket,
         open_streams: StreamsFactory = no_streams,
+        open_records: RecordsFactory = no_records,
         sink: RecordSink | None = None,
         users: Users | None = None,
-        find: Find = numeric_hosts,
+        find: Find | None = None,
         locations: Locations | None = None,
-        resolve: Resolve = numeric_only,
         vouching: Vouching | None = None,
     ) -> None:
         """Without a `sink`, records and users are those of the data directory.
@@ -108,10 +113,12 @@ class Server:
         `vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
-        self._find = find
         self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
-        self._locations, self._resolve = locations, resolve
+        self._locations = locations
+        self._finder = finder(settings, open_records(settings), clock, tokens)
+        self._find = find or partial(trunk_addresses, finder=self._finder)
+        self._outside = Outside(settings, clock, tokens, self._finder)
         wiring.check_trunks(settings)
         self._cast = wiring.cast(settings)
         self._agents = wiring.agents(settings, self._cast)
@@ -121,7 +128,7 @@ class Server:
         self._endpoint: SipEndpoint | None = None
         self._engine: EngineFace | None = None
         self._roster = Roster()
-        self._dialling = Dialling(settings, clock)
+        self._dialling = Dialling(settings, clock, self._outside.signalling.towards)
         self._reception: Reception | None = None
         self._users, self._new_users = users or Users(settings.sip.realm), tuple[NewUser, ...]()
         self._access: Access | None = None
@@ -238,10 +245,13 @@ class Server:
     async def _enrolled(self, endpoint: SipEndpoint) -> AsyncIterator[None]:
         """Trunks know where we are until the last call is over."""
         self._enrolments = Enrolments(self.settings, endpoint, self._find, self.counters)
-        self._health = Health(self.settings, endpoint, self._find, self.counters)
+        self._health = Health(self.settings, endpoint, self._find, self.counters, self._learn)
         async with _beside(self._enrolments.run), _beside(self._health.run):
             yield
         await self._enrolments.leave()
+
+    def _learn(self, place: SipAddress, answered: bool) -> None:
+        (self._finder.answered if answered else self._finder.failed)(place)
 
     @asynccontextmanager
     async def _known_users(self) -> AsyncIterator[None]:
@@ -265,18 +275,23 @@ class Server:
     async def _signalling(self) -> AsyncIterator[SipEndpoint]:
         socket, streams = await self._listen()
         try:
-            host = wiring.advertised_host(self.settings, socket.local[0])
+            await self._outside.learn(socket)
+            hosts = self._outside.signalling
+            host = hosts.usual
             told = {name: (host, port) for name, (_, port) in streams.locals().items()}
             access = self._access = self._stand_at_the_door((host, socket.local[0]))
             agent = UserAgent(
                 (host, socket.local[1]), self._tokens, welcome=access.door.hears,
                 guard=access.guard, registrar=access.registrar, streams=told,
+                host_towards=None if self._outside.alike else hosts.towards,
             )  # fmt: skip
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
-                streams=streams, stream_limits=stream_limits(self.settings),
+                streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
-            async with _beside(self._endpoint.run):
+            alive = KeepAlive(self._endpoint.keep_open, access.registrar.flows)
+            watch = partial(self._outside.watch, self._open_socket)
+            async with _beside(self._endpoint.run), _beside(alive.run), _beside(watch):
                 yield self._endpoint
         finally:
             streams.close()
@@ -307,7 +322,6 @@ class Server:
         return Access(self.settings, self._users, self._clock, self._tokens, hosts=hosts, certified=certified)
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
-        host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
         services = CallServices(
             self._clock,
             self._tokens,
@@ -320,17 +334,18 @@ class Server:
         security = wiring.media_security(self.settings, self._tokens)
         assert self._access is not None
         return House(
-            self.settings, self._access.door, engine, self._agents, services, self.counters, host, security,
+            self.settings, self._access.door, engine, self._agents, services, self.counters,
+            self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
             TrunkGates(self.settings.trunks), self._roster, self._vouching,
         )  # fmt: skip
 
     def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:
         host, port = endpoint.local
-        ours = [(name.lower(), port) for name in (wiring.advertised_host(self.settings, host), host)]
+        ours = [(name.lower(), port) for name in (self._outside.signalling.usual, host)]
         assert self._access is not None
         routes = Routes(self.settings, ours, self._locations or self._access.locations)
-        self._dialler = Dialler(house, endpoint, self._dialling, routes, self._resolve)
+        self._dialler = Dialler(house, endpoint, self._dialling, routes, self._finder.resolve)
         self._dialler.draining = self.draining
         house = replace(house, services=replace(house.services, dial=self._dialler.dial))
         self.departures = Departures(house, self._dialler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import replace
 
 from mediasrv.call import (
@@ -142,12 +141,3 @@ def native_engine(settings: Settings, tokens: TokenSource) -> EngineFace:
 def media_host(settings: Settings) -> str:
     """Where RTP is received."""
     return settings.media.host.text or settings.sip.listen.host
-
-
-def advertised_host(settings: Settings, listening: str) -> str:
-    """The address that peers are told; there is no telling "everywhere"."""
-    host = settings.sip.advertised.text or listening
-    if ipaddress.ip_address(host).is_unspecified:
-        problem = f"must be set to the address that peers reach, because {host} is listened on"
-        raise ConfigError("sip.advertised", problem, value="")
-    return host

@@ -29,7 +29,7 @@ from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import MalformedRequest, parse
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.hop import Address, Hop
+from mediasrv.sip.hop import Address, Hop, HostTowards
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.outside.probes import Probes
@@ -71,15 +71,19 @@ class UserAgent:
         guard: Guard | None = None,
         registrar: Registrar | None = None,
         streams: Mapping[str, tuple[str, int]] = NO_STREAMS,
+        host_towards: HostTowards | None = None,
     ) -> None:
         """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten.
 
         `guard`: who of those must say who he is; without a `registrar` there is no REGISTER.
-        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS.
+        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS. `host_towards`: the
+        host of ours that a peer is told, where it is not `local`'s for all.
         """
         self._welcome = welcome
         self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
-        self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
+        self._core = Core(
+            local, tokens, software, limits or Limits(), timers or Timers(), streams, host_towards
+        )
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
         self.probes = Probes(self._core)
@@ -252,6 +256,10 @@ class UserAgent:
     def connection_lost(self, connection: Hop, now: float) -> None:
         """A stream is closed, by whomever; `connection` is its far end, with its number."""
         self._core.transactions.connection_lost(connection, now)
+
+    def has_proven(self, host: str) -> bool:
+        """Whether somebody at that address has shown what only our answers to it could have told."""
+        return self._core.has_proven(host)
 
     def statistics(self) -> SipStatistics:
         core = self._core

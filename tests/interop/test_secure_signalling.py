@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
 
 from mediasrv.bench.instruments.server_process import serving
+from mediasrv.endpoints.streams import (
+    TcpDialler,
+    TcpListener,
+    TlsFiles,
+    TlsTransport,
+    client_context,
+    server_context,
+)
+from mediasrv.sip import Limits
 from tests.interop.tls import certificate, settings
 
 pytestmark = pytest.mark.interop
@@ -92,8 +102,33 @@ async def test_a_trunk_that_is_known_by_its_certificate_calls_without_a_password
     trunk = ("[trunks.t]", 'authentication = ["tls"]', 'certificates = ["Carrier.Example"]')
     port, arguments = settings(tmp_path, f'tls_authority = "{tmp_path / "authority.pem"}"', *trunk)
     async with serving(tmp_path, arguments):
-        for shown, answer in ((carrier, b"SIP/2.0 100"), (other, b"SIP/2.0 401"), (None, b"SIP/2.0 401")):
+        # The trunk calls last: else the others' INVITEs would be copies of its own.
+        for shown, answer in ((other, b"SIP/2.0 401"), (None, b"SIP/2.0 401"), (carrier, b"SIP/2.0 100")):
             context = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
             if shown:
                 context.load_cert_chain(*shown)
             assert (await asked(port, context, INVITE)).startswith(answer)
+
+
+async def test_who_is_called_by_name_must_show_a_certificate_for_that_name(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path)
+    files = TlsFiles(pem, key, authority=pem)
+    transport = TlsTransport(TcpDialler("127.0.0.1"), Limits(), server_context(files), client_context(files))
+    listener = await TcpListener.open(("127.0.0.1", 0))
+
+    async def answer() -> None:
+        while True:
+            stream, _ = await listener.accept()
+            async with stream:
+                with suppress(trio.BrokenResourceError):
+                    await (await transport.welcome(stream)).receive()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        with trio.fail_after(10):
+            for name in ("server.example", ""):  # the address is in the certificate too
+                await (await transport.dial(listener.local, name)).aclose()
+            with pytest.raises(trio.BrokenResourceError):
+                await transport.dial(listener.local, "other.example")
+        nursery.cancel_scope.cancel()
+    listener.close()

@@ -112,6 +112,19 @@ async def test_two_telephones_are_connected_and_one_hangs_up(autojump_clock, tmp
         assert [entry["why"] for entry in noted(here.house, "bridge_ended")] == ["hung_up"]
 
 
+async def test_messages_with_both_telephones_stand_in_the_one_timeline(
+    autojump_clock, tmp_path: Path
+) -> None:
+    async with town(tmp_path) as here:
+        mine, theirs = await here.connected()
+        await theirs.bye()
+        await mine.wait_ended()
+        await nothing_is_left(here.house)
+        told = [(str(entry["peer"]), str(entry["cseq"]).split()[1]) for entry in noted(here.house, "sip")]
+        for peer in ("127.0.0.1:5070", "127.0.0.1:5090"):
+            assert {cseq for at, cseq in told if at == peer} >= {"INVITE", "ACK", "BYE"}
+
+
 @pytest.mark.parametrize(("status", "why"), [(486, "busy"), (480, "no_answer"), (603, "refused")])
 async def test_what_the_other_side_says_is_what_the_menu_goes_by(
     autojump_clock, tmp_path: Path, status: int, why: str

@@ -429,11 +429,6 @@ async def test_an_agent_that_does_not_exist_is_found_before_any_call(autojump_cl
     assert "agents.numbers.5 = 'nobody'" in str(error)
 
 
-async def test_everywhere_is_no_address_to_tell(autojump_clock) -> None:
-    error = await refused_to_start({"MEDIASRV_SIP__LISTEN": "0.0.0.0:5060"})
-    assert error.key == "sip.advertised"
-
-
 async def test_the_advertised_address_is_what_peers_are_told(autojump_clock) -> None:
     async with running({"MEDIASRV_SIP__ADVERTISED": "198.51.100.20"}) as house, house.caller() as caller:
         call = await caller.call()

@@ -26,8 +26,8 @@ class Transport(Protocol):
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         """Shakes hands with whoever has connected; raises trio.BrokenResourceError when that comes to nothing."""
 
-    async def dial(self, to: Address) -> Channel:
-        """Raises OSError or trio.BrokenResourceError."""
+    async def dial(self, to: Address, name: str) -> Channel:
+        """`name`: the domain that led there, or empty. Raises OSError or trio.BrokenResourceError."""
 
 
 class TcpTransport:
@@ -39,7 +39,7 @@ class TcpTransport:
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         return FramedChannel(stream, self._limits, opened_by_peer=True)
 
-    async def dial(self, to: Address) -> Channel:
+    async def dial(self, to: Address, name: str) -> Channel:
         return FramedChannel(await self._dialler(to), self._limits, opened_by_peer=False)
 
 
@@ -58,9 +58,11 @@ class TlsTransport:
         names = names_in(secured.getpeercert())
         return FramedChannel(secured, self._limits, opened_by_peer=True, certified=names)
 
-    async def dial(self, to: Address) -> Channel:
+    async def dial(self, to: Address, name: str) -> Channel:
         stream = await self._dialler(to)
-        secured = trio.SSLStream(stream, self._client, server_hostname=to[0], https_compatible=True)
+        # RFC 5922 section 4: the name that was asked for, not what the DNS has made of it.
+        asked = name or to[0]
+        secured = trio.SSLStream(stream, self._client, server_hostname=asked, https_compatible=True)
         try:
             await secured.do_handshake()
         except BaseException:

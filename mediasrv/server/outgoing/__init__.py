@@ -2,7 +2,7 @@
 
 from mediasrv.server.outgoing.departures import Departures, Wish
 from mediasrv.server.outgoing.dialler import Dialler
-from mediasrv.server.outgoing.routes import Location, Locations, Nowhere, Resolve, Routes, numeric_only
+from mediasrv.server.outgoing.routes import Location, Locations, Nowhere, Resolve, Routes
 
 __all__ = [
     "Departures",
@@ -13,5 +13,4 @@ __all__ = [
     "Resolve",
     "Routes",
     "Wish",
-    "numeric_only",
 ]

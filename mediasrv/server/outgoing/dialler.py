@@ -22,6 +22,7 @@ import trio
 from mediasrv.call import MediaNeeds
 from mediasrv.config import TrunkSettings
 from mediasrv.endpoints import SipEndpoint
+from mediasrv.endpoints.resolution import CannotResolve
 from mediasrv.errors import AtCapacity
 from mediasrv.legs import CallInfo, CannotDial, Leg
 from mediasrv.legs.outgoing import Outgoing
@@ -59,7 +60,11 @@ class Dialler:
                 call.timeline.note(event, **fields)
 
         info = replace(by, called=target, direction="out", hops_left=by.hops_left - 1)
-        async with self.open(info, needs, Telling(note, lambda _: None), beside) as leg:
+        trace = self._house.tracing.of(by.id)
+        telling = Telling(note, (lambda _: None) if trace is None else trace.messages)
+        async with self.open(info, needs, telling, beside) as leg:
+            if trace is not None:
+                leg.each_stream(trace.packets)
             yield leg
 
     @asynccontextmanager
@@ -111,7 +116,7 @@ class Dialler:
         house = self._house
         trunk = house.settings.trunks[places[0].trunk or info.trunk]
         group = house.roster.new_group() if beside is None else beside.stream.group
-        media = house.leg_media(trunk, needs)
+        media = house.leg_media(trunk, needs, await self._host_of(places[0]))
         sound = await Sound.offering(house.place(group), media, house.session_id())
         journey = Journey(
             self._reach, places, self._letterhead(info, trunk), telling,
@@ -121,7 +126,16 @@ class Dialler:
         leg.may_refer = trunk.transfer == "refer"
         return leg
 
+    async def _host_of(self, place: Place) -> str:
+        """Numeric; empty: it cannot be found now, and the journey will say so."""
+        if place.hop is not None:
+            return place.hop[0]
+        try:
+            return (await self._reach.resolve(place.uri))[0][0]
+        except CannotResolve:
+            return ""
+
     def _letterhead(self, info: CallInfo, trunk: TrunkSettings) -> Letterhead:
-        caller = target_uri(trunk.caller_id or info.caller or NOBODY, self._house.advertised)
+        caller = target_uri(trunk.caller_id or info.caller or NOBODY, self._house.told_to(""))
         asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
-        return Letterhead(caller, identity_lines(asserted), info.hops_left)
+        return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)

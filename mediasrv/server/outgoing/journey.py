@@ -58,6 +58,7 @@ class Letterhead:
     from_uri: Uri
     headers: Sequence[tuple[str, str]]
     hops: int
+    session_s: int  # the session interval that is asked for; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Journey:
         call = await self.reach.endpoint.call(
             stop.uri, destination=stop.hop, from_uri=head.from_uri, body=offer,
             headers=(*head.headers, *(("Route", route) for route in stop.path)),
-            follow=True, hops=head.hops, account=stop.account,
+            follow=True, hops=head.hops, account=stop.account, session_s=head.session_s,
         )  # fmt: skip
         self.telling.follow(call)
         return call

@@ -14,31 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import trio
-
 from mediasrv.config import Settings, TrunkSettings
-from mediasrv.errors import RemoteError
 from mediasrv.legs import CallInfo, CannotDial, CannotTransfer
 from mediasrv.legs.transfers import target_uri
 from mediasrv.sip import Account, Address, Malformed, Uri
 from mediasrv.sip.grammar.uri import DEFAULT_PORT
-from mediasrv.sip.hop import hop_of
 
 Resolve = Callable[[Uri], Awaitable[Sequence[Address]]]
 """Where a URI can be reached, the best first and at least one (RFC 3263); raises a RemoteError."""
-
-
-class CannotResolve(RemoteError):
-    """Nothing of ours leads there."""
-
-
-async def numeric_only(uri: Uri) -> Sequence[Address]:
-    """The Resolve of who has no DNS."""
-    await trio.lowlevel.checkpoint()
-    hop = hop_of(uri)
-    if hop is None:
-        raise CannotResolve(f"{uri.host or uri.scheme}: not the address of one host")
-    return (hop,)
 
 
 class Location(Protocol):

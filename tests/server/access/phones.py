@@ -67,6 +67,8 @@ class Phone:
         with trio.fail_after(40):
             while True:
                 data, _ = await self.socket.receive()
+                if not data.strip():
+                    continue  # a sign of life
                 answer = parse(data, Limits())
                 if isinstance(answer, Response) and answer.status >= 200:
                     return answer

@@ -7,6 +7,7 @@ import trio
 from mediasrv.server.locations import Location
 from mediasrv.sip import Uri
 from tests.server.access.phones import AWAY, Phone, users
+from tests.server.departing import carrier, depart
 from tests.server.house import House, running
 
 
@@ -61,3 +62,17 @@ async def test_names_of_ours_are_one_domain_and_others_are_none_of_ours(autojump
             request = type(request)(request.method, request.uri, named)
             assert (await phone.ask(phone.answered(request, await phone.ask(request)))).status == status
         assert len(places(house)) == 1
+
+
+async def test_a_user_who_is_dialled_rings_where_the_telephone_registered(autojump_clock) -> None:
+    """Not where its contact says: that is an address behind its NAT."""
+    async with running(carrier(), users=users()) as house:
+        phone = await Phone.at(house.network)
+        request = phone.request("REGISTER", "sip:127.0.0.1")
+        contact = ("Contact", "<sip:1000@10.0.0.7:5060;ob>;expires=600")
+        inside = request.headers.without("Contact").plus(contact)
+        request = type(request)(request.method, request.uri, inside)
+        assert (await phone.ask(phone.answered(request, await phone.ask(request)))).status == 200
+        await depart(house, "1000")
+        sent = [(to, data.split(b"\r\n")[0]) for _, to, data in house.network.wire if data[:6] == b"INVITE"]
+        assert sent == [((AWAY, 5070), b"INVITE sip:1000@10.0.0.7:5060;ob SIP/2.0")]

@@ -16,6 +16,7 @@ from mediasrv.sdp.crypto import cryptos_of
 from mediasrv.sip import Rejected, Uri
 from mediasrv.sip.grammar.parse import parse as parse_message
 from mediasrv.sip.limits import Limits
+from tests.server.departing import CARRIER, arrived, carrier, depart
 from tests.server.house import HOUSE, Caller, House, running
 
 CALLER = ("127.0.0.1", 5070)
@@ -162,3 +163,15 @@ async def test_a_call_to_our_registration_is_for_whom_the_to_names(autojump_cloc
         await trio.sleep(1)
         assert number
         assert [live.info.called for live in house.server._roster.calls()] == ["+442079460018"]
+
+
+@pytest.mark.parametrize(("session_timer_s", "expected"), [(600, "600"), (0, None)])
+async def test_calls_of_ours_ask_for_the_session_timer_of_their_trunk(
+    autojump_clock, session_timer_s: int, expected: str | None
+) -> None:
+    settings = carrier(session_timer_s=session_timer_s)
+    async with running(settings) as house, house.caller(CARRIER) as callee:
+        await depart(house)
+        theirs = await arrived(callee)
+        assert theirs.request is not None
+        assert theirs.request.headers.text("Session-Expires") == expected

@@ -89,6 +89,6 @@ def _of_the_books(house: House) -> Iterator[str]:
     if house.counts("sip_fault"):
         yield f"faults in the endpoint: {house.counts('sip_fault')}"
     assert house.server._reception is not None
-    inside = {name: count for name, count in house.server._reception._gates._inside.items() if count}
+    inside = {name: count for name, count in house.server._reception._house.gates._inside.items() if count}
     if inside:
         yield f"trunks that still count calls as theirs: {inside}"

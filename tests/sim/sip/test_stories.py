@@ -12,7 +12,8 @@ SEEDS = (0, 1)
 
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_ends_well_and_leaves_nothing(name: str) -> None:
-    for seed in SEEDS:
+    takes_minutes = STORIES[name].tell.__module__.endswith("timers")
+    for seed in SEEDS[:1] if takes_minutes else SEEDS:
         outcome = tell(name, seed)
         assert not outcome.violations, f"seed {seed}, {outcome.paths}: {outcome.violations}"
 

@@ -211,8 +211,9 @@ async def a_full_server_says_when_to_come_back(house: House) -> None:
     await house.until(lambda: len(house.endings()) == 2, "the second record")
 
 
-@story(ANY, agents__default="", agents__numbers='{"200": "tone"}')
-async def an_unknown_number_is_told_so_however_often_the_answer_is_lost(house: House) -> None:
+@story(WHOLE, agents__default="", agents__numbers='{"200": "tone"}')
+async def an_unknown_number_is_told_so_when_the_answer_is_lost(house: House) -> None:
+    """Three times more at most, for nobody knows yet whether the caller is where he says he is."""
     anna = house.phone()
     house.lose("404 INVITE", 2)
     call = anna.dial("999")
