@@ -71,7 +71,7 @@ def agents(settings: Settings, cast: Cast) -> dict[str, Agent]:
     built: dict[str, Agent] = {}
     for key, name in places.items():
         try:
-            built[name] = built.get(name) or agent(settings, name)
+            built[name] = built.get(name) or cast.agent(name) or agent(settings, name)
         except ConfigError as error:
             raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
     return built

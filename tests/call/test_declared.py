@@ -11,18 +11,20 @@ from typing import Any
 import pytest
 import trio
 
+from mediasrv.call import CallServices, run_call
 from mediasrv.call.declared import Cast, Chat
 from mediasrv.config import ProviderSettings, Secret
 from mediasrv.conversation.agents import Library
 from mediasrv.conversation.history import malformed
 from mediasrv.errors import ConfigError
-from mediasrv.ids import DEFAULT_TENANT, CallId
+from mediasrv.ids import DEFAULT_TENANT, CallId, SeededTokens
 from mediasrv.providers.house import ProviderHouse
 from mediasrv.providers.wire import Net
 from mediasrv.telemetry import MemorySink, Timeline
-from tests.fakes.leg import TrioClock
+from tests.fakes.leg import FakeLeg, TrioClock
 from tests.fakes.providers import Exchange, FakeNet, HttpServer
 from tests.fakes.providers.openai_chat import KEY, OpenAiChat, chunk
+from tests.fakes.stream import FakeStream
 
 CALL = CallId("chat")
 DESK = """
@@ -201,6 +203,28 @@ async def test_the_agent_hangs_up_when_its_good_bye_was_read(autojump_clock: obj
         await room.say("that is all for today, I have to go")
         with trio.fail_after(1):
             await room.chat.ended.wait()
+
+
+async def test_a_declared_agent_leads_calls(autojump_clock: object, tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(
+        DESK + '[providers]\nmodel = ["mind"]\nears = ["mind"]\nvoice = ["mouth"]'
+    )
+    openai = ProviderSettings(adapter="openai", key=Secret(KEY))
+    declared = {"mind": openai, "mouth": ProviderSettings(adapter="formant")}
+    sink, stream = MemorySink(), FakeStream()
+    async with trio.open_nursery() as nursery:
+        cast = Cast(Library(str(tmp_path)), lambda net: ProviderHouse(declared, net=net), FakeNet(nursery))
+        agent = cast.agent("desk")
+        assert agent is not None
+        async with cast.open():
+            nursery.start_soon(stream.run)
+            leg = FakeLeg(stream, hangs_up_at=6.0)
+            record = await run_call(leg, agent, CallServices(TrioClock(), SeededTokens(1), sink))
+            await stream.aclose()
+        nursery.cancel_scope.cancel()
+    assert (record.agent, record.ending, record.error) == ("desk", "caller_hung_up", "")
+    (greeting,) = sink.of(leg.info.id, "turn")
+    assert (greeting["heard"], greeting["ending"], greeting["level"]) == ("Good day.", "completed", "speed")
 
 
 async def test_what_an_agent_names_is_looked_up_before_the_first_call(
