@@ -7,7 +7,7 @@ import importlib
 import click
 import trio
 
-from mediasrv.bench import barge_in, determinism, media, turn
+from mediasrv.bench import barge_in, determinism, media, turn, words
 from mediasrv.bench.quality.command import bench_quality
 from mediasrv.bench.report import show
 
@@ -84,6 +84,16 @@ def bench_stt(*, brief: bool, seed: int, as_json: bool) -> None:
     # numpy comes with the extras `test` and `quality`, which a server does without
     stt = importlib.import_module("mediasrv.bench.stt")
     show(stt.run(stt.Plan(brief, seed)), as_json=as_json)
+
+
+@bench.command("words")
+@click.option(
+    "--rounds", default=500, show_default=True, type=click.IntRange(1, 100_000), help="Of each line."
+)
+@as_json_option
+def bench_words(*, rounds: int, as_json: bool) -> None:
+    """What cleaning, shaping and the stages of a turn take of a core."""
+    show(trio.run(words.run, words.Plan(rounds)), as_json=as_json)
 
 
 bench.add_command(bench_quality)

@@ -113,5 +113,7 @@ AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
 def build_agent(name: str, settings: AgentSettings | None = None) -> Agent:
     """The agent of that name; ConfigError when there is none or its settings are wrong."""
     if name not in AGENTS:
-        raise ConfigError("agent", f"must be one of {', '.join(AGENTS)}", value=name)
+        raise ConfigError(
+            "agent", f"must be one of {', '.join(AGENTS)}, or a file of agents.directory", value=name
+        )
     return AGENTS[name](settings or AgentSettings())

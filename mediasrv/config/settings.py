@@ -332,6 +332,12 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "in pieces of a quarter of that, and keeps the rest in hand against stalls.",
         ),
     ] = 20
+    directory: Annotated[
+        str,
+        Meta(
+            description="Directory of agents, one TOML file each (docs/agents.md); empty: only those built in."
+        ),
+    ] = ""
     menu: Annotated[
         str, Meta(description="TOML file of the `menu` agent; empty: the demonstration that is built in.")
     ] = ""

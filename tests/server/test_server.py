@@ -74,6 +74,20 @@ async def test_numbers_find_their_agents_and_unknown_ones_are_not_found(autojump
         assert [record["agent"] for record in house.call_records()] == ["echo"]
 
 
+async def test_a_number_may_lead_to_an_agent_that_a_file_declares(autojump_clock, tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text('prompt = "x"\n[providers]\nears = ["model"]')
+    told = {
+        "MEDIASRV_AGENTS__DIRECTORY": str(tmp_path),
+        "MEDIASRV_AGENTS__NUMBERS": '{"200": "desk"}',
+        "MEDIASRV_PROVIDERS": '{"model": {"adapter": "openai", "key": "k"}, "voice": {"adapter": "formant"}}',
+    }
+    async with running(told) as house, house.caller() as caller:
+        call = await caller.answered("200")
+        await call.bye()
+        await nothing_is_left(house)
+        assert [record["agent"] for record in house.call_records()] == ["desk"]
+
+
 async def test_a_stranger_is_forbidden_whatever_the_number(autojump_clock) -> None:
     async with running() as house, house.caller(("192.0.2.1", 5070)) as stranger:
         assert (await refusal(await stranger.call())).status == 403
