@@ -10,6 +10,7 @@ import trio
 
 from mediasrv.call import CallServices, run_call
 from mediasrv.call.demo import HOTEL, demo_agent
+from mediasrv.conversation.speakable.cardinals import cardinal
 from mediasrv.ids import SeededTokens
 from mediasrv.providers.knowledge import read_book
 from mediasrv.providers.protocols import UNCLEAR
@@ -63,7 +64,7 @@ async def test_a_table_is_booked_once_and_goodbye_ends_the_call(
     tools = [tool for turn in turns for tool in turn["tools"]]
     assert [tool["name"] for tool in tools] == ["book_table", "hang_up"]
     assert tools[0]["outcome"] == "done"
-    assert f"Your number is {tools[0]['result']}." in replies(turns)[1]
+    assert f"Your number is {cardinal(int(tools[0]['result']))}." in replies(turns)[1]
 
 
 async def test_without_a_recogniser_the_agent_takes_its_leave(
