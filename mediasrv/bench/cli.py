@@ -54,7 +54,10 @@ def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed:
 
 
 @bench.command("turn")
-@click.option("--calls", default=10, show_default=True, type=click.IntRange(1, 500), help="Calls at once.")
+@click.option(
+    "--calls", "--talking", "calls",
+    default=10, show_default=True, type=click.IntRange(1, 500), help="Calls at once, all of which converse.",
+)  # fmt: skip
 @click.option("--turns", default=8, show_default=True, type=click.IntRange(1, 1_000), help="Turns a call.")
 @click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
 @as_json_option

@@ -171,4 +171,7 @@ def fault(line: str) -> str:
         told = json.loads(line)
     except ValueError:
         return line.strip()
-    return str(told.get("message", line)) if told.get("level") in FAULT_LEVELS else ""
+    if told.get("level") not in FAULT_LEVELS:
+        return ""
+    traceback = str(told.get("error", "")).strip().splitlines()
+    return ": ".join([str(told.get("event", "")), *traceback[-1:]])
