@@ -33,9 +33,9 @@ SCRIPT = Path(__file__).with_name("churn.toml")
 SETTINGS = f"[media]\nmedia_timeout_ms = {MEDIA_TIMEOUT_MS}\n"
 LINGER_S = MEDIA_TIMEOUT_MS / 1_000 + 32.0 + 4.0
 BEGIN_WITHIN_S = 2.0  # so that those who begin together do not go on in step
-WARM_UP_EACH = 2  # calls of every manner
 ASKING_MAX = 6  # at once, of the server's control socket
 REASONS_TOLD = 10
+FRAMES = " |+-"  # which an exception group is drawn with
 FAULT_LEVELS = ("error", "critical")
 
 
@@ -46,6 +46,7 @@ class Plan:
     at_once: int = 40
     seed: int = 1
     linger_s: float = LINGER_S
+    warm_up_each: int = 2  # calls of every manner, before those that count
 
     def manners(self, number: int) -> list[str]:
         """What a round is made of: every manner as often as any other, in an order of its own."""
@@ -78,7 +79,9 @@ class Bench:
         async with trio.open_nursery() as calls:
             for at, manner in enumerate(manners):
                 calls.start_soon(self._call, f"{name}-{at}", manner, places)
+        self.server.check()
         await trio.sleep(self.plan.linger_s)
+        self.server.check()
         self.exchange.close_buried()
         self.exchange.wire.take_heard()
         return await Holdings.of(self.server)
@@ -86,6 +89,7 @@ class Bench:
     async def _call(self, number: str, manner: str, places: trio.CapacityLimiter) -> None:
         chance = random.Random(f"{self.plan.seed}/{number}")
         async with places:
+            self.server.check()
             await trio.sleep(chance.uniform(0.0, BEGIN_WITHIN_S))
             self.played.manners[number] = manner
             scene = Scene(self.server, self.exchange, number, chance, self.asking)
@@ -110,7 +114,7 @@ async def run(plan: Plan) -> dict[str, object]:
         async with serving(Path(directory), ["--agent", "scripted", "--config", str(config)]) as server:
             with Wire(capacity=plan.at_once * 2 + 8, cpu=wire_cpu()) as wire:
                 bench = Bench(plan, server, Exchange(wire, server.sip, talk_bed()))
-                warm_up = list(MANNERS) * WARM_UP_EACH
+                warm_up = list(MANNERS) * plan.warm_up_each
                 before = await bench.round("warm-up", warm_up)
                 rounds = [await bench.round(f"round-{n}", plan.manners(n)) for n in range(plan.rounds)]
         return report(bench, before, rounds)
@@ -173,5 +177,5 @@ def fault(line: str) -> str:
         return line.strip()
     if told.get("level") not in FAULT_LEVELS:
         return ""
-    traceback = str(told.get("error", "")).strip().splitlines()
-    return ": ".join([str(told.get("event", "")), *traceback[-1:]])
+    words = [text for line in str(told.get("error", "")).splitlines() if (text := line.strip(FRAMES))]
+    return ": ".join([str(told.get("event", "")), *words[-1:]])

@@ -29,10 +29,20 @@ class ServerFailed(MediasrvError):
 
 @dataclass(slots=True)
 class ServerProcess:
-    pid: int
+    process: trio.Process
     sip: tuple[str, int]
     data_dir: Path
     log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def check(self) -> None:
+        """ServerFailed when it has ended, with its status and its last words."""
+        status = self.process.poll()
+        if status is not None:
+            raise ServerFailed(f"the server has ended with status {status}; its log ends:\n{tail(self.log)}")
 
     def usage(self) -> Usage:
         return measure(self.pid)
@@ -84,7 +94,7 @@ async def serving(data_dir: Path, arguments: Sequence[str]) -> AsyncIterator[Ser
         process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, stderr=stderr)
     try:
         host, port = await _ready(process, log)
-        yield ServerProcess(process.pid, (host, port), data_dir, log)
+        yield ServerProcess(process, (host, port), data_dir, log)
     finally:
         await _end(process)
 
