@@ -8,6 +8,7 @@ import click
 import trio
 
 from mediasrv.bench import barge_in, determinism, media, turn, words
+from mediasrv.bench.churn import rounds as churn
 from mediasrv.bench.quality.command import bench_quality
 from mediasrv.bench.report import show
 
@@ -55,13 +56,34 @@ def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed:
 
 
 @bench.command("turn")
-@click.option("--calls", default=10, show_default=True, type=click.IntRange(1, 500), help="Calls at once.")
+@click.option(
+    "--calls", "--talking", "calls",
+    default=10, show_default=True, type=click.IntRange(1, 500), help="Calls at once, all of which converse.",
+)  # fmt: skip
 @click.option("--turns", default=8, show_default=True, type=click.IntRange(1, 1_000), help="Turns a call.")
 @click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
 @as_json_option
 def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
     """What the server adds to a turn, beside the silence it waits for and its providers' time."""
     show(trio.run(turn.run, turn.Plan(calls, turns, seed)), as_json=as_json)
+
+
+@bench.command("churn")
+@click.option(
+    "--calls", default=1_000, show_default=True, type=click.IntRange(1, 1_000_000), help="In all rounds."
+)
+@click.option(
+    "--rounds", default=4, show_default=True, type=click.IntRange(1, 1_000), help="With 38 s after each."
+)
+@click.option(
+    "--at-once", default=40, show_default=True, type=click.IntRange(1, 100), help="Calls that are up."
+)
+@click.option("--seed", default=1, show_default=True, help="Of who ends how, and when.")
+@as_json_option
+def bench_churn(*, calls: int, rounds: int, at_once: int, seed: int, as_json: bool) -> None:
+    """What is left in a server of calls that ended in every way a call can end."""
+    plan = churn.Plan(calls, min(rounds, calls), at_once, seed)
+    show(trio.run(churn.run, plan), as_json=as_json)
 
 
 @bench.command("determinism")

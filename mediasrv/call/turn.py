@@ -29,7 +29,7 @@ from mediasrv.conversation.playout_truth import PlayoutTruth
 from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.errors import MediasrvError
-from mediasrv.media import Arming, Generation
+from mediasrv.media import Arming, Generation, StreamFace
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, ToolCall
 from mediasrv.providers.registry import Providers
 
@@ -73,6 +73,9 @@ class Turn:
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     settled: trio.Event = field(default_factory=trio.Event)
     generation: Generation | None = None
+    stream: StreamFace = field(
+        init=False
+    )  # the caller's when the turn began: another may have the seat at its end
     truth: PlayoutTruth = field(init=False)
     mouth: Mouth | None = None
     bill: Bill = field(default_factory=Bill)
@@ -87,7 +90,8 @@ class Turn:
     _heard: int = 0  # samples, when it was silenced
 
     def __post_init__(self) -> None:
-        self.truth = PlayoutTruth(self.tools.call.stream.rate_hz)
+        self.stream = self.tools.call.stream
+        self.truth = PlayoutTruth(self.stream.rate_hz)
 
     @property
     def number(self) -> int:
@@ -129,9 +133,8 @@ class Turn:
         await self.tools.over(self)
 
     async def _perform(self) -> None:
-        stream = self.tools.call.stream
-        self.generation = stream.begin()
-        self.mouth = Mouth(stream, self.generation, self.tools.arming, self.truth)
+        self.generation = self.stream.begin()
+        self.mouth = Mouth(self.stream, self.generation, self.tools.arming, self.truth)
         write_lines, read_lines = trio.open_memory_channel[Passage](SENTENCES_AHEAD)  # full: the model waits
         give_sound, take_sound = trio.open_memory_channel[Sound](SOUNDS_AHEAD)  # full: the voice waits
         async with trio.open_nursery() as nursery:
@@ -255,13 +258,13 @@ class Turn:
         """Drops what has not sounded; returns the samples that the caller has heard."""
         if self.generation is None:
             return 0
-        stream, began_ns = self.tools.call.stream, self._now_ns()
+        began_ns = self._now_ns()
         try:
             with trio.CancelScope(shield=True), trio.move_on_after(self.tools.call.settings.turn_cleanup_s):
-                at = await stream.flush(self.generation)
+                at = await self.stream.flush(self.generation)
                 self.record.flush_ms = self._ms(began_ns)
                 return self._sent(at.generation, at.wire, at.heard)
-            at = stream.position()  # the engine did not answer in time: what it said last
+            at = self.stream.position()  # the engine did not answer in time: what it said last
         except MediasrvError:
             return 0  # the stream is gone, and with it what it knew
         return self._sent(at.generation, at.wire, at.heard)
@@ -269,7 +272,7 @@ class Turn:
     def _sent(self, generation: Generation, wire: int, heard: int) -> int:
         if generation != self.generation:
             return 0
-        self.record.sent_ms = round(wire * 1000 / self.tools.call.stream.rate_hz, 1)
+        self.record.sent_ms = round(wire * 1000 / self.stream.rate_hz, 1)
         return heard
 
     def _write_down(self, why: TurnEnding, heard: int, opened: bool) -> None:
@@ -281,7 +284,7 @@ class Turn:
         record.ended_ms = self._ms()
         record.write_down(self.exchange, self.bill)
         if self._spoken:
-            record.sent_ms = round(heard * 1000 / call.stream.rate_hz, 1)
+            record.sent_ms = round(heard * 1000 / self.stream.rate_hz, 1)
         if opened and not (
             why is TurnEnding.REPLACED and history.drop(self.number) if not record.heard else False
         ):

@@ -17,7 +17,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -82,6 +82,7 @@ class ServerStatistics:
     live_calls: int
     live_dialogs: int
     live_streams: int
+    transactions: int  # of SIP: each outlives what it was for by some 32 s
     tasks: int
     draining: bool
     counts: dict[str, dict[str, int]]
@@ -183,6 +184,7 @@ class Server:
             live_calls=len(self._roster),
             live_dialogs=self._endpoint.live_calls if self._endpoint else 0,
             live_streams=len(self._engine.streams()) if self._engine else 0,
+            transactions=self._endpoint.statistics().transactions if self._endpoint else 0,
             tasks=trio.lowlevel.current_statistics().tasks_living,
             draining=self.draining,
             counts=self._counts(),
@@ -219,7 +221,8 @@ class Server:
     async def _obey(self, house: House, calls: trio.Nursery) -> None:
         """Does what people on this machine ask for, beside the files that it writes."""
         if self._sink is None and self.departures is not None:
-            control = Control(Path(self.settings.server.data_dir), house, self.departures, calls)
+            directory = Path(self.settings.server.data_dir)
+            control = Control(directory, house, self.departures, calls, lambda: asdict(self.statistics()))
             await calls.start(control.run)
 
     async def _accept(self, endpoint: SipEndpoint, reception: Reception, calls: trio.Nursery) -> None:

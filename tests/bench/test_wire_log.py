@@ -35,13 +35,13 @@ def cadence(*streams: list[Heard]) -> Cadence:
 
 def test_a_gap_is_ours_only_for_the_time_the_machine_was_there() -> None:
     seen = cadence([*packets([-20.0] * 3), *packets([-20.0] * 3, start_ms=120)])
-    assert seen.gaps([]) == (80.0, 80.0, 1)
-    assert seen.gaps([(50 * MS, 100 * MS)]) == (30.0, 80.0, 0)
+    assert seen.gaps([]) == (80.0, 80.0, 1, 1)
+    assert seen.gaps([(50 * MS, 100 * MS)]) == (30.0, 80.0, 0, 0)
 
 
 def test_gaps_are_within_a_stream_never_between_two() -> None:
     other = [packet._replace(stream=1) for packet in packets([-20.0] * 3, start_ms=500)]
-    assert cadence(packets([-20.0] * 3), other).gaps([]) == (20.0, 20.0, 0)
+    assert cadence(packets([-20.0] * 3), other).gaps([]) == (20.0, 20.0, 0, 0)
 
 
 def test_lost_packets_are_counted_across_the_wrap_and_reordering_is_no_loss() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,13 @@ class Owner:
 async def owned(house: House, request: object) -> AsyncIterator[Owner]:
     departures = house.server.departures
     assert departures is not None
-    control = Control(Path("unused"), departures._house, departures, house.nursery)
+    control = Control(
+        Path("unused"),
+        departures._house,
+        departures,
+        house.nursery,
+        lambda: asdict(house.server.statistics()),
+    )
     ours, theirs = trio.testing.memory_stream_pair()
 
     async def serve() -> None:
@@ -182,13 +189,28 @@ async def test_somebody_is_called_to_listen_in(autojump_clock) -> None:
         await nothing_is_left(house)
 
 
+async def test_the_server_tells_what_lives_in_it(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        idle = await asked(house, {"do": "statistics"})
+        _, theirs = await talking(house, callee)
+        busy = await asked(house, {"do": "statistics"})
+        assert (busy["live_calls"], busy["live_dialogs"], busy["live_streams"]) == (1, 1, 1)
+        assert busy["transactions"] > idle["transactions"]
+        assert busy["tasks"] > idle["tasks"]
+        await theirs.bye()
+        await nothing_is_left(house)
+        after = await asked(house, {"do": "statistics"})
+    lives = ("live_calls", "live_dialogs", "live_streams", "transactions", "tasks")
+    assert [after[name] for name in lives] == [idle[name] for name in lives]
+
+
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
         (b"{\n", "not JSON"),
         (b"[]\n", "object"),
         (b"x" * 10_000, "one line"),
-        ({"do": "dance"}, "there are call, hang_up, transfer, supervise"),
+        ({"do": "dance"}, "there are call, hang_up, transfer, supervise, statistics"),
         ({"do": "call"}, "say 'to'"),
         ({"do": "call", "to": 7}, "say 'to'"),
         ({**CALL, "agent": "nobody"}, "must be one of"),

@@ -50,10 +50,10 @@ def open_media_socket() -> socket.socket:
     return media
 
 
-def session_offer(port: int) -> bytes:
+def session_offer(port: int, *, version: int = 1, direction: str = "sendrecv") -> bytes:
     lines = (
-        "v=0", f"o=bench 1 1 IN IP4 {HOST}", "s=-", f"c=IN IP4 {HOST}", "t=0 0",
-        f"m=audio {port} RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", "",
+        "v=0", f"o=bench 1 {version} IN IP4 {HOST}", "s=-", f"c=IN IP4 {HOST}", "t=0 0",
+        f"m=audio {port} RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=ptime:20", f"a={direction}", "",
     )  # fmt: skip
     return "\r\n".join(lines).encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ import trio
 
 from mediasrv.bench.instruments.process_meter import Usage, measure
 from mediasrv.errors import MediasrvError
+from mediasrv.server.control import CONTROL_SOCKET, socket_address
+from mediasrv.server.live import SOCKET as LIVE_SOCKET
 
 READY_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
@@ -27,13 +29,49 @@ class ServerFailed(MediasrvError):
 
 @dataclass(slots=True)
 class ServerProcess:
-    pid: int
+    process: trio.Process
     sip: tuple[str, int]
     data_dir: Path
     log: Path
 
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def check(self) -> None:
+        """ServerFailed when it has ended, with its status and its last words."""
+        status = self.process.poll()
+        if status is not None:
+            raise ServerFailed(f"the server has ended with status {status}; its log ends:\n{tail(self.log)}")
+
     def usage(self) -> Usage:
         return measure(self.pid)
+
+    async def ask(self, request: Mapping[str, object]) -> dict[str, Any]:
+        """What the server's control socket says last to one request; OSError where there is none."""
+        with socket_address(self.data_dir, CONTROL_SOCKET) as address:
+            control = await trio.open_unix_socket(address)
+        async with control:
+            await control.send_all(json.dumps(request).encode() + b"\n")
+            said = b"".join([chunk async for chunk in control])
+        lines = said.splitlines()
+        if not lines:
+            raise ServerFailed(f"no answer to {request}: too many ask at once")
+        last: dict[str, Any] = json.loads(lines[-1])
+        return last
+
+    async def live_calls(self) -> dict[str, str]:
+        """The names of the calls that have sound, by the number that was called."""
+        with socket_address(self.data_dir, LIVE_SOCKET) as address:
+            live = await trio.open_unix_socket(address)
+        said = b""
+        async with live:
+            while b"\n" not in said:
+                chunk = await live.receive_some()
+                if not chunk:
+                    raise ServerFailed("the server does not tell its calls")
+                said += chunk
+        return {call["called"]: call["id"] for call in json.loads(said.partition(b"\n")[0])["calls"]}
 
     def records(self, suffix: str) -> dict[str, list[dict[str, Any]]]:
         """Every call's lines of one kind: `records("timeline")`, `records("turns")`; the key is the call."""
@@ -56,15 +94,15 @@ async def serving(data_dir: Path, arguments: Sequence[str]) -> AsyncIterator[Ser
         process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, stderr=stderr)
     try:
         host, port = await _ready(process, log)
-        yield ServerProcess(process.pid, (host, port), data_dir, log)
+        yield ServerProcess(process, (host, port), data_dir, log)
     finally:
         await _end(process)
 
 
-def settings_file(directory: Path, script: Path) -> Path:
-    """Settings that make the scripted agent follow `script`."""
+def settings_file(directory: Path, script: Path, *, more: str = "") -> Path:
+    """Settings that make the scripted agent follow `script`; `more` tables, as TOML."""
     file = directory / "bench.toml"
-    file.write_text(f"[agents]\nscript = {json.dumps(str(script))}\n")
+    file.write_text(f"[agents]\nscript = {json.dumps(str(script))}\n{more}")
     return file
 
 

@@ -7,7 +7,10 @@ is near -21 dBFS, a 5 ms fade-out of it in an otherwise silent packet near -30, 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from mediasrv.clock import NS_PER_MS
@@ -84,6 +87,7 @@ class Gaps(NamedTuple):
     max_ms: float  # less the time the machine was away
     max_raw_ms: float  # as it was
     over_40_ms: int  # how many exceeded two frames, machine's time taken off
+    over_60_ms: int  # and three
 
 
 class Cadence:
@@ -117,6 +121,7 @@ class Cadence:
             round(max([self._longest_even_ns, *own]) / NS_PER_MS, 3),
             round(max([self._longest_even_ns, *raw]) / NS_PER_MS, 3),
             sum(gap > 2 * FRAME_NS for gap in own),
+            sum(gap > 3 * FRAME_NS for gap in own),
         )
 
 
@@ -141,13 +146,19 @@ def first_stop(packets: Sequence[Heard], from_ns: int, quiet_ms: float) -> Stop 
     return None
 
 
-def first_audible(packets: Iterable[Heard], from_ns: int) -> Heard | None:
-    return next((packet for packet in packets if packet.at_ns >= from_ns and packet.audible), None)
+def first_audible(packets: Sequence[Heard], from_ns: int) -> Heard | None:
+    """Of packets in the order they came in."""
+    begin = bisect_left(packets, from_ns, key=attrgetter("at_ns"))
+    return next((packet for packet in islice(packets, begin, None) if packet.audible), None)
 
 
-def sent_ns(sent: Iterable[Sent], utterance: int, sample: int) -> int | None:
-    """When a labelled sample of an utterance was on the wire: the send time of the packet that holds it."""
-    for packet in sent:
+def sent_ns(sent: Sequence[Sent], utterance: int, sample: int) -> int | None:
+    """When a labelled sample of an utterance was on the wire: the send time of the packet that holds it.
+
+    Looked for from the end, because it is the last utterance that is asked about; they are numbered in order."""
+    for packet in reversed(sent):
+        if packet.utterance < utterance:
+            break
         if packet.utterance == utterance and packet.offset <= sample < packet.offset + 160:
             return packet.at_ns
     return None

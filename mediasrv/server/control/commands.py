@@ -46,16 +46,25 @@ class Refused(MediasrvError):
 
 
 class Control:
-    """`calls`: the nursery of all calls, in which those go on that nobody follows."""
+    """`calls`: the nursery of all calls, in which those go on that nobody follows; `statistics`: the server's own."""
 
-    def __init__(self, directory: Path, house: House, departures: Departures, calls: trio.Nursery) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        house: House,
+        departures: Departures,
+        calls: trio.Nursery,
+        statistics: Callable[[], Line],
+    ) -> None:
         self._house, self._departures, self._calls = house, departures, calls
+        self._statistics = statistics
         self._socket = LocalSocket(directory, CONTROL_SOCKET, self.serve)
         self._commands: dict[str, Callable[[trio.abc.Stream, Request], Awaitable[Line]]] = {
             "call": self._call,
             "hang_up": self._hang_up,
             "transfer": self._transfer,
             "supervise": self._supervise,
+            "statistics": self._count,
         }
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -101,6 +110,10 @@ class Control:
             raise Refused(f"not transferred: {error or 'no answer'}") from error
         call.end(Ending.TRANSFERRED)
         return {}
+
+    async def _count(self, client: trio.abc.Stream, request: Request) -> Line:
+        """What lives in the server now, and what it has counted; the task that tells it is one of its tasks."""
+        return self._statistics()
 
     # ---- calls that are made
 
