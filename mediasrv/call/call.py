@@ -176,6 +176,9 @@ async def _live(call: Call, needs: MediaNeeds) -> None:
 
 async def _answer(call: Call) -> bool:
     try:
+        if call.settings.answer_after_s and call.info.direction == "in":
+            await call.leg.ring()
+            await trio.sleep(call.settings.answer_after_s)
         await call.leg.answer()
     except LegEnded as gone:
         call.end(gone.why)

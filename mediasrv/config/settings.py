@@ -241,6 +241,9 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ring_s: Annotated[
         float, Meta(description="A call of ours that rings longer is given up.", gt=0, le=180)
     ] = 60.0
+    answer_after_s: Annotated[
+        float, Meta(description="How long a call rings before its agent picks up.", ge=0, le=60)
+    ] = 0.0
     capture: Annotated[
         bool,
         Meta(

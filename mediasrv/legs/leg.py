@@ -106,6 +106,12 @@ class Leg(Protocol):
     @property
     def stream(self) -> StreamFace: ...
 
+    async def ring(self) -> None:
+        """Lets who called us hear that it rings; of a leg that we dialled: nothing, it is theirs to ring.
+
+        Returns at once, whether that will arrive or not. Raises LegEnded when the other side went away already.
+        """
+
     async def answer(self) -> None:
         """Picks up; returns when the other side has acknowledged it, raises LegEnded when it went away first.
 

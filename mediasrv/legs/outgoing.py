@@ -79,6 +79,9 @@ class Outgoing:
         self._given_up: Ending | None = None
         self._why = Ending.REFUSED  # of the last place; where there was none, nobody could be asked
 
+    async def ring(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def pick_up(self, sound: Sound) -> SipCall:
         call = None
         with self._ringing:
