@@ -26,7 +26,7 @@ class Ending(Enum):
     MAX_LENGTH = "max_length"
     MEDIA_TIMEOUT = "media_timeout"
     NO_ACK = "no_ack"
-    BUSY = "busy"  # this and the next two: calls of ours that came to nothing
+    BUSY = "busy"  # this and the next two: who was called did not want to, or was not there
     NO_ANSWER = "no_answer"
     REFUSED = "refused"
     DRAIN = "drain"
