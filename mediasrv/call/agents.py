@@ -1,4 +1,6 @@
-"""Agents that ship: `echo` and `tone` try a path out, `menu` is led by keys, `scripted` holds a conversation."""
+"""Agents that ship: `echo` and `tone` try a path out, `menu` is led by keys, `scripted` holds a conversation.
+
+`user:1001` is one, too: it rings the telephones of that user."""
 
 from __future__ import annotations
 
@@ -11,10 +13,12 @@ import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
 from mediasrv.call.call import Call
+from mediasrv.call.extension import ExtensionAgent
 from mediasrv.call.menu import DEMO as DEMO_MENUS
 from mediasrv.call.menu import menu_agent, read_menus
 from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import Agent, MediaNeeds
+from mediasrv.config import USER_TARGET
 from mediasrv.errors import ConfigError
 from mediasrv.legs import Ending
 from mediasrv.media import Arming
@@ -106,6 +110,8 @@ AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
 
 def build_agent(name: str, settings: AgentSettings | None = None) -> Agent:
     """The agent of that name; ConfigError when there is none or its settings are wrong."""
+    if name.startswith(USER_TARGET):
+        return ExtensionAgent(name)
     if name not in AGENTS:
-        raise ConfigError("agent", f"must be one of {', '.join(AGENTS)}", value=name)
+        raise ConfigError("agent", f"must be one of {', '.join(AGENTS)}, or {USER_TARGET}NAME", value=name)
     return AGENTS[name](settings or AgentSettings())

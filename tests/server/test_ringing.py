@@ -76,3 +76,16 @@ async def test_who_requires_it_and_offers_nothing_waits_in_silence(autojump_cloc
         await calling.wait_answered()
         await calling.bye()
         await nothing_is_left(house)
+
+
+async def test_a_caller_is_not_lost_however_long_it_rings(autojump_clock) -> None:
+    """No sound is due before the answer; from then on it is."""
+    settings = {"MEDIASRV_CALLS__ANSWER_AFTER_S": "10", "MEDIASRV_MEDIA__MEDIA_TIMEOUT_MS": "4000"}
+    async with running(settings) as house, house.caller() as caller:
+        calling, began = await call(caller), trio.current_time()
+        await calling.wait_answered()
+        with trio.fail_after(10):
+            await calling.wait_ended()
+        assert 13.9 < trio.current_time() - began < 14.2
+        await nothing_is_left(house)
+        assert [record["ending"] for record in house.call_records()] == ["media_timeout"]
