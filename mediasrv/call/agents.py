@@ -55,13 +55,14 @@ class EchoAgent:
         self._in_hand = bytes(BYTES_PER_SAMPLE * samples_in(delay_ms - self._piece_ms, EARS_RATE_HZ))
 
     async def lead(self, call: Call) -> Ending:
-        generation = call.stream.begin()
+        stream = call.stream  # of this party: another one's is led anew
+        generation = stream.begin()
         call.start_soon(drain_events, call)
-        await call.stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
+        await stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
         with trio.move_on_after(call.settings.max_length_s):
             while True:
-                chunk = await call.stream.read(self._piece_ms)
-                await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+                chunk = await stream.read(self._piece_ms)
+                await stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
         return Ending.MAX_LENGTH
 
 
@@ -79,11 +80,12 @@ class ToneAgent:
         self._second = one_second(round(tone_hz), tone_dbfs)
 
     async def lead(self, call: Call) -> Ending:
-        generation = call.stream.begin()
+        stream = call.stream  # of this party: another one's is led anew
+        generation = stream.begin()
         call.start_soon(drain_events, call)
         with trio.move_on_after(call.settings.max_length_s):
             while True:
-                await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+                await stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
         return Ending.MAX_LENGTH
 
 

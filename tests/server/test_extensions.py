@@ -233,3 +233,21 @@ async def test_a_user_is_rung_by_name_however_much_it_looks_like_a_number(autoju
     """No toll rule of `local` would let it be dialled, and no trunk is asked."""
     async with office({"MEDIASRV_AGENTS__NUMBERS": json.dumps({"9": "user:+19005550100"})}) as here:
         assert await here.status(await here.anna.call("9")) == 480
+
+
+@pytest.mark.parametrize("agent", ["echo", "tone"])
+async def test_an_agent_is_transferred_to_a_user_and_goes_on_with_him(autojump_clock, agent: str) -> None:
+    async with office({"MEDIASRV_AGENTS__DEFAULT": agent}) as here:
+        await here.register(here.first)
+        for phase in range(3):
+            mine = await here.anna.answered()
+            await trio.sleep(0.5 + 0.005 * phase)
+            await mine.talk.refer(Uri.parse(f"sip:1001@{HOUSE[0]}"))
+            theirs = await pick_up(here.first)
+            with trio.fail_after(5):
+                await mine.wait_ended()
+            await trio.sleep(0.5)
+            assert theirs.end is None
+            await theirs.bye()
+        await nothing_is_left(here.house)
+        assert {record["ending"] for record in here.house.call_records()} == {"callee_hung_up"}
