@@ -1,5 +1,7 @@
 """Agents that ship: `echo` and `tone` try a path out, `menu` is led by keys, `scripted` plays one
 conversation, `demo` holds any about what it knows.
+
+`user:1001` is one, too: it rings the telephones of that user.
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import trio
 from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.demo import HOTEL, demo_agent
+from mediasrv.call.extension import ExtensionAgent
 from mediasrv.call.menu import DEMO as DEMO_MENUS
 from mediasrv.call.menu import menu_agent, read_menus
 from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import Agent, MediaNeeds
+from mediasrv.config import USER_TARGET
 from mediasrv.errors import ConfigError
 from mediasrv.legs import Ending
 from mediasrv.media import Arming
@@ -56,13 +60,14 @@ class EchoAgent:
         self._in_hand = bytes(BYTES_PER_SAMPLE * samples_in(delay_ms - self._piece_ms, EARS_RATE_HZ))
 
     async def lead(self, call: Call) -> Ending:
-        generation = call.stream.begin()
+        stream = call.stream  # of this party: another one's is led anew
+        generation = stream.begin()
         call.start_soon(drain_events, call)
-        await call.stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
+        await stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
         with trio.move_on_after(call.settings.max_length_s):
             while True:
-                chunk = await call.stream.read(self._piece_ms)
-                await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+                chunk = await stream.read(self._piece_ms)
+                await stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
         return Ending.MAX_LENGTH
 
 
@@ -80,11 +85,12 @@ class ToneAgent:
         self._second = one_second(round(tone_hz), tone_dbfs)
 
     async def lead(self, call: Call) -> Ending:
-        generation = call.stream.begin()
+        stream = call.stream  # of this party: another one's is led anew
+        generation = stream.begin()
         call.start_soon(drain_events, call)
         with trio.move_on_after(call.settings.max_length_s):
             while True:
-                await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+                await stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
         return Ending.MAX_LENGTH
 
 
@@ -112,8 +118,9 @@ AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
 
 def build_agent(name: str, settings: AgentSettings | None = None) -> Agent:
     """The agent of that name; ConfigError when there is none or its settings are wrong."""
+    if name.startswith(USER_TARGET):
+        return ExtensionAgent(name)
     if name not in AGENTS:
-        raise ConfigError(
-            "agent", f"must be one of {', '.join(AGENTS)}, or a file of agents.directory", value=name
-        )
+        known = f"{', '.join(AGENTS)}, {USER_TARGET}NAME, or a file of agents.directory"
+        raise ConfigError("agent", f"must be one of {known}", value=name)
     return AGENTS[name](settings or AgentSettings())

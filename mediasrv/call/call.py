@@ -10,6 +10,7 @@ started for one party ends with it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -18,7 +19,7 @@ from mediasrv.call.bridge.floor import Floor
 from mediasrv.call.bridge.handover import attend_requests
 from mediasrv.call.bridge.parties import Seat
 from mediasrv.call.record import CallRecord
-from mediasrv.call.services import Agent, CallServices, MediaNeeds
+from mediasrv.call.services import Agent, CallServices, MediaNeeds, PicksUpItself
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import NS_PER_MS
 from mediasrv.errors import MediasrvError
@@ -103,6 +104,27 @@ class Call:
             self.end(Ending.FAULT)
         return event
 
+    # ---- before the answer -------------------------------------------------------------------------------------
+
+    async def ring(self) -> None:
+        """Who called hears that it rings, unless he talks already."""
+        if not self.record.answered:
+            with suppress(LegEnded):  # `pick_up` will find that out
+                await self.leg.ring()
+
+    async def pick_up(self) -> bool:
+        """Once is enough; false: the caller has gone, and the call is over."""
+        if self.record.answered:
+            return True
+        try:
+            await self.leg.answer()
+        except LegEnded as gone:
+            self.end(gone.why)
+            return False
+        self.record.answered = True
+        self.timeline.note("answered")
+        return True
+
     # ---- who leads ---------------------------------------------------------------------------------------------
 
     def lead_anew(self, leader: Leader | None = None) -> None:
@@ -150,7 +172,8 @@ async def run_call(
         async with trio.open_nursery() as nursery:
             call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead)
             with services.live.knows(call):
-                await _live(call, replace(agent.needs, bridge=True))
+                later = info.direction == "in" and isinstance(agent, PicksUpItself)
+                await _live(call, replace(agent.needs, bridge=True), pick_up=not later)
     finally:
         record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
         timeline.note("call_ended", why=record.ending)
@@ -159,12 +182,12 @@ async def run_call(
     return record
 
 
-async def _live(call: Call, needs: MediaNeeds) -> None:
-    """From the answer to the good-bye; shielded tools may still be finishing behind it."""
+async def _live(call: Call, needs: MediaNeeds, *, pick_up: bool) -> None:
+    """From the first ring to the good-bye; shielded tools may still be finishing behind it."""
     call.start_for_all(_watch, call)
     call.start_for_all(attend_requests, call, call.floor.caller, needs)
     try:
-        if await _answer(call):
+        if not pick_up or await _answer(call):
             call.end(await call.be_led())
     except* Exception as fault:
         call.fault(fault)
@@ -175,14 +198,11 @@ async def _live(call: Call, needs: MediaNeeds) -> None:
 
 
 async def _answer(call: Call) -> bool:
-    try:
-        await call.leg.answer()
-    except LegEnded as gone:
-        call.end(gone.why)
-        return False
-    call.record.answered = True
-    call.timeline.note("answered")
-    return True
+    """At once, or after having rung for a while."""
+    if call.settings.answer_after_s and call.info.direction == "in":
+        await call.ring()
+        await trio.sleep(call.settings.answer_after_s)
+    return await call.pick_up()
 
 
 async def _watch(call: Call) -> None:

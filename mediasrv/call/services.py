@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
@@ -104,3 +104,13 @@ class Agent(Protocol):
 
     async def lead(self, call: Call) -> Ending:
         """Leads one answered call to its end; cancelled when the other side hangs up."""
+
+
+@runtime_checkable
+class PicksUpItself(Agent, Protocol):
+    """One that is given a call which came in before it is answered, and says `Call.pick_up` when it is time.
+
+    What it returns before that is how the caller is refused.
+    """
+
+    picks_up_itself: Literal[True]

@@ -66,6 +66,7 @@ class CallSettings:
     """One call's behaviour; overridden per tenant and per agent."""
 
     language: str = "en"
+    answer_after_s: float = 0.0  # a call that comes in rings for so long
     max_length_s: float = 3_600.0
     farewell_s: float = 6.0  # the last words take no longer than this
     hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol

@@ -32,7 +32,7 @@ from mediasrv.telemetry import logging_to
 @click.option(
     "--agent",
     metavar="NAME",
-    help="Answers every number: echo, tone, menu, scripted or demo [agents.default].",
+    help="Answers every number that is no user's name: echo, tone, menu, scripted or demo [agents.default].",
 )
 @click.option("--capture", is_flag=True, help="Keep each call's messages and packets [calls.capture].")
 @click.option(

@@ -9,6 +9,7 @@ from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
 from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.secret import Secret
 from mediasrv.config.settings import (
+    USER_TARGET,
     USERS_TRUNK,
     AgentsSettings,
     CallsSettings,
@@ -24,6 +25,7 @@ __all__ = [
     "CONFIG_FILE_VARIABLE",
     "ENVIRONMENT_PREFIX",
     "USERS_TRUNK",
+    "USER_TARGET",
     "AgentsSettings",
     "CallsSettings",
     "Host",

@@ -14,6 +14,9 @@ from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
+USER_TARGET = (
+    "user:"  # before the name of a user of ours: an agent that rings him, a target that is nobody else
+)
 USERS_TRUNK = "users"  # whose rules our own users' calls are under, unless a user is given to another trunk
 
 
@@ -241,6 +244,9 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ring_s: Annotated[
         float, Meta(description="A call of ours that rings longer is given up.", gt=0, le=180)
     ] = 60.0
+    answer_after_s: Annotated[
+        float, Meta(description="How long a call rings before its agent picks up.", ge=0, le=60)
+    ] = 0.0
     capture: Annotated[
         bool,
         Meta(
@@ -307,7 +313,7 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str],
         Meta(
             description="Called number, as the trunk's dial plan understands it, or a prefix with a star, "
-            "to agent name; the longest prefix wins."
+            "to agent name; the longest prefix wins. `user:1001` in the place of an agent rings that user's telephones."
         ),
     ] = field(default_factory=lambda: {"100": "echo", "200": "menu", "300": "scripted", "400": "demo"})
     knowledge: Annotated[
@@ -369,6 +375,14 @@ class UsersSettings(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(description="The longest, and what is granted when none is asked for.", ge=60, le=86_400)
     ] = 3_600
 
+    called_over: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Trunks over which a user's name, when it is dialled and no `numbers` mention it, rings his "
+            "telephones."
+        ),
+    ] = (USERS_TRUNK, "local")
+
     def __post_init__(self) -> None:
         if self.shortest_s > self.longest_s:
             raise ValueError("shortest_s must not be more than longest_s")
@@ -418,10 +432,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         # Users have a trunk whether or not the operator writes one for them; `[trunks.users]` gives it other keys.
         self.trunks.setdefault(USERS_TRUNK, TrunkSettings(authentication=("digest",)))
 
-    def agent_for(self, trunk: str, number: str) -> str | None:
-        """Who answers a number of that trunk, written as the trunk's dial plan means it."""
+    def agent_for(self, trunk: str, number: str, *, of_user: bool = False) -> str | None:
+        """Who answers a number of that trunk, written as the trunk's dial plan means it.
+
+        `of_user`: it is also the name of a user of ours, who comes before the default."""
         of_trunk = agent_of(self.trunks[trunk].numbers, number)
         named = agent_of(self.agents.numbers, number) if of_trunk is None else of_trunk
+        if named is None and of_user and trunk in self.users.called_over:
+            return USER_TARGET + number
         return (self.agents.default if named is None else named) or None
 
     def trunk_of(self, host: str) -> str | None:

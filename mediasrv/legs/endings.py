@@ -16,7 +16,8 @@ WORDS = {  # what the other side can read of why we ended it
     Ending.ADMIN: "ended by operator",
     Ending.FAULT: "internal fault",
 }
-REFUSALS = {Ending.DRAIN: 503, Ending.FAULT: 500}  # when there is nothing to hang up yet
+# When there is nothing to hang up yet.
+REFUSALS = {Ending.DRAIN: 503, Ending.FAULT: 500, Ending.BUSY: 486, Ending.REFUSED: 603}
 DECLINED = 480
 
 _ENDINGS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import trio
+
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import RemoteError
 from mediasrv.legs.endings import DECLINED, REFUSALS, ending
@@ -10,6 +12,9 @@ from mediasrv.legs.sip import SipLeg
 from mediasrv.legs.sound import Place, Sound
 from mediasrv.legs.stream_spec import LegMedia
 from mediasrv.sdp import MalformedDescription, NotAcceptable, SessionDescription, parse
+from mediasrv.sip.grammar.fields import tokens
+
+RELIABLY = "100rel"
 
 
 class OfferUnacceptable(RemoteError):
@@ -46,6 +51,21 @@ class Incoming:
 
     def __init__(self, call: SipCall) -> None:
         self.call = call
+
+    async def ring(self) -> None:
+        """Reliably where the caller requires it; silently where that would need a description of ours.
+
+        A caller without an offer who requires 100rel would have to be sent ours in the 180, and would answer it in his
+        PRACK (RFC 3262 section 5), before anybody has picked up. He is told nothing but 100 until then.
+        """
+        await trio.lowlevel.checkpoint()
+        request = self.call.request
+        if request is None or (not request.body and RELIABLY in tokens(request.headers, "Require")):
+            return
+        try:
+            await self.call.ring()
+        except CallGone as gone:
+            raise LegEnded(ending(gone.end, "in")) from gone
 
     async def pick_up(self, sound: Sound) -> SipCall:
         call = self.call

@@ -26,7 +26,7 @@ class Ending(Enum):
     MAX_LENGTH = "max_length"
     MEDIA_TIMEOUT = "media_timeout"
     NO_ACK = "no_ack"
-    BUSY = "busy"  # this and the next two: calls of ours that came to nothing
+    BUSY = "busy"  # this and the next two: who was called did not want to, or was not there
     NO_ANSWER = "no_answer"
     REFUSED = "refused"
     DRAIN = "drain"
@@ -105,6 +105,12 @@ class Leg(Protocol):
 
     @property
     def stream(self) -> StreamFace: ...
+
+    async def ring(self) -> None:
+        """Lets who called us hear that it rings; of a leg that we dialled: nothing, it is theirs to ring.
+
+        Returns at once, whether that will arrive or not. Raises LegEnded when the other side went away already.
+        """
 
     async def answer(self) -> None:
         """Picks up; returns when the other side has acknowledged it, raises LegEnded when it went away first.

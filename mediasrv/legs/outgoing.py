@@ -5,6 +5,8 @@
                                                 +200--> picked up
 
 A refusal by who was asked is the answer, and no other place is tried: only one that could not even ask is passed over.
+The telephones of one user are one place: they ring together, the first that picks up has the call, and one that is
+busy leaves the others ringing; only a 6xx speaks for all of them (RFC 3261 section 16.7).
 Which places there are, and whether a redirection may be followed, is the `Route`'s to say, because it costs money.
 
 Whoever waits for the answer may be cancelled at any time, and then the ringing is stopped: an answer that crosses that
@@ -29,6 +31,7 @@ from mediasrv.sip import Account, Address, Headers, Progress, Rejected, Uri, Wro
 
 UNREACHED = range(500, 600)  # and 408, as long as nobody rang
 FORKS_HEARD_MAX = 8
+_CLEAREST = (Ending.BUSY, Ending.REFUSED, Ending.NO_ANSWER)  # what several telephones have said, in a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Stop:
 class Route(Protocol):
     """The way to one party."""
 
-    async def next_stop(self) -> Stop | None:
-        """Where to ring, best first; None: nowhere else."""
+    async def next_stops(self) -> Sequence[Stop]:
+        """Where to ring next, at once; empty: nowhere else."""
 
     async def ring(self, stop: Stop, offer: bytes) -> SipCall: ...
     async def redirected(self, targets: Sequence[Uri]) -> Stop | None:
@@ -64,9 +67,17 @@ class _Attempt:
 
     stop: Stop
     call: SipCall
+    alone: bool  # nobody else is rung at the same time
     rang: bool = False
     heard: dict[str, bytes] = field(default_factory=dict)  # descriptions before the answer, by fork
+    outcome: bytes | CallEnd | None = None  # the description of who has picked up, or how it ended
     taken: bool = False
+
+    @property
+    def is_unreached(self) -> bool:
+        """Nobody could be asked there."""
+        end = self.outcome
+        return isinstance(end, Rejected) and not self.rang and (end.status in UNREACHED or end.status == 408)
 
 
 class Outgoing:
@@ -78,6 +89,9 @@ class Outgoing:
         self._ringing = trio.CancelScope()
         self._given_up: Ending | None = None
         self._why = Ending.REFUSED  # of the last place; where there was none, nobody could be asked
+
+    async def ring(self) -> None:
+        await trio.lowlevel.checkpoint()
 
     async def pick_up(self, sound: Sound) -> SipCall:
         call = None
@@ -97,23 +111,49 @@ class Outgoing:
         self._ringing.cancel()
 
     async def _try_all(self, sound: Sound) -> SipCall | None:
-        while (stop := await self._route.next_stop()) is not None:
-            attempt = await self._ring(stop, sound)
+        while stops := await self._route.next_stops():
+            attempts: list[_Attempt] = []
             try:
-                outcome = await self._outcome(attempt, sound)
-                if isinstance(outcome, bytes):
-                    return await self._talk(attempt, outcome, sound)
+                for stop in stops:
+                    attempts.append(await self._ring(stop, sound, alone=len(stops) == 1))
+                await self._wait_for_one(attempts, sound)
+                for attempt in attempts:
+                    if isinstance(attempt.outcome, bytes):
+                        return await self._talk(attempt, attempt.outcome, sound)
             finally:
-                if not attempt.taken:
-                    await _abandon(attempt.call, self._given_up)
-            if not self._goes_on(attempt, outcome):
+                for attempt in attempts:
+                    if not attempt.taken:
+                        await _abandon(attempt.call, self._given_up)
+            if not all(attempt.is_unreached for attempt in attempts):
                 break
         return None
 
-    async def _ring(self, stop: Stop, sound: Sound) -> _Attempt:
+    async def _ring(self, stop: Stop, sound: Sound, *, alone: bool) -> _Attempt:
         self._route.note("dialling", to=str(stop.uri), at=f"{stop.hop[0]}:{stop.hop[1]}")
         self.call = await self._route.ring(stop, sound.ours.build())
-        return _Attempt(stop, self.call)
+        return _Attempt(stop, self.call, alone)
+
+    async def _wait_for_one(self, attempts: Sequence[_Attempt], sound: Sound) -> None:
+        """Until somebody has picked up, or spoken for all, or nobody is left."""
+        async with trio.open_nursery() as all_of_them:
+            for attempt in attempts:
+                all_of_them.start_soon(self._wait_for, attempt, sound, all_of_them.cancel_scope)
+        ends = [each.outcome for each in attempts if isinstance(each.outcome, Rejected)]
+        if ends:
+            self._why = min(map(ending_of_refusal, ends), key=_CLEAREST.index)
+
+    async def _wait_for(self, attempt: _Attempt, sound: Sound, others: trio.CancelScope) -> None:
+        end = attempt.outcome = await self._outcome(attempt, sound)
+        if not isinstance(end, Rejected):
+            others.cancel()
+            return
+        self._route.note(
+            "not_reached" if attempt.is_unreached else "refused", status=end.status, reason=end.reason
+        )
+        if attempt.is_unreached:
+            self._route.passed_over(attempt.stop, end)
+        elif end.status >= 600:
+            others.cancel()
 
     async def _outcome(self, attempt: _Attempt, sound: Sound) -> bytes | CallEnd:
         """The description of who has picked up (perhaps empty), or how it ended."""
@@ -146,7 +186,7 @@ class Outgoing:
                 if not attempt.rang:
                     attempt.rang = True
                     self._route.note("ringing", status=progress.status)
-                if progress.body:
+                if progress.body and attempt.alone:
                     await self._hear_early(attempt, progress, sound)
 
     async def _hear_early(self, attempt: _Attempt, progress: Progress, sound: Sound) -> None:
@@ -170,19 +210,8 @@ class Outgoing:
             self._route.note("unacceptable_answer", problem=str(error))
             await attempt.call.bye("unacceptable answer")
             raise LegEnded(Ending.FAULT) from error
-        attempt.taken = True
+        attempt.taken, self.call = True, attempt.call
         return attempt.call
-
-    def _goes_on(self, attempt: _Attempt, end: CallEnd) -> bool:
-        """Whether the next place may be asked."""
-        if not isinstance(end, Rejected):
-            return False
-        unreached = (end.status in UNREACHED or end.status == 408) and not attempt.rang
-        self._why = ending_of_refusal(end)
-        self._route.note("not_reached" if unreached else "refused", status=end.status, reason=end.reason)
-        if unreached:
-            self._route.passed_over(attempt.stop, end)
-        return unreached
 
 
 async def _abandon(call: SipCall, why: Ending | None) -> None:

@@ -35,6 +35,9 @@ class Opening(Protocol):
     def call(self) -> SipCall | None:
         """The one that is being opened; of ours there may be several, one after the other."""
 
+    async def ring(self) -> None:
+        """Tells who called us that somebody is asked; LegEnded says that he is gone."""
+
     async def pick_up(self, sound: Sound) -> SipCall:
         """There is sound both ways when it returns; LegEnded says why there is none."""
 
@@ -68,6 +71,9 @@ class SipLeg:
     @property
     def sip_call(self) -> SipCallId | None:
         return None if self._opening.call is None else self._opening.call.id
+
+    async def ring(self) -> None:
+        await self._opening.ring()
 
     async def answer(self) -> None:
         await self._opening.pick_up(self._sound)

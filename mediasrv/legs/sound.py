@@ -95,7 +95,8 @@ class Sound:
         try:
             agreed = answer(offered, local)
             # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
-            stream.set_direction(sending=False, hearing=agreed.hearing)
+            # Nothing is waited for before the 200 either: however long it rings, nobody is lost.
+            stream.set_direction(sending=False, hearing=False)
         except BaseException:
             await stream.aclose()
             raise
@@ -157,6 +158,7 @@ class Sound:
     def pick_up(self) -> None:
         """Our answer is about to be sent: from now on the other side may shake hands."""
         if self._agreed is not None:
+            self._stream.set_direction(sending=False, hearing=self._agreed.hearing)
             self._picking_up.set()
 
     def begin(self) -> None:

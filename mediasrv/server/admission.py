@@ -54,17 +54,24 @@ def unacceptable(status: int) -> Refusal:
 
 
 def admit(
-    trunk: str | None, number: str, settings: Settings, *, draining: bool, visits: bool = False
+    trunk: str | None,
+    number: str,
+    settings: Settings,
+    *,
+    draining: bool,
+    visits: bool = False,
+    of_user: bool = False,
 ) -> Admission | Refusal:
     """The decision for a call that is that trunk's, and means that number; None: it is nobody's.
 
-    `visits`: it may be one that goes into another call, and then needs no agent of its own.
+    `visits`: it may be one that goes into another call, and then needs no agent of its own. `of_user`: the number is
+    the name of a user of ours.
     """
     if trunk is None:
         return UNKNOWN_SOURCE
     if draining:
         return DRAINING
-    agent = settings.agent_for(trunk, number)
+    agent = settings.agent_for(trunk, number, of_user=of_user)
     if agent is None and not visits:
         return UNKNOWN_NUMBER
     return Admission(trunk, agent or "", number)

@@ -3,6 +3,7 @@
 Every way to make somebody else's telephone ring goes through here, a transfer no less than a call of our own: the
 carrier bills us for both. A target that is no number of the public network, an extension or a name, is dialled as
 it was written, because only the operator writes targets; but whatever might be a number must be one, whole and allowed.
+`user:NAME` is never one, whatever the name looks like: it rings registered telephones and nothing else (`routes`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Callable
 
 from mediasrv.clock import Clock
-from mediasrv.config import Settings
+from mediasrv.config import USER_TARGET, Settings
 from mediasrv.legs import CallInfo
 from mediasrv.numbers import DailyAllowance, Verdict
 from mediasrv.sip import Malformed, Uri
@@ -46,6 +47,8 @@ class Dialling:
 
     def why_forbidden(self, info: CallInfo, target: str) -> str:
         """The same, but nothing is counted: for another way to somebody who was dialled already."""
+        if target.startswith(USER_TARGET):
+            return ""
         try:
             number = self._number(info, target)
         except Malformed as error:
@@ -82,6 +85,8 @@ class Dialling:
             self._days[info.trunk].spend(duration_s, self._wall_s())
 
     def _costs(self, info: CallInfo, target: str) -> bool:
+        if target.startswith(USER_TARGET):
+            return False
         return _MIGHT_BE_PUBLIC.fullmatch(self._number(info, target)) is not None
 
     def _number(self, info: CallInfo, target: str) -> str:

@@ -39,6 +39,10 @@ class House:
     roster: Roster = field(default_factory=Roster)
     vouching: Vouching | None = None  # without it nobody's signature is looked at
 
+    def agent(self, name: str) -> Agent:
+        """Also one that no number names: whoever rings a user's telephones."""
+        return self.agents.get(name) or wiring.agent(self.settings, name)
+
     def place(self, group: int) -> Place:
         return Place(self.engine, wiring.cost, group)
 

@@ -68,7 +68,10 @@ class Reception:
         trunk = self._house.door.trunk_of(call.remote, call.username)
         number = called_number(call.request, settings.trunks[trunk]) if trunk and call.request else ""
         visits = call.replaces is not None or number.startswith(settings.supervision.code)
-        decision = admit(trunk, number, settings, draining=self.draining, visits=visits)
+        decision = admit(
+            trunk, number, settings,
+            draining=self.draining, visits=visits, of_user=self._house.door.is_user(number),
+        )  # fmt: skip
         if isinstance(decision, Admission):
             refusal = gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
@@ -86,7 +89,7 @@ class Reception:
         if isinstance(visit, Refusal):
             await self._refuse(call, visit)
             return
-        agent = visit.agent if visit else self._house.agents[decision.agent]
+        agent = visit.agent if visit else self._house.agent(decision.agent)
         needs = visit.needs if visit else agent.needs
         call.talk.ask_session(trunk.session_timer_s)
         try:
@@ -118,7 +121,7 @@ class Reception:
         """None: a call of its own."""
         house = self._house
         if call.replaces is not None:
-            return replacement(call, info, house.services.live, house.agents)
+            return replacement(call, info, house.services.live, house.agent)
         return supervision(info, house.settings, house.services.live)
 
     async def _lodge(self, call: SipCall, info: CallInfo, needs: MediaNeeds, visit: Visit | None) -> SipLeg:

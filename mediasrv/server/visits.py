@@ -11,7 +11,7 @@ second call may then have the two joined.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from mediasrv.call import Agent, Call, LiveCalls
@@ -37,7 +37,7 @@ class Visit:
 
 
 def replacement(
-    call: SipCall, info: CallInfo, live: LiveCalls, agents: Mapping[str, Agent]
+    call: SipCall, info: CallInfo, live: LiveCalls, agent_named: Callable[[str], Agent]
 ) -> Visit | Refusal:
     """Of the seat whose call the INVITE names."""
     for visited in live:
@@ -45,7 +45,7 @@ def replacement(
             if isinstance(seat.leg, SipLeg) and seat.leg.sip_call == call.replaces:
                 if seat.leg.info.trunk != info.trunk:
                     return NOT_THEIRS
-                agent = agents[visited.record.agent]
+                agent = agent_named(visited.record.agent)
                 needs = replace(agent.needs, bridge=True) if seat is visited.floor.caller else PEOPLE
                 return Visit(visited, agent, needs, seat)
     return REPLACED_IS_GONE

@@ -43,6 +43,7 @@ def call_settings(settings: Settings) -> CallSettings:
     calls = settings.calls
     return CallSettings(
         language=calls.language,
+        answer_after_s=calls.answer_after_s,
         max_length_s=calls.max_length_s,
         interruptibility=Interruptibility(
             enabled=calls.interruptible, unbroken_ms=calls.unbroken_ms, undecided_ms=calls.undecided_ms

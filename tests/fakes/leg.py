@@ -24,6 +24,9 @@ class FakeLeg:
     transfer_s: float = 0.0
     transfers: list[str] = field(default_factory=list)
 
+    async def ring(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def answer(self) -> None:
         await trio.sleep(0.01)
         if self.gone_before_answer:

@@ -43,6 +43,9 @@ class FakeParty:
         self._why = Ending.CALLER_HUNG_UP
         self._answered, self._answered_at = trio.Event(), 0.0
 
+    async def ring(self) -> None:
+        await trio.lowlevel.checkpoint()
+
     async def answer(self) -> None:
         await trio.sleep(self._guest.answers_after_s)
         if self._guest.refuses is not None:

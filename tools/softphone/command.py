@@ -79,6 +79,7 @@ def settings_of(wishes: dict[str, Any]) -> PhoneSettings:
         password=wishes["password"],
         registrar=wishes["registrar"],
         local_port=wishes["port"],
+        reliable_ringing=wishes["reliable_ringing"],
         log_level=wishes["log_level"],
     )
 
@@ -118,6 +119,9 @@ def settings_of(wishes: dict[str, Any]) -> PhoneSettings:
     help="What to offer, first choice first; may stand several times.",
 )  # fmt: skip
 @click.option("--srtp", type=click.Choice(list(SRTP)), default="off", show_default=True, help="Of the sound.")
+@click.option(
+    "--reliable-ringing", is_flag=True, help="Whom we call must have his ringing confirmed (100rel)."
+)
 @click.option("--log-level", default=0, show_default=True, help="PJSIP's own log, 0-6, on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line instead of sentences.")
 @click.pass_context

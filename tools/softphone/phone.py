@@ -38,6 +38,7 @@ class PhoneSettings:
     password: str = ""
     registrar: str = ""  # a URI; empty: nobody is told where we are
     local_port: int = 0  # of UDP; 0: any
+    reliable_ringing: bool = False  # required of whom we call (RFC 3262)
     log_level: int = 0
 
 
@@ -111,6 +112,8 @@ class Softphone:
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
         account.mediaConfig.srtpUse = SRTP[settings.srtp]
         account.mediaConfig.srtpSecureSignaling = 0  # keys in the clear: they never leave the machine
+        if settings.reliable_ringing:
+            account.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY
         account.regConfig.registrarUri = settings.registrar
         account.regConfig.retryIntervalSec = 0  # a refusal is told, not tried again
         if settings.password:

@@ -1,10 +1,11 @@
 """Two parties of one call, joined: dialled, heard ringing, talking, and apart again.
 
     dial --refused--> REFUSED
-      | rings: the caller hears the ringback tone, or what the other side sends before it answers
+      | rings: the caller hears it in his own telephone, or, if he is answered already, the ringback tone, or what the
+      |        other side sends before it answers
       +--busy, no answer in time, refused--> BUSY, NO_ANSWER, REFUSED
       +--the caller's chord--> TAKEN_BACK
-      | answered: both hear each other, keys are passed on
+      | answered: the caller is picked up, too; both hear each other, keys are passed on
       +--the caller's side has taken our place there (REFER with Replaces)--> HANDED_OVER
       +--the other side hangs up--> HUNG_UP     its sound fails--> LOST     the caller's chord--> TAKEN_BACK
 
@@ -91,6 +92,7 @@ class Bridge:
         self._chords = Chords({plan.take_back: Command.TAKE_BACK} if plan.take_back else {})
         self._outcome: Outcome | None = None
         self._over = trio.Event()
+        self.asked = False  # somebody was rung
 
     async def run(self) -> Outcome:
         call, plan = self._call, self._plan
@@ -99,11 +101,16 @@ class Bridge:
             party = await Party.dial(call, plan.target)
         except (CannotDial, AtCapacity) as problem:
             return self._ended(Outcome.REFUSED, str(problem))
+        self.asked = True
         seat = call.floor.callee = Seat(party.leg, party)
         call.floor.music = plan.music
         try:
             call.floor.settle()
-            return self._ended(await self._ring(seat) or await self._talk(seat))
+            await call.ring()
+            outcome = await self._ring(seat)
+            if outcome is None and await call.pick_up():
+                outcome = await self._talk(seat)
+            return self._ended(outcome or Outcome.LOST)
         except LocalError as problem:  # the two cannot hear each other: a leg that nobody made for that
             return self._ended(Outcome.LOST, str(problem))
         finally:

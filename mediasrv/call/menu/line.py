@@ -103,13 +103,14 @@ class Line:
         await self._sound(_pieces(clip), barge_in=barge_in, what=name)
 
     async def _sound(self, sound: AsyncGenerator[SpeechChunk, None], *, barge_in: bool, what: str) -> None:
-        generation = self.call.stream.begin()
+        stream = self.call.stream  # of this party: to another one's stream the generation means nothing
+        generation = stream.begin()
         async with aclosing(sound):
             whole = (
                 await self._unless_key(sound, generation) if barge_in else await self._all(sound, generation)
             )
         if not whole:
-            await self.call.stream.flush(generation)
+            await stream.flush(generation)
         self.call.timeline.note("said", what=what, whole=whole)
 
     async def _unless_key(self, sound: AsyncGenerator[SpeechChunk, None], generation: Generation) -> bool:

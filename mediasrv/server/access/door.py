@@ -50,6 +50,9 @@ class Door:
         trunk = self._settings.trunks.get(name)
         return name if trunk is not None and "digest" in trunk.authentication else None
 
+    def is_user(self, name: str) -> bool:
+        return name in self._users
+
     def _trunk_at(self, source: Address) -> str | None:
         by_address = self._settings.trunk_of(source[0])
         if by_address is not None or not isinstance(source, Hop):

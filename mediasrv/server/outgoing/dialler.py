@@ -119,7 +119,7 @@ class Dialler:
         media = house.leg_media(trunk, needs, await self._host_of(places[0]))
         sound = await Sound.offering(house.place(group), media, house.session_id())
         journey = Journey(
-            self._reach, places, self._letterhead(info, trunk), telling,
+            self._reach, places, self._letterhead(info, trunk, within=places[0].hop is not None), telling,
             lambda uri: self._rules.why_forbidden(info, str(uri)),
         )  # fmt: skip
         leg = SipLeg(info, sound, Outgoing(journey, house.settings.calls.ring_s))
@@ -135,7 +135,9 @@ class Dialler:
         except CannotResolve:
             return ""
 
-    def _letterhead(self, info: CallInfo, trunk: TrunkSettings) -> Letterhead:
-        caller = target_uri(trunk.caller_id or info.caller or NOBODY, self._house.told_to(""))
+    def _letterhead(self, info: CallInfo, trunk: TrunkSettings, *, within: bool) -> Letterhead:
+        """`within`: to a user of ours, who sees who calls and not the number that the trunk shows the world."""
+        shown = info.caller if within else trunk.caller_id or info.caller
+        caller = target_uri(shown or NOBODY, self._house.told_to(""))
         asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
         return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)

@@ -80,14 +80,28 @@ class Journey:
     telling: Telling
     forbidden: Callable[[Uri], str]
     _ahead: Iterator[Place] = field(init=False)
+    _telephones: list[Stop] = field(init=False)  # of a user of ours, until they are rung
     _stops: deque[Stop] = field(default_factory=deque)  # of the place that is tried
     _resting: deque[Stop] = field(default_factory=deque)
     _rung: bool = False
 
     def __post_init__(self) -> None:
-        self._ahead = iter(self.places)
+        self._telephones = [
+            Stop(place.uri, place.hop, place.account, place.path)
+            for place in self.places
+            if place.hop is not None
+        ]
+        self._ahead = iter([place for place in self.places if place.hop is None])
 
-    async def next_stop(self) -> Stop | None:
+    async def next_stops(self) -> Sequence[Stop]:
+        """All telephones of a user's at once; else one place after the other."""
+        if self._telephones:
+            telephones, self._telephones = self._telephones, []
+            return [stop for stop in telephones if not self.reach.rests.has(stop)] or telephones
+        stop = await self._next_stop()
+        return [] if stop is None else [stop]
+
+    async def _next_stop(self) -> Stop | None:
         while True:
             while self._stops:
                 stop = self._stops.popleft()
@@ -128,8 +142,6 @@ class Journey:
         self.telling.note(event, fields)
 
     async def _stops_of(self, place: Place) -> list[Stop]:
-        if place.hop is not None:
-            return [Stop(place.uri, place.hop, place.account, place.path)]
         try:
             hops = await self.reach.resolve(place.uri)
         except RemoteError as error:

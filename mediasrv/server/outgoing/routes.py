@@ -1,6 +1,7 @@
 """Where a target is rung: a user of ours, a number over a trunk, or the URI itself.
 
     a user part at one of our own addresses, or without any    whoever is registered by that name; else over the trunk
+    `user:NAME`                                                whoever is registered by that name, and nobody else
     at a host of a trunk                                       there, as who we are with that trunk
     at any other host                                          there, as nobody in particular
 
@@ -14,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mediasrv.config import Settings, TrunkSettings
+from mediasrv.config import USER_TARGET, Settings, TrunkSettings
 from mediasrv.legs import CallInfo, CannotDial, CannotTransfer
 from mediasrv.legs.transfers import target_uri
 from mediasrv.sip import Account, Address, Malformed, Uri
@@ -67,6 +68,8 @@ class Routes:
 
     def to(self, by: CallInfo, target: str) -> Sequence[Place]:
         """Best first; raises CannotDial when there is none."""
+        if target.startswith(USER_TARGET):
+            return self._telephones_of(target.removeprefix(USER_TARGET))
         uri = self._uri(target)
         places = self._of_user(by, uri.user_text) if self._is_ours(uri) else self._at_host(uri)
         if not places:
@@ -89,9 +92,18 @@ class Routes:
     def _is_ours(self, uri: Uri) -> bool:
         return uri.scheme == "tel" or (uri.host, uri.port or self._ours[0][1]) in self._ours
 
+    def _telephones_of(self, user: str) -> list[Place]:
+        places = self._registered(user)
+        if not places:
+            raise CannotDial(f"{user} is not registered")
+        return places
+
+    def _registered(self, user: str) -> list[Place]:
+        return [Place(each.contact, each.hop, path=each.path) for each in self._locations.of(user)]
+
     def _of_user(self, by: CallInfo, user: str) -> list[Place]:
         number = self._settings.trunks[by.trunk].number(user)
-        found = [Place(each.contact, each.hop, path=each.path) for each in self._locations.of(number)]
+        found = self._registered(number)
         name = self.trunk_out(by)
         if found or not name:
             return found

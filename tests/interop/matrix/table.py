@@ -11,7 +11,8 @@ What a cell promises, whoever the peer is:
 * `keys_out`: keys that the agent presses are heard by the peer.
 * `hold`: the peer puts the call on hold and takes it back by re-INVITE, and sound is there again.
 * `offerless`: an INVITE without a description; ours is the offer.
-* `cancelled`: a call is taken back before it is answered.
+* `cancelled`: a call is taken back while it rings.
+* `reliable`: a caller who requires 100rel is rung reliably, confirms it with PRACK, and is answered.
 * `health`: OPTIONS outside of any call.
 """
 
@@ -63,9 +64,14 @@ TABLE: Mapping[str, Mapping[str, Ways | str]] = {
         "sipp": ("u1",),
     },
     "cancelled": {
-        "pjsip": "our agents answer before it can take a call back",
-        "baresip": "our agents answer before it can take a call back",
+        "pjsip": ("plain",),
+        "baresip": ("plain",),
         "sipp": ("u1", "t1", "tn"),
+    },
+    "reliable": {
+        "pjsip": ("plain",),
+        "baresip": "this version knows no 100rel",
+        "sipp": ("u1", "t1"),
     },
     "health": {
         "pjsip": "its Python face has no OPTIONS",
