@@ -136,6 +136,7 @@ class Dialler:
             return ""
 
     def _letterhead(self, info: CallInfo, trunk: TrunkSettings) -> Letterhead:
-        caller = target_uri(trunk.caller_id or info.caller or NOBODY, self._house.told_to(""))
+        shown = trunk.written(trunk.caller_id or info.caller or NOBODY)
+        caller = target_uri(shown, self._house.told_to(""))
         asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
         return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)

@@ -111,7 +111,7 @@ class Routes:
 
 def _at(host: str, number: str, trunk: TrunkSettings) -> str:
     """The URI of a number at a host of that trunk."""
-    user = str(target_uri(number, host)).removesuffix(host)
+    user = str(target_uri(trunk.written(number), host)).removesuffix(host)
     transport = trunk.transports[0]
     return f"{user}{host}" if transport == "udp" else f"{user}{host};transport={transport}"
 
