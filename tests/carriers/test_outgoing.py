@@ -46,7 +46,7 @@ async def trunk_between(name: str, **keys: Any) -> AsyncIterator[tuple[House, Sw
 
 
 def user_of(header: str) -> str:
-    return header.split("sip:")[1].split("@")[0]
+    return header.split("sip:")[1].split("@", maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("name", NAMES)

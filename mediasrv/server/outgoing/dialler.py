@@ -33,7 +33,7 @@ from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.journey import Journey, Letterhead, Reach, Rests, Telling
 from mediasrv.server.outgoing.routes import Place, Resolve, Routes
-from mediasrv.sip import identity_lines
+from mediasrv.sip import Address, identity_lines
 from mediasrv.sip.grammar.fields import NameAddr
 
 NOBODY = "anonymous"  # who calls when no number is known
@@ -48,6 +48,10 @@ class Dialler:
         self._house, self._rules, self._routes = house, rules, routes
         self._reach = Reach(endpoint, resolve, Rests(house.services.clock))
         self.draining = False
+
+    def nobody_at(self, place: Address) -> None:
+        """Others have found out that nobody answers there: calls go elsewhere first, for a while."""
+        self._reach.rests.begin(place)
 
     @asynccontextmanager
     async def dial(
