@@ -132,12 +132,11 @@ class Dialler:
 
     async def _host_of(self, place: Place) -> str:
         """Numeric; empty: it cannot be found now, and the journey will say so."""
-        if place.hop is not None:
-            return place.hop[0]
         try:
-            return (await self._reach.resolve(place.uri))[0][0]
+            hops = await place.found_by(self._reach.resolve)
         except CannotResolve:
             return ""
+        return hops[0][0] if hops else ""
 
     def _letterhead(self, info: CallInfo, trunk: TrunkSettings) -> Letterhead:
         shown = trunk.written(trunk.caller_id or info.caller or NOBODY)

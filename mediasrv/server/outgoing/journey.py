@@ -136,14 +136,12 @@ class Journey:
         self.telling.note(event, fields)
 
     async def _stops_of(self, place: Place) -> list[Stop]:
-        if place.hop is not None:
-            return [Stop(place.uri, place.hop, place.account, place.path)]
         try:
-            hops = await self.reach.resolve(place.uri)
+            hops = await place.found_by(self.reach.resolve)
         except RemoteError as error:
             self.note("not_found", to=str(place.uri), problem=str(error))
             return []
-        return [Stop(place.uri, hop, place.account) for hop in hops]
+        return [Stop(place.uri, hop, place.account, place.path) for hop in hops]
 
 
 def _where(place: Address) -> tuple[str, int]:
