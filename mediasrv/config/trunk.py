@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Network
-from mediasrv.numbers import DialPlan, Pattern, TollRules, best, normalise
+from mediasrv.numbers import DialPlan, Pattern, TollRules, best, is_global, normalise
 
 PROFILES_IN = Path(__file__).with_name("trunks")
 
@@ -228,6 +228,11 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         """The number that this trunk means by the user part of a URI."""
         plan = DialPlan(self.country_code, self.national_prefix, self.international_prefix, self.bare_numbers)
         return normalise(user, plan)
+
+    def written(self, number: str) -> str:
+        """A number in the spelling that this trunk reads: who writes E.164 without the plus wants it so from us."""
+        bare = self.bare_numbers == "international" and is_global(number)
+        return number.removeprefix("+") if bare else number
 
     @property
     def tolls(self) -> TollRules:

@@ -175,12 +175,14 @@ class SipEndpoint:
         hops: int = USUAL_HOPS,
         account: Account | None = None,
         session_s: int | None = None,
+        silence_s: float | None = None,
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
         `destination`: None: the best place that the target leads to; raises CannotResolve when there is none.
         `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
-        what a trunk may ask for. `session_s`: the session interval to ask for, 0 for none."""
+        what a trunk may ask for. `session_s`: the session interval to ask for, 0 for none.
+        `silence_s`: within which somebody must be heard, or it is a 408; None: the usual 64*T1."""
         if destination is None:
             destination = (await self._finder.resolve(target))[0]
         call_id = self._core.invite(
@@ -194,6 +196,7 @@ class SipEndpoint:
             hops=hops,
             account=account,
             session_s=session_s,
+            silence_s=silence_s,
         )
         traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
         call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)

@@ -255,6 +255,8 @@ class Server:
 
     def _learn(self, place: SipAddress, answered: bool) -> None:
         (self._finder.answered if answered else self._finder.failed)(place)
+        if self._dialler is not None and not answered:
+            self._dialler.nobody_at(place)
 
     @asynccontextmanager
     async def _known_users(self) -> AsyncIterator[None]:

@@ -184,18 +184,19 @@ class UserAgent:
         hops: int = USUAL_HOPS,
         account: Account | None = None,
         session_s: int | None = None,
+        silence_s: float | None = None,
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
 
         `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
         us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none.
         `account`: with what to answer when `destination`, and nobody else, asks who we are. `session_s`: the session
-        interval to ask for (RFC 4028), 0 for none.
+        interval to ask for (RFC 4028), 0 for none. `silence_s`: how long nothing at all may be heard; None: 64*T1.
         """
         invitation = Invitation(self._core)
         invitation.begin(
             target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account,
-            session_s=session_s,
+            session_s=session_s, silence_s=silence_s,
         )  # fmt: skip
         return invitation.id
 

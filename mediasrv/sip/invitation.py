@@ -43,6 +43,7 @@ class Clock(Enum):
     RING = auto()
     GIVE_UP = auto()
     REDIRECT = auto()
+    SILENCE = auto()
 
 
 class Invitation:
@@ -64,6 +65,7 @@ class Invitation:
         "_late",
         "_least_s",
         "_redirection",
+        "_silence_s",
         "_transaction",
         "_tried",
         "id",
@@ -83,6 +85,7 @@ class Invitation:
         self._answerer: Answerer | None = None
         self._late: Session | None = None  # answered with an offer: its ACK waits for our answer
         self._acks: dict[str, tuple[bytes, Address]] = {}  # by the other side's tag
+        self._silence_s: float | None = None
         self._interval_s, self._least_s = int(core.timers.session_s), MIN_INTERVAL_S  # RFC 4028
         self._follows = False
         self._redirection: Response | None = None  # a 3xx that waits for `redirect`
@@ -101,8 +104,10 @@ class Invitation:
         hops: int = USUAL_HOPS,
         account: Account | None = None,
         session_s: int | None = None,
+        silence_s: float | None = None,
     ) -> None:
-        """`follow`: a 3xx becomes `Redirected` instead of `Rejected`. `session_s`: other than our usual interval."""
+        """`follow`: a 3xx becomes `Redirected` instead of `Rejected`. `session_s`: other than our usual interval.
+        `silence_s`: whoever has not said a word by then is not there, sooner than after 64*T1."""
         if hops < 1:
             raise WrongState("this call may go no further: whoever sent it deserves 483")
         core = self._core
@@ -113,6 +118,7 @@ class Invitation:
         local = NameAddr(from_uri).tagged(core.tokens.token())
         call_id = f"{core.tokens.token(12)}@{core.local[0]}"
         self._headers, self._follows, self._hops = headers, follow, hops
+        self._silence_s = silence_s
         core.calls[self.id] = self
         core.inviting[call_id, local.tag] = self
         self._send(target, destination, 1, (local, NameAddr(target), call_id), body, now)
@@ -132,8 +138,13 @@ class Invitation:
         )  # fmt: skip
         self._tried.add(str(target))
         self._early = EarlyDialogs(core, self.id, self._invite)
+        self._begin_transaction(destination, now)
+
+    def _begin_transaction(self, destination: Address, now: float) -> None:
         self._heard = False
-        self._transaction = core.transactions.request(self._invite, destination, self, now)
+        self._transaction = self._core.transactions.request(self._invite, destination, self, now)
+        if self._silence_s is not None:
+            self._core.schedule.set(self, Clock.SILENCE, now + self._silence_s)
 
     def _send_again(self, target: Uri, destination: Address, now: float) -> None:
         """Section 8.1.3.5: the same call, with the next number."""
@@ -180,9 +191,12 @@ class Invitation:
     # ---- what becomes of it
 
     def responded(self, response: Response, source: Address, now: float) -> None:
+        self._core.schedule.clear(self, Clock.SILENCE)
         if response.kind == "provisional":
             self._progress(response, source, now)
-        elif response.kind == "success":
+            return
+        self._core.schedule.clear(self, Clock.GIVE_UP)
+        if response.kind == "success":
             self._accepted(response, source, now)
         elif not (self._decided or self._challenged(response, source, now) or self._tries_on(response, now)):
             self._refused(response.status, response.reason, response.headers, now)
@@ -245,17 +259,27 @@ class Invitation:
             assert self._redirection is not None
             undecided = self._redirection
             self._refused(undecided.status, undecided.reason, undecided.headers, now)
+        elif name is Clock.SILENCE:
+            self._pass_over(now)
         else:
             self._transaction.apply(Event.ABANDON, now)
             if not self._decided:
                 self._refused(487, "cancelled, and never answered", Headers(), now)
 
+    def _pass_over(self, now: float) -> None:
+        """Over for whoever called, and not sent again; who heard it and answers late is cancelled or hung up."""
+        self._core.counts["ended.silence"] += 1
+        self._cancel_wanted = True
+        self._transaction.resends_left = 0
+        self._refused(408, phrase(408), Headers(), now)
+
     def _progress(self, response: Response, source: Address, now: float) -> None:
         if not self._heard:
             self._heard = True
-            self._core.schedule.set(self, Clock.RING, now + self._core.timers.ring_s)
             if self._cancel_wanted:
                 self._send_cancel(now)
+            else:
+                self._core.schedule.set(self, Clock.RING, now + self._core.timers.ring_s)
         if response.status == 100 or self._cancel_wanted:
             return
         progress = self._early.progressed(response, source, now)
@@ -271,10 +295,10 @@ class Invitation:
         if again is None:
             return False
         self._early.close(now)
-        self._invite, self._heard = again, False
+        self._invite = again
         self._early = EarlyDialogs(self._core, self.id, again)
         self._core.schedule.clear(self, Clock.RING)
-        self._transaction = self._core.transactions.request(again, self._transaction.destination, self, now)
+        self._begin_transaction(self._transaction.destination, now)
         return True
 
     def _accepted(self, response: Response, source: Address, now: float) -> None:

@@ -28,7 +28,7 @@ from mediasrv.sip.tables import (
 
 Send = Callable[[bytes, Address], None]
 RECEIVED = {"provisional": Event.PROVISIONAL, "success": Event.SUCCESS, "failure": Event.FAILURE}
-REPEATS = (Event.TIMER_E, Event.TIMER_G)
+REPEATS = (Event.TIMER_A, Event.TIMER_E, Event.TIMER_G)
 STREAMLESS_S = 600.0  # how long a refusal of TCP is believed
 STREAMLESS_MAX = 256
 SENT = {"provisional": Event.SEND_PROVISIONAL, "success": Event.SEND_SUCCESS, "failure": Event.SEND_FAILURE}

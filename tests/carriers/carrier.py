@@ -26,6 +26,17 @@ NOTIFIES_FROM = 900_000_000  # above any CSeq of an INVITE here: each side of a 
 
 
 @dataclass(frozen=True)
+class Outgoing:
+    """How a carrier wants to be called."""
+
+    called: str  # the user part of the URI, when `number` is dialled
+    caller: str  # the same of From, when +14155550100 is shown
+    challenge: int = 0  # the status that asks who we are; 0: our address says it
+    realm: str = ""
+    answer: str = ""  # headers of a 200, beside those that every answer has
+
+
+@dataclass(frozen=True)
 class Manner:
     """How a carrier writes; profiles/*.toml."""
 
@@ -43,12 +54,14 @@ class Manner:
     settings: Mapping[str, Any] = field(default_factory=dict)
     session_expires_s: int = 0
     calls_per_s: int = 0
+    outgoing: Outgoing = field(default_factory=lambda: Outgoing("", ""))
 
     @classmethod
     def read(cls, name: str) -> Manner:
         keys = tomllib.loads((PROFILES / f"{name}.toml").read_text())
         host, port = keys.pop("address")
-        return cls(name, (host, port), crypto=tuple(keys.pop("crypto", ())), **keys)
+        crypto, outgoing = tuple(keys.pop("crypto", ())), Outgoing(**keys.pop("outgoing"))
+        return cls(name, (host, port), crypto=crypto, outgoing=outgoing, **keys)
 
     def description(self, *, secured: bool = False) -> str:
         text = self.sdp.lstrip("\n").format(host=self.address[0], media=self.media_port)
@@ -137,7 +150,7 @@ class Carrier:
             tuple[str, str], tuple[trio.MemorySendChannel[Message], trio.MemoryReceiveChannel[Message]]
         ]
         self._answers = {}
-        self._does: Mapping[str, Callable[[Message], None]] = {
+        self.does: dict[str, Callable[[Message], None]] = {
             "OPTIONS": self._agree, "BYE": self._agree, "INFO": self._agree, "NOTIFY": self._agree,
             "UPDATE": self._refresh, "REFER": self._transfer, "ACK": lambda _: None,
         }  # fmt: skip
@@ -206,7 +219,7 @@ class Carrier:
             if message.status:
                 self._box(message)[0].send_nowait(message)
             else:
-                self._does[message.method](message)
+                self.does[message.method](message)
 
     def asked(self, method: str) -> list[Message]:
         """Requests that came."""

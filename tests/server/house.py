@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -106,9 +106,9 @@ async def running(
     *,
     drained_at_once: bool = False,
     users: Users | None = None,
-    find: Find = numeric_hosts,
+    find: Find | None = numeric_hosts,
     silent: bool = False,
-    kind: type[Server] = Server,
+    kind: Callable[..., Server] = Server,
     vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
     """The server, until the end of the block; it must be drained there, or is cancelled.

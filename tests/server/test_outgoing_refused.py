@@ -77,7 +77,7 @@ async def test_a_host_that_cannot_serve_is_passed_over(autojump_clock, status: i
 async def test_a_host_that_is_silent_is_passed_over_after_its_time(autojump_clock) -> None:
     async with running(carrier(**BOTH)) as house, house.caller(OTHER_CARRIER) as second:
         call = await depart(house)
-        await trio.sleep(33)
+        await trio.sleep(6)
         theirs = await picked_up(second)
         await theirs.bye()
         assert await call.ending() == "callee_hung_up"

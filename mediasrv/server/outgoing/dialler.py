@@ -33,7 +33,7 @@ from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.journey import Journey, Letterhead, Reach, Rests, Telling
 from mediasrv.server.outgoing.routes import Place, Resolve, Routes
-from mediasrv.sip import identity_lines
+from mediasrv.sip import Address, identity_lines
 from mediasrv.sip.grammar.fields import NameAddr
 
 NOBODY = "anonymous"  # who calls when no number is known
@@ -48,6 +48,10 @@ class Dialler:
         self._house, self._rules, self._routes = house, rules, routes
         self._reach = Reach(endpoint, resolve, Rests(house.services.clock))
         self.draining = False
+
+    def nobody_at(self, place: Address) -> None:
+        """Others have found out that nobody answers there: calls go elsewhere first, for a while."""
+        self._reach.rests.begin(place)
 
     @asynccontextmanager
     async def dial(
@@ -128,16 +132,15 @@ class Dialler:
 
     async def _host_of(self, place: Place) -> str:
         """Numeric; empty: it cannot be found now, and the journey will say so."""
-        if place.hop is not None:
-            return place.hop[0]
         try:
-            return (await self._reach.resolve(place.uri))[0][0]
+            hops = await place.found_by(self._reach.resolve)
         except CannotResolve:
             return ""
+        return hops[0][0] if hops else ""
 
     def _letterhead(self, info: CallInfo, trunk: TrunkSettings, *, within: bool) -> Letterhead:
         """`within`: to a user of ours, who sees who calls and not the number that the trunk shows the world."""
-        shown = info.caller if within else trunk.caller_id or info.caller
+        shown = info.caller if within else trunk.written(trunk.caller_id or info.caller or NOBODY)
         caller = target_uri(shown or NOBODY, self._house.told_to(""))
         asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
         return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)

@@ -1,14 +1,17 @@
 """The way of one call of ours: its places one by one, each with its addresses, and where redirections may lead.
 
-Who has asked to be left alone (503 with Retry-After, RFC 3261 section 21.5.4) is passed over until then, unless there
-is no other. Whatever a callee names in a 3xx must be allowed like any target, and is met without our account:
-the password of a trunk is for its own hosts.
+Who has asked to be left alone (503 with Retry-After, RFC 3261 section 21.5.4) is passed over until then, and who has
+said nothing for a minute, unless there is no other. RFC 3261 would wait 32 s for a first word, longer than a person
+listens to nothing: where there is another place, a host has 5 s, as carriers give to ours.
+
+Whatever a callee names in a 3xx must be allowed like any target, and is met without our account: the password of a
+trunk is for its own hosts.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +20,12 @@ from mediasrv.endpoints import SipCall, SipEndpoint
 from mediasrv.errors import RemoteError
 from mediasrv.legs.outgoing import Stop
 from mediasrv.server.outgoing.routes import Place, Resolve
-from mediasrv.sip import Rejected, Uri
+from mediasrv.sip import Address, Rejected, Uri
 
 LONGEST_REST_S = 600.0
+FIRST_WORD_S = 5.0
+SILENT_S = 60.0
+SILENT = 408
 RESTING_MAX = 1_024  # addresses; beyond, the one that rests longest is asked again
 
 
@@ -30,15 +36,15 @@ class Rests:
         self._clock = clock
         self._until: dict[tuple[str, int], float] = {}
 
-    def begin(self, stop: Stop, wait_s: float) -> None:
-        self._until[_where(stop)] = self._clock.now() + min(wait_s, LONGEST_REST_S)
+    def begin(self, place: Address, wait_s: float = SILENT_S) -> None:
+        self._until[_where(place)] = self._clock.now() + min(wait_s, LONGEST_REST_S)
         if len(self._until) > RESTING_MAX:
             del self._until[next(iter(self._until))]
 
-    def has(self, stop: Stop) -> bool:
-        until = self._until.get(_where(stop), 0.0)
+    def has(self, place: Address) -> bool:
+        until = self._until.get(_where(place), 0.0)
         if until <= self._clock.now():
-            self._until.pop(_where(stop), None)
+            self._until.pop(_where(place), None)
             return False
         return True
 
@@ -79,7 +85,7 @@ class Journey:
     letterhead: Letterhead
     telling: Telling
     forbidden: Callable[[Uri], str]
-    _ahead: Iterator[Place] = field(init=False)
+    _ahead: deque[Place] = field(init=False)
     _telephones: list[Stop] = field(init=False)  # of a user of ours, until they are rung
     _stops: deque[Stop] = field(default_factory=deque)  # of the place that is tried
     _resting: deque[Stop] = field(default_factory=deque)
@@ -91,13 +97,13 @@ class Journey:
             for place in self.places
             if place.hop is not None
         ]
-        self._ahead = iter([place for place in self.places if place.hop is None])
+        self._ahead = deque(place for place in self.places if place.hop is None)
 
     async def next_stops(self) -> Sequence[Stop]:
         """All telephones of a user's at once; else one place after the other."""
         if self._telephones:
             telephones, self._telephones = self._telephones, []
-            return [stop for stop in telephones if not self.reach.rests.has(stop)] or telephones
+            return [stop for stop in telephones if not self.reach.rests.has(stop.hop)] or telephones
         stop = await self._next_stop()
         return [] if stop is None else [stop]
 
@@ -105,14 +111,13 @@ class Journey:
         while True:
             while self._stops:
                 stop = self._stops.popleft()
-                if not self.reach.rests.has(stop):
+                if not self.reach.rests.has(stop.hop):
                     self._rung = True
                     return stop
                 self._resting.append(stop)
-            place = next(self._ahead, None)
-            if place is None:
+            if not self._ahead:
                 return self._resting.popleft() if self._resting and not self._rung else None
-            self._stops.extend(await self._stops_of(place))
+            self._stops.extend(await self._stops_of(self._ahead.popleft()))
 
     async def ring(self, stop: Stop, offer: bytes) -> SipCall:
         head = self.letterhead
@@ -120,6 +125,7 @@ class Journey:
             stop.uri, destination=stop.hop, from_uri=head.from_uri, body=offer,
             headers=(*head.headers, *(("Route", route) for route in stop.path)),
             follow=True, hops=head.hops, account=stop.account, session_s=head.session_s,
+            silence_s=FIRST_WORD_S if self._stops or self._ahead else None,
         )  # fmt: skip
         self.telling.follow(call)
         return call
@@ -136,19 +142,21 @@ class Journey:
 
     def passed_over(self, stop: Stop, end: Rejected) -> None:
         if end.retry_after_s:
-            self.reach.rests.begin(stop, end.retry_after_s)
+            self.reach.rests.begin(stop.hop, end.retry_after_s)
+        elif end.status == SILENT:
+            self.reach.rests.begin(stop.hop)
 
     def note(self, event: str, **fields: object) -> None:
         self.telling.note(event, fields)
 
     async def _stops_of(self, place: Place) -> list[Stop]:
         try:
-            hops = await self.reach.resolve(place.uri)
+            hops = await place.found_by(self.reach.resolve)
         except RemoteError as error:
             self.note("not_found", to=str(place.uri), problem=str(error))
             return []
-        return [Stop(place.uri, hop, place.account) for hop in hops]
+        return [Stop(place.uri, hop, place.account, place.path) for hop in hops]
 
 
-def _where(stop: Stop) -> tuple[str, int]:
-    return stop.hop[0], stop.hop[1]
+def _where(place: Address) -> tuple[str, int]:
+    return place[0], place[1]

@@ -18,8 +18,10 @@ from typing import Protocol
 from mediasrv.config import USER_TARGET, Settings, TrunkSettings
 from mediasrv.legs import CallInfo, CannotDial, CannotTransfer
 from mediasrv.legs.transfers import target_uri
+from mediasrv.server.network.reach import host_uri
 from mediasrv.sip import Account, Address, Malformed, Uri
 from mediasrv.sip.grammar.uri import DEFAULT_PORT
+from mediasrv.sip.hop import transport_of
 
 Resolve = Callable[[Uri], Awaitable[Sequence[Address]]]
 """Where a URI can be reached, the best first and at least one (RFC 3263); raises a RemoteError."""
@@ -58,6 +60,15 @@ class Place:
     account: Account | None = None
     trunk: str = ""  # that it is reached over; empty: none
     path: Sequence[str] = ()  # Routes that lead there
+    sought: Uri | None = None  # what is looked up to get there, where that is not `uri`
+    transports: Sequence[str] = ()  # that are spoken there; empty: whatever the looking up says
+
+    async def found_by(self, resolve: Resolve) -> Sequence[Address]:
+        """Where it is, best first; raises a RemoteError."""
+        if self.hop is not None:
+            return (self.hop,)
+        hops = await resolve(self.sought or self.uri)
+        return [hop for hop in hops if not self.transports or transport_of(hop).lower() in self.transports]
 
 
 class Routes:
@@ -108,10 +119,7 @@ class Routes:
         if found or not name:
             return found
         trunk = self._settings.trunks[name]
-        return [
-            Place(target_uri(_at(host, number, trunk), host), account=_account(trunk), trunk=name)
-            for host in trunk.hosts
-        ]
+        return [_host_of(name, trunk, host, number) for host in trunk.hosts]
 
     def _at_host(self, uri: Uri) -> list[Place]:
         for name, trunk in self._settings.trunks.items():
@@ -121,9 +129,14 @@ class Routes:
         return [Place(uri)]
 
 
+def _host_of(name: str, trunk: TrunkSettings, host: str, number: str) -> Place:
+    uri, sought = target_uri(_at(host, number, trunk), host), host_uri(trunk, host)
+    return Place(uri, account=_account(trunk), trunk=name, sought=sought, transports=trunk.transports)
+
+
 def _at(host: str, number: str, trunk: TrunkSettings) -> str:
     """The URI of a number at a host of that trunk."""
-    user = str(target_uri(number, host)).removesuffix(host)
+    user = str(target_uri(trunk.written(number), host)).removesuffix(host)
     transport = trunk.transports[0]
     return f"{user}{host}" if transport == "udp" else f"{user}{host};transport={transport}"
 
