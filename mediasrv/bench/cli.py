@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import click
 import trio
 
@@ -71,6 +73,17 @@ def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
 def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
     """Whether the same seed gives the same run, to the bit, and how much faster than life."""
     show(determinism.run(determinism.Plan(minutes, seed)), as_json=as_json)
+
+
+@bench.command("stt")
+@click.option("--brief", is_flag=True, help="Two voices and a third of the questions: for a look.")
+@click.option("--seed", default=1, show_default=True, help="Of which questions are asked, and of the noise.")
+@as_json_option
+def bench_stt(*, brief: bool, seed: int, as_json: bool) -> None:
+    """What the embedded recogniser understands of the demonstration's own questions, and what it costs."""
+    # numpy comes with the extras `test` and `quality`, which a server does without
+    stt = importlib.import_module("mediasrv.bench.stt")
+    show(stt.run(stt.Plan(brief, seed)), as_json=as_json)
 
 
 @bench.command("words")

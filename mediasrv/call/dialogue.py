@@ -97,15 +97,14 @@ class Persona:
 class ConversationAgent:
     """Converses; `providers` and `tools` are made anew for every call."""
 
-    needs = MediaNeeds()
-
     def __init__(
         self,
         persona: Persona,
         providers: Callable[[], Providers],
         tools: Callable[[Callable[[], None]], Sequence[Tool]],
+        needs: MediaNeeds | None = None,
     ) -> None:
-        self.name, self.persona = persona.name, persona
+        self.name, self.needs, self.persona = persona.name, needs or MediaNeeds(), persona
         self.providers, self.tools = providers, tools
 
     async def lead(self, call: Call) -> Ending:

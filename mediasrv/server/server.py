@@ -337,7 +337,7 @@ class Server:
             self.settings, self._access.door, engine, self._agents, services, self.counters,
             self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
-            TrunkGates(self.settings.trunks), self._roster, self._vouching,
+            TrunkGates(self.settings.trunks), wiring.recognition_room(self.settings), self._roster, self._vouching,
         )  # fmt: skip
 
     def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:

@@ -22,6 +22,7 @@ from mediasrv.media import Cost, EngineFace, StreamSpec
 from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
+from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
 from mediasrv.providers.house import ProviderHouse
 
@@ -84,8 +85,16 @@ def agent(settings: Settings, name: str) -> Agent:
         voice=settings.agents.voice,
         menu=settings.agents.menu,
         echo_delay_ms=settings.agents.echo_delay_ms,
+        knowledge=settings.agents.knowledge,
+        spared_cpus=spared_cpus(engine_settings(settings).thread_cpus()),
     )
     return build_agent(name, told)
+
+
+def recognition_room(settings: Settings) -> RecognitionRoom:
+    """Set, or what the engine's threads leave."""
+    spared = spared_cpus(engine_settings(settings).thread_cpus())
+    return RecognitionRoom(settings.agents.recogniser_millicores or millicores_for_recognition(spared))
 
 
 def check_trunks(settings: Settings) -> None:

@@ -476,3 +476,18 @@ async def test_a_data_directory_that_cannot_be_made_is_named(autojump_clock, tmp
     )
     with pytest.raises(ConfigError, match=r"server\.data_dir = .* cannot be written"):
         await server.run()
+
+
+async def test_a_call_whose_speech_cannot_be_recognised_in_time_is_refused_and_others_are_not(
+    autojump_clock,
+) -> None:
+    demo = {
+        "MEDIASRV_AGENTS__NUMBERS": '{"400": "demo"}',
+        "MEDIASRV_AGENTS__RECOGNISER_MILLICORES": "1",
+    }
+    async with running(demo) as house, house.caller() as caller:
+        refused = await refusal(await caller.call("400"))
+        assert refused.status == 503
+        assert refused.headers.text("Retry-After") == "30"
+        await (await caller.answered("100")).bye()
+        await nothing_is_left(house)
