@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from enum import Enum
 from typing import cast
 
@@ -50,6 +51,8 @@ class TurnRecord:
     cleaning: dict[str, object] = field(default_factory=dict)  # its level, the rules applied, its confidence
     decisions: list[dict[str, object]] = field(default_factory=list)  # what stages decided, and why
     stages: list[dict[str, object]] = field(default_factory=list)  # their latencies
+    pace: dict[str, object] = field(default_factory=dict)  # first line, tokens and lines a second
+    written: str = ""  # by the model, as it wrote it
     said: str = ""  # what was sent to the voice
     heard: str = ""  # what the caller heard of it
     interrupted: bool = False
@@ -74,7 +77,8 @@ class TurnRecord:
         self.usage, self.tokens, self.cost_usd = bill.as_json(), bill.tokens(), f"{bill.total_usd():f}"
         if exchange is None:
             return
-        self.first_token_ms = exchange.first_token_ms
+        self.first_token_ms, self.pace = exchange.pace.first_token_ms, exchange.pace.as_json()
+        self.written = exchange.written
         self.decisions = [asdict(decision) for decision in exchange.decisions]
         self.stages = [time.as_json() for time in exchange.times]
         if (cleaned := exchange.cleaned) is not None:
@@ -103,8 +107,12 @@ class CallRecord:
     turns: int = 0
     interruptions: int = 0
     rejected_holds: int = 0
+    cost_usd: str = "0"  # of all turns together
     error: str = ""
     media: dict[str, int | float] = field(default_factory=dict)
+
+    def charge(self, bill: Bill) -> None:
+        self.cost_usd = f"{Decimal(self.cost_usd) + bill.total_usd():f}"
 
     def as_json(self) -> dict[str, object]:
         return cast("dict[str, object]", msgspec.to_builtins(self))  # a twentieth of what asdict takes

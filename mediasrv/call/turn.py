@@ -283,6 +283,7 @@ class Turn:
         record.unheard_characters = max(0, len(record.said) - len(record.heard))
         record.ended_ms = self._ms()
         record.write_down(self.exchange, self.bill)
+        call.record.charge(self.bill)
         if self._spoken:
             record.sent_ms = round(heard * 1000 / self.stream.rate_hz, 1)
         if opened and not (

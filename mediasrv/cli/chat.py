@@ -26,11 +26,16 @@ async def hold_chat(
         async for _ in interrupts:
             (replying or [nursery.cancel_scope])[-1].cancel()
 
+    async def leave() -> None:
+        await chat.ended.wait()
+        nursery.cancel_scope.cancel()
+
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
+        nursery.start_soon(leave)
         for line in chat.greet():
             write(f"{line}\n")
-        while not chat.ended.is_set():
+        while True:
             write("> ")
             asked = await read_line()
             if not asked:

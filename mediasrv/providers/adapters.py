@@ -22,6 +22,7 @@ from mediasrv.providers.elevenlabs import (
     ElevenLabsVoice,
 )
 from mediasrv.providers.elevenlabs import settings as elevenlabs
+from mediasrv.providers.knowledge import KnowledgeModel, read_book
 from mediasrv.providers.openai import (
     DIALECTS,
     ChatModel,
@@ -174,9 +175,16 @@ async def local_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
     yield registry.voice(declared.settings.adapter)
 
 
-MODELS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[LanguageModel]]] = dict.fromkeys(
-    DIALECTS, chat
-)
+@asynccontextmanager
+async def knowledge(declared: Declared) -> AsyncIterator[LanguageModel]:
+    """`options.book`: the file in which answers are found by rule."""
+    yield KnowledgeModel(read_book(str(declared.settings.options.get("book", ""))))
+
+
+MODELS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[LanguageModel]]] = {
+    **dict.fromkeys(DIALECTS, chat),
+    "knowledge": knowledge,
+}
 VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpeech]]] = {
     "espeak": local_voice,
     "formant": local_voice,

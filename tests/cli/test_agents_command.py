@@ -28,7 +28,15 @@ text = "This is one sentence. This is another sentence. This is a third sentence
 first_token_ms = 100
 token_ms = 100
 [[reply]]
+hears = ["bye"]
+tools = [{ name = "leave" }]
+then = "Good-bye."
+[[reply]]
 text = "Well."
+[[tool]]
+name = "leave"
+on_cancel = "commit_if_heard"
+ends_call = true
 """
 
 
@@ -77,10 +85,10 @@ class Terminal:
     def __init__(self, *lines: str, interrupts_at_s: tuple[float, ...] = ()) -> None:
         self._lines: Iterator[str] = iter(lines)
         self._interrupts_at_s = interrupts_at_s
-        self.screen = ""
+        self.screen, self.pause_s = "", 0.01
 
     async def read_line(self) -> str:
-        await trio.sleep(0.01)
+        await trio.sleep(self.pause_s)
         return next(self._lines, "")
 
     async def never(self) -> str:
@@ -127,3 +135,10 @@ async def test_ctrl_c_with_nothing_to_interrupt_ends_the_chat(autojump_clock: ob
     terminal = Terminal(interrupts_at_s=(trio.current_time() + 1,))
     with trio.fail_after(2):
         assert await terminal.chat(silent=True) == []
+
+
+async def test_the_chat_ends_when_the_agent_has_taken_leave(autojump_clock: object) -> None:
+    terminal = Terminal("bye\n", "anybody?\n")
+    terminal.pause_s = 1.0
+    (turn,) = await terminal.chat()
+    assert turn["said"] == "Good-bye."

@@ -204,6 +204,15 @@ async def test_every_stage_says_when_it_had_something_and_how_long_it_worked(aut
     assert times["sentences"].busy_ns == times["promotion"].busy_ns == 0
 
 
+async def test_a_reply_is_measured(autojump_clock: object) -> None:
+    talk = Talk(Model("This is one. This is two. This is three."))
+    await talk.say("well?")
+    pace = talk.exchange.pace
+    assert (pace.first_token_ms, pace.first_line_ms) == (100, 300)
+    assert pace.as_json() == {"first_line_ms": 300, "tokens_per_s": 10, "lines_per_s": pytest.approx(3.3)}
+    assert talk.exchange.written == "This is one. This is two. This is three. "
+
+
 async def test_an_interruption_at_any_await_ends_every_stage(autojump_clock: object) -> None:
     for cut_s in (0.0, 0.05, 0.15, 0.35, 0.61):
         model = Model("This is one. This is two. This is three.")

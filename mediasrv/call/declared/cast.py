@@ -8,44 +8,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-
-import trio
 
 from mediasrv.call.dialogue import ConversationAgent, Persona
+from mediasrv.call.hang_up import HangUp
 from mediasrv.conversation.agents import AgentDeclaration, Library
 from mediasrv.conversation.agents.webhook import open_webhooks
-from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult, ToolSpec
+from mediasrv.conversation.tools import Tool
 from mediasrv.errors import LocalError
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import LanguageModel, ToolCall
+from mediasrv.providers.protocols import LanguageModel
 from mediasrv.providers.registry import Providers
 from mediasrv.providers.voices import FormantVoice
 from mediasrv.providers.wire import Net, TrioNet
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """The agent's way to end the call: never for a good-bye that nobody has heard."""
-
-    end_call: Callable[[], None]
-
-    @property
-    def spec(self) -> ToolSpec:
-        return ToolSpec(
-            "hang_up",
-            "Ends the call, when all is said and you have taken leave.",
-            on_cancel=OnCancel.COMMIT_IF_HEARD,
-        )
-
-    async def prepare(self, call: ToolCall) -> Prepared:
-        await trio.lowlevel.checkpoint()
-        return Prepared(call, preview='{"status": "the call ends when the caller has heard your good-bye"}')
-
-    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
-        await trio.lowlevel.checkpoint()
-        self.end_call()
-        return ToolResult(prepared.call.id, '{"status": "the call has ended"}')
 
 
 class Cast:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from mediasrv.call.demo.tools import BookTable, HangUp
+from mediasrv.call.demo.tools import BookTable
 from mediasrv.call.dialogue import ConversationAgent, Persona
+from mediasrv.call.hang_up import HangUp
 from mediasrv.call.services import MediaNeeds
 from mediasrv.conversation.tools import Tool
 from mediasrv.providers.knowledge import Book, KnowledgeModel, read_book

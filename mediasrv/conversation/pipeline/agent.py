@@ -37,9 +37,10 @@ async def _write(exchange: Exchange) -> Pieces:
     reply = write_reply(mind.llm, mind.history, exchange.turn, invoke, mind.tools, limits, used)
     async with aclosing(reply):
         async for text in reply:
-            if exchange.first_token_ms is None:
-                exchange.first_token_ms = exchange.ms()
+            if not exchange.pace.tokens:
                 exchange.note("first_token", turn=exchange.turn)
+            exchange.pace.token(exchange.ms())
+            exchange.written += text
             yield Written(text)
 
 

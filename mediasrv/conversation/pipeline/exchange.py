@@ -86,6 +86,42 @@ class StageTime:
         return {"stage": self.stage, "first_ms": self.first_ms, "busy_ms": round(self.busy_ns / NS_PER_MS, 3)}
 
 
+@dataclass(slots=True)
+class Pace:
+    """How fast a reply came; times are milliseconds since the turn began."""
+
+    first_token_ms: float | None = None
+    last_token_ms: float = 0.0
+    tokens: int = 0  # pieces, as the model gave them
+    first_line_ms: float | None = None
+    last_line_ms: float = 0.0
+    lines: int = 0
+
+    def token(self, at_ms: float) -> None:
+        self.first_token_ms = at_ms if self.first_token_ms is None else self.first_token_ms
+        self.last_token_ms, self.tokens = at_ms, self.tokens + 1
+
+    def line(self, at_ms: float) -> None:
+        self.first_line_ms = at_ms if self.first_line_ms is None else self.first_line_ms
+        self.last_line_ms, self.lines = at_ms, self.lines + 1
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "first_line_ms": self.first_line_ms,
+            "tokens_per_s": _rate(self.tokens, self.first_token_ms, self.last_token_ms),
+            "lines_per_s": _rate(self.lines, self.first_line_ms, self.last_line_ms),
+        }
+
+
+def _rate(count: int, first_ms: float | None, last_ms: float) -> float | None:
+    """So many a second, from the first to the last; None of fewer than two moments."""
+    return (
+        None
+        if first_ms is None or last_ms <= first_ms
+        else round((count - 1) * 1000 / (last_ms - first_ms), 1)
+    )
+
+
 @dataclass(slots=True, eq=False)
 class Exchange:
     turn: int
@@ -99,7 +135,8 @@ class Exchange:
     cleaned: Cleaned | None = None
     decisions: list[Decision] = field(default_factory=list)
     times: list[StageTime] = field(default_factory=list)
-    first_token_ms: float | None = None
+    pace: Pace = field(default_factory=Pace)
+    written: str = ""  # by the model, as it wrote it
 
     def ms(self) -> float:
         return round((self.now_ns() - self.began_ns) / NS_PER_MS, 3)

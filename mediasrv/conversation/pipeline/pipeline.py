@@ -32,6 +32,7 @@ async def lines(
     async with aclosing(pieces):
         async for piece in pieces:
             if isinstance(piece, Line):
+                exchange.pace.line(exchange.ms())
                 yield piece.text
 
 
