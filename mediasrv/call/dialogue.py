@@ -34,6 +34,7 @@ from mediasrv.call.turn_events import (
     Evidence,
     HoldLapsed,
     KeyPressed,
+    Lulled,
     PassageBegan,
     Phase,
     Reject,
@@ -54,6 +55,7 @@ from mediasrv.media import (
     Dtmf,
     Finished,
     HoldId,
+    Lull,
     MarkReached,
     MediaEvent,
     Offset,
@@ -278,6 +280,9 @@ class Dialogue:
             case Offset():
                 note("speech_denied" if event.denied else "speech_ended", at_ns=event.at_ns)
                 return SpeechEnded(event.at_ns / NS_PER_S)
+            case Lull(at_ns):
+                note("lull_over" if event.over else "lull", at_ns=at_ns)
+                return Lulled(at_ns / NS_PER_S, event.over)
             case MarkReached():
                 return self._mark_reached(event)
             case Released(hold, ReleaseReason.LEASE):

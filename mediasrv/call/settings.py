@@ -18,10 +18,9 @@ class Interruptibility:
     enabled: bool = True
     duck: bool = False  # soften the voice at onset instead of pausing it
     confirm_words: int = 1  # words that are not backchannels, before they count as an interruption
-    unbroken_ms: int = 450  # speech that nothing explains
+    unbroken_ms: int = 450  # of sound without a lull that nothing explains
     undecided_ms: int = 700  # no hold lasts longer
     cough_ms: int = 250  # shorter speech, then quiet, is a cough or a click
-    gate_hangover_ms: int = 200  # how long the gate waits before it says that speech has ended
     lease_ms: int = 1_500  # the engine lets go by itself when nobody has decided
     backchannels: tuple[str, ...] = BACKCHANNELS
     keywords: tuple[str, ...] = KEYWORDS

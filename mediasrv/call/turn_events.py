@@ -50,7 +50,10 @@ class TurnState:
     murmured: str = ""  # and this is what they were
 
     # the caller
-    speech_since: float | None = None  # unbroken, and still going on
+    speech_since: float | None = None  # as the gate has it: with the pauses that it bridges
+    sound_since: float | None = (
+        None  # of that, what has gone on without a lull; None: nothing sounds just now
+    )
     speech_ended: float = 0.0
     text: str = ""  # final words that nobody has answered
     partial: str = ""
@@ -84,6 +87,14 @@ class SpeechBegan:
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lulled:
+    """Within speech, no sound for a moment: a cough is over, or a consonant is closed. `over`: it goes on."""
+
+    at: float
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,7 @@ class EndAsked:
 
 
 TurnEvent = (
-    Answered | SpeechBegan | SpeechEnded | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due | EndAsked
+    Answered | SpeechBegan | SpeechEnded | Lulled | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due | EndAsked
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from mediasrv.call.turn_events import (
     Evidence,
     HoldLapsed,
     KeyPressed,
+    Lulled,
     PassageBegan,
     Phase,
     Reject,
@@ -106,10 +107,9 @@ def _undecided_until(state: TurnState) -> float:
         return math.inf
     limits = state.settings.interruptibility
     until = state.held_since + limits.undecided_ms / 1000
-    if state.speech_since is None or state.explained:
+    if state.sound_since is None or state.explained:
         return until
-    # the gate tells late that speech has ended: unbroken is what it has had time to contradict
-    return min(until, state.speech_since + (limits.unbroken_ms + limits.gate_hangover_ms) / 1000)
+    return min(until, state.sound_since + limits.unbroken_ms / 1000)
 
 
 # ---- steps that several events share ---------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def _hold(state: TurnState, began: SpeechBegan, now: float) -> Step:
     since = now if began.hold is None else min(now, began.at)
     held = replace(
         state, phase=Phase.HELD, under=state.phase, hold=began.hold, held_since=since, explained=False,
-        murmured="", speech_since=began.at, partial="",
+        murmured="", speech_since=began.at, sound_since=began.at, partial="",
     )  # fmt: skip
     if began.hold is not None:
         return held, ()
@@ -224,14 +224,19 @@ def _answered(state: TurnState, event: Answered, now: float) -> Step:
 
 
 def _speech_began_listening(state: TurnState, event: SpeechBegan, now: float) -> Step:
-    state = replace(state, speech_since=event.at, prompts=0)
+    state = replace(state, speech_since=event.at, sound_since=event.at, prompts=0)
     if event.hold is None:
         return state, ()
     return state, (Reject(event.hold, Evidence("nothing_to_hold")),)
 
 
 def _speech_ended(state: TurnState, event: SpeechEnded, now: float) -> Step:
-    return replace(state, speech_since=None, speech_ended=event.at, idle_since=now), ()
+    return replace(state, speech_since=None, sound_since=None, speech_ended=event.at, idle_since=now), ()
+
+
+def _lulled(state: TurnState, event: Lulled, now: float) -> Step:
+    """What goes on after a lull is counted anew: two coughs are not one sentence."""
+    return (replace(state, sound_since=event.at if event.over else None) if state.speech_since else state), ()
 
 
 def _words_listening(state: TurnState, event: Words, now: float) -> Step:
@@ -281,7 +286,7 @@ def _speech_began_busy(state: TurnState, event: SpeechBegan, now: float) -> Step
     limits = state.settings.interruptibility
     if limits.enabled and state.interruptible:
         return _hold(state, event, now)
-    state = replace(state, speech_since=event.at)
+    state = replace(state, speech_since=event.at, sound_since=event.at)
     return state, ((Reject(event.hold, Evidence("uninterruptible")),) if event.hold is not None else ())
 
 
@@ -354,14 +359,13 @@ def _end_asked_busy(state: TurnState, event: EndAsked, now: float) -> Step:
 
 def _speech_began_held(state: TurnState, event: SpeechBegan, now: float) -> Step:
     """More speech in the same hold: `undecided_ms` still counts from the first."""
-    return replace(
-        state, speech_since=event.at, hold=event.hold if event.hold is not None else state.hold
-    ), ()
+    hold = event.hold if event.hold is not None else state.hold
+    return replace(state, speech_since=event.at, sound_since=event.at, hold=hold), ()
 
 
 def _speech_ended_held(state: TurnState, event: SpeechEnded, now: float) -> Step:
     began = state.speech_since if state.speech_since is not None else state.held_since
-    state = replace(state, speech_since=None, speech_ended=event.at)
+    state = replace(state, speech_since=None, sound_since=None, speech_ended=event.at)
     spoke_ms = round((event.at - began) * 1000, 1)
     if state.explained or spoke_ms < state.settings.interruptibility.cough_ms:
         rule = "backchannel" if state.explained else "cough"
@@ -391,9 +395,8 @@ def _due_held(state: TurnState, event: Due, now: float) -> Step:
     if now < _undecided_until(state):
         return _due_busy(state, event, now)
     limits = state.settings.interruptibility
-    if state.speech_since is not None and not state.explained:
-        spoken_ms = (now - state.speech_since) * 1000
-        unbroken = spoken_ms >= limits.unbroken_ms
+    if state.sound_since is not None and not state.explained:
+        unbroken = now >= state.sound_since + limits.unbroken_ms / 1000
         return _confirm(state, _evidence(state, "unbroken" if unbroken else "undecided", now), now)
     rule = "backchannel" if state.explained else "undecided"
     return _reject(state, _evidence(state, rule, now), now)
@@ -413,6 +416,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Answered: _answered,
         SpeechBegan: _speech_began_listening,
         SpeechEnded: _speech_ended,
+        Lulled: _lulled,
         Words: _words_listening,
         KeyPressed: _key_listening,
         PassageBegan: _ignore,
@@ -424,6 +428,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.THINKING: {
         SpeechBegan: _speech_began_busy,
         SpeechEnded: _speech_ended,
+        Lulled: _lulled,
         Words: _words_busy,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
@@ -435,6 +440,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.SPEAKING: {
         SpeechBegan: _speech_began_busy,
         SpeechEnded: _speech_ended,
+        Lulled: _lulled,
         Words: _words_busy,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
@@ -446,6 +452,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.HELD: {
         SpeechBegan: _speech_began_held,
         SpeechEnded: _speech_ended_held,
+        Lulled: _lulled,
         Words: _words_held,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
@@ -457,6 +464,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.ENDED: {
         SpeechBegan: _ignore,
         SpeechEnded: _ignore,
+        Lulled: _ignore,
         Words: _ignore,
         KeyPressed: _ignore,
         PassageBegan: _ignore,

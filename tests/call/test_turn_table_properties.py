@@ -16,6 +16,7 @@ from mediasrv.call.turn_events import (
     EndCall,
     HoldLapsed,
     KeyPressed,
+    Lulled,
     PassageBegan,
     Phase,
     SpeechBegan,
@@ -34,6 +35,7 @@ TEXTS = ["mm-hm", "stop", "I want", "yes.", "one two three", "", "and"]
 HAPPENINGS = st.one_of(
     st.tuples(st.just("began"), st.integers(0, 2)),
     st.tuples(st.just("ended"), st.just(0)),
+    st.tuples(st.just("lull"), st.integers(0, 1)),
     st.tuples(st.just("partial"), st.integers(0, len(TEXTS) - 1)),
     st.tuples(st.just("final"), st.integers(0, len(TEXTS) - 1)),
     st.tuples(st.just("key"), st.integers(0, 11)),
@@ -50,6 +52,8 @@ def event_of(kind: str, n: int, state: TurnState, now: float) -> TurnEvent | Non
             return SpeechBegan(now, HoldId(n) if n else None)
         case "ended":
             return SpeechEnded(now)
+        case "lull":
+            return Lulled(now, over=bool(n))
         case "partial" | "final":
             return Words(TEXTS[n], final=kind == "final")
         case "key":
