@@ -26,8 +26,9 @@ class ScriptedTool:
     def spec(self) -> ToolSpec:
         tool = self.script
         return ToolSpec(
-            tool.name, tool.description, on_cancel=OnCancel(tool.on_cancel), deadline_s=tool.deadline_s
-        )
+            tool.name, tool.description, on_cancel=OnCancel(tool.on_cancel), deadline_s=tool.deadline_s,
+            ends_call=tool.ends_call,
+        )  # fmt: skip
 
     async def prepare(self, call: ToolCall) -> Prepared:
         await trio.lowlevel.checkpoint()

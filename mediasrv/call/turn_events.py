@@ -144,7 +144,8 @@ class EndAsked:
 
 
 TurnEvent = (
-    Answered | SpeechBegan | SpeechEnded | Lulled | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due | EndAsked
+    Answered | SpeechBegan | SpeechEnded | Lulled | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due
+    | EndAsked
 )  # fmt: skip
 
 
