@@ -16,6 +16,7 @@ class TurnEnding(Enum):
     ERROR = "error"
     MANUAL = "manual"
     REPLACED = "replaced"
+    SPECULATED = "speculated"  # begun ahead, and not what the caller asked in the end
     HANGUP = "hangup"
 
 

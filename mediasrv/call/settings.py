@@ -42,6 +42,37 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
+class Speculation:
+    """How early a reply is begun that nobody may need: it is paid for, and saves the time that it has had."""
+
+    words: int = (
+        0  # of a transcript, before the reply to it is thought of; 0: never before the caller has finished
+    )
+    confidence: float = 0.8  # the recogniser's, at least
+    most: int = 3  # replies for one utterance
+
+
+SPECULATION = {"off": Speculation(), "careful": Speculation(6, 0.9), "bold": Speculation(3, 0.7)}
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """What is heard while a reply is long in coming; nothing of it over the caller."""
+
+    enabled: bool = True
+    acknowledge_ms: int = 0  # "Okay." after so much silence; 0: not
+    filler_ms: int = 1_000  # "One moment, please."
+    hold_sound_ms: int = 1_000  # a soft tone, after so much silence more
+    acknowledgement: str = "Okay."
+    fillers: tuple[str, ...] = ("One moment, please.", "Just a second.", "I am still looking.")
+
+    def steps_ms(self) -> tuple[int, ...]:
+        """The silence before each step; the last is taken again and again."""
+        early = (self.acknowledge_ms,) if self.acknowledge_ms else ()
+        return (*early, self.filler_ms, self.hold_sound_ms)
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """What is slow, what is dead, and what is said then."""
 
@@ -73,4 +104,6 @@ class CallSettings:
     goodbye: str = "Good-bye."
     interruptibility: Interruptibility = field(default_factory=Interruptibility)
     patience: Patience = field(default_factory=Patience)
+    speculation: Speculation = field(default_factory=Speculation)
+    masking: Masking = field(default_factory=Masking)
     failures: Failures = field(default_factory=Failures)

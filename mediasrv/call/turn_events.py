@@ -42,6 +42,13 @@ class TurnState:
     sounding_since: float | None = None
     interruptible: bool = True
 
+    quiet_since: float | None = None  # nothing of the turn sounds; None: something does
+    masks: int = 0  # steps taken against that silence
+
+    # a reply begun before the caller had finished: the turn's number is `turn`
+    ahead: str | None = None  # what it answers; None: there is none
+    guesses: int = 0  # for this utterance
+
     # the hold under judgement
     hold: HoldId | None = None  # None: the one that the call took by itself
     held_since: float = 0.0
@@ -58,6 +65,7 @@ class TurnState:
     text: str = ""  # final words that nobody has answered
     partial: str = ""
     words_at: float = 0.0
+    finished: float | None = None  # how likely `text` is all, if a model has said so
     keys: bool = False  # the last of the text was keyed in, and no '#' has closed it
     idle_since: float = 0.0
     prompts: int = 0
@@ -101,6 +109,15 @@ class Lulled:
 class Words:
     text: str
     final: bool
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A model's opinion: how likely the caller who said `text` has finished."""
+
+    text: str
+    finished: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +131,14 @@ class PassageBegan:
 
     turn: int
     interruptible: bool = True
+    aside: bool = False  # it masks a silence, and is no part of the reply
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDry:
+    """All that the turn had to say so far was sent, and more is to come."""
+
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +169,8 @@ class EndAsked:
 
 
 TurnEvent = (
-    Answered | SpeechBegan | SpeechEnded | Lulled | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due
-    | EndAsked
+    Answered | SpeechBegan | SpeechEnded | Lulled | Words | Judged | KeyPressed | PassageBegan | VoiceDry | TurnOver
+    | HoldLapsed | Due | EndAsked
 )  # fmt: skip
 
 
@@ -167,6 +192,23 @@ class StartTurn:
     turn: int
     kind: TurnKind
     text: str = ""
+    ahead: bool = False  # nothing of it may be heard, stored or done before it is promoted
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """The caller has asked what the turn answers: it may be heard."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The silence has lasted: the `step`th thing against it."""
+
+    turn: int
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,4 +238,4 @@ class EndCall:
     why: Ending
 
 
-Action = StartTurn | TakeHold | Reject | CancelTurn | EndCall
+Action = StartTurn | Promote | Mask | TakeHold | Reject | CancelTurn | EndCall

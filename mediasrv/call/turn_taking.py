@@ -6,6 +6,11 @@ confirm the interruption; only such noises, or speech as short as a cough, rejec
 nothing explains confirms it; and after `undecided_ms` whatever is more likely by then. A reply that has hardly begun
 is not interrupted but *merged*: the caller went on, so both halves are answered together.
 
+A reply may be begun *ahead*, while the caller may still go on: it is a turn that runs in LISTENING, unheard, until the
+end of the utterance promotes it (the words are the same) or drops it (they are not). A reply that is long in coming is
+*masked*: after each silence of a given length the table asks for the next thing against it, and never while the caller
+speaks.
+
 Every state and event meet in `TABLE`; a pair that is not there cannot happen and is an error. Late news of a turn
 that is over (its number is not the running turn's) is met by `_ignore`, not by an error: tasks and engine overtake
 each other. Nothing here knows a clock: `now` is told, and `deadline` says when it wants to be told again.
@@ -28,10 +33,13 @@ from mediasrv.call.turn_events import (
     EndCall,
     Evidence,
     HoldLapsed,
+    Judged,
     KeyPressed,
     Lulled,
+    Mask,
     PassageBegan,
     Phase,
+    Promote,
     Reject,
     SpeechBegan,
     SpeechEnded,
@@ -42,6 +50,7 @@ from mediasrv.call.turn_events import (
     TurnOver,
     TurnState,
     TurnTakingError,
+    VoiceDry,
     Words,
 )
 from mediasrv.conversation.words import Completeness, Weight, completeness, tokens, weigh
@@ -49,7 +58,7 @@ from mediasrv.legs import Ending
 
 Step = tuple[TurnState, tuple[Action, ...]]
 
-FINAL = (Ending.MAX_LENGTH, Ending.FAULT)  # reasons to leave that no interruption takes back
+FINAL = (Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
 def begin(settings: CallSettings, now: float) -> TurnState:
@@ -73,7 +82,7 @@ def deadline(state: TurnState) -> float:
     length = state.began + state.settings.max_length_s
     if state.phase is Phase.LISTENING:
         return min(length, *(at for at, _ in _listening_timers(state)))
-    return min(length, _undecided_until(state))
+    return min(length, _undecided_until(state), _mask_at(state))
 
 
 # ---- timers ----------------------------------------------------------------------------------------------------
@@ -94,6 +103,8 @@ def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
 
 def _patience_s(state: TurnState) -> float:
     patience = state.settings.patience
+    if state.finished is not None:
+        return (patience.longest_ms - (patience.longest_ms - patience.shortest_ms) * state.finished) / 1000
     pause_ms = {
         Completeness.WHOLE: patience.shortest_ms,
         Completeness.UNSURE: patience.ordinary_ms,
@@ -112,6 +123,17 @@ def _undecided_until(state: TurnState) -> float:
     return min(until, state.sound_since + limits.unbroken_ms / 1000)
 
 
+def _mask_at(state: TurnState) -> float:
+    """When the silence of a reply that is long in coming has lasted; never while the caller speaks."""
+    masking, busy = state.settings.masking, state.phase in (Phase.THINKING, Phase.SPEAKING)
+    if state.quiet_since is None or state.speech_since is not None or state.kind != "reply":
+        return math.inf
+    if not (masking.enabled and busy):
+        return math.inf
+    steps_ms = masking.steps_ms()
+    return state.quiet_since + steps_ms[min(state.masks, len(steps_ms) - 1)] / 1000
+
+
 # ---- steps that several events share ---------------------------------------------------------------------------
 
 
@@ -120,12 +142,48 @@ def _ignore(state: TurnState, event: TurnEvent, now: float) -> Step:
 
 
 def _speak(state: TurnState, kind: TurnKind, now: float, text: str = "", **changes: object) -> Step:
-    turn = state.turn + 1
-    state = replace(
-        state, phase=Phase.THINKING, turn=turn, kind=kind, asked=text, sounding_since=None, interruptible=True,
-        text="", partial="", keys=False, explained=False, murmured="", idle_since=now,
+    state, dropped = _drop_ahead(state)
+    state = replace(_think(state, kind, now, text), turn=state.turn + 1)
+    start = StartTurn(state.turn, kind, text)
+    return replace(state, **changes), (*dropped, start)  # type: ignore[arg-type]
+
+
+def _think(state: TurnState, kind: TurnKind, now: float, text: str) -> TurnState:
+    return replace(
+        state, phase=Phase.THINKING, kind=kind, asked=text, sounding_since=None, interruptible=True, quiet_since=now,
+        masks=0, ahead=None, guesses=0, finished=None, text="", partial="", keys=False, explained=False, murmured="",
+        idle_since=now,
     )  # fmt: skip
-    return replace(state, **changes), (StartTurn(turn, kind, text),)  # type: ignore[arg-type]
+
+
+def _reply(state: TurnState, text: str, now: float) -> Step:
+    """The reply to `text`: the one that was begun ahead, if that is what it answers."""
+    if state.ahead is None or tokens(state.ahead) != tokens(text):
+        return _speak(state, "reply", now, text)
+    return _think(state, "reply", now, text), (Promote(state.turn, text),)
+
+
+def _think_ahead(state: TurnState, words: Words) -> Step:
+    """Begins the reply to what was said so far, where that is wanted and may already be all."""
+    limits, said = state.settings.speculation, _joined(state.text, state.partial)
+    may = limits.words and words.confidence >= limits.confidence and state.leaving is None and not state.keys
+    if not may or len(tokens(said)) < limits.words or completeness(said) is Completeness.OPEN:
+        return state, ()
+    if state.ahead is not None and tokens(state.ahead) == tokens(said):
+        return state, ()
+    state, dropped = _drop_ahead(state)
+    if state.guesses >= limits.most:
+        return state, dropped
+    turn = state.turn + 1
+    state = replace(state, turn=turn, ahead=said, guesses=state.guesses + 1)
+    return state, (*dropped, StartTurn(turn, "reply", said, ahead=True))
+
+
+def _drop_ahead(state: TurnState) -> Step:
+    if state.ahead is None:
+        return state, ()
+    cancel = CancelTurn(state.turn, TurnEnding.SPECULATED, Evidence("not_asked", state.ahead))
+    return replace(state, ahead=None), (cancel,)
 
 
 def _listen(state: TurnState, now: float) -> TurnState:
@@ -179,6 +237,7 @@ def _gather(state: TurnState, words: Words, now: float) -> TurnState:
     state = replace(
         state, words_at=now, prompts=0, idle_since=now, speech_ended=now if missed else state.speech_ended
     )
+    state = replace(state, finished=None)
     if not words.final:
         return replace(state, partial=said)
     return replace(state, text=_joined(state.text, said), partial="", keys=False)
@@ -240,12 +299,24 @@ def _lulled(state: TurnState, event: Lulled, now: float) -> Step:
 
 
 def _words_listening(state: TurnState, event: Words, now: float) -> Step:
-    return _gather(state, event, now), ()
+    return _think_ahead(_gather(state, event, now), event)
+
+
+def _judged(state: TurnState, event: Judged, now: float) -> Step:
+    """Counts only for what is still all that was said."""
+    if tokens(event.text) != tokens(state.text):
+        return state, ()
+    return replace(state, finished=min(1.0, max(0.0, event.finished))), ()
+
+
+def _turn_over_listening(state: TurnState, event: TurnOver, now: float) -> Step:
+    """A reply begun ahead has failed, and will be asked for again; any other is over long since."""
+    return (replace(state, ahead=None) if event.turn == state.turn else state), ()
 
 
 def _key_listening(state: TurnState, event: KeyPressed, now: float) -> Step:
     state = _keyed(state, event, now)
-    return _speak(state, "reply", now, state.text) if state.text and not state.keys else (state, ())
+    return _reply(state, state.text, now) if state.text and not state.keys else (state, ())
 
 
 def _keyed(state: TurnState, event: KeyPressed, now: float) -> TurnState:
@@ -263,7 +334,7 @@ def _due_listening(state: TurnState, event: Due, now: float) -> Step:
     if now < at:
         return state, ()
     if what != "silence":
-        return _speak(state, "reply", now, f"{state.text} {state.partial}".strip())
+        return _reply(state, _joined(state.text, state.partial), now)
     if state.prompts < state.settings.patience.prompts:
         return _speak(state, "prompt", now, prompts=state.prompts + 1)
     return _speak(_leave(state, Ending.SILENCE, now), "goodbye", now)
@@ -315,15 +386,20 @@ def _key_busy(state: TurnState, event: KeyPressed, now: float) -> Step:
 def _passage_began(state: TurnState, event: PassageBegan, now: float) -> Step:
     if event.turn != state.turn:
         return state, ()
-    since = state.sounding_since if state.sounding_since is not None else now
-    state = replace(state, sounding_since=since, interruptible=event.interruptible and _may_interrupt(state))
+    since = state.sounding_since if state.sounding_since is not None or event.aside else now
+    interruptible = event.interruptible and _may_interrupt(state)
+    state = replace(state, sounding_since=since, quiet_since=None, interruptible=interruptible)
     if state.phase is not Phase.HELD:
         return replace(state, phase=Phase.SPEAKING), ()
     return replace(state, under=Phase.SPEAKING), ()
 
 
 def _may_interrupt(state: TurnState) -> bool:
-    return state.leaving is not Ending.MAX_LENGTH
+    return state.leaving not in (Ending.MAX_LENGTH, Ending.BUDGET)
+
+
+def _voice_dry(state: TurnState, event: VoiceDry, now: float) -> Step:
+    return (replace(state, quiet_since=now) if event.turn == state.turn else state), ()
 
 
 def _turn_over(state: TurnState, event: TurnOver, now: float) -> Step:
@@ -342,6 +418,8 @@ def _due_busy(state: TurnState, event: Due, now: float) -> Step:
     if state.leaving is not None:
         ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, (CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("farewell")), *actions)
+    if now >= _mask_at(state):
+        return replace(state, quiet_since=now, masks=state.masks + 1), (Mask(state.turn, state.masks),)
     cancel = CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("max_length"))
     leaving = _leave(_listen(state, now), Ending.MAX_LENGTH, now)
     spoken, actions = _speak(leaving, "goodbye", now, interruptible=False)
@@ -349,7 +427,7 @@ def _due_busy(state: TurnState, event: Due, now: float) -> Step:
 
 
 def _end_asked_busy(state: TurnState, event: EndAsked, now: float) -> Step:
-    if event.goodbye and state.leaving is not Ending.MAX_LENGTH:
+    if event.goodbye and _may_interrupt(state):
         return replace(_leave(state, event.why, now), owes_goodbye=state.kind != "goodbye"), ()
     return (state if state.leaving is not None else _leave(state, event.why, now)), ()
 
@@ -418,9 +496,11 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         SpeechEnded: _speech_ended,
         Lulled: _lulled,
         Words: _words_listening,
+        Judged: _judged,
         KeyPressed: _key_listening,
         PassageBegan: _ignore,
-        TurnOver: _ignore,
+        VoiceDry: _ignore,
+        TurnOver: _turn_over_listening,
         HoldLapsed: _ignore,
         Due: _due_listening,
         EndAsked: _end_asked_listening,
@@ -430,8 +510,10 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         SpeechEnded: _speech_ended,
         Lulled: _lulled,
         Words: _words_busy,
+        Judged: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
+        VoiceDry: _voice_dry,
         TurnOver: _turn_over,
         HoldLapsed: _ignore,
         Due: _due_busy,
@@ -442,8 +524,10 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         SpeechEnded: _speech_ended,
         Lulled: _lulled,
         Words: _words_busy,
+        Judged: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
+        VoiceDry: _voice_dry,
         TurnOver: _turn_over,
         HoldLapsed: _ignore,
         Due: _due_busy,
@@ -454,8 +538,10 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         SpeechEnded: _speech_ended_held,
         Lulled: _lulled,
         Words: _words_held,
+        Judged: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
+        VoiceDry: _voice_dry,
         TurnOver: _turn_over,
         HoldLapsed: _lapsed,
         Due: _due_held,
@@ -466,8 +552,10 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         SpeechEnded: _ignore,
         Lulled: _ignore,
         Words: _ignore,
+        Judged: _ignore,
         KeyPressed: _ignore,
         PassageBegan: _ignore,
+        VoiceDry: _ignore,
         TurnOver: _ignore,
         HoldLapsed: _ignore,
         EndAsked: _ignore,

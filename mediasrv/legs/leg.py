@@ -21,6 +21,7 @@ class Ending(Enum):
     TRANSFERRED = "transferred"
     SILENCE = "silence"
     MAX_LENGTH = "max_length"
+    BUDGET = "budget"  # what the call may cost is spent
     MEDIA_TIMEOUT = "media_timeout"
     NO_ACK = "no_ack"
     BUSY = "busy"  # this and the next two: calls of ours that came to nothing

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv.call import CallSettings
+from mediasrv.call.settings import Speculation
 from mediasrv.call.turn_events import (
     Answered,
     CancelTurn,
@@ -15,6 +16,7 @@ from mediasrv.call.turn_events import (
     EndAsked,
     EndCall,
     HoldLapsed,
+    Judged,
     KeyPressed,
     Lulled,
     PassageBegan,
@@ -25,6 +27,7 @@ from mediasrv.call.turn_events import (
     TurnEvent,
     TurnOver,
     TurnState,
+    VoiceDry,
     Words,
 )
 from mediasrv.call.turn_taking import begin, deadline, step
@@ -36,6 +39,8 @@ HAPPENINGS = st.one_of(
     st.tuples(st.just("began"), st.integers(0, 2)),
     st.tuples(st.just("ended"), st.just(0)),
     st.tuples(st.just("lull"), st.integers(0, 1)),
+    st.tuples(st.just("judged"), st.integers(0, len(TEXTS) - 1)),
+    st.tuples(st.just("dry"), st.integers(0, 1)),
     st.tuples(st.just("partial"), st.integers(0, len(TEXTS) - 1)),
     st.tuples(st.just("final"), st.integers(0, len(TEXTS) - 1)),
     st.tuples(st.just("key"), st.integers(0, 11)),
@@ -54,6 +59,10 @@ def event_of(kind: str, n: int, state: TurnState, now: float) -> TurnEvent | Non
             return SpeechEnded(now)
         case "lull":
             return Lulled(now, over=bool(n))
+        case "judged":
+            return Judged(TEXTS[n], n / len(TEXTS))
+        case "dry":
+            return VoiceDry(state.turn - n)
         case "partial" | "final":
             return Words(TEXTS[n], final=kind == "final")
         case "key":
@@ -74,7 +83,7 @@ class Run:
 
     def __init__(self) -> None:
         self.now = 1_000.0
-        self.state = begin(CallSettings(max_length_s=60), self.now)
+        self.state = begin(CallSettings(max_length_s=60, speculation=Speculation(words=2)), self.now)
         self.running = 0
         self.held_since = math.inf
         self.ended = False
