@@ -47,7 +47,10 @@ from mediasrv.call.turn_events import (
     Words,
 )
 from mediasrv.clock import NS_PER_S
+from mediasrv.conversation.cleaning import Cleaning
 from mediasrv.conversation.history import History
+from mediasrv.conversation.pipeline import BALANCED, Level, Mind
+from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
 from mediasrv.legs import Ending
 from mediasrv.media import (
@@ -78,6 +81,8 @@ class Persona:
     notice: str = ""  # said first, and not to be interrupted
     greeting: str = ""
     voice: str = ""
+    level: Level = BALANCED
+    cleaning: Cleaning = Cleaning.FULL
 
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
@@ -120,9 +125,13 @@ class Dialogue:
         arming = Arming("duck" if limits.duck else "hold", limits.lease_ms)
         if not limits.enabled:
             arming = Arming("ignore")
-        self._tools = TurnTools(
-            call, providers, self.history, self._host, persona.voice, arming, self._turn_over
+        failures = call.settings.failures
+        mind = Mind(
+            providers.llm, self.history, self._host.described(),
+            ModelLimits(failures.first_token_s, failures.next_token_s, failures.tool_rounds),
+            persona.level, persona.cleaning, call.settings.language,
         )  # fmt: skip
+        self._tools = TurnTools(call, providers, mind, self._host, persona.voice, arming, self._turn_over)
         self._ears = Ears(call, providers.stt, self._heard, self._deaf)
         self._turn: Turn | None = None
         self._own_hold: HoldId | None = None
@@ -186,7 +195,7 @@ class Dialogue:
         call = self._call
         record = TurnRecord(
             turn=f"{call.info.id}-{action.turn}", number=action.turn, kind=action.kind, asked=action.text,
-            began_ms=call.timeline.ms(),
+            began_ms=call.timeline.ms(), level=self._persona.level.name,
         )  # fmt: skip
         self._turn = Turn(record, self._tools, self._lines(action), after=self._turn)
         call.record.turns += 1

@@ -40,7 +40,12 @@ class TurnRecord:
     kind: str  # reply | greeting | prompt | goodbye | apology
     asked: str
     began_ms: float  # since the call began
+    level: str = ""  # of optimisation
     ending: str = ""
+    cleaned: str = ""  # what was asked, as the stages read it
+    cleaning: dict[str, object] = field(default_factory=dict)  # its level, the rules applied, its confidence
+    decisions: list[dict[str, object]] = field(default_factory=list)  # what stages decided, and why
+    stages: list[dict[str, object]] = field(default_factory=list)  # their latencies
     said: str = ""  # what was sent to the voice
     heard: str = ""  # what the caller heard of it
     interrupted: bool = False
@@ -56,6 +61,8 @@ class TurnRecord:
     rejects: int = 0
     tools: list[ToolRecord] = field(default_factory=list)
     usage: list[dict[str, object]] = field(default_factory=list)
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost_usd: str = "0"
     error: str = ""
 
     def as_json(self) -> dict[str, object]:
