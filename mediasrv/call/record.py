@@ -63,6 +63,9 @@ class TurnRecord:
     usage: list[dict[str, object]] = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
     cost_usd: str = "0"
+    wasted_usd: str = "0"  # of it: guesses that came to nothing, and speech that nobody heard
+    ahead: bool = False  # begun before the caller had finished
+    asides: list[str] = field(default_factory=list)  # said to mask a silence; no part of `said`
     error: str = ""
 
     def as_json(self) -> dict[str, object]:

@@ -49,7 +49,7 @@ def scripted_agent(script: Script, voice: str = "") -> ConversationAgent:
         prepare(script.spoken(), voice or script.voice.name)
     persona = Persona(
         name="scripted", system=script.system, notice=script.uninterruptible, greeting=script.greeting,
-        voice=voice or script.voice.name,
+        voice=voice or script.voice.name, speculates=script.model.speculates,
     )  # fmt: skip
 
     def tools(end_call: Callable[[], None]) -> Sequence[Tool]:

@@ -34,6 +34,7 @@ class Patience:
     shortest_ms: int = 200  # after what is plainly a whole sentence
     ordinary_ms: int = 500
     longest_ms: int = 1_200  # after "and", or in the middle of a number
+    judged_within_ms: int = 300  # a model that says whether the caller has finished; later it has no say
     final_wait_ms: int = 2_000  # quiet, and still only a partial transcript: it will have to do
     merge_ms: int = 500  # a reply heard for less than this is merged with what the caller adds
     keys_ms: int = 1_500  # between two keys
@@ -49,10 +50,7 @@ class Speculation:
         0  # of a transcript, before the reply to it is thought of; 0: never before the caller has finished
     )
     confidence: float = 0.8  # the recogniser's, at least
-    most: int = 3  # replies for one utterance
-
-
-SPECULATION = {"off": Speculation(), "careful": Speculation(6, 0.9), "bold": Speculation(3, 0.7)}
+    most: int = 3  # guesses for one utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,6 @@ class CallSettings:
     goodbye: str = "Good-bye."
     interruptibility: Interruptibility = field(default_factory=Interruptibility)
     patience: Patience = field(default_factory=Patience)
-    speculation: Speculation = field(default_factory=Speculation)
+    speculation: Speculation | None = None  # None: as the agent's level says
     masking: Masking = field(default_factory=Masking)
     failures: Failures = field(default_factory=Failures)

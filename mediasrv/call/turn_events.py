@@ -46,7 +46,7 @@ class TurnState:
     masks: int = 0  # steps taken against that silence
 
     # a reply begun before the caller had finished: the turn's number is `turn`
-    ahead: str | None = None  # what it answers; None: there is none
+    ahead: str | None = None  # what it answers
     guesses: int = 0  # for this utterance
 
     # the hold under judgement
@@ -64,6 +64,7 @@ class TurnState:
     speech_ended: float = 0.0
     text: str = ""  # final words that nobody has answered
     partial: str = ""
+    sure: float = 1.0  # the recogniser's confidence in them
     words_at: float = 0.0
     finished: float | None = None  # how likely `text` is all, if a model has said so
     keys: bool = False  # the last of the text was keyed in, and no '#' has closed it

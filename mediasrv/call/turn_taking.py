@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mediasrv.call.record import TurnEnding
-from mediasrv.call.settings import CallSettings
+from mediasrv.call.settings import CallSettings, Speculation
 from mediasrv.call.turn_events import (
     Action,
     Answered,
@@ -58,6 +58,7 @@ from mediasrv.legs import Ending
 
 Step = tuple[TurnState, tuple[Action, ...]]
 
+NO_SPECULATION = Speculation()
 FINAL = (Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
@@ -163,13 +164,16 @@ def _reply(state: TurnState, text: str, now: float) -> Step:
     return _think(state, "reply", now, text), (Promote(state.turn, text),)
 
 
-def _think_ahead(state: TurnState, words: Words) -> Step:
-    """Begins the reply to what was said so far, where that is wanted and may already be all."""
-    limits, said = state.settings.speculation, _joined(state.text, state.partial)
-    may = limits.words and words.confidence >= limits.confidence and state.leaving is None and not state.keys
-    if not may or len(tokens(said)) < limits.words or completeness(said) is Completeness.OPEN:
+def _think_ahead(state: TurnState) -> Step:
+    """Begins the reply to what was said so far, where that is wanted and may already be all.
+
+    Not while the caller sounds: words that a recogniser gives then are the beginning of something.
+    """
+    limits, said = state.settings.speculation or NO_SPECULATION, _joined(state.text, state.partial)
+    may = limits.words and state.sound_since is None and state.leaving is None and not state.keys
+    if not may or state.sure < limits.confidence or len(tokens(said)) < limits.words:
         return state, ()
-    if state.ahead is not None and tokens(state.ahead) == tokens(said):
+    if completeness(said) is Completeness.OPEN or (state.ahead and tokens(state.ahead) == tokens(said)):
         return state, ()
     state, dropped = _drop_ahead(state)
     if state.guesses >= limits.most:
@@ -298,8 +302,12 @@ def _lulled(state: TurnState, event: Lulled, now: float) -> Step:
     return (replace(state, sound_since=event.at if event.over else None) if state.speech_since else state), ()
 
 
+def _lulled_listening(state: TurnState, event: Lulled, now: float) -> Step:
+    return _think_ahead(_lulled(state, event, now)[0])
+
+
 def _words_listening(state: TurnState, event: Words, now: float) -> Step:
-    return _think_ahead(_gather(state, event, now), event)
+    return _think_ahead(replace(_gather(state, event, now), sure=event.confidence))
 
 
 def _judged(state: TurnState, event: Judged, now: float) -> Step:
@@ -494,7 +502,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Answered: _answered,
         SpeechBegan: _speech_began_listening,
         SpeechEnded: _speech_ended,
-        Lulled: _lulled,
+        Lulled: _lulled_listening,
         Words: _words_listening,
         Judged: _judged,
         KeyPressed: _key_listening,

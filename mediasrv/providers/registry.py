@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mediasrv.errors import ConfigError
 from mediasrv.providers.espeak import EspeakVoice, is_installed
-from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
+from mediasrv.providers.protocols import EndOfTurn, LanguageModel, SpeechToText, TextToSpeech
 from mediasrv.providers.script import Script
 from mediasrv.providers.scripted import ScriptedLlm, ScriptedStt, ScriptedTts
 from mediasrv.providers.voices import FormantVoice, ToneVoice
@@ -33,6 +33,7 @@ class Providers:
     llm: LanguageModel
     tts: TextToSpeech
     spare_voice: TextToSpeech | None = None
+    end_of_turn: EndOfTurn | None = None
 
 
 def voice(name: str) -> TextToSpeech:

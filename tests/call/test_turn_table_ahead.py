@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 
 from mediasrv.call import CallSettings, TurnEnding
-from mediasrv.call.settings import SPECULATION, Masking
+from mediasrv.call.settings import Masking, Speculation
 from mediasrv.call.turn_events import (
     Action,
     CancelTurn,
     Due,
     EndAsked,
     Judged,
+    Lulled,
     Mask,
     PassageBegan,
     Phase,
@@ -32,12 +33,12 @@ from mediasrv.call.turn_taking import begin, deadline, step
 from mediasrv.legs import Ending
 
 NOW = 100.0
-BOLD = CallSettings(speculation=SPECULATION["bold"])
+BOLD = CallSettings(speculation=Speculation(words=3, confidence=0.7))
 
 
 def listening(settings: CallSettings = BOLD, **changes: object) -> TurnState:
-    """Turn 3 is over, and the caller speaks."""
-    state = replace(begin(settings, NOW - 10), turn=3, speech_since=NOW, sound_since=NOW, idle_since=NOW)
+    """Turn 3 is over; the caller has said something, and does not sound just now."""
+    state = replace(begin(settings, NOW - 10), turn=3, speech_since=NOW, idle_since=NOW)
     return replace(state, **changes)  # type: ignore[arg-type]
 
 
@@ -70,6 +71,13 @@ def test_what_is_doubtful_or_plainly_goes_on_begins_nothing(words: Words) -> Non
     assert through(listening(), words)[1] == []
 
 
+def test_while_the_caller_sounds_words_begin_nothing_and_the_lull_after_them_does() -> None:
+    state, asked = through(listening(sound_since=NOW), partial("what time is dinner"))
+    assert asked == []
+    _, asked = through(state, Lulled(NOW + 1))
+    assert asked == [StartTurn(4, "reply", "what time is dinner", ahead=True)]
+
+
 def test_by_default_nothing_is_begun_ahead() -> None:
     assert through(listening(CallSettings()), partial("what time is dinner today"))[1] == []
 
@@ -97,8 +105,8 @@ def test_of_one_utterance_no_more_than_so_many_replies_are_begun() -> None:
     for k in range(8):
         state, more = through(state, partial("what time is dinner" + " please" * k))
         asked += more
-    assert sum(isinstance(action, StartTurn) for action in asked) == BOLD.speculation.most
-    assert sum(isinstance(action, CancelTurn) for action in asked) == BOLD.speculation.most
+    assert sum(isinstance(action, StartTurn) for action in asked) == Speculation().most
+    assert sum(isinstance(action, CancelTurn) for action in asked) == Speculation().most
 
 
 def test_one_that_has_failed_is_asked_for_again() -> None:

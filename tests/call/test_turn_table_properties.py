@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,31 +52,21 @@ HAPPENINGS = st.one_of(
 )
 
 
-def event_of(kind: str, n: int, state: TurnState, now: float) -> TurnEvent | None:
-    match kind:
-        case "began":
-            return SpeechBegan(now, HoldId(n) if n else None)
-        case "ended":
-            return SpeechEnded(now)
-        case "lull":
-            return Lulled(now, over=bool(n))
-        case "judged":
-            return Judged(TEXTS[n], n / len(TEXTS))
-        case "dry":
-            return VoiceDry(state.turn - n)
-        case "partial" | "final":
-            return Words(TEXTS[n], final=kind == "final")
-        case "key":
-            return KeyPressed("0123456789*#"[n])
-        case "sounds":
-            return PassageBegan(state.turn, interruptible=bool(n))
-        case "over":
-            return TurnOver(state.turn - n)
-        case "lapsed":
-            return HoldLapsed(HoldId(n))
-        case _:
-            wishes = {0: EndAsked(Ending.AGENT_HUNG_UP), 1: EndAsked(Ending.FAULT, goodbye=True)}
-            return wishes.get(n)
+EVENTS: dict[str, Callable[[int, TurnState, float], TurnEvent | None]] = {
+    "began": lambda n, state, now: SpeechBegan(now, HoldId(n) if n else None),
+    "ended": lambda n, state, now: SpeechEnded(now),
+    "lull": lambda n, state, now: Lulled(now, over=bool(n)),
+    "judged": lambda n, state, now: Judged(TEXTS[n], n / len(TEXTS)),
+    "dry": lambda n, state, now: VoiceDry(state.turn - n),
+    "partial": lambda n, state, now: Words(TEXTS[n], final=False),
+    "final": lambda n, state, now: Words(TEXTS[n], final=True),
+    "key": lambda n, state, now: KeyPressed("0123456789*#"[n]),
+    "sounds": lambda n, state, now: PassageBegan(state.turn, interruptible=bool(n)),
+    "over": lambda n, state, now: TurnOver(state.turn - n),
+    "lapsed": lambda n, state, now: HoldLapsed(HoldId(n)),
+    "leave": lambda n, state, now: WISHES.get(n),
+}
+WISHES = {0: EndAsked(Ending.AGENT_HUNG_UP), 1: EndAsked(Ending.FAULT, goodbye=True)}
 
 
 class Run:
@@ -129,7 +120,7 @@ def test_any_order_of_events_keeps_the_rules(
     run.feed(Answered(greets))
     for seconds, (kind, n) in happenings:
         run.wait(seconds)
-        event = event_of(kind, n, run.state, run.now)
+        event = EVENTS[kind](n, run.state, run.now)
         if event is not None:
             run.feed(event)
     run.wait(200)
