@@ -118,6 +118,7 @@ class FakeStream:
         self.sent: list[Sent] = []
         self.listens_to: dict[tuple[int, Listen], float] = {}
         self.behind: Clip | None = None
+        self.backgrounds: list[Clip | None] = []  # one after the other
         self.pressed = ""
         self.recordings: list[FakeRecording] = []
         self.flushed: dict[int, float] = {}
@@ -360,6 +361,7 @@ class FakeStream:
     ) -> None:
         self._check()
         self.behind = clip
+        self.backgrounds.append(clip)
 
     @asynccontextmanager
     async def record(self, path: Path, format: RecordingFormat = "wav") -> AsyncIterator[RecordingFace]:  # noqa: A002
