@@ -9,7 +9,8 @@ started for one party ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -18,12 +19,13 @@ from mediasrv.call.bridge.floor import Floor
 from mediasrv.call.bridge.handover import attend_requests
 from mediasrv.call.bridge.parties import Seat
 from mediasrv.call.record import CallRecord
+from mediasrv.call.secure import Secrecy, Secret
 from mediasrv.call.services import Agent, CallServices, MediaNeeds
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import NS_PER_MS
 from mediasrv.errors import MediasrvError
 from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
-from mediasrv.media import MediaEvent, MediaFault, MediaTimeout, StreamFace
+from mediasrv.media import Dtmf, MediaEvent, MediaFault, MediaTimeout, StreamFace
 from mediasrv.telemetry import Timeline
 
 Leader = Callable[["Call"], Awaitable[Ending]]
@@ -40,6 +42,7 @@ class Call:
     record: CallRecord
     nursery: trio.Nursery
     leader: Leader
+    secrecy: Secrecy
     ending: Ending | None = None
     over: trio.Event = field(default_factory=trio.Event)
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
@@ -93,9 +96,18 @@ class Call:
         self.timeline.note("fault", errors=errors)
         self.end(Ending.FAULT)
 
+    @asynccontextmanager
+    async def secure(self) -> AsyncIterator[Secret]:
+        """Inside the block nothing the caller says or presses is heard, kept or written down by anybody else."""
+        await trio.lowlevel.checkpoint()
+        with self.secrecy.keep() as secret:
+            yield secret
+
     async def next_event(self) -> MediaEvent:
-        """What the stream tells next; a caller who is no longer there ends the call."""
+        """What the stream tells next, secrets apart; a caller who is no longer there ends the call."""
         event = await self.floor.caller.next_event()
+        while isinstance(event, Dtmf) and self.secrecy.took_key(event.digit, event.at_ns):
+            event = await self.floor.caller.next_event()
         if isinstance(event, MediaTimeout) and not self.floor.caller.held:
             self.end(Ending.MEDIA_TIMEOUT)
         elif isinstance(event, MediaFault):
@@ -144,7 +156,8 @@ async def run_call(
     )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:
-            call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead)
+            secrecy = Secrecy(clock, timeline, record.secure)
+            call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead, secrecy)
             with services.live.knows(call):
                 await _live(call, replace(agent.needs, bridge=True))
     finally:

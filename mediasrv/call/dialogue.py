@@ -301,6 +301,8 @@ class Dialogue:
             await self._deaf()
 
     async def _heard(self, transcript: Transcript) -> None:
+        if self._call.secrecy.on:
+            return  # words of what is now secret, or was just before
         self._call.timeline.note(
             "words", text=transcript.text, final=transcript.final, confidence=transcript.confidence
         )

@@ -73,6 +73,15 @@ class TurnRecord:
 
 
 @dataclass(slots=True)
+class SecureRecord:
+    """A while in which nothing the caller said or pressed was kept."""
+
+    from_ms: float  # since the call began
+    to_ms: float | None = None
+    keys: int = 0
+
+
+@dataclass(slots=True)
 class CallRecord:
     id: str
     tenant: str
@@ -87,6 +96,7 @@ class CallRecord:
     turns: int = 0
     interruptions: int = 0
     rejected_holds: int = 0
+    secure: list[SecureRecord] = field(default_factory=list)
     error: str = ""
     media: dict[str, int | float] = field(default_factory=dict)
 

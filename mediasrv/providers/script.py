@@ -34,7 +34,9 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_token_ms: int = 120
     token_ms: int = 15
-    speculates: bool = False  # begins replies before the caller has finished; they count as turns and requests
+    speculates: bool = (
+        False  # begins replies before the caller has finished; they count as turns and requests
+    )
 
 
 class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
