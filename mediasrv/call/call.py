@@ -9,7 +9,7 @@ started for one party ends with it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -22,10 +22,12 @@ from mediasrv.call.record import CallRecord
 from mediasrv.call.secure import Secrecy, Secret
 from mediasrv.call.services import Agent, CallServices, MediaNeeds
 from mediasrv.call.settings import CallSettings
+from mediasrv.call.speech.last_words import say_last_words
 from mediasrv.clock import NS_PER_MS
 from mediasrv.errors import MediasrvError
 from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
 from mediasrv.media import Dtmf, MediaEvent, MediaFault, MediaTimeout, StreamFace
+from mediasrv.providers.protocols import SpeechChunk
 from mediasrv.telemetry import Timeline
 
 Leader = Callable[["Call"], Awaitable[Ending]]
@@ -45,6 +47,10 @@ class Call:
     secrecy: Secrecy
     ending: Ending | None = None
     over: trio.Event = field(default_factory=trio.Event)
+    apology: Callable[[], Sequence[SpeechChunk] | None] = lambda: (
+        None
+    )  # ready to be said after a fault of ours
+    _owes_apology: bool = False
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 
     @property
@@ -94,6 +100,7 @@ class Call:
         errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
         self.record.error = self.record.error or "; ".join(errors)
         self.timeline.note("fault", errors=errors)
+        self._owes_apology = self.ending is None
         self.end(Ending.FAULT)
 
     @asynccontextmanager
@@ -114,6 +121,13 @@ class Call:
             self.record.error = f"the stream's socket failed: errno {event.errno}"
             self.end(Ending.FAULT)
         return event
+
+    async def apologise(self) -> None:
+        """After a fault of ours, if there is a voice left; the caller is not left with a click."""
+        sound = self.apology() if self._owes_apology and self.record.answered else None
+        if sound:
+            said = await say_last_words(self.stream, sound, self.settings.farewell_s)
+            self.timeline.note("apologised", whole=said)
 
     # ---- who leads ---------------------------------------------------------------------------------------------
 
@@ -179,6 +193,7 @@ async def _live(call: Call, needs: MediaNeeds) -> None:
     finally:
         # when nobody here has ended the call, somebody outside has
         call.end(Ending.DRAIN)
+        await call.apologise()
         await _hang_up(call)
 
 

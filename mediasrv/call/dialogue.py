@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 
 import trio
 
@@ -60,6 +61,7 @@ from mediasrv.conversation.pipeline import BALANCED, Level, Mind
 from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
+from mediasrv.errors import MediasrvError
 from mediasrv.legs import Ending
 from mediasrv.media import (
     Arming,
@@ -74,6 +76,7 @@ from mediasrv.media import (
     Released,
     ReleaseReason,
     Starved,
+    StreamStatistics,
 )
 from mediasrv.providers.protocols import EndOfTurn, ProviderError, Transcript
 from mediasrv.providers.registry import Providers
@@ -150,12 +153,14 @@ class Dialogue:
         self._turn: Turn | None = None
         self._own_hold: HoldId | None = None
         self._failed_turns = 0
+        self._budget_spent = False
 
     async def run(self) -> Ending:
         self._call.start_soon(self._ears.run)
         self._call.start_soon(self._watch_stream)
         self._call.start_soon(self._watch_wish_to_end)
         self._call.start_soon(self._ready.make, self._fixed_lines())
+        self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
         event: TurnEvent = Answered(greets=bool(self._persona.opening()))
         while True:
             ending = self._take(event)
@@ -266,7 +271,7 @@ class Dialogue:
             return
         if action.why in (TurnEnding.USER_BARGE_IN, TurnEnding.REPLACED):
             self._call.record.interruptions += 1
-            self._call.timeline.note("confirm", turn=turn.number, **asdict(action.evidence))
+            self._note_verdict("confirm", turn.number, action.evidence)
         self._call.timeline.note("cancelled", turn=turn.number, why=action.why.value)
         self._own_hold = None
         turn.cancel(action.why)
@@ -287,7 +292,18 @@ class Dialogue:
         if self._turn is not None:
             self._turn.record.rejects += 1
         self._call.record.rejected_holds += 1
-        self._call.timeline.note("reject", turn=number, **asdict(evidence))
+        self._note_verdict("reject", number, evidence)
+
+    def _note_verdict(self, verdict: str, turn: int, evidence: Evidence) -> None:
+        """With all that it was judged by; the line's echo, too, which may have been what was heard."""
+        try:
+            line = self._call.stream.statistics()
+        except MediasrvError:
+            line = StreamStatistics()
+        self._call.timeline.note(
+            verdict, turn=turn, **asdict(evidence), echo_seen=bool(line.echo_seen), erle_db=line.erle_db,
+            echo_delay_ms=line.echo_delay_ms,
+        )  # fmt: skip
 
     # ---- events ------------------------------------------------------------------------------------------------
 
@@ -296,9 +312,21 @@ class Dialogue:
         if not turn.ahead:
             self._failed_turns = self._failed_turns + 1 if failed else 0
         await self._send.send(TurnOver(turn.number))
+        await self._charge(turn)
         if self._failed_turns >= self._call.settings.failures.failed_turns:
             self._failed_turns = 0
             await self._deaf()
+
+    async def _charge(self, turn: Turn) -> None:
+        """The call pays for its turns; one that has spent what it may says good-bye."""
+        record, budget = self._call.record, self._call.settings.budget_usd
+        spent = Decimal(record.cost_usd) + turn.bill.total_usd()
+        record.cost_usd = f"{spent:f}"
+        record.wasted_usd = f"{Decimal(record.wasted_usd) + Decimal(turn.record.wasted_usd):f}"
+        if budget is not None and spent >= budget and not self._budget_spent:
+            self._budget_spent = True
+            self._call.timeline.note("budget_spent", cost_usd=record.cost_usd)
+            await self._send.send(EndAsked(Ending.BUDGET, goodbye=True))
 
     async def _heard(self, transcript: Transcript) -> None:
         if self._call.secrecy.on:

@@ -96,6 +96,8 @@ class CallRecord:
     turns: int = 0
     interruptions: int = 0
     rejected_holds: int = 0
+    cost_usd: str = "0"  # of its turns
+    wasted_usd: str = "0"
     secure: list[SecureRecord] = field(default_factory=list)
     error: str = ""
     media: dict[str, int | float] = field(default_factory=dict)

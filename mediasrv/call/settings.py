@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 BACKCHANNELS = (
     "ah", "aha", "alright", "hm", "hmm", "mhm", "mm", "mm-hm", "mmhm", "mm-hmm", "oh", "ok", "okay", "right", "sure",
@@ -95,6 +96,7 @@ class CallSettings:
 
     language: str = "en"
     max_length_s: float = 3_600.0
+    budget_usd: Decimal | None = None  # what a call may cost before it says good-bye; None: whatever it takes
     farewell_s: float = 6.0  # the last words take no longer than this
     hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol
     turn_cleanup_s: float = 0.1

@@ -52,6 +52,7 @@ class TurnState:
     # the hold under judgement
     hold: HoldId | None = None  # None: the one that the call took by itself
     held_since: float = 0.0
+    sounded: tuple[tuple[float, float], ...] = ()  # since then, from when to when
     under: Phase = Phase.SPEAKING  # what a release goes back to
     explained: bool = False  # so far these were only backchannels
     murmured: str = ""  # and this is what they were
@@ -186,6 +187,7 @@ class Evidence:
     words: str = ""
     speech_ms: float = 0.0
     held_ms: float = 0.0
+    spans_ms: tuple[tuple[float, float], ...] = ()  # what sounded, from the beginning of the hold
 
 
 @dataclass(frozen=True, slots=True)

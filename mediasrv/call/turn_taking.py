@@ -205,6 +205,15 @@ def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evide
         words or state.partial or state.murmured or state.text,
         round(speech * 1000, 1),
         round(held * 1000, 1),
+        _spans_ms(state, now) if held else (),
+    )
+
+
+def _spans_ms(state: TurnState, now: float) -> tuple[tuple[float, float], ...]:
+    still = ((state.sound_since, now),) if state.sound_since is not None else ()
+    return tuple(
+        (round((began - state.held_since) * 1000, 1), round((ended - state.held_since) * 1000, 1))
+        for began, ended in (*state.sounded, *still)
     )
 
 
@@ -261,7 +270,7 @@ def _hold(state: TurnState, began: SpeechBegan, now: float) -> Step:
     since = now if began.hold is None else min(now, began.at)
     held = replace(
         state, phase=Phase.HELD, under=state.phase, hold=began.hold, held_since=since, explained=False,
-        murmured="", speech_since=began.at, sound_since=began.at, partial="",
+        murmured="", speech_since=began.at, sound_since=began.at, partial="", sounded=(),
     )  # fmt: skip
     if began.hold is not None:
         return held, ()
@@ -299,7 +308,12 @@ def _speech_ended(state: TurnState, event: SpeechEnded, now: float) -> Step:
 
 def _lulled(state: TurnState, event: Lulled, now: float) -> Step:
     """What goes on after a lull is counted anew: two coughs are not one sentence."""
-    return (replace(state, sound_since=event.at if event.over else None) if state.speech_since else state), ()
+    if state.speech_since is None:
+        return state, ()
+    span = () if state.sound_since is None else ((state.sound_since, max(event.at, state.sound_since)),)
+    if event.over:
+        return replace(state, sound_since=event.at), ()
+    return replace(state, sound_since=None, sounded=(*state.sounded, *span)), ()
 
 
 def _lulled_listening(state: TurnState, event: Lulled, now: float) -> Step:
@@ -451,12 +465,13 @@ def _speech_began_held(state: TurnState, event: SpeechBegan, now: float) -> Step
 
 def _speech_ended_held(state: TurnState, event: SpeechEnded, now: float) -> Step:
     began = state.speech_since if state.speech_since is not None else state.held_since
-    state = replace(state, speech_since=None, sound_since=None, speech_ended=event.at)
+    state = replace(_lulled(state, Lulled(event.at), now)[0], speech_since=None, speech_ended=event.at)
     spoke_ms = round((event.at - began) * 1000, 1)
     if state.explained or spoke_ms < state.settings.interruptibility.cough_ms:
         rule = "backchannel" if state.explained else "cough"
         held_ms = round((now - state.held_since) * 1000, 1)
-        return _reject(state, Evidence(rule, state.partial, spoke_ms, held_ms), now)
+        evidence = Evidence(rule, state.partial, spoke_ms, held_ms, _spans_ms(state, now))
+        return _reject(state, evidence, now)
     return state, ()
 
 

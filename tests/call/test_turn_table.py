@@ -189,6 +189,15 @@ def test_two_coughs_are_not_one_sentence() -> None:
     assert (new.phase, rule(actions)) == (S, "undecided")
 
 
+def test_a_verdict_says_what_sounded_while_the_voice_was_held() -> None:
+    held, _ = step(state(H), Lulled(NOW + 0.2), NOW + 0.26)
+    held, _ = step(held, Lulled(NOW + 0.35, over=True), NOW + 0.36)
+    _, actions = step(held, Words("I would rather", final=False), NOW + 0.5)
+    (cancel,) = actions
+    assert isinstance(cancel, CancelTurn)
+    assert cancel.evidence.spans_ms == ((0.0, 200.0), (350.0, 500.0))
+
+
 def test_speech_that_goes_on_after_a_lull_is_an_interruption_at_the_limit() -> None:
     held, _ = step(state(H), Lulled(NOW + 0.3), NOW + 0.36)
     held, _ = step(held, Lulled(NOW + 0.4, over=True), NOW + 0.41)
