@@ -7,6 +7,8 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import trio
+
 from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.menu import DEMO as DEMO_MENUS
@@ -52,9 +54,11 @@ class EchoAgent:
         generation = call.stream.begin()
         call.start_soon(drain_events, call)
         await call.stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
-        while True:
-            chunk = await call.stream.read(self._piece_ms)
-            await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+        with trio.move_on_after(call.settings.max_length_s):
+            while True:
+                chunk = await call.stream.read(self._piece_ms)
+                await call.stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
+        return Ending.MAX_LENGTH
 
 
 class ToneAgent:
@@ -73,8 +77,10 @@ class ToneAgent:
     async def lead(self, call: Call) -> Ending:
         generation = call.stream.begin()
         call.start_soon(drain_events, call)
-        while True:
-            await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+        with trio.move_on_after(call.settings.max_length_s):
+            while True:
+                await call.stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
+        return Ending.MAX_LENGTH
 
 
 def one_second(tone_hz: int, tone_dbfs: float) -> bytes:

@@ -149,11 +149,15 @@ class Call:
 
 
 async def run_call(
-    leg: Leg, agent: Agent, services: CallServices, timeline: Timeline | None = None
+    leg: Leg,
+    agent: Agent,
+    services: CallServices,
+    timeline: Timeline | None = None,
+    ended: Callable[[CallRecord], None] = lambda record: None,
 ) -> CallRecord:
     """Answers, lets the agent lead, hangs up; a fault of this call ends this call, and is in its record.
 
-    `timeline`: that was begun before there was a leg.
+    `timeline`: that was begun before there was a leg. `ended`: hears of the end even when that came from outside.
 
     Cancelled from outside (the server drains) it still says good-bye and writes its record.
     """
@@ -162,7 +166,7 @@ async def run_call(
     timeline = timeline or Timeline(services.sink, clock, info.id, info.tenant)
     record = CallRecord(
         id=info.id, tenant=info.tenant, agent=agent.name, caller=info.caller, called=info.called,
-        trunk=info.trunk, began=clock.wall().isoformat(),
+        trunk=info.trunk, began=clock.wall().isoformat(), direction=info.direction,
     )  # fmt: skip
     timeline.note(
         "call_began", at_ns=timeline.began_ns, monotonic_ns=timeline.began_ns,
@@ -178,6 +182,7 @@ async def run_call(
         record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
         timeline.note("call_ended", why=record.ending)
         timeline.record("call", record.as_json())
+        ended(record)
     return record
 
 

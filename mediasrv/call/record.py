@@ -90,6 +90,7 @@ class CallRecord:
     called: str
     trunk: str
     began: str  # date and time, UTC
+    direction: str = "in"
     ending: str = ""
     duration_ms: float = 0.0
     answered: bool = False

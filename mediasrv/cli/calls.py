@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mediasrv.cli.control import ask
 from mediasrv.cli.ladder import ladder
 from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_json, print_table
@@ -77,6 +78,40 @@ def show(call_id: str, data_dir: Path, table: bool, as_json: bool) -> None:
         return
     rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
     print_table(("ms", "event", ""), rows)
+
+
+@calls.command()
+@click.argument("call_id")
+@data_dir_option
+def hangup(call_id: str, data_dir: Path) -> None:
+    """Ends one call that goes on."""
+    _demand(data_dir, {"do": "hang_up", "call": call_id})
+
+
+@calls.command()
+@click.argument("call_id")
+@click.argument("to")
+@data_dir_option
+def transfer(call_id: str, to: str, data_dir: Path) -> None:
+    """Hands the other side of one call over to TO, and leaves it."""
+    _demand(data_dir, {"do": "transfer", "call": call_id, "to": to})
+
+
+@calls.command()
+@click.argument("call_id")
+@click.argument("to")
+@click.option("--trunk", help="Over which TO is called; otherwise the first that has hosts.")
+@data_dir_option
+def supervise(call_id: str, to: str, trunk: str | None, data_dir: Path) -> None:
+    """Calls TO, who then listens in on one call."""
+    _demand(data_dir, {"do": "supervise", "call": call_id, "to": to, "trunk": trunk, "follow": False})
+
+
+def _demand(data_dir: Path, request: dict[str, object]) -> None:
+    """Status 1 when it cannot be done."""
+    for line in ask(data_dir, request):
+        if "error" in line:
+            raise click.ClickException(line["error"])
 
 
 def _row(record: dict[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from mediasrv.config import Settings
+from mediasrv.endpoints.nat.hosts import ANYWHERE, route_from
 from mediasrv.errors import ConfigError
 
 RTP_PORTS_TRIED = 16
@@ -168,14 +169,17 @@ def network(settings: Settings) -> Finding:
     told = settings.sip.advertised.text or str(listen)
     if listen.is_loopback:
         return Finding("network", "ok", f"loopback only ({told}): callers on this machine", "")
-    outward = _outward_address()
+    outward = route_from(ANYWHERE[listen.version])
+    if outward is not None and ipaddress.ip_address(told).is_unspecified:
+        told = outward
     found = f"listens on {listen}, tells {told}, goes out from {outward or 'nowhere'}"
     if ipaddress.ip_address(told).is_unspecified:
-        return Finding("network", "bad", found, "set sip.advertised to the address that peers reach")
+        return Finding("network", "bad", found, "there is no way out, so that no address can be told")
+    if settings.sip.stun_server:
+        return Finding("network", "ok", f"{found}, asks {settings.sip.stun_server} how it is seen")
     if ipaddress.ip_address(told).is_private:
-        return Finding(
-            "network", "warning", found, "behind NAT? then set sip.advertised to the public address"
-        )
+        advice = "behind NAT? then set sip.advertised or sip.stun_server"
+        return Finding("network", "warning", found, advice)
     return Finding("network", "ok", found)
 
 
@@ -271,14 +275,3 @@ def _cannot_bind(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGR
     except OSError as error:
         return error.strerror or str(error)
     return None
-
-
-def _outward_address() -> str:
-    """The address that packets to the world would leave from; connecting UDP sends none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return ""
-        host: str = probe.getsockname()[0]
-        return host

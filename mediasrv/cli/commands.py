@@ -20,7 +20,9 @@ from mediasrv.errors import ConfigError, MediasrvError
 COMMANDS = {
     "serve": "mediasrv.cli.serve",
     "doctor": "mediasrv.cli.doctor",
+    "call": "mediasrv.cli.call",
     "calls": "mediasrv.cli.calls",
+    "users": "mediasrv.cli.users",
     "bench": "mediasrv.bench.cli",
     "version": "mediasrv.cli.version",
 }

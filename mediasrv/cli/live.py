@@ -14,7 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mediasrv.server.live import socket_address
+from mediasrv.server.control.local_socket import socket_address
+from mediasrv.server.live import SOCKET
 
 COLUMNS = (
     "call", "caller", "called", "s", "codec", "jitter ms", "loss %", "delay ms", "MOS", "ERLE dB", "speech dB",
@@ -32,7 +33,7 @@ def lines(data_dir: Path) -> Iterator[str]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
         server.settimeout(SERVER_IS_SILENT_S)
         try:
-            with socket_address(data_dir) as address:
+            with socket_address(data_dir, SOCKET) as address:
                 server.connect(address)
         except OSError as error:
             raise ServerGone(f"no server is running on {data_dir}: {error.strerror}") from None

@@ -15,7 +15,8 @@ from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
 from mediasrv.ids import SystemTokens
 from mediasrv.server import Ready, Server, native_engine
 from mediasrv.server import serve as run_server
-from mediasrv.server.streams import open_streams
+from mediasrv.server.network.reach import dns_records
+from mediasrv.server.network.streams import open_streams
 from mediasrv.telemetry import logging_to
 
 
@@ -44,7 +45,7 @@ def serve(
     capture: bool,
     _json: bool,
 ) -> None:
-    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does.
+    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does, and at the first start another.
 
     The first signal lets running calls finish, for server.drain_s at most; the second ends them at once.
     """
@@ -67,6 +68,7 @@ def serve(
             tokens=SystemTokens(),
             open_engine=native_engine,
             open_streams=open_streams,
+            open_records=dns_records,
         )
         trio.run(partial(run_server, server, _announce))
 
@@ -80,3 +82,12 @@ def _announce(ready: Ready) -> None:
             "pid": ready.pid,
         }
     )
+    if ready.new_users:
+        print_json(
+            {
+                "event": "new_users",
+                "registrar": str(HostPort(*ready.sip)),
+                "users": [{"name": user.name, "password": user.password} for user in ready.new_users],
+                "note": "not shown again; `mediasrv users password NAME` makes another",
+            }
+        )

@@ -9,18 +9,21 @@ from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
 from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.secret import Secret
 from mediasrv.config.settings import (
+    USERS_TRUNK,
     AgentsSettings,
     CallsSettings,
     MediaSettings,
     ServerSettings,
     Settings,
     SipSettings,
+    UsersSettings,
 )
 from mediasrv.config.trunk import TrunkSettings
 
 __all__ = [
     "CONFIG_FILE_VARIABLE",
     "ENVIRONMENT_PREFIX",
+    "USERS_TRUNK",
     "AgentsSettings",
     "CallsSettings",
     "Host",
@@ -34,5 +37,6 @@ __all__ = [
     "Settings",
     "SipSettings",
     "TrunkSettings",
+    "UsersSettings",
     "load",
 ]

@@ -27,6 +27,7 @@ ENVIRONMENT_PREFIX = "MEDIASRV_"
 CONFIG_FILE_VARIABLE = "MEDIASRV_CONFIG"  # names the file itself, for the command line
 FILE_BYTES_MAX = 1_000_000
 
+SECRETS = ("password",)  # keys whose values no error repeats, even written under a name with a slip in it
 _WORDS = (Host, HostPort, PortRange, Network, Secret)
 _TABLE = "a table"
 
@@ -109,7 +110,8 @@ def _struct(kind: Any, tree: _Given | _Tree, key: str) -> msgspec.Struct:
     for name, branch in tree.items():
         path = f"{key}.{name}" if key else name
         if name not in fields:
-            raise ConfigError(path, _unknown(name, fields), **_said(_first(branch)))
+            said = {} if _is_secret(name) else _said(_first(branch))
+            raise ConfigError(path, _unknown(name, fields), **said)
         values[name] = _value(fields[name], branch, path)
     try:
         built = kind(**values)
@@ -134,7 +136,8 @@ def _value(hint: Any, given: _Given | _Tree, key: str) -> Any:
     try:
         return _convert(hint, plain, given)
     except (msgspec.ValidationError, msgspec.DecodeError, ValueError) as error:
-        shown = {"source": given.source} if plain is Secret else _said(given)
+        hidden = plain is Secret or _is_secret(key.rpartition(".")[2])
+        shown = {"source": given.source} if hidden else _said(given)
         raise ConfigError(key, _right(hint, plain, str(error)), **shown) from error
 
 
@@ -250,6 +253,11 @@ def _last(tree: _Given | _Tree) -> _Given:
     while isinstance(tree, dict):
         tree = list(tree.values())[-1]
     return tree
+
+
+def _is_secret(name: str) -> bool:
+    """Whether what was written there may be a password, be it under a name that has a slip in it."""
+    return bool(difflib.get_close_matches(name.lower(), SECRETS, n=1))
 
 
 def _said(given: _Given) -> dict[str, Any]:

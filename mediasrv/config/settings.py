@@ -14,6 +14,8 @@ from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.provider import ProviderSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
+USERS_TRUNK = "users"  # whose rules our own users' calls are under, unless a user is given to another trunk
+
 
 class ServerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The process."""
@@ -57,12 +59,44 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether callers over TLS must show a certificate that the authority vouches for."),
     ] = False
+    ws_port: Annotated[
+        int,
+        Meta(
+            description="Port for WebSocket, for a proxy that adds the TLS; 0: it is not spoken.",
+            ge=0,
+            le=65_535,
+        ),
+    ] = 0
+    wss_port: Annotated[
+        int,
+        Meta(
+            description="Port for WebSocket over TLS, with `tls_certificate`, for browsers; 0: it is not spoken.",
+            ge=0,
+            le=65_535,
+        ),
+    ] = 0
+    ws_origins: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Web pages that may connect, as in `https://app.example`; `*`: all pages of the world, this "
+            "machine's visitors included. Programs that are no browsers need not be named."
+        ),
+    ] = ()
     connections: Annotated[
-        int, Meta(description="TCP and TLS connections in all; beyond, new ones are closed.", ge=1, le=65_536)
+        int,
+        Meta(
+            description="Connections in all, of whatever transport; beyond, new ones are closed.",
+            ge=1,
+            le=65_536,
+        ),
     ] = 1_024
     connections_per_source: Annotated[
-        int, Meta(description="TCP and TLS connections from one address.", ge=1, le=65_536)
+        int, Meta(description="Of these, connections from one address.", ge=1, le=65_536)
     ] = 64
+    nameservers: Annotated[
+        tuple[HostPort, ...],
+        Meta(description="DNS servers that are asked for peers' names; empty: those of the system."),
+    ] = ()
     advertised: Annotated[
         Host,
         Meta(
@@ -70,9 +104,45 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = Host()
 
+    realm: Annotated[
+        str,
+        Meta(
+            description="What users are asked for the password of; a change of it makes all their passwords void.",
+            min_length=1,
+            max_length=128,
+        ),
+    ] = "mediasrv"
+    domains: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names by which telephones know this server, besides its addresses; others get 404 when "
+            "they register."
+        ),
+    ] = ()
+    digest: Annotated[
+        tuple[Literal["SHA-256", "MD5"], ...],
+        Meta(
+            description="What a password may be proven with, the preferred first. Old telephones know MD5 only; "
+            "without it nobody gets in with that.",
+            min_length=1,
+        ),
+    ] = ("SHA-256", "MD5")
+    stun_server: Annotated[
+        str,
+        Meta(
+            description="STUN server, a name or an address with or without a port, that says which address peers are "
+            "told; empty: `advertised`."
+        ),
+    ] = ""
+    local_networks: Annotated[
+        tuple[Network, ...],
+        Meta(description="Blocks on this side of our NAT: peers in them are told our address there."),
+    ] = ()
+
     def __post_init__(self) -> None:
-        if self.tls_port and not (self.tls_certificate and self.tls_key):
-            raise ValueError("tls_port needs tls_certificate and tls_key")
+        for key, port in (("tls_port", self.tls_port), ("wss_port", self.wss_port)):
+            if port and not (self.tls_certificate and self.tls_key):
+                raise ValueError(f"{key} needs tls_certificate and tls_key")
         if self.tls_mutual and not self.tls_authority:
             raise ValueError("tls_mutual needs tls_authority")
 
@@ -168,6 +238,9 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     max_length_s: Annotated[
         float, Meta(description="A call that lasts longer is ended.", gt=0, le=86_400)
     ] = 3_600.0
+    ring_s: Annotated[
+        float, Meta(description="A call of ours that rings longer is given up.", gt=0, le=180)
+    ] = 60.0
     capture: Annotated[
         bool,
         Meta(
@@ -260,6 +333,28 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
         check_patterns("numbers", self.numbers)
 
 
+class UsersSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Our own users' telephones; `mediasrv users` adds and removes them."""
+
+    first: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Users who are made at the first start, with passwords that are printed that once; "
+            "empty: none."
+        ),
+    ] = ("1000", "1001", "1002")
+    shortest_s: Annotated[
+        int, Meta(description="The shortest registration that is granted.", ge=30, le=3_600)
+    ] = 60
+    longest_s: Annotated[
+        int, Meta(description="The longest, and what is granted when none is asked for.", ge=60, le=86_400)
+    ] = 3_600
+
+    def __post_init__(self) -> None:
+        if self.shortest_s > self.longest_s:
+            raise ValueError("shortest_s must not be more than longest_s")
+
+
 class SupervisionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Who may listen in on calls, by calling a number."""
 
@@ -295,9 +390,14 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = field(default_factory=MediaSettings)
     calls: CallsSettings = field(default_factory=CallsSettings)
     agents: AgentsSettings = field(default_factory=AgentsSettings)
+    users: UsersSettings = field(default_factory=UsersSettings)
     providers: dict[str, ProviderSettings] = field(default_factory=dict)
     supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
+
+    def __post_init__(self) -> None:
+        # Users have a trunk whether or not the operator writes one for them; `[trunks.users]` gives it other keys.
+        self.trunks.setdefault(USERS_TRUNK, TrunkSettings(authentication=("digest",)))
 
     def agent_for(self, trunk: str, number: str) -> str | None:
         """Who answers a number of that trunk, written as the trunk's dial plan means it."""

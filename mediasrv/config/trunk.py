@@ -32,6 +32,9 @@ Quirk = Literal[
 
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}|")
 _PREFIX = re.compile(r"[0-9]{0,5}")
+_PLACE = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})))(?::(?P<port>[0-9]{1,5}))?"
+)
 _GLOBAL_PREFIX = re.compile(r"\+[0-9]{0,15}")
 
 
@@ -54,11 +57,16 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["address", "srv", "naptr"], Meta(description="How its hosts are found (RFC 3263).")
     ] = "address"
     srtp: Annotated[
-        Literal["off", "offered", "required"], Meta(description="Whether its sound is encrypted (SDES).")
-    ] = "off"
+        Literal["off", "offered", "required"],
+        Meta(description="Whether its sound is encrypted: never; as `media.security` says; or else no call."),
+    ] = "offered"
     srtp_suites: Annotated[
-        tuple[SrtpSuite, ...], Meta(description="Suites that it knows, in the order of our offers.")
-    ] = ("AES_CM_128_HMAC_SHA1_80",)
+        tuple[SrtpSuite, ...],
+        Meta(
+            description="Suites for keys in the signalling (SDES) that it knows, in the order of our offers.",
+            min_length=1,
+        ),
+    ] = ("AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")
     codecs: Annotated[
         tuple[Codec, ...],
         Meta(
@@ -78,9 +86,12 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     session_timer_s: Annotated[
         int,
         Meta(
-            description="Session interval to ask for (RFC 4028); 0: none, else 90 at least.", ge=0, le=86_400
+            description="Session interval to ask for (RFC 4028); 0: none, else 90 at least. What the other side "
+            "asks for is agreed to either way.",
+            ge=0,
+            le=86_400,
         ),
-    ] = 0
+    ] = 1_800
     country_code: Annotated[
         str,
         Meta(description='Country of numbers that name none, as in `"44"`; empty: they stay as they are.'),
@@ -92,9 +103,30 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="What seven digits and more without any prefix are."),
     ] = "local"
     quirks: Annotated[tuple[Quirk, ...], Meta(description="Habits that others do not have.")] = ()
+    caller_in: Annotated[
+        Literal["from", "asserted"],
+        Meta(
+            description="What names the caller: From, or P-Asserted-Identity where there is one. Who asked for "
+            "privacy is then anonymous."
+        ),
+    ] = "from"
+    called_in: Annotated[
+        Literal["uri", "to", "diversion", "history"],
+        Meta(
+            description="What names the called number: the Request-URI, To, or of a call that was sent on to us the "
+            "first in Diversion or History-Info, where there is one."
+        ),
+    ] = "uri"
     sources: Annotated[
         tuple[Network, ...],
         Meta(description="Addresses and blocks whose calls are taken without a password."),
+    ] = ()
+    certificates: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Names in the certificate that proves its calls, where `authentication` has `tls`; "
+            "empty: those of `hosts`."
+        ),
     ] = ()
     hosts: Annotated[
         tuple[str, ...],
@@ -112,6 +144,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     realm: Annotated[
         str, Meta(description="The only realm that is answered; empty: the first of `hosts` that asked.")
     ] = ""
+    caller_id: Annotated[
+        str, Meta(description="Number that calls of ours show over it; empty: the caller's own.")
+    ] = ""
+    caller_asserted: Annotated[
+        bool,
+        Meta(description="Whether calls of ours vouch for that number, too (P-Asserted-Identity)."),
+    ] = False
     register: Annotated[
         bool, Meta(description="Whether we register there, so that its calls find us, and stay registered.")
     ] = False
@@ -159,14 +198,31 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 _check(
                     key, prefix, _GLOBAL_PREFIX, 'a plus and digits, as in "+44"; "+" alone is every number'
                 )
+        for place in self.hosts:
+            try:
+                host_and_port(place)
+            except ValueError as error:
+                raise ValueError(f"hosts: {error}") from None
         if self.register and not (self.hosts and self.username):
             raise ValueError("register needs hosts and username")
         if 0 < self.session_timer_s < 90:  # RFC 4028 section 5: the least Min-SE there is
             raise ValueError("session_timer_s: must be 0, or 90 at least")
 
+    def __repr__(self) -> str:
+        """Without the password: settings find their way into logs and reports of faults."""
+        told = {name: getattr(self, name) for name in self.__struct_fields__ if name != "password"}
+        return f"TrunkSettings({', '.join(f'{name}={value!r}' for name, value in told.items())})"
+
     def admits(self, host: str) -> bool:
         """Whether an address alone proves that a call from there is this trunk's."""
         return "address" in self.authentication and any(network.holds(host) for network in self.sources)
+
+    @property
+    def certified_names(self) -> frozenset[str]:
+        """In lower case; a host's port is no part of its name."""
+        if self.certificates:
+            return frozenset(name.lower() for name in self.certificates)
+        return frozenset(host_and_port(place)[0].lower() for place in self.hosts)
 
     def number(self, user: str) -> str:
         """The number that this trunk means by the user part of a URI."""
@@ -182,6 +238,14 @@ def agent_of(numbers: dict[str, str], number: str) -> str | None:
     """Whom a table of patterns gives a number to; None when it does not name it."""
     found = best(map(Pattern.parse, numbers), number)
     return None if found is None else numbers[str(found)]
+
+
+def host_and_port(place: str) -> tuple[str, int | None]:
+    """Of one of `hosts`; raises ValueError."""
+    found = _PLACE.fullmatch(place)
+    if found is None or int(found["port"] or 1) not in range(1, 65_536):
+        raise ValueError(f"{place!r}: write a name or an address, with a port or without; IPv6 in brackets")
+    return found["host"] or found["address"], int(found["port"]) if found["port"] else None
 
 
 def check_patterns(key: str, numbers: dict[str, str]) -> None:

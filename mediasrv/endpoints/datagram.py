@@ -34,11 +34,20 @@ class DatagramSocket(Protocol):
 SocketFactory = Callable[[Address], Awaitable[DatagramSocket]]
 
 
+MAPPED = "::ffff:"  # RFC 4291 section 2.5.5.2: an IPv4 peer, as a socket of IPv6 sees it
+
+
+def plain(host: str) -> str:
+    """The peer's own address, by which trunks and routes know it."""
+    return host.removeprefix(MAPPED) if "." in host else host
+
+
 class TrioDatagramSocket:
-    """The real one."""
+    """The real one. Bound to `::` it speaks IPv4 too; peers are known by their plain addresses all the same."""
 
     def __init__(self, bound: socket.socket) -> None:
         self._bound, self._socket = bound, trio.socket.from_stdlib_socket(bound)
+        self._ipv6 = bound.family == socket.AF_INET6
         self._room = memoryview(
             bytearray(DATAGRAM_BYTES_MAX)
         )  # else each datagram would take as much, to be cut
@@ -51,6 +60,8 @@ class TrioDatagramSocket:
         bound = socket.socket(family, socket.SOCK_DGRAM)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             bound.bind(local)
         except BaseException:
             bound.close()
@@ -74,10 +85,11 @@ class TrioDatagramSocket:
             size, source = self._bound.recvfrom_into(self._room)
         except BlockingIOError:
             return None
-        return bytes(self._room[:size]), (source[0], source[1])
+        return bytes(self._room[:size]), (plain(source[0]), source[1])
 
     def send(self, data: bytes, to: Address) -> None:
-        self._bound.sendto(data, to)
+        host, port = to
+        self._bound.sendto(data, (MAPPED + host if self._ipv6 and ":" not in host else host, port))
 
     def close(self) -> None:
         self._socket.close()

@@ -19,6 +19,8 @@ import trio
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
 from mediasrv.endpoints.lag import LOOK_S, Lag
+from mediasrv.endpoints.nat.stun import binding_answer, is_stun
+from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
 from mediasrv.endpoints.traffic import Seen, TrafficOfCalls
@@ -26,22 +28,27 @@ from mediasrv.sip import (
     USUAL_HOPS,
     Account,
     Address,
+    Answered,
     Cancelled,
     EndCause,
     Ended,
     Hop,
     IncomingCall,
     Plan,
+    ProbeDone,
+    ProbeId,
+    Progress,
     RegistrationEvent,
     RegistrationId,
     Rejected,
     SipCallId,
     SipEvent,
     SipStatistics,
+    Unregistered,
     Uri,
     UserAgent,
 )
-from mediasrv.sip.framing import Unframeable
+from mediasrv.sip.framing import PING, Unframeable
 from mediasrv.telemetry import Counters
 
 WAITING_CALLS_MAX = 256
@@ -58,9 +65,14 @@ NO_WAY_THERE = {
     errno.EINVAL,
 }
 RETRY_AFTER_S = 5
+UNHEARD = (408, 503)  # without a header: nobody has sent it (RFC 3261 section 8.1.3.1)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+def _nobody(event: RegistrationEvent) -> None:
+    """Is told."""
 
 
 class SipEndpoint:
@@ -75,13 +87,17 @@ class SipEndpoint:
         *,
         streams: Streams | None = None,
         stream_limits: StreamLimits | None = None,
+        finder: Finder | None = None,
     ) -> None:
         self.counters = Counters() if counters is None else counters
         self._socket, self._core, self._clock = socket, user_agent, clock
         self._streams = Connections(
             streams or Streams(), self, stream_limits or StreamLimits(), self.counters
         )
+        self._finder = finder or NumericOnly()
         self._calls: dict[SipCallId, SipCall] = {}
+        self._probes: dict[ProbeId, trio.MemorySendChannel[int]] = {}
+        self._registrations: dict[RegistrationId, Callable[[RegistrationEvent], None]] = {}
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
         self._patience = trio.CancelScope()
@@ -151,18 +167,22 @@ class SipEndpoint:
         self,
         target: Uri,
         *,
-        destination: Address,
+        destination: Address | None = None,
         from_uri: Uri,
         body: bytes = b"",
         headers: HeaderLines = (),
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCall:
         """Calls out; the answer comes through the call's `wait_answered`. `follow`: so does a redirection.
 
+        `destination`: None: the best place that the target leads to; raises CannotResolve when there is none.
         `hops`: one less than the `party.hops_left` of a call that goes on; WrongState when there are none. `account`:
-        what a trunk may ask for."""
+        what a trunk may ask for. `session_s`: the session interval to ask for, 0 for none."""
+        if destination is None:
+            destination = (await self._finder.resolve(target))[0]
         call_id = self._core.invite(
             target,
             destination=destination,
@@ -173,17 +193,24 @@ class SipEndpoint:
             follow=follow,
             hops=hops,
             account=account,
+            session_s=session_s,
         )
         traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
         call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)
         self._follow_up()
         return call
 
-    def register(self, plan: Plan) -> RegistrationId:
-        """Registers with a trunk, and stays registered until `wait_unregistered`."""
+    def register(self, plan: Plan, told: Callable[[RegistrationEvent], None] = _nobody) -> RegistrationId:
+        """Registers with a trunk, and stays registered until `unregister`; `told`: what becomes of it."""
         registration = self._core.registrations.begin(plan, self._clock.now())
+        self._registrations[registration] = told
         self._follow_up()
         return registration
+
+    def unregister(self, registration: RegistrationId) -> None:
+        """Takes it back: over when it is told as Unregistered."""
+        self._core.registrations.leave(registration, self._clock.now())
+        self._follow_up()
 
     async def wait_unregistered(self) -> None:
         """Takes all registrations back: done when each trunk has answered, or does not."""
@@ -192,6 +219,24 @@ class SipEndpoint:
         while self._core.registrations:
             self._stepped = trio.Event()
             await self._stepped.wait()
+
+    async def probe(self, target: Uri, destination: Address) -> int:
+        """Whether somebody is there: the status that an OPTIONS is answered, or 408 or 503 when it is not."""
+        answered, answer = trio.open_memory_channel[int](1)  # there is but one
+        probe = self._core.probes.begin(target, destination, self._clock.now())
+        self._probes[probe] = answered
+        self._follow_up()
+        try:
+            return await answer.receive()
+        finally:
+            self._probes.pop(probe, None)
+
+    def keep_open(self, flow: Address) -> None:
+        """A sign of life through the NATs on the way there (RFC 5626 section 3.5); it dials nobody, and never waits."""
+        if isinstance(flow, Hop):
+            self._streams.pulse(flow)
+        else:
+            self._send(PING, flow)
 
     def respond(
         self,
@@ -241,6 +286,10 @@ class SipEndpoint:
     @property
     def live_streams(self) -> int:
         return len(self._streams)
+
+    def certified(self, peer: Hop) -> frozenset[str]:
+        """The names that the peer of a stream has proven with a certificate; none without one."""
+        return self._streams.certified(peer)
 
     def message(self, data: bytes, source: Hop) -> None:
         self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
@@ -307,7 +356,10 @@ class SipEndpoint:
         if error.errno != errno.ECONNREFUSED and not self._bears("receive"):
             raise error
 
-    def _take(self, data: bytes, source: Address) -> None:
+    def _take(self, data: bytes, source: tuple[str, int]) -> None:
+        if is_stun(data):
+            self._tell_address(data, source)
+            return
         self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
         try:
             self._core.receive(data, source, self._clock.now())
@@ -316,6 +368,15 @@ class SipEndpoint:
                 raise
         else:
             self._faults_in_a_row = 0
+
+    def _tell_address(self, request: bytes, source: tuple[str, int]) -> None:
+        """RFC 5626 section 4.4.2: a telephone keeps its NAT open. A stranger gets no more bytes than he sent."""
+        answer = binding_answer(request, source)
+        if answer is None or (len(answer) > len(request) and not self._core.has_proven(source[0])):
+            self.counters.count("sip_stun", "ignored")
+            return
+        self.counters.count("sip_stun", "answered")
+        self._send(answer, source)
 
     def _follow_up(self) -> None:
         """Hands on what the core has to tell, and sends what it has to send, until there is no more of either.
@@ -358,18 +419,40 @@ class SipEndpoint:
             return
         if isinstance(event, RegistrationEvent):
             self.counters.count("sip_registration", type(event).__name__)
+            self._tell(event)
+            return
+        if isinstance(event, ProbeDone):
+            if event.probe in self._probes:
+                self._probes[event.probe].send_nowait(event.status)
             return
         call = self._calls.get(event.call)
         if call is None:
             self.counters.count("sip_event_without_call", type(event).__name__)
             return
+        if call.request is None:
+            self._learn(event, call.remote)
         if isinstance(event, Cancelled | Rejected | Ended):
             self.forget(event.call)
         call.deliver(event)
 
+    def _tell(self, event: RegistrationEvent) -> None:
+        told = self._registrations.get(event.registration, _nobody)
+        if isinstance(event, Unregistered):
+            self._registrations.pop(event.registration, None)
+        told(event)
+
+    def _learn(self, event: SipEvent, place: Address) -> None:
+        """What a call of ours tells about where it went, for the next one (RFC 3263 section 4.3)."""
+        if isinstance(event, Rejected) and event.status in UNHEARD and not len(event.headers):
+            self._finder.failed(place)
+        elif isinstance(event, Progress | Answered | Rejected):
+            self._finder.answered(place)
+
     def _arrive(self, event: IncomingCall) -> None:
         traffic = self._traffic.begin(self._name(event.call, event.request.call_id))
-        call = SipCall(event.call, self, event.source, event.request, event.replaces, traffic)
+        call = SipCall(
+            event.call, self, event.source, event.request, event.replaces, traffic, username=event.username
+        )
         try:
             self._arrivals.send_nowait(call)
         except (trio.WouldBlock, trio.BrokenResourceError):

@@ -36,6 +36,8 @@ from mediasrv.sip import (
     WrongState,
 )
 
+PROGRESSES_WAITING_MAX = 16
+
 CallEnd = Cancelled | Rejected | Ended
 HeaderLines = Sequence[tuple[str, str]]
 
@@ -79,7 +81,7 @@ class SipCall:
     """Incoming when `request` is there: `ring`, then `answer` or `reject`. Outgoing otherwise: `wait_answered`.
 
     Accepted, an incoming call ends the one that it `replaces`. `talk` is what else can be said, `traffic` what was,
-    octet by octet."""
+    octet by octet. `username` is who has proven by digest to be the caller; empty: nobody was asked."""
 
     def __init__(
         self,
@@ -89,12 +91,17 @@ class SipCall:
         request: Request | None = None,
         replaces: SipCallId | None = None,
         traffic: Traffic | None = None,
+        *,
+        username: str = "",
     ) -> None:
         self.id, self.remote, self.request, self.replaces = call_id, remote, request, replaces
+        self.username = username
         self.traffic = traffic or Traffic()
         self.talk = SipTalk(call_id, signalling, self._raise_if_over)
         self.redirected: Redirected | None = None
         self.progress: Progress | None = None
+        self.early: dict[str, bytes] = {}  # what forks have described for certain before the answer
+        self.fork = ""  # whose answer it is
         self.answered = False
         self.end: CallEnd | None = None
         self._signalling = signalling
@@ -104,6 +111,8 @@ class SipCall:
         self._body = b""
         # One re-INVITE is open at a time. Full: the one before was withdrawn unread, and the new one takes its place.
         self._reinvites: Inbox[bytes] = Inbox(1)
+        # Full: the oldest is dropped; whoever rings tells it again.
+        self._progresses: Inbox[Progress] = Inbox(PROGRESSES_WAITING_MAX)
 
     @property
     def offer(self) -> bytes:
@@ -125,15 +134,19 @@ class SipCall:
                 self._over.set()
                 self._settled.set()
                 self._reinvites.close()
+                self._progresses.close()
                 self._confirmed.set()
                 self.talk.end()
-            case Acknowledged(body=body) | Answered(body=body):
+            case Acknowledged(body=body):
                 self._body = body
+                self._settled.set()
+            case Answered(body=body, fork=fork):
+                self._body, self.fork = body, fork
                 self._settled.set()
             case Reinvite(body=body):
                 self._reinvites.put(body)
             case Progress():
-                self.progress = event
+                self._take_progress(event)
             case ProgressConfirmed(body=body):
                 self._body = body or self._body
                 self._confirmed.set()
@@ -191,6 +204,10 @@ class SipCall:
         self.answered = True
         return self._body
 
+    async def wait_progress(self) -> Progress:
+        """What a call of ours is told next before it is answered; trio.EndOfChannel when it is over."""
+        return await self._progresses.take()
+
     async def redirect(self, target: Uri, destination: Address) -> None:
         """Goes on to one of the places that a redirection has named."""
         self._raise_if_over()
@@ -220,6 +237,12 @@ class SipCall:
         self.answered = True
         await self._settle()
         return self._body
+
+    def _take_progress(self, progress: Progress) -> None:
+        self.progress = progress
+        self._progresses.put(progress)
+        if progress.reliable and progress.body:
+            self.early[progress.fork] = progress.body
 
     async def _settle(self) -> None:
         await self._settled.wait()

@@ -110,6 +110,10 @@ class SipTalk:
             transfer.end()
         self._changed.set()
 
+    def ask_session(self, interval_s: int) -> None:
+        """The session interval that we ask for (RFC 4028), when we answer; 0: none of our own."""
+        self._act(lambda core, now: core.ask_session(self._id, interval_s))
+
     # ---- changes
 
     async def reinvite(self, offer: bytes) -> bytes:

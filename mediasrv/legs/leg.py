@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mediasrv.errors import RemoteError
 from mediasrv.ids import DEFAULT_TENANT, CallId, TenantId
 from mediasrv.media.face import StreamFace
+
+Direction = Literal["in", "out"]  # who called: they, or we
 
 
 class Ending(Enum):
     """Why a call ended."""
 
     CALLER_HUNG_UP = "caller_hung_up"
+    CALLEE_HUNG_UP = "callee_hung_up"  # of a call of ours
     CALLER_CANCELLED = "caller_cancelled"
     AGENT_HUNG_UP = "agent_hung_up"
     TRANSFERRED = "transferred"
@@ -59,6 +62,8 @@ class CallInfo:
     tenant: TenantId = DEFAULT_TENANT
     remote: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    direction: Direction = "in"
+    hops_left: int = 70  # that a call which goes on from here may still take (Max-Forwards)
     attestation: str = ""  # A, B or C: what the caller's network has signed for (RFC 8588); empty: nothing
 
 

@@ -30,6 +30,7 @@ class MediaSecurity:
     policy: Policy = "off"
     certificate: Certificate | None = None  # None: no DTLS
     tokens: TokenSource = field(default_factory=SystemTokens)  # that keys are drawn from
+    suites: tuple[str, ...] = tuple(SUITES)  # of keys in the signalling, in the order of our offers
 
     def drawn(self) -> LocalSecurity:
         """For one call: a key for each suite, which stay its own to the end."""
@@ -37,7 +38,7 @@ class MediaSecurity:
             return LocalSecurity()
         cryptos = tuple(
             Crypto(tag, suite, self.tokens.number(8 * octets).to_bytes(octets, "big"))
-            for tag, (suite, octets) in enumerate(SUITES.items(), 1)
+            for tag, (suite, octets) in enumerate(((each, SUITES[each]) for each in self.suites), 1)
         )
         certificate = self.certificate
         fingerprint = None if certificate is None else Fingerprint("sha-256", certificate.sha256)

@@ -100,6 +100,9 @@ class StreamFace(Protocol):
         """
 
     def set_direction(self, *, sending: bool, hearing: bool) -> None: ...
+    def hear_anew(self) -> None:
+        """As if the stream began now: what was told and not read is forgotten, and the media time-out starts again."""
+
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         """From the next tick on the peer is also sent what `source`, of the same group, hears or says.
 

@@ -9,6 +9,7 @@ call, and that is a 503, not a fault.
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -61,33 +62,51 @@ class Port(Protocol):
 
 
 class SharedPort:
-    """One holder's claim on a port: a stream that takes another's place shares it, and the last one gives it back."""
+    """One holder's claim on a port: a stream that takes another's place shares it, and the last one gives it back.
 
-    def __init__(self, port: Port, holders: set[SharedPort] | None = None) -> None:
-        self._port = port
-        self._holders = set() if holders is None else holders
+    Each has descriptors of its own for the sockets behind it, because the engine tells streams apart by them.
+    """
+
+    def __init__(self, port: Port, beside: SharedPort | None = None) -> None:
+        self._port, self._copied = port, beside is not None
+        descriptors = port.fd, port.rtcp_fd
+        self.fd, self.rtcp_fd = descriptors if beside is None else _copies(*descriptors)
+        self._holders: set[SharedPort] = set() if beside is None else beside._holders
         self._holders.add(self)
 
     @property
     def number(self) -> int:
         return self._port.number
 
-    @property
-    def fd(self) -> int:
-        return self._port.fd
-
-    @property
-    def rtcp_fd(self) -> int:
-        return self._port.rtcp_fd
-
     def share(self) -> SharedPort:
         """The same port for one holder more."""
-        return SharedPort(self._port, self._holders)
+        return SharedPort(self._port, self)
 
     def close(self) -> None:
+        """Idempotent."""
+        if self not in self._holders:
+            return
         self._holders.discard(self)
+        if self._copied:
+            for fd in (self.fd, self.rtcp_fd):
+                if fd >= 0:
+                    os.close(fd)
         if not self._holders:
             self._port.close()
+
+
+def _copies(*descriptors: int) -> list[int]:
+    """All of them, or AtCapacity and none; where there is no socket there is no copy."""
+    copies: list[int] = []
+    try:
+        for fd in descriptors:
+            copies.append(os.dup(fd) if fd >= 0 else fd)
+    except OSError as error:
+        for copy in copies:
+            if copy >= 0:
+                os.close(copy)
+        raise AtCapacity(f"no more sockets: {error.strerror}") from error
+    return copies
 
 
 class PortAllocator(Protocol):

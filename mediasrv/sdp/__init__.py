@@ -3,7 +3,7 @@
 `parse` and `SessionDescription.build` are each other's inverse; `offer`, `answer` and `accept` negotiate.
 """
 
-from mediasrv.sdp.codecs import CODECS, Format
+from mediasrv.sdp.codecs import CODECS, Format, formats_of
 from mediasrv.sdp.crypto import SUITES, Crypto
 from mediasrv.sdp.description import (
     Connection,
@@ -43,6 +43,7 @@ __all__ = [
     "Setup",
     "accept",
     "answer",
+    "formats_of",
     "next_version",
     "offer",
     "parse",

@@ -39,7 +39,7 @@ from mediasrv.sdp.security import (
 
 Address = tuple[str, int]
 TELEPHONE_EVENT_TYPE = 101  # by custom; any dynamic type would do
-TELEPHONE_EVENT_TYPES = (TELEPHONE_EVENT_TYPE, 102, 103)
+TELEPHONE_EVENT_TYPES = {8_000: TELEPHONE_EVENT_TYPE, 48_000: 102, 16_000: 103}  # by clock
 COMFORT_NOISE_TYPE = 13
 SEVERAL = 3  # codecs that are kept in mind beside the one in use
 TELEPHONE_EVENTS = "0-15"  # RFC 4733 section 7.1.1: the sixteen keys
@@ -119,9 +119,7 @@ def offer(local: LocalMedia) -> SessionDescription:
         formats.append(Format(COMFORT_NOISE_TYPE, COMFORT_NOISE, 8_000))
     if local.telephone_events:  # RFC 4733 section 7.1: one for each clock that sound may run on
         clocks = dict.fromkeys(each.clock_hz for each in formats)
-        formats += [
-            Format(kind, TELEPHONE_EVENT, hz) for kind, hz in zip(TELEPHONE_EVENT_TYPES, clocks, strict=False)
-        ]
+        formats += [Format(TELEPHONE_EVENT_TYPES[hz], TELEPHONE_EVENT, hz) for hz in clocks]
     secured = offer_security(local.security)
     return _describe(local, (_audio(local, formats, local.direction, secured, mux=local.rtcp_mux),))
 

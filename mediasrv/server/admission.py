@@ -1,7 +1,7 @@
 """Who is let in: the questions asked of an INVITE before anything is built for it, in the order they are asked.
 
 Cheap questions come first, and a stranger learns nothing about numbers or load: where a call comes from is asked
-before anything else (and before that by the user agent, which keeps no state for strangers). Room is reserved before
+and proven before anything else (access/door.py, which keeps no state for strangers). Room is reserved before
 the call is accepted, never found missing afterwards.
 """
 
@@ -54,18 +54,16 @@ def unacceptable(status: int) -> Refusal:
 
 
 def admit(
-    source: str, user: str, settings: Settings, *, draining: bool, visits: bool = False
+    trunk: str | None, number: str, settings: Settings, *, draining: bool, visits: bool = False
 ) -> Admission | Refusal:
-    """The decision for a call from the address `source` to the user part of a URI.
+    """The decision for a call that is that trunk's, and means that number; None: it is nobody's.
 
     `visits`: it may be one that goes into another call, and then needs no agent of its own.
     """
-    trunk = settings.trunk_of(source)
     if trunk is None:
         return UNKNOWN_SOURCE
     if draining:
         return DRAINING
-    number = settings.trunks[trunk].number(user)
     agent = settings.agent_for(trunk, number)
     if agent is None and not visits:
         return UNKNOWN_NUMBER

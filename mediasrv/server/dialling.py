@@ -8,6 +8,7 @@ it was written, because only the operator writes targets; but whatever might be 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from mediasrv.clock import Clock
 from mediasrv.config import Settings
@@ -26,8 +27,11 @@ def _host(place: str) -> str:
 
 
 class Dialling:
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings, self._clock = settings, clock
+    def __init__(
+        self, settings: Settings, clock: Clock, told_to: Callable[[str], str] = lambda peer: ""
+    ) -> None:
+        """`told_to`: the host of ours that a peer knows."""
+        self._settings, self._clock, self._told_to = settings, clock, told_to
         self._days = {
             name: DailyAllowance(trunk.dial_calls_a_day, trunk.dial_minutes_a_day)
             for name, trunk in settings.trunks.items()
@@ -35,19 +39,22 @@ class Dialling:
 
     def why_not(self, info: CallInfo, target: str) -> str:
         """In words; empty: it may be dialled, and has been counted."""
+        problem = self.why_forbidden(info, target)
+        if not problem and self._costs(info, target) and not self._days[info.trunk].begin(self._wall_s()):
+            return f"what trunks.{info.trunk} may dial in a day is used up"
+        return problem
+
+    def why_forbidden(self, info: CallInfo, target: str) -> str:
+        """The same, but nothing is counted: for another way to somebody who was dialled already."""
         try:
-            user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target
+            number = self._number(info, target)
         except Malformed as error:
             return f"not a URI: {error}"
-        trunk = self._settings.trunks[info.trunk]
-        number = trunk.number(user.strip())
         if not _MIGHT_BE_PUBLIC.fullmatch(number):
             return ""
-        verdict = trunk.tolls.verdict(number)
+        verdict = self._settings.trunks[info.trunk].tolls.verdict(number)
         if verdict is not Verdict.ALLOWED:
             return f"{number} is {verdict.value} by trunks.{info.trunk}.dial_allow and dial_deny"
-        if not self._days[info.trunk].begin(self._wall_s()):
-            return f"what trunks.{info.trunk} may dial in a day is used up"
         return ""
 
     def why_not_follow(self, info: CallInfo, target: str) -> str:
@@ -60,18 +67,26 @@ class Dialling:
         except Malformed as error:
             return f"not a URI: {error}"
         trunk = self._settings.trunks[info.trunk]
-        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours())}
+        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours(info))}
         if uri.scheme != "tel" and uri.host not in known:
             return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
         return ""
 
-    def _ours(self) -> tuple[str, ...]:
+    def _ours(self, info: CallInfo) -> tuple[str, ...]:
         sip = self._settings.sip
-        return sip.listen.host, sip.advertised.text
+        return sip.listen.host, sip.advertised.text, self._told_to(_host(info.remote))
 
-    def over(self, info: CallInfo, duration_s: float) -> None:
-        """A call that was dialled has ended: its minutes are the day's."""
-        self._days[info.trunk].spend(duration_s, self._wall_s())
+    def over(self, info: CallInfo, target: str, duration_s: float) -> None:
+        """A call that was dialled and answered has ended: its minutes are the day's."""
+        if self._costs(info, target):
+            self._days[info.trunk].spend(duration_s, self._wall_s())
+
+    def _costs(self, info: CallInfo, target: str) -> bool:
+        return _MIGHT_BE_PUBLIC.fullmatch(self._number(info, target)) is not None
+
+    def _number(self, info: CallInfo, target: str) -> str:
+        user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target
+        return self._settings.trunks[info.trunk].number(user.strip())
 
     def _wall_s(self) -> float:
         return self._clock.wall().timestamp()

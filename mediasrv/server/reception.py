@@ -7,23 +7,20 @@ cancellation, and it leaves nothing behind: no stream, no port, no reservation, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import trio
 
-from mediasrv.call import Agent, Call, CallServices, MediaNeeds, run_call
+from mediasrv.call import Agent, Call, CallRecord, MediaNeeds, run_call
 from mediasrv.call.bridge import Seat, take_over
-from mediasrv.config import Settings, TrunkSettings
+from mediasrv.config import TrunkSettings
 from mediasrv.endpoints import SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
 from mediasrv.legs import CallInfo, LegEnded
-from mediasrv.legs.security import MediaSecurity
-from mediasrv.legs.sip import LegMedia, OfferUnacceptable, SipLeg
-from mediasrv.media import EngineFace, StreamFace
-from mediasrv.server import wiring
+from mediasrv.legs.incoming import OfferUnacceptable, open_incoming
+from mediasrv.legs.sip import SipLeg
+from mediasrv.server.access.identity import called_number, caller_number
 from mediasrv.server.admission import (
     DRAINING,
     FAULT,
@@ -34,94 +31,48 @@ from mediasrv.server.admission import (
     at_capacity,
     unacceptable,
 )
-from mediasrv.server.tracing import Trace, Tracing
-from mediasrv.server.trunk_gates import TrunkGates
+from mediasrv.server.house import House
+from mediasrv.server.roster import LiveCall
+from mediasrv.server.tracing import Trace
 from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
-from mediasrv.server.vouching import Vouching
-from mediasrv.telemetry import Counters, Timeline, concerning
+from mediasrv.telemetry import Timeline, concerning
 
-SESSION_ID_BITS = 62  # RFC 8866 section 5.2: a number that others can read into 64 bits
 # What a trunk says of a call beside X- headers: RFC 3325, 5806, 7044, 7433. Strangers do not come this far.
 TOLD = frozenset({"p-asserted-identity", "diversion", "history-info", "user-to-user"})
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class LiveCall:
-    """A call that has its leg."""
-
-    info: CallInfo
-    agent: str
-    began: float  # trio's time
-    stream: StreamFace
-    group: int = 0  # of the engine's streams
-
-
-@dataclass(frozen=True, slots=True)
-class House:
-    """What all calls share."""
-
-    settings: Settings
-    engine: EngineFace
-    agents: Mapping[str, Agent]
-    services: CallServices
-    counters: Counters
-    advertised: str
-    security: MediaSecurity
-    tracing: Tracing
-    vouching: Vouching | None = None  # without it nobody's signature is looked at
-
-
 class Reception:
-    """Takes calls from the endpoint, and knows which are live."""
+    """Takes calls from the endpoint."""
 
     def __init__(self, house: House, *, draining: bool = False) -> None:
-        self._house = house
-        self._gates = TrunkGates(house.settings.trunks)
+        self._house, self._roster = house, house.roster
         self.draining = draining
-        self._live: dict[CallId, SipCall] = {}
-        self._with_leg: dict[CallId, LiveCall] = {}
-        self._left = trio.Event()
-        self._groups = 0
-
-    @property
-    def live_calls(self) -> int:
-        return len(self._live)
-
-    def calls(self) -> Sequence[LiveCall]:
-        """Those that have sound, oldest first."""
-        return tuple(self._with_leg.values())
-
-    async def wait_empty(self) -> None:
-        while self._live:
-            self._left = trio.Event()
-            await self._left.wait()
 
     async def receive(self, call: SipCall) -> None:
         """The whole life of one incoming call."""
         call_id = CallId(self._house.services.tokens.token())
-        with concerning(call=call_id, tenant=DEFAULT_TENANT):
-            self._live[call_id] = call
+        with concerning(call=call_id, tenant=DEFAULT_TENANT), self._roster.holds(call_id):
             try:
-                await self._serve(call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call))
+                await self._serve(
+                    call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call.traffic.began_ns)
+                )
             except* Exception as fault:
                 self._give_up(call_id, fault)
             finally:
                 await self._take_leave(call)
-                del self._live[call_id]
-                self._with_leg.pop(call_id, None)
-                self._left.set()
 
     async def _serve(self, call: SipCall, trace: Trace) -> None:
-        settings = self._house.settings
-        number = called_number(call)
+        settings, gates = self._house.settings, self._house.gates
+        trunk = self._house.door.trunk_of(call.remote, call.username)
+        number = called_number(call.request, settings.trunks[trunk]) if trunk and call.request else ""
         visits = call.replaces is not None or number.startswith(settings.supervision.code)
-        decision = admit(call.remote[0], number, settings, draining=self.draining, visits=visits)
+        decision = admit(trunk, number, settings, draining=self.draining, visits=visits)
         if isinstance(decision, Admission):
-            refusal = self._gates.why_not(decision.trunk, self._house.services.clock.now())
+            refusal = gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
-                with self._gates.inside(decision.trunk):
+                with gates.inside(decision.trunk):
                     await self._take(call, trace, decision)
                 return
             decision = refusal
@@ -137,8 +88,9 @@ class Reception:
             return
         agent = visit.agent if visit else self._house.agents[decision.agent]
         needs = visit.needs if visit else agent.needs
+        call.talk.ask_session(trunk.session_timer_s)
         try:
-            leg, group = await self._lodge(call, info, needs, visit)
+            leg = await self._lodge(call, info, needs, visit)
             leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
@@ -148,9 +100,8 @@ class Reception:
             trace.refused(info, agent.name, str(error))
         else:
             trace.messages(call)
-            trace.packets(leg.stream)
-            began = trio.current_time()
-            self._with_leg[info.id] = LiveCall(info, agent.name, began, leg.stream, group)
+            leg.each_stream(trace.packets)
+            self._roster.has_leg(LiveCall(info, agent.name, trio.current_time(), leg))
             if visit is not None and visit.seat is not None:
                 await self._seat(leg, visit.visited, visit.seat)
             else:
@@ -169,61 +120,40 @@ class Reception:
             return replacement(call, info, house.services.live, house.agents)
         return supervision(info, house.settings, house.services.live)
 
-    async def _lodge(
-        self, call: SipCall, info: CallInfo, needs: MediaNeeds, visit: Visit | None
-    ) -> tuple[SipLeg, int]:
+    async def _lodge(self, call: SipCall, info: CallInfo, needs: MediaNeeds, visit: Visit | None) -> SipLeg:
         """In the group of the call it visits, or of its party's others; or alone, where those have no more room."""
-        group = self._with_leg[visit.visited.info.id].group if visit else self._group(info, needs)
+        group = self._roster.group_of(visit.visited.info.id) if visit else self._group(info, needs)
         try:
-            return await self._open_leg(call, info, needs, group), group
+            return await self._open_leg(call, info, needs, group)
         except AtCapacity:
-            if visit is not None or group == self._groups:
+            if visit is not None or group == self._roster.newest_group:
                 raise
-        group = self._new_group()
-        return await self._open_leg(call, info, needs, group), group
+        return await self._open_leg(call, info, needs, self._roster.new_group())
 
     def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
         """A new one, or that of the same party's calls, where people are joined."""
-        same = [each.group for each in self._with_leg.values() if _party(each.info) == _party(info)]
+        same = [each.group for each in self._roster.calls() if _party(each.info) == _party(info)]
         if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
-        return self._new_group()
-
-    def _new_group(self) -> int:
-        self._groups += 1
-        return self._groups
+        return self._roster.new_group()
 
     async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
-        house, media = self._house, self._house.settings.media
-        wishes = LegMedia(
-            host=house.advertised,
-            aec=media.aec and needs.aec,
-            ns=media.ns and needs.ns,
-            vad=needs.vad,
-            bridge=needs.bridge or bool(house.settings.supervision.trunks),
-            media_timeout_ms=media.media_timeout_ms,
-            codecs=tuple(
-                codec for codec in media.codecs if codec in house.settings.trunks[info.trunk].codecs
-            ),
-            opus_complexity=media.opus_complexity,
-            comfort_noise=media.comfort_noise,
-            rtcp=media.rtcp,
-            security=house.security,
-        )
-        session_id = house.services.tokens.number(SESSION_ID_BITS)
-        return await SipLeg.open(
-            call, info, house.engine, wiring.cost, wishes, group=group, session_id=session_id
-        )
+        house = self._house
+        trunk = house.settings.trunks[info.trunk]
+        media = house.leg_media(trunk, needs, call.remote[0])
+        return await open_incoming(call, info, house.place(group), media, house.session_id())
 
     async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:
         self._house.counters.count("calls", "taken")
         try:
             async with trio.open_nursery() as beside:
                 beside.start_soon(leg.attend)
-                record = await run_call(leg, agent, self._house.services, trace.timeline)
+                await run_call(leg, agent, self._house.services, trace.timeline, self._note_end)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()
+
+    def _note_end(self, record: CallRecord) -> None:
         self._house.counters.count("calls_ended", record.ending)
         _log.info("call ended", extra={"ending": record.ending, "duration_ms": record.duration_ms})
 
@@ -268,22 +198,19 @@ class Reception:
             _log.exception("a call would not end")
 
 
-def called_number(call: SipCall) -> str:
-    return call.request.uri.user_text if call.request else ""
-
-
 def describe(
     call: SipCall, call_id: CallId, admission: Admission, trunk: TrunkSettings, attestation: str = ""
 ) -> CallInfo:
     assert call.request is not None
     return CallInfo(
         id=call_id,
-        caller=trunk.number(call.request.from_.uri.user_text),
+        caller=caller_number(call.request, trunk, name=admission.trunk, username=call.username),
         called=admission.called,
         trunk=admission.trunk,
         tenant=DEFAULT_TENANT,
         remote=f"{call.remote[0]}:{call.remote[1]}",
         headers={name: value for name, value in call.request.headers if is_told(name.lower())},
+        hops_left=call.party.hops_left,
         attestation=attestation,
     )
 

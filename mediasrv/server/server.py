@@ -3,6 +3,7 @@
     records        outlive everything, so that the last word is written
     engine         outlives the calls: their streams are given back to it
     SIP endpoint   outlives the calls: the last BYE goes through it
+    registrations  with trunks, taken back when no call is left
     live view      of the calls, for who asks on this machine
     calls          one nursery; each call in it has its own, behind its own fault barrier
 
@@ -14,9 +15,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -31,13 +33,26 @@ from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
 from mediasrv.server import wiring
+from mediasrv.server.access.access import Access, users_on_disk
+from mediasrv.server.access.enrolment import Enrolments, Find
+from mediasrv.server.access.health import Health
+from mediasrv.server.access.users import NewUser, Users
+from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
+from mediasrv.server.house import House
 from mediasrv.server.live import LiveView
-from mediasrv.server.reception import House, Reception
-from mediasrv.server.streams import PortTaken, StreamsFactory, no_streams, stream_limits
+from mediasrv.server.network.keep_alive import KeepAlive
+from mediasrv.server.network.outside import Outside
+from mediasrv.server.network.reach import RecordsFactory, finder, no_records, trunk_addresses
+from mediasrv.server.network.streams import PortTaken, StreamsFactory, no_streams, stream_limits
+from mediasrv.server.outgoing import Departures, Dialler, Locations, Routes
+from mediasrv.server.reception import Reception
+from mediasrv.server.roster import Roster
 from mediasrv.server.tracing import ByteSink, Tracing
+from mediasrv.server.trunk_gates import TrunkGates
 from mediasrv.server.vouching import Vouching
-from mediasrv.sip import Address as SourceAddress
+from mediasrv.sip import Address as SipAddress
+from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
 from mediasrv.telemetry import Counters, FileSink, RecordSink
 
@@ -57,6 +72,7 @@ class Ready:
     rtp_host: str
     rtp_ports: str
     pid: int
+    new_users: tuple[NewUser, ...] = ()  # their passwords are told now, and never again
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,8 @@ class ServerStatistics:
     tasks: int
     draining: bool
     counts: dict[str, dict[str, int]]
+    registrations: Mapping[str, str]  # by trunk: "registered", or why not
+    hosts_down: Sequence[str] = ()  # of trunks that are asked whether they live
 
 
 class Server:
@@ -83,14 +101,24 @@ class Server:
         open_engine: EngineFactory,
         open_socket: SocketFactory = open_datagram_socket,
         open_streams: StreamsFactory = no_streams,
+        open_records: RecordsFactory = no_records,
         sink: RecordSink | None = None,
+        users: Users | None = None,
+        find: Find | None = None,
+        locations: Locations | None = None,
         vouching: Vouching | None = None,
     ) -> None:
-        """`vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
+        """Without a `sink`, records and users are those of the data directory.
+
+        `vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
         self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
         self._open_socket, self._open_streams = open_socket, open_streams
+        self._locations = locations
+        self._finder = finder(settings, open_records(settings), clock, tokens)
+        self._find = find or partial(trunk_addresses, finder=self._finder)
+        self._outside = Outside(settings, clock, tokens, self._finder)
         wiring.check_trunks(settings)
         self._agents = wiring.agents(settings)
         self._recordings = Path(settings.server.data_dir) / "recordings"
@@ -98,20 +126,33 @@ class Server:
         self._patience = trio.CancelScope()
         self._endpoint: SipEndpoint | None = None
         self._engine: EngineFace | None = None
+        self._roster = Roster()
+        self._dialling = Dialling(settings, clock, self._outside.signalling.towards)
         self._reception: Reception | None = None
+        self._users, self._new_users = users or Users(settings.sip.realm), tuple[NewUser, ...]()
+        self._access: Access | None = None
+        self._enrolments: Enrolments | None = None
+        self._health: Health | None = None
+        self._dialler: Dialler | None = None
+        self.departures: Departures | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
         try:
-            async with self._records() as sink:
+            async with self._records() as sink, self._known_users():
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
-                        house = self._house(self._engine, sink, endpoint.local)
+                        house = self._with_dialler(self._house(self._engine, sink, endpoint.local), endpoint)
                         self._reception = Reception(house, draining=self.draining)
-                        async with self._watchable(self._reception):
-                            await self._take_calls(endpoint, self._reception, task_status)
+                        async with self._watchable(), self._enrolled(endpoint):
+                            await self._take_calls(endpoint, house, self._reception, task_status)
         finally:
             self._stopped.set()
+
+    @property
+    def locations(self) -> Locations | None:
+        """Where users can be reached; None before the server listens."""
+        return self._access.locations if self._access else None
 
     def drain(self) -> None:
         """No new calls; running ones may finish for `server.drain_s`."""
@@ -121,6 +162,8 @@ class Server:
             self._drain.set()
             if self._reception is not None:
                 self._reception.draining = True
+            if self._dialler is not None:
+                self._dialler.draining = True
 
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
@@ -136,33 +179,47 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         return ServerStatistics(
-            live_calls=self._reception.live_calls if self._reception else 0,
+            live_calls=len(self._roster),
             live_dialogs=self._endpoint.live_calls if self._endpoint else 0,
             live_streams=len(self._engine.streams()) if self._engine else 0,
             tasks=trio.lowlevel.current_statistics().tasks_living,
             draining=self.draining,
             counts=self._counts(),
+            registrations=self._enrolments.standing if self._enrolments else {},
+            hosts_down=self._health.down if self._health else (),
         )
 
     def _counts(self) -> dict[str, dict[str, int]]:
         """Everything that was counted, what the protocol dropped and refused by itself included."""
         sip = self._endpoint.statistics().counts if self._endpoint else {}
-        return {**self.counters.snapshot(), "sip": dict(sip)}
+        access = self._access.counts() if self._access else {}
+        return {**self.counters.snapshot(), **access, "sip": dict(sip)}
 
     async def _take_calls(
-        self, endpoint: SipEndpoint, reception: Reception, task_status: trio.TaskStatus[Ready]
+        self,
+        endpoint: SipEndpoint,
+        house: House,
+        reception: Reception,
+        task_status: trio.TaskStatus[Ready],
     ) -> None:
         async with trio.open_nursery() as calls:
             calls.start_soon(self._accept, endpoint, reception, calls)
+            await self._obey(house, calls)
             task_status.started(self._ready(endpoint))
             await self._drain.wait()
             with self._patience:
-                await reception.wait_empty()
+                await self._roster.wait_empty()
             calls.cancel_scope.cancel()
         endpoint.refuse_calls()
         with trio.move_on_after(LAST_WORDS_S):
             await endpoint.wait_quiet()
         _log.info("stopped", extra={"counts": self._counts()})
+
+    async def _obey(self, house: House, calls: trio.Nursery) -> None:
+        """Does what people on this machine ask for, beside the files that it writes."""
+        if self._sink is None and self.departures is not None:
+            control = Control(Path(self.settings.server.data_dir), house, self.departures, calls)
+            await calls.start(control.run)
 
     async def _accept(self, endpoint: SipEndpoint, reception: Reception, calls: trio.Nursery) -> None:
         async for call in endpoint.incoming():
@@ -184,12 +241,32 @@ class Server:
             yield files
 
     @asynccontextmanager
-    async def _watchable(self, reception: Reception) -> AsyncIterator[None]:
+    async def _enrolled(self, endpoint: SipEndpoint) -> AsyncIterator[None]:
+        """Trunks know where we are until the last call is over."""
+        self._enrolments = Enrolments(self.settings, endpoint, self._find, self.counters)
+        self._health = Health(self.settings, endpoint, self._find, self.counters, self._learn)
+        async with _beside(self._enrolments.run), _beside(self._health.run):
+            yield
+        await self._enrolments.leave()
+
+    def _learn(self, place: SipAddress, answered: bool) -> None:
+        (self._finder.answered if answered else self._finder.failed)(place)
+
+    @asynccontextmanager
+    async def _known_users(self) -> AsyncIterator[None]:
+        if self._sink is not None:
+            yield
+            return
+        async with users_on_disk(self.settings, self._tokens) as (self._users, self._new_users):
+            yield
+
+    @asynccontextmanager
+    async def _watchable(self) -> AsyncIterator[None]:
         """Shows what goes on beside the files it goes into; a server that writes none has no place for it."""
         if self._sink is not None:
             yield
             return
-        view = LiveView(Path(self.settings.server.data_dir), reception.calls)
+        view = LiveView(Path(self.settings.server.data_dir), self._roster.calls)
         async with _beside(view.run):
             yield
 
@@ -197,14 +274,23 @@ class Server:
     async def _signalling(self) -> AsyncIterator[SipEndpoint]:
         socket, streams = await self._listen()
         try:
-            host = wiring.advertised_host(self.settings, socket.local[0])
+            await self._outside.learn(socket)
+            hosts = self._outside.signalling
+            host = hosts.usual
             told = {name: (host, port) for name, (_, port) in streams.locals().items()}
-            agent = UserAgent((host, socket.local[1]), self._tokens, welcome=self._knows, streams=told)
+            access = self._access = self._stand_at_the_door((host, socket.local[0]))
+            agent = UserAgent(
+                (host, socket.local[1]), self._tokens, welcome=access.door.hears,
+                guard=access.guard, registrar=access.registrar, streams=told,
+                host_towards=None if self._outside.alike else hosts.towards,
+            )  # fmt: skip
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
-                streams=streams, stream_limits=stream_limits(self.settings),
+                streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
-            async with _beside(self._endpoint.run):
+            alive = KeepAlive(self._endpoint.keep_open, access.registrar.flows)
+            watch = partial(self._outside.watch, self._open_socket)
+            async with _beside(self._endpoint.run), _beside(alive.run), _beside(watch):
                 yield self._endpoint
         finally:
             streams.close()
@@ -228,33 +314,49 @@ class Server:
                 raise
         raise ConfigError("sip.listen", "no port is free for UDP and TCP alike", value=str(listen))
 
-    def _knows(self, source: SourceAddress) -> bool:
-        return self.settings.trunk_of(source[0]) is not None
+    def _stand_at_the_door(self, hosts: tuple[str, ...]) -> Access:
+        def certified(peer: Hop) -> Collection[str]:
+            return self._endpoint.certified(peer) if self._endpoint else ()
+
+        return Access(self.settings, self._users, self._clock, self._tokens, hosts=hosts, certified=certified)
 
     def _house(self, engine: EngineFace, sink: RecordSink, local: Address) -> House:
-        host = wiring.advertised_host(self.settings, wiring.media_host(self.settings))
-        dialling = Dialling(self.settings, self._clock)
         services = CallServices(
             self._clock,
             self._tokens,
             sink,
             wiring.call_settings(self.settings),
             recordings=self._recordings if self._sink is None else None,
-            why_not_dial=dialling.why_not,
-            why_not_follow=dialling.why_not_follow,
+            why_not_dial=self._dialling.why_not,
+            why_not_follow=self._dialling.why_not_follow,
         )
         security = wiring.media_security(self.settings, self._tokens)
+        assert self._access is not None
         return House(
-            self.settings, engine, self._agents, services, self.counters, host, security,
-            Tracing(sink, self._clock, local, self._captures(sink)), self._vouching,
+            self.settings, self._access.door, engine, self._agents, services, self.counters,
+            self._outside.media.towards, security,
+            Tracing(sink, self._clock, local, self._captures(sink)),
+            TrunkGates(self.settings.trunks), self._roster, self._vouching,
         )  # fmt: skip
+
+    def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:
+        host, port = endpoint.local
+        ours = [(name.lower(), port) for name in (self._outside.signalling.usual, host)]
+        assert self._access is not None
+        routes = Routes(self.settings, ours, self._locations or self._access.locations)
+        self._dialler = Dialler(house, endpoint, self._dialling, routes, self._finder.resolve)
+        self._dialler.draining = self.draining
+        house = replace(house, services=replace(house.services, dial=self._dialler.dial))
+        self.departures = Departures(house, self._dialler)
+        return house
 
     def _captures(self, sink: RecordSink) -> ByteSink | None:
         return sink.append if self.settings.calls.capture and isinstance(sink, FileSink) else None
 
     def _ready(self, endpoint: SipEndpoint) -> Ready:
         ports = str(self.settings.media.rtp_ports)
-        return Ready(endpoint.local, wiring.media_host(self.settings), ports, os.getpid())
+        rtp_host = wiring.media_host(self.settings)
+        return Ready(endpoint.local, rtp_host, ports, os.getpid(), self._new_users)
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ each packet whole, as a pcap file that Wireshark opens. It holds what callers sa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from mediasrv.call import CallRecord
 from mediasrv.clock import NS_PER_MS, Clock
@@ -55,16 +56,25 @@ class Tracing:
     clock: Clock
     local: tuple[str, int]
     captures: ByteSink | None = None
+    _live: WeakValueDictionary[CallId, Trace] = field(default_factory=WeakValueDictionary)
 
-    def begin(self, call_id: CallId, tenant: TenantId, call: SipCall) -> Trace:
+    def of(self, call_id: CallId) -> Trace | None:
+        """Of a call that goes on, for its further legs."""
+        return self._live.get(call_id)
+
+    def begin(
+        self, call_id: CallId, tenant: TenantId, began_ns: int | None = None, sink: RecordSink | None = None
+    ) -> Trace:
+        """`sink`: for the timeline, in place of everybody's."""
         capture = None
         if self.captures is not None:
             capture = Capture(call_id, self.clock, self.captures, self.local)
-        timeline = Timeline(self.sink, self.clock, call_id, tenant, call.traffic.began_ns)
-        return Trace(call_id, timeline, capture)
+        timeline = Timeline(sink or self.sink, self.clock, call_id, tenant, began_ns)
+        trace = self._live[call_id] = Trace(call_id, timeline, capture)
+        return trace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Trace:
     """Of one call, as long as it lasts and a little longer."""
 
@@ -86,7 +96,8 @@ class Trace:
         self.timeline.note("refused", problem=problem)
         record = CallRecord(
             id=info.id, tenant=info.tenant, agent=agent, caller=info.caller, called=info.called,
-            trunk=info.trunk, began=self.timeline.wall(), ending=Ending.REFUSED.value, error=problem,
+            trunk=info.trunk, began=self.timeline.wall(), direction=info.direction,
+            ending=Ending.REFUSED.value, error=problem,
         )  # fmt: skip
         self.timeline.record("call", record.as_json())
 

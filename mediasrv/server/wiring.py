@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+from dataclasses import replace
 
 from mediasrv.call import (
     Agent,
@@ -12,7 +12,7 @@ from mediasrv.call import (
     Patience,
     build_agent,
 )
-from mediasrv.config import Settings
+from mediasrv.config import Settings, TrunkSettings
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.legs.security import MediaSecurity
@@ -54,12 +54,6 @@ def call_settings(settings: Settings) -> CallSettings:
 
 def agents(settings: Settings) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
-    told = AgentSettings(
-        script=settings.agents.script,
-        voice=settings.agents.voice,
-        menu=settings.agents.menu,
-        echo_delay_ms=settings.agents.echo_delay_ms,
-    )
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()
     }
@@ -69,10 +63,21 @@ def agents(settings: Settings) -> dict[str, Agent]:
     built: dict[str, Agent] = {}
     for key, name in places.items():
         try:
-            built[name] = built.get(name) or build_agent(name, told)
+            built[name] = built.get(name) or agent(settings, name)
         except ConfigError as error:
             raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
     return built
+
+
+def agent(settings: Settings, name: str) -> Agent:
+    """Whether some number reaches it or not; ConfigError when there is none of that name, or it is set up wrongly."""
+    told = AgentSettings(
+        script=settings.agents.script,
+        voice=settings.agents.voice,
+        menu=settings.agents.menu,
+        echo_delay_ms=settings.agents.echo_delay_ms,
+    )
+    return build_agent(name, told)
 
 
 def check_trunks(settings: Settings) -> None:
@@ -84,9 +89,6 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
-        if trunk.srtp == "required" and settings.media.security != "required":
-            problem = 'is decided for all trunks together: set media.security to "required"'
-            raise ConfigError(f"trunks.{name}.srtp", problem, value=trunk.srtp)
 
 
 def cost(spec: StreamSpec) -> Cost:
@@ -101,6 +103,12 @@ def media_security(settings: Settings, tokens: TokenSource) -> MediaSecurity:
     """The certificate is made here, once for all calls."""
     policy = settings.media.security
     return MediaSecurity(policy, None if policy == "off" else Certificate(), tokens)
+
+
+def trunk_security(security: MediaSecurity, trunk: TrunkSettings) -> MediaSecurity:
+    """What is agreed on with one trunk: its own word where that is a clear one, else what is for all."""
+    policy = security.policy if trunk.srtp == "offered" else trunk.srtp
+    return replace(security, policy=policy, suites=tuple(dict.fromkeys(trunk.srtp_suites)))
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
@@ -125,12 +133,3 @@ def native_engine(settings: Settings, tokens: TokenSource) -> EngineFace:
 def media_host(settings: Settings) -> str:
     """Where RTP is received."""
     return settings.media.host.text or settings.sip.listen.host
-
-
-def advertised_host(settings: Settings, listening: str) -> str:
-    """The address that peers are told; there is no telling "everywhere"."""
-    host = settings.sip.advertised.text or listening
-    if ipaddress.ip_address(host).is_unspecified:
-        problem = f"must be set to the address that peers reach, because {host} is listened on"
-        raise ConfigError("sip.advertised", problem, value="")
-    return host

@@ -23,6 +23,8 @@ from mediasrv.sip.events import (
     IncomingCall,
     KeyPressed,
     KeySent,
+    ProbeDone,
+    ProbeId,
     Progress,
     ProgressConfirmed,
     Redirected,
@@ -44,7 +46,14 @@ from mediasrv.sip.events import (
     UpdateOffered,
 )
 from mediasrv.sip.grammar.headers import Headers
-from mediasrv.sip.grammar.identity import Party, UserToUser, identity_lines, user_to_user_line
+from mediasrv.sip.grammar.identity import (
+    Party,
+    UserToUser,
+    first_diverted_from,
+    first_in_history,
+    identity_lines,
+    user_to_user_line,
+)
 from mediasrv.sip.grammar.keys import FLASH, Key
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.reasons import Q850_OF_STATUS, Reason
@@ -79,6 +88,8 @@ __all__ = [
     "Malformed",
     "Party",
     "Plan",
+    "ProbeDone",
+    "ProbeId",
     "Progress",
     "ProgressConfirmed",
     "Reason",
@@ -110,6 +121,8 @@ __all__ = [
     "UserToUser",
     "Users",
     "WrongState",
+    "first_diverted_from",
+    "first_in_history",
     "identity_lines",
     "user_to_user_line",
 ]

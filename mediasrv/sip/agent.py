@@ -29,9 +29,10 @@ from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import MalformedRequest, parse
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.hop import Address, Hop
+from mediasrv.sip.hop import Address, Hop, HostTowards
 from mediasrv.sip.invitation import Invitation
 from mediasrv.sip.limits import Limits, Timers
+from mediasrv.sip.outside.probes import Probes
 from mediasrv.sip.screening import screen
 from mediasrv.sip.session import Session
 from mediasrv.sip.tables import Event
@@ -70,17 +71,22 @@ class UserAgent:
         guard: Guard | None = None,
         registrar: Registrar | None = None,
         streams: Mapping[str, tuple[str, int]] = NO_STREAMS,
+        host_towards: HostTowards | None = None,
     ) -> None:
         """`welcome`: whose calls are heard at all; everybody else's are forbidden at once, and forgotten.
 
         `guard`: who of those must say who he is; without a `registrar` there is no REGISTER.
-        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS.
+        `streams`: where we listen besides, by transport as a Via names it: TCP, TLS, WS, WSS. `host_towards`: the
+        host of ours that a peer is told, where it is not `local`'s for all.
         """
         self._welcome = welcome
         self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
-        self._core = Core(local, tokens, software, limits or Limits(), timers or Timers(), streams)
+        self._core = Core(
+            local, tokens, software, limits or Limits(), timers or Timers(), streams, host_towards
+        )
         self._reception = Reception(self._core, guard, registrar)
         self.registrations = Registrations(self._core)
+        self.probes = Probes(self._core)
 
     # ---- the five verbs of a protocol core
 
@@ -159,6 +165,10 @@ class UserAgent:
             reliable=reliable,
         )
 
+    def ask_session(self, call: SipCallId, interval_s: int) -> None:
+        """The session interval that our answer asks for (RFC 4028), other than our usual one; 0: none."""
+        self._session(call).timer.wants(interval_s)
+
     # ---- calls that go out
 
     def invite(
@@ -173,17 +183,20 @@ class UserAgent:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> SipCallId:
         """Calls. With an empty body the offer is the other side's, and `acknowledge` carries our answer.
 
         `follow`: a 3xx is told as `Redirected`, and `redirect` may go on from there. `hops`: of a call that came to
         us and goes on, one less than its `party.hops_left`, so that a loop ends; WrongState when there are none.
-        `account`: with what to answer when `destination`, and nobody else, asks who we are.
+        `account`: with what to answer when `destination`, and nobody else, asks who we are. `session_s`: the session
+        interval to ask for (RFC 4028), 0 for none.
         """
         invitation = Invitation(self._core)
         invitation.begin(
-            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account
-        )
+            target, destination, from_uri, body, headers, now, follow=follow, hops=hops, account=account,
+            session_s=session_s,
+        )  # fmt: skip
         return invitation.id
 
     def call_id(self, call: SipCallId) -> str:
@@ -243,6 +256,10 @@ class UserAgent:
     def connection_lost(self, connection: Hop, now: float) -> None:
         """A stream is closed, by whomever; `connection` is its far end, with its number."""
         self._core.transactions.connection_lost(connection, now)
+
+    def has_proven(self, host: str) -> bool:
+        """Whether somebody at that address has shown what only our answers to it could have told."""
+        return self._core.has_proven(host)
 
     def statistics(self) -> SipStatistics:
         core = self._core

@@ -15,7 +15,7 @@ from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
 from mediasrv.sip.grammar.thrift import fitted
 from mediasrv.sip.grammar.uri import Uri
-from mediasrv.sip.hop import Address, Locals, is_reliable, reply_hop
+from mediasrv.sip.hop import Address, HostTowards, Locals, is_reliable, reply_hop
 from mediasrv.sip.limits import Limits, Timers
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.transaction import Transactions
@@ -59,6 +59,7 @@ class Core:
         limits: Limits,
         timers: Timers,
         streams: Mapping[str, tuple[str, int]],
+        host_towards: HostTowards | None = None,
     ) -> None:
         self.local, self.tokens, self.software, self.limits, self.timers = (
             local,
@@ -68,7 +69,7 @@ class Core:
             timers,
         )
         self.schedule = Schedule()
-        self.locals = Locals(local, streams)
+        self.locals = Locals(local, streams, host_towards)
         self.transactions = Transactions(self.schedule, limits, timers, self.send, self.locals)
         self.calls: dict[SipCallId, Call] = {}
         self.dialogs: dict[DialogKey, InDialog] = {}
@@ -128,6 +129,9 @@ class Core:
         self._proven[host] = None
         if len(self._proven) > self.limits.calls:
             del self._proven[next(iter(self._proven))]
+
+    def has_proven(self, host: str) -> bool:
+        return host in self._proven
 
     def resends_towards(self, host: str) -> int | None:
         return None if host in self._proven else self.limits.unproven_resends

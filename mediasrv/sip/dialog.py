@@ -103,6 +103,13 @@ class Dialog:
         if contact is not None:
             self.target = contact.uri
 
+    def seen_from(self, source: Address) -> None:
+        """The peer has asked something from there: a NAT on the way may have forgotten where it was before.
+
+        Over another transport it only fled from a datagram that would be too long (section 18.1.1)."""
+        if self.direct and transport_of(source) == transport_of(self.peer):
+            self.peer = source
+
     def request_line(self) -> tuple[Uri, tuple[NameAddr, ...]]:
         """Request-URI and Routes of the next request (12.2.1.1), strict routers of RFC 2543 included."""
         if not self.routes or self.routes[0].uri.parameter("lr") is not None:

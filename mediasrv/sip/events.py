@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType
 
@@ -24,6 +24,7 @@ ReferralId = NewType("ReferralId", int)
 
 
 RegistrationId = NewType("RegistrationId", int)
+ProbeId = NewType("ProbeId", int)
 """Names one registration of ours inside one UserAgent; never used twice."""
 
 
@@ -102,10 +103,13 @@ class ProgressConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Our INVITE was accepted. The ACK is sent, unless we made no offer: then `acknowledge` is due."""
+    """Our INVITE was accepted. The ACK is sent, unless we made no offer: then `acknowledge` is due.
+
+    `fork`: whose answer it is, as `Progress` names them; without a body, the description came in that one's."""
 
     call: SipCallId
     body: bytes
+    fork: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +260,18 @@ class Unregistered:
     registration: RegistrationId
 
 
+@dataclass(frozen=True, slots=True)
+class ProbeDone:
+    """What an OPTIONS of ours was answered; 408 and 503 may be our own, when nobody did."""
+
+    probe: ProbeId
+    status: int
+
+
 CallEvent = (
     IncomingCall | Acknowledged | Cancelled | Reinvite | Progress | ProgressConfirmed | Answered | Rejected | Redirected
     | ReinviteDone | UpdateOffered | UpdateDone | Refreshed | KeyPressed | KeySent | Referred | ReferProgress
     | Ended
 )  # fmt: skip
 RegistrationEvent = Registered | RegistrationFailed | Unregistered
-SipEvent = CallEvent | RegistrationEvent
+SipEvent = CallEvent | RegistrationEvent | ProbeDone

@@ -14,7 +14,7 @@ and Contact. Both are written for UDP where the message is made, and put right h
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -38,9 +38,11 @@ class Hop(NamedTuple):
     port: int
     transport: str = "UDP"
     connection: int = 0
+    name: str = ""  # the domain that led there: what a certificate must say (RFC 5922 section 4)
 
 
 Address = tuple[str, int] | Hop
+HostTowards = Callable[[str], str]
 
 
 def transport_of(address: Address) -> str:
@@ -59,6 +61,15 @@ def reply_hop(via: Via | None, source: Address) -> Address:
         return source._replace(port=announced or DEFAULT_PORTS.get(source.transport, DEFAULT_PORT))
     port = source[1] if via is None else via.reply_port(source[1])
     return source[0], port or source[1]
+
+
+def is_numeric(host: str) -> bool:
+    """Whether a URI's host is an address already."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def hop_of(uri: Uri) -> Address | None:
@@ -84,21 +95,34 @@ def transport_named(uri: Uri) -> str:
 
 
 class Locals:
-    """Our own addresses, one for each transport we listen on; the datagram's stands for those we only call over."""
+    """Our own addresses, one for each transport we listen on; the datagram's stands for those we only call over.
 
-    def __init__(self, datagram: tuple[str, int], streams: Mapping[str, tuple[str, int]]) -> None:
+    `host_towards`: which host of ours a peer can reach, where that is not the same for all."""
+
+    def __init__(
+        self,
+        datagram: tuple[str, int],
+        streams: Mapping[str, tuple[str, int]],
+        host_towards: HostTowards | None = None,
+    ) -> None:
         self._sent_by = {
-            transport: (f"[{host}]".lower() if ":" in host else host.lower(), port)
+            transport: (_as_in_uri(host), port)
             for transport, (host, port) in {"UDP": datagram, **streams}.items()
         }
-        self._names = frozenset(self._sent_by.values())
+        self._host_towards = host_towards
+        self._names = set(self._sent_by.values())  # all that have been told, to know our own Via again
         self.contact = self._contact("UDP")
 
     def listens(self, transport: str) -> bool:
         return transport in self._sent_by
 
-    def sent_by(self, transport: str) -> tuple[str, int]:
-        return self._sent_by.get(transport, self._sent_by["UDP"])
+    def sent_by(self, transport: str, to: Address | None = None) -> tuple[str, int]:
+        usual = self._sent_by.get(transport, self._sent_by["UDP"])
+        if self._host_towards is None or to is None or not is_numeric(to[0]):
+            return usual
+        told = _as_in_uri(self._host_towards(to[0])), usual[1]
+        self._names.add(told)
+        return told
 
     def is_ours(self, via: Via) -> bool:
         return via.sent_by in self._names
@@ -106,27 +130,30 @@ class Locals:
     def addressed(self, request: Request, to: Address) -> Request:
         """The request as it leaves for there."""
         transport = transport_of(to)
-        if transport == "UDP":
+        if transport == "UDP" and self._host_towards is None:
             return request
-        host, port = self.sent_by(transport)
+        host, port = self.sent_by(transport, to)
+        if transport == "UDP" and (host, port) == self._sent_by["UDP"]:
+            return request
         via = replace(request.via, transport=transport, host=host, port=port)
         lines = self.contacted(tuple(request.headers), to, secure=request.uri.scheme == "sips")
         top = next(index for index, (name, _) in enumerate(lines) if key_of(name) == "via")
         lines = (*lines[:top], ("Via", str(via)), *lines[top + 1 :])
         return replace(request, headers=Headers(lines))
 
-    def contact_towards(self, to: Address) -> str:
-        """Our Contact as a request for there carries it."""
-        return self._contact(transport_of(to))
+    def contact_towards(self, to: Address, user: str = "") -> str:
+        """Our Contact as a request for there carries it; `user`, escaped: who of us is meant."""
+        contact = self._contact(transport_of(to), to=to)
+        return contact.replace(":", f":{user}@", 1) if user else contact
 
     def contacted(
         self, lines: tuple[tuple[str, str], ...], peer: Address, *, secure: bool = False
     ) -> tuple[tuple[str, str], ...]:
         """Those header lines, with our Contact as that peer can reach it (8.1.1.8: with sips where sips was asked)."""
         transport = transport_of(peer)
-        if transport == "UDP":
+        if transport == "UDP" and self._host_towards is None:
             return lines
-        ours = self._contact(transport, "sips" if secure and transport in SECURE else "sip")
+        ours = self._contact(transport, "sips" if secure and transport in SECURE else "sip", peer)
         return tuple(
             (name, ours + value[len(self.contact) :])
             if name == "Contact" and value.startswith(self.contact)
@@ -134,11 +161,15 @@ class Locals:
             for name, value in lines
         )
 
-    def _contact(self, transport: str, scheme: str = "sip") -> str:
-        host, port = self.sent_by(transport)
+    def _contact(self, transport: str, scheme: str = "sip", to: Address | None = None) -> str:
+        host, port = self.sent_by(transport, to)
         if transport == "UDP" or (scheme == "sips" and transport == "TLS"):
             return f"<{scheme}:{host}:{port}>"
         named = (
             "ws" if transport in WEBSOCKETS else transport.lower()
         )  # RFC 7118 section 5.2.4: wss is not named
         return f"<{scheme}:{host}:{port};transport={named}>"
+
+
+def _as_in_uri(host: str) -> str:
+    return f"[{host}]".lower() if ":" in host else host.lower()

@@ -100,13 +100,16 @@ class Invitation:
         follow: bool = False,
         hops: int = USUAL_HOPS,
         account: Account | None = None,
+        session_s: int | None = None,
     ) -> None:
-        """`follow`: a 3xx becomes `Redirected` instead of `Rejected`."""
+        """`follow`: a 3xx becomes `Redirected` instead of `Rejected`. `session_s`: other than our usual interval."""
         if hops < 1:
             raise WrongState("this call may go no further: whoever sent it deserves 483")
         core = self._core
         if account is not None:
             self._answerer = Answerer(account, destination[0], core.tokens)
+        if session_s is not None:
+            self._interval_s = session_s
         local = NameAddr(from_uri).tagged(core.tokens.token())
         call_id = f"{core.tokens.token(12)}@{core.local[0]}"
         self._headers, self._follows, self._hops = headers, follow, hops
@@ -316,7 +319,7 @@ class Invitation:
             session.owes_answer = self
             self._late = session
         session.timer.answered(response.headers, now)
-        self._core.emit(Answered(self.id, response.sdp))
+        self._core.emit(Answered(self.id, response.sdp, response.to.tag))
 
     def _decline(self, session: Session, now: float) -> None:
         """Nobody wants this one: acknowledged and hung up; the call it belongs to hears nothing of it."""

@@ -327,6 +327,7 @@ class Session:
             inbound.reply(500, now)
             return
         self.dialog.remote_cseq = request.cseq.number
+        self.dialog.seen_from(source)
         _REQUESTS[request.method](self, inbound, now)
 
     def _out_of_order(self, request: Request) -> bool:

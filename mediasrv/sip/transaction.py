@@ -101,6 +101,7 @@ class Transaction:
     def go_on_by_datagram(self, request: Request, destination: Address, now: float) -> None:
         """Section 18.1.1: too large for a datagram, but the peer takes no stream."""
         self.by_datagram, self._reliable, self.destination = None, False, destination
+        request = self._layer.locals.addressed(request, destination)
         self.request = request if self.request is not None else None
         self.kept = request.build()
         self._run_clocks(now)
@@ -160,7 +161,7 @@ class Transactions:
         self, schedule: Schedule, limits: Limits, timers: Timers, send: Send, locals_: Locals
     ) -> None:
         self.schedule, self.limits, self.timers, self.send = schedule, limits, timers, send
-        self._locals = locals_
+        self.locals = locals_
         self._over: dict[Hashable, dict[Transaction, None]] = {}  # streams, and what goes down with them
         self._streamless_until: dict[Address, float] = {}  # where TCP was refused
         self._clients: dict[Hashable, Transaction] = {}
@@ -180,13 +181,13 @@ class Transactions:
         """Sends a request, and again until it is heard of."""
         machine = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
         key = request.via.branch, request.method
-        leaving = self._locals.addressed(request, destination)
+        leaving = self.locals.addressed(request, destination)
         wire = leaving.build()
         by_datagram = None
         if len(wire) > DATAGRAM_BYTES_MAX and self._takes_streams(destination, now):
             by_datagram = request, destination
             destination = Hop(destination[0], destination[1], "TCP")
-            leaving = self._locals.addressed(request, destination)
+            leaving = self.locals.addressed(request, destination)
             wire = leaving.build()
         transaction = self._clients[key] = Transaction(self, machine, key, destination, now)
         transaction.user, transaction.kept, transaction.by_datagram = user, wire, by_datagram
@@ -197,7 +198,7 @@ class Transactions:
 
     def _takes_streams(self, destination: Address, now: float) -> bool:
         """Section 18.1.1: whether a request that is too large for a datagram can go there by TCP."""
-        if isinstance(destination, Hop) or not self._locals.listens("TCP"):
+        if isinstance(destination, Hop) or not self.locals.listens("TCP"):
             return False
         return self._streamless_until.get(destination, now) <= now
 
@@ -241,14 +242,16 @@ class Transactions:
         else:
             found = [*self._clients.values(), *self._servers.values()]
         for transaction in found:
-            if transaction.destination == destination:
+            if transaction.destination[:4] == destination[:4]:  # by whatever name
                 self._fail(transaction, now)
 
     def connection_lost(self, connection: Hop, now: float) -> None:
         """What waits for a response over it waits in vain; one of ours finds another way, except to a browser."""
         over = list(self._over.get(connection.connection, ()))
         towards = [
-            each for each in self._over.get(connection[:3], ()) if each.destination == (*connection[:3], 0)
+            each
+            for each in self._over.get(connection[:3], ())
+            if each.destination[:4] == (*connection[:3], 0)
         ]
         for transaction in (*over, *towards):
             if transaction.machine.serves and connection.transport not in WEBSOCKETS:

@@ -68,7 +68,7 @@ async def test_what_the_carrier_says_of_the_call_comes_to_whoever_takes_it(autoj
     async with trunk_between(name) as (house, carrier):
         await carrier.place().final()
         assert house.server._reception is not None
-        (live,) = house.server._reception.calls()
+        (live,) = house.server._roster.calls()
         told = {header.lower(): value for header, value in live.info.headers.items()}
         assert {header: told.get(header.lower()) for header in carrier.manner.told} == carrier.manner.told
 

@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from mediasrv.config import Settings, TrunkSettings, load
-from mediasrv.config.trunk import PROFILES_IN, ProfileName
+from mediasrv.config.trunk import PROFILES_IN, ProfileName, host_and_port
+from mediasrv.errors import ConfigError
 
 PROFILES = get_args(ProfileName)
 OPERATORS = {"sources", "numbers", "country_code", "calls_max", "dial_allow", "dial_deny"}
@@ -103,3 +104,46 @@ def test_the_embedded_server_has_a_number_for_each_demonstration() -> None:
     settings = Settings()
     answering = [settings.agent_for("local", number) for number in ("100", "200", "300", "999")]
     assert answering == ["echo", "menu", "scripted", "scripted"]
+
+
+def test_a_password_comes_from_the_environment_over_the_file(tmp_path) -> None:
+    file = tmp_path / "mediasrv.toml"
+    file.write_text('[trunks.t]\nhosts = ["192.0.2.1"]\nusername = "us"\npassword = "in a file"\n')
+    assert load(file, {"MEDIASRV_TRUNKS__T__PASSWORD": "hidden"}).trunks["t"].password == "hidden"
+    assert "hidden" not in repr(load(file, {"MEDIASRV_TRUNKS__T__PASSWORD": "hidden"}))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'pasword = "s3same"',
+        "password = 53853",
+        'Password = "s3same"',
+        'password = ["s3same"]',
+        'password = "s3same"\nregister = true',
+        'password = "s3same"\ncountry_code = "x"',
+    ],
+)
+def test_no_error_repeats_what_may_be_a_password(tmp_path, table: str) -> None:
+    file = tmp_path / "mediasrv.toml"
+    file.write_text(f"[trunks.t]\n{table}\n")
+    with pytest.raises(ConfigError) as told:
+        load(file)
+    assert "s3same" not in str(told.value)
+    assert "53853" not in str(told.value)
+
+
+@pytest.mark.parametrize("place", ["carrier.example", "192.0.2.1:5080", "[2001:db8::1]:5061", "[::1]"])
+def test_hosts_are_names_or_addresses_with_a_port_or_without(place: str) -> None:
+    host, port = host_and_port(place)
+    assert place in (host, f"{host}:{port}", f"[{host}]:{port}", f"[{host}]")
+
+
+@pytest.mark.parametrize(
+    "place", ["", "a b", "192.0.2.1:0", "192.0.2.1:65536", "::1", "host:", "sip:host", "u@h"]
+)
+def test_what_is_no_host_is_refused_at_the_start(tmp_path, place: str) -> None:
+    file = tmp_path / "mediasrv.toml"
+    file.write_text(f'[trunks.t]\nhosts = ["{place}"]\n')
+    with pytest.raises(ConfigError, match="hosts"):
+        load(file)

@@ -212,3 +212,70 @@ async def test_an_invite_repeated_and_then_closed_leaves_nothing(autojump_clock)
         await trio.sleep(300)
         left = end.statistics()
         assert (left.transactions, left.dialogs, left.calls, left.deadlines) == (0, 0, 0, 0)
+
+
+async def test_who_has_opened_a_connection_pings_it_and_is_not_put_out_by_silence(autojump_clock) -> None:
+    network = FakeStreamNetwork()
+    listener = network.listen(SERVER)
+    async with endpoint(network, CALLER) as caller:
+        await caller.call(TARGET, destination=Hop(*SERVER, "TCP"), from_uri=ANNA, body=OFFER)
+        peer, _ = await listener.accept()
+        assert (await peer.receive_some()).endswith(OFFER)
+        began = trio.current_time()
+        pings = [await peer.receive_some() for _ in range(3)]
+        assert pings == [b"\r\n\r\n"] * 3
+        assert trio.current_time() - began == 3 * StreamLimits().pulse_s
+        assert caller.live_streams == 1
+
+
+async def test_a_peer_that_has_answered_pings_is_given_up_when_it_does_not(autojump_clock) -> None:
+    network = FakeStreamNetwork()
+    listener = network.listen(SERVER)
+    async with endpoint(network, CALLER) as caller:
+        await caller.call(TARGET, destination=Hop(*SERVER, "TCP"), from_uri=ANNA, body=OFFER)
+        peer, _ = await listener.accept()
+        await peer.send_all(b"\r\n")
+        await trio.sleep(StreamLimits().pulse_s + StreamLimits().pong_s + 1)
+        assert caller.counters.snapshot()["sip_stream_closed"] == {"no_pong": 1}
+
+
+async def test_a_flow_is_kept_open_over_the_connection_that_is_there_and_none_is_dialled_for_it(
+    autojump_clock,
+) -> None:
+    network = FakeStreamNetwork()
+    listener = network.listen(SERVER)
+    async with endpoint(network, CALLER) as caller:
+        caller.keep_open(Hop(*SERVER, "TCP"))
+        assert network.dialled == []
+        await caller.call(TARGET, destination=Hop(*SERVER, "TCP"), from_uri=ANNA, body=OFFER)
+        peer, _ = await listener.accept()
+        assert (await peer.receive_some()).endswith(OFFER)
+        caller.keep_open(Hop(*SERVER, "TCP"))
+        assert await peer.receive_some() == b"\r\n\r\n"
+
+
+async def test_what_is_too_large_for_a_datagram_goes_as_one_when_tcp_is_not_answered(autojump_clock) -> None:
+    """A firewall that drops what it does not know: neither refused nor connected."""
+
+    class Swallowed:
+        async def __call__(self, to: tuple[str, int]) -> trio.abc.Stream:
+            await trio.sleep_forever()
+            raise AssertionError
+
+    network, datagrams = FakeStreamNetwork(), FakeNetwork()
+    streams = Streams([(TcpTransport(Swallowed(), Limits()), network.listen(CALLER))])
+    core = UserAgent(CALLER, SeededTokens(1), streams=streams.locals())
+    async with trio.open_nursery() as nursery:
+        end = SipEndpoint(await datagrams.open(CALLER), core, TrioClock(), streams=streams)
+        await nursery.start(end.run)
+        began = trio.current_time()
+        await end.call(TARGET, destination=SERVER, from_uri=ANNA, body=b"v=0" + b"x" * 2_000)
+        await trio.sleep(StreamLimits().dial_s - 0.1)
+        assert datagrams.wire == []
+        await trio.sleep(0.2)
+        assert [to for _, to, _ in datagrams.wire] == [SERVER]
+        assert b"Via: SIP/2.0/UDP" in datagrams.wire[0][2]
+        await end.call(TARGET, destination=SERVER, from_uri=ANNA, body=b"v=0" + b"x" * 2_000)
+        assert trio.current_time() - began < StreamLimits().dial_s + 0.2  # known by now: at once
+        assert len({data.split(b"Call-ID: ")[1].split()[0] for _, _, data in datagrams.wire}) == 2
+        nursery.cancel_scope.cancel()

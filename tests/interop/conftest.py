@@ -21,7 +21,7 @@ import trio
 from tests.interop.servers import Servers, sharing
 
 MARK = "side_by_side"
-AT_A_TIME = 3 * (os.cpu_count() or 1)
+AT_A_TIME = 2 * (os.cpu_count() or 1)
 Fault = Exception | pytest.fail.Exception
 OUTCOMES = pytest.StashKey[dict[str, Fault | None]]()
 TEST = pytest.StashKey[Callable[..., Awaitable[None]]]()  # as it was written, without a loop of its own
@@ -31,17 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}: runs together with the others of its kind")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for groups after this
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    for item in items:
-        if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
-            item.stash[TEST] = item.obj
-            item.add_marker(pytest.mark.xdist_group(MARK))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
+        item.stash[TEST] = item.obj
 
 
 @pytest.fixture
 def servers() -> None:
-    """Servers to share (servers.py); what a marked test is given stands in `_run_one`."""
+    """Servers to share (servers.py); what a marked test is given stands in `_fault_of`."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -51,19 +48,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     session = pyfuncitem.session
     outcomes = session.stash.setdefault(OUTCOMES, {})
     if pyfuncitem.nodeid not in outcomes:
-        together = [item for item in session.items if TEST in item.stash and _comes_here(item, pyfuncitem)]
+        alone = hasattr(pyfuncitem.config, "workerinput")  # of several processes, who knows which runs what
+        together = [pyfuncitem] if alone else [item for item in session.items if TEST in item.stash]
         base = pyfuncitem.config._tmp_path_factory.mktemp(MARK)
         outcomes.update(trio.run(_run_together, together, base))
     fault = outcomes[pyfuncitem.nodeid]
     if fault is not None:
         raise fault
     return True
-
-
-def _comes_here(item: pytest.Item, reached: pytest.Item) -> bool:
-    """Whether this process is given it: with xdist only under `--dist loadgroup` does one process get them all."""
-    shared_out = hasattr(item.config, "workerinput") and not getattr(item.config.option, "loadgroup", False)
-    return item is reached or not shared_out
 
 
 async def _run_together(items: Sequence[Any], base: Path) -> dict[str, Fault | None]:

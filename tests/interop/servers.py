@@ -16,7 +16,7 @@ import trio
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
 from tests.interop.tls import settings as tls_settings
 
-ENDED_WITHIN_S = 5.0
+ENDED_WITHIN_S = 10.0
 
 
 class Servers:

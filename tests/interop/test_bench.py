@@ -47,7 +47,6 @@ async def test_bench_barge_in_stops_a_voice_and_times_it() -> None:
     assert 0 <= report["decision_to_silence_ms"]["max"] < report["stop_ms"]["max"] + 20
 
 
-@pytest.mark.side_by_side
 async def test_bench_turn_measures_what_the_server_adds() -> None:
     report = await run("mediasrv", "bench", "turn", "--calls", "1", "--turns", "2")
     assert report["turns"] == 2

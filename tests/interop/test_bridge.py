@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import trio
@@ -18,13 +18,13 @@ import trio
 from mediasrv.clock import SystemClock
 from mediasrv.config import load
 from mediasrv.ids import SystemTokens
-from mediasrv.server import wiring
+from mediasrv.server import Server, wiring
+from mediasrv.sip import Address, Uri
 from mediasrv.telemetry import MemorySink
 from tests.interop.sound import blocks, read_wav, tone, tone_share, write_wav
-from tests.server.calling_out import DiallingServer
 from tests.server.test_bridges import MENU
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
+pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
 TONES_HZ = {"anna": 500, "bea": 800, "carl": 1_300}
 SOUND_S = 15.0
@@ -73,9 +73,26 @@ class Phone:
         )
 
 
+class Location(NamedTuple):
+    contact: Uri
+    hop: Address
+    path: tuple[str, ...] = ()
+
+
+class Switchboard:
+    """Users without a host of their own are all at one telephone."""
+
+    address: Address = ("127.0.0.1", 9)
+
+    def of(self, user: str) -> list[Location]:
+        host, port = self.address[:2]
+        return [Location(Uri.parse(f"sip:{user}@{host}:{port}"), self.address)]
+
+
 @dataclass
 class Exchange:
-    server: DiallingServer
+    server: Server
+    switchboard: Switchboard
     host: str
     sink: MemorySink
     directory: Path
@@ -121,19 +138,25 @@ async def exchange(directory: Path) -> AsyncIterator[Exchange]:
         }
     )
     sink = MemorySink()
-    server = DiallingServer(
-        settings, clock=SystemClock(), tokens=SystemTokens(), open_engine=wiring.native_engine, sink=sink
+    switchboard = Switchboard()
+    server = Server(
+        settings,
+        clock=SystemClock(),
+        tokens=SystemTokens(),
+        open_engine=wiring.native_engine,
+        sink=sink,
+        locations=switchboard,
     )
     async with trio.open_nursery() as nursery:
         ready = await nursery.start(server.run)
-        yield Exchange(server, f"127.0.0.1:{ready.sip[1]}", sink, directory, nursery)
+        yield Exchange(server, switchboard, f"127.0.0.1:{ready.sip[1]}", sink, directory, nursery)
         nursery.cancel_scope.cancel()
 
 
 async def test_two_telephones_hear_each_other_and_not_themselves(tmp_path: Path) -> None:
     async with exchange(tmp_path) as here:
         bea = await here.called("bea")
-        here.server.switchboard = bea.address
+        here.switchboard.address = bea.address
         anna = await here.calls("anna", "", 6)
         await anna.over()
         await bea.over()
@@ -146,7 +169,7 @@ async def test_two_telephones_hear_each_other_and_not_themselves(tmp_path: Path)
 async def test_a_blind_transfer_leaves_the_other_two_together(tmp_path: Path) -> None:
     async with exchange(tmp_path) as here:
         bea, carl = await here.called("bea"), await here.called("carl")
-        here.server.switchboard = bea.address
+        here.switchboard.address = bea.address
         transfer = f'[[steps]]\ndo = "transfer"\nafter = 4\nto = "sip:carl@127.0.0.1:{carl.address[1]}"\n'
         anna = await here.calls("anna", transfer, 10)
         await anna.over()
@@ -164,7 +187,7 @@ async def test_a_blind_transfer_leaves_the_other_two_together(tmp_path: Path) ->
 async def test_an_attended_transfer_joins_the_far_ends(tmp_path: Path) -> None:
     async with exchange(tmp_path) as here:
         bea, carl = await here.called("bea"), await here.called("carl")
-        here.server.switchboard = bea.address
+        here.switchboard.address = bea.address
         steps = f"""
 [[steps]]
 do = "hold"
@@ -186,7 +209,7 @@ with = 2
 """
         anna = await here.calls("anna", steps, 13)
         await trio.sleep(4.5)
-        here.server.switchboard = carl.address
+        here.switchboard.address = carl.address
         await anna.over()
         await trio.sleep(4)
         here.server.hurry()

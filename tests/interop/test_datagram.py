@@ -8,6 +8,8 @@ import pytest
 import trio
 
 from mediasrv.endpoints import open_datagram_socket
+from mediasrv.endpoints.nat.hosts import route_from
+from mediasrv.endpoints.streams import TcpDialler, TcpListener
 
 pytestmark = pytest.mark.interop
 
@@ -54,3 +56,32 @@ async def test_what_is_too_large_for_a_datagram_is_an_error_of_the_sender() -> N
         one.send(bytes(70_000), one.local)
     assert caught.value.errno == errno.EMSGSIZE
     one.close()
+
+
+async def test_a_socket_of_both_families_knows_its_peers_by_their_plain_addresses() -> None:
+    both, old, new = [await open_datagram_socket((host, 0)) for host in ("::", "127.0.0.1", "::1")]
+    with trio.fail_after(5):
+        for peer in (old, new):
+            peer.send(b"ping", (peer.local[0], both.local[1]))
+            assert await both.receive() == (b"ping", peer.local)
+            both.send(b"pong", peer.local)
+            assert (await peer.receive())[0] == b"pong"
+    for each in (both, old, new):
+        each.close()
+
+
+async def test_a_listener_of_both_families_does_so_too() -> None:
+    listener = await TcpListener.open(("::", 0))
+    with trio.fail_after(5):
+        for host in ("127.0.0.1", "::1"):
+            stream = await TcpDialler(host)((host, listener.local[1]))
+            accepted, source = await listener.accept()
+            assert source[0] == host
+            await stream.aclose()
+            await accepted.aclose()
+    listener.close()
+
+
+def test_a_route_is_looked_up_without_sending_anything() -> None:
+    assert route_from("127.0.0.7") == "127.0.0.1"
+    assert route_from("::1") == "::1"

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
 
 from mediasrv.bench.instruments.server_process import serving
+from mediasrv.endpoints.streams import (
+    TcpDialler,
+    TcpListener,
+    TlsFiles,
+    TlsTransport,
+    client_context,
+    server_context,
+)
+from mediasrv.sip import Limits
 from tests.interop.tls import certificate, settings
 
 pytestmark = pytest.mark.interop
@@ -19,16 +29,16 @@ OPTIONS = (
 )
 
 
-async def asked(port: int, context: ssl.SSLContext) -> bytes:
-    """What comes back for OPTIONS over TLS, until the connection closes or has answered."""
+async def asked(port: int, context: ssl.SSLContext, question: bytes = OPTIONS) -> bytes:
+    """What comes back for it over TLS, until the connection closes or has answered."""
     stream = await trio.open_ssl_over_tcp_stream(
         "127.0.0.1", port, ssl_context=context, https_compatible=True
     )
     got = b""
     async with stream:
         with trio.fail_after(5):
-            await stream.send_all(OPTIONS)
-            while not got.endswith(b"\r\n\r\n"):
+            await stream.send_all(question)
+            while b"\r\n\r\n" not in got:
                 data = await stream.receive_some()
                 if not data:
                     break
@@ -75,3 +85,50 @@ async def test_a_handshake_that_nobody_finishes_is_given_up_and_others_are_serve
             assert (await asked(port, context)).startswith(b"SIP/2.0 200")
             with trio.fail_after(10):
                 assert await half_open.receive_some() == b""
+
+
+INVITE = (
+    b"INVITE sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK2\r\n"
+    b"From: <sip:x@127.0.0.1>;tag=1\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n"
+    b"Contact: <sip:x@127.0.0.1;transport=tls>\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.side_by_side
+async def test_a_trunk_that_is_known_by_its_certificate_calls_without_a_password(tmp_path: Path) -> None:
+    """Another that the authority vouches for is asked for one, and so is who shows none."""
+    carrier, other = certificate(tmp_path, "carrier.example"), certificate(tmp_path, "other.example")
+    (tmp_path / "authority.pem").write_bytes(carrier[0].read_bytes() + other[0].read_bytes())
+    trunk = ("[trunks.t]", 'authentication = ["tls"]', 'certificates = ["Carrier.Example"]')
+    port, arguments = settings(tmp_path, f'tls_authority = "{tmp_path / "authority.pem"}"', *trunk)
+    async with serving(tmp_path, arguments):
+        # The trunk calls last: else the others' INVITEs would be copies of its own.
+        for shown, answer in ((other, b"SIP/2.0 401"), (None, b"SIP/2.0 401"), (carrier, b"SIP/2.0 100")):
+            context = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
+            if shown:
+                context.load_cert_chain(*shown)
+            assert (await asked(port, context, INVITE)).startswith(answer)
+
+
+async def test_who_is_called_by_name_must_show_a_certificate_for_that_name(tmp_path: Path) -> None:
+    pem, key = certificate(tmp_path)
+    files = TlsFiles(pem, key, authority=pem)
+    transport = TlsTransport(TcpDialler("127.0.0.1"), Limits(), server_context(files), client_context(files))
+    listener = await TcpListener.open(("127.0.0.1", 0))
+
+    async def answer() -> None:
+        while True:
+            stream, _ = await listener.accept()
+            async with stream:
+                with suppress(trio.BrokenResourceError):
+                    await (await transport.welcome(stream)).receive()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        with trio.fail_after(10):
+            for name in ("server.example", ""):  # the address is in the certificate too
+                await (await transport.dial(listener.local, name)).aclose()
+            with pytest.raises(trio.BrokenResourceError):
+                await transport.dial(listener.local, "other.example")
+        nursery.cancel_scope.cancel()
+    listener.close()

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.servers import timeline_of
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
 pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
@@ -50,6 +51,7 @@ async def test_the_scripted_agent_speaks_and_falls_silent_when_interrupted(tmp_p
     heard = tmp_path / "heard.wav"
     async with serving(tmp_path, ["--agent", "scripted"]) as server:
         await softphone(server, "--record", str(heard), "--plan", str(PLANS / "interrupt.toml"))
+        await timeline_of(server, "anyone")
     samples, rate_hz = read_wav(heard)
     sounding = [loudness_dbfs(block) > SPOKEN_DBFS for block in blocks(samples, rate_hz)]
     assert sounding[1:9].count(True) >= 5  # the greeting
@@ -62,8 +64,8 @@ async def test_the_scripted_agent_speaks_and_falls_silent_when_interrupted(tmp_p
 async def test_keys_reach_the_agent_each_once(tmp_path: Path) -> None:
     async with serving(tmp_path, ["--agent", "scripted"]) as server:
         outcome = await softphone(server, "--plan", str(PLANS / "keys.toml"))
+        timeline = await timeline_of(server, "anyone")
     assert outcome["notes"] == []
-    (timeline,) = server.records("timeline").values()
     assert [line["digit"] for line in timeline if line["event"] == "key"] == ["1", "2", "#"]
 
 
@@ -72,8 +74,8 @@ async def test_keys_lead_through_the_menus_and_cut_them_off(tmp_path: Path) -> N
     async with serving(tmp_path, []) as server:
         plan = str(PLANS / "menu.toml")
         outcome = await softphone(server, "--record", str(heard), "--plan", plan, number="200")
+        timeline = await timeline_of(server, "200")
     assert outcome["hung_up_by"] == "them"
-    (timeline,) = server.records("timeline").values()
     noted = {
         event: [line for line in timeline if line["event"] == event] for event in ("menu", "said", "choice")
     }

@@ -18,7 +18,8 @@ def certificate(directory: Path, name: str = "server") -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     today = datetime.datetime.now(datetime.UTC)
-    place = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    here = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    place = x509.SubjectAlternativeName([here, x509.DNSName(f"{name}.example")])
     made = (
         x509.CertificateBuilder()
         .subject_name(subject)

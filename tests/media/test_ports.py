@@ -8,7 +8,7 @@ import pytest
 
 from mediasrv.errors import AtCapacity, ConfigError
 from mediasrv.ids import SeededTokens
-from mediasrv.media.ports import PortRange, PortsExhausted, UdpPorts, VirtualPorts
+from mediasrv.media.ports import PortRange, PortsExhausted, SharedPort, UdpPorts, VirtualPorts
 
 
 def test_only_even_ports_within_the_range_are_given_each_once() -> None:
@@ -103,3 +103,41 @@ def test_a_range_that_ends_even_has_no_partner_for_its_last_port() -> None:
     with pytest.raises(PortsExhausted):
         ports.open(rtcp_mux=False)
     assert ports.open().number == 20_002
+
+
+def test_a_shared_port_has_sockets_of_its_own_and_is_given_back_by_the_last() -> None:
+    ports = UdpPorts("127.0.0.1", PortRange(), SeededTokens(3))
+    first = SharedPort(ports.open(rtcp_mux=False))
+    second = first.share()
+    assert second.number == first.number
+    assert len({first.fd, first.rtcp_fd, second.fd, second.rtcp_fd}) == 4
+    first.close()
+    first.close()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        with pytest.raises(OSError, match="in use"):
+            stranger.bind(("127.0.0.1", second.number))
+        second.close()
+        stranger.bind(("127.0.0.1", second.number))
+
+
+def test_a_port_that_cannot_be_shared_for_want_of_sockets_is_still_its_holder_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = UdpPorts("127.0.0.1", PortRange(), SeededTokens(4))
+    first = SharedPort(ports.open(rtcp_mux=False))
+    copied: list[int] = []
+    dup = os.dup
+
+    def one_copy(fd: int) -> int:
+        if copied:
+            raise OSError(errno.EMFILE, "Too many open files")
+        copied.append(dup(fd))
+        return copied[0]
+
+    monkeypatch.setattr(os, "dup", one_copy)
+    with pytest.raises(AtCapacity, match="no more sockets"):
+        first.share()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(copied[0])
+    first.close()
+    assert first._port.fd == -1

@@ -16,6 +16,8 @@ from mediasrv.media.engine import Engine, SentPacket
 from mediasrv.sdp import LocalMedia, offer
 from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
+from mediasrv.server.access.enrolment import Find, numeric_hosts
+from mediasrv.server.access.users import Users
 from mediasrv.server.vouching import Vouching
 from mediasrv.server.wiring import engine_settings
 from mediasrv.sip import Uri, UserAgent
@@ -73,8 +75,11 @@ class Caller:
             Uri.parse(f"sip:{number}@{HOUSE[0]}"),
             destination=HOUSE,
             from_uri=Uri.parse(f"sip:anna@{host}:{port}"),
-            body=offer(self.media).build() if body is None else body,
+            body=self.offer() if body is None else body,
         )
+
+    def offer(self) -> bytes:
+        return offer(self.media).build()
 
     async def answered(self, number: str = "100") -> SipCall:
         call = await self.call(number)
@@ -100,10 +105,15 @@ async def running(
     environment: Mapping[str, str] | None = None,
     *,
     drained_at_once: bool = False,
+    users: Users | None = None,
+    find: Find = numeric_hosts,
+    silent: bool = False,
     kind: type[Server] = Server,
     vouching: Vouching | None = None,
 ) -> AsyncIterator[House]:
-    """The server, until the end of the block; it must be drained there, or is cancelled."""
+    """The server, until the end of the block; it must be drained there, or is cancelled.
+
+    `silent`: there will be no calls, and hours may pass quickly."""
     settings = load(
         environment={
             "MEDIASRV_AGENTS__DEFAULT": "tone",
@@ -124,6 +134,8 @@ async def running(
         open_engine=open_engine,
         open_socket=network.open,
         sink=sink,
+        users=users,
+        find=find,
         vouching=vouching,
     )
     if drained_at_once:
@@ -131,7 +143,8 @@ async def running(
     async with trio.open_nursery() as nursery:
         await nursery.start(server.run)
         house = House(server, network, sink, nursery, engines[0])
-        nursery.start_soon(_tick, house)
+        if not silent:
+            nursery.start_soon(_tick, house)
         yield house
         nursery.cancel_scope.cancel()
 

@@ -14,7 +14,6 @@ from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.endpoints.sip_talk import Transfer
 from mediasrv.sdp import answer, parse
 from mediasrv.sip import Key, ReferProgress, Uri
-from tests.server.calling_out import DiallingServer
 from tests.server.house import HOUSE, Caller, House, running
 from tests.server.test_server import nothing_is_left
 from tests.server.test_visits import noted
@@ -30,6 +29,7 @@ keys = { 1 = [{ do = "connect", to = "bea", ring_s = 10 }, { do = "hang_up" }], 
 RULES = {
     "MEDIASRV_TRUNKS__LOCAL__SOURCES": "127.0.0.0/8",
     "MEDIASRV_TRUNKS__LOCAL__DIAL_ALLOW": "+44",
+    "MEDIASRV_TRUNKS__LOCAL__HOSTS": "127.0.0.1:5090",
     "MEDIASRV_MEDIA__MEDIA_TIMEOUT_MS": "120000",
 }
 
@@ -80,7 +80,7 @@ async def town(
         **(settings or {}),
     }
     async with (
-        running(told, kind=DiallingServer) as house,
+        running(told) as house,
         house.caller() as anna,
         house.caller(("127.0.0.1", 5090)) as bea,
         house.caller(("127.0.0.1", 5100)) as carl,
@@ -110,6 +110,19 @@ async def test_two_telephones_are_connected_and_one_hangs_up(autojump_clock, tmp
             await mine.wait_ended()
         await nothing_is_left(here.house)
         assert [entry["why"] for entry in noted(here.house, "bridge_ended")] == ["hung_up"]
+
+
+async def test_messages_with_both_telephones_stand_in_the_one_timeline(
+    autojump_clock, tmp_path: Path
+) -> None:
+    async with town(tmp_path) as here:
+        mine, theirs = await here.connected()
+        await theirs.bye()
+        await mine.wait_ended()
+        await nothing_is_left(here.house)
+        told = [(str(entry["peer"]), str(entry["cseq"]).split()[1]) for entry in noted(here.house, "sip")]
+        for peer in ("127.0.0.1:5070", "127.0.0.1:5090"):
+            assert {cseq for at, cseq in told if at == peer} >= {"INVITE", "ACK", "BYE"}
 
 
 @pytest.mark.parametrize(("status", "why"), [(486, "busy"), (480, "no_answer"), (603, "refused")])
@@ -244,7 +257,7 @@ async def test_a_consultation_ends_with_the_far_ends_together(autojump_clock, tm
             await also_bea.wait_ended()
         await nothing_is_left(here.house)
         assert {record["ending"] for record in here.house.call_records()} == {
-            "caller_hung_up",
+            "callee_hung_up",
             "agent_hung_up",
         }
 

@@ -86,7 +86,7 @@ def test_a_day_s_calls_are_used_up_and_come_back_the_next_day() -> None:
 def test_a_day_s_minutes_are_those_of_calls_that_are_over() -> None:
     dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
     assert dialling.why_not(info(), "+442079460018") == ""
-    dialling.over(info(), 10 * 60)
+    dialling.over(info(), "+442079460018", 10 * 60)
     assert "used up" in dialling.why_not(info(), "+442079460018")
 
 

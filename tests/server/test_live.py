@@ -14,8 +14,10 @@ import trio
 
 from mediasrv.ids import CallId
 from mediasrv.legs import CallInfo
-from mediasrv.server.live import CLIENTS, SLOWEST_S, SOCKET, LiveView, snapshot, socket_address
-from mediasrv.server.reception import LiveCall
+from mediasrv.server.control.local_socket import CLIENTS, socket_address
+from mediasrv.server.live import SLOWEST_S, SOCKET, LiveView, snapshot
+from mediasrv.server.roster import LiveCall
+from tests.fakes.leg import FakeLeg
 from tests.fakes.stream import FakeStream
 
 INFO = CallInfo(CallId("c0ffee"), "+4930", "100", "office")
@@ -31,7 +33,7 @@ async def viewed(directory: Path, calls: list[LiveCall]) -> AsyncIterator[None]:
 
 async def connected(directory: Path) -> trio.SocketStream:
     client = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    with socket_address(directory) as address:
+    with socket_address(directory, SOCKET) as address:
         await client.connect(address)
     return trio.SocketStream(client)
 
@@ -44,7 +46,7 @@ async def told(client: trio.SocketStream) -> object:
 
 
 def live_call() -> LiveCall:
-    return LiveCall(INFO, "echo", trio.current_time(), FakeStream())
+    return LiveCall(INFO, "echo", trio.current_time(), FakeLeg(FakeStream(), INFO))
 
 
 async def test_who_asks_is_told_at_once_and_once_a_second(
@@ -69,7 +71,10 @@ async def test_only_the_owner_may_look_and_nothing_is_left_behind(tmp_path: Path
 
 
 async def test_a_socket_that_a_killed_server_left_is_replaced(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead, socket_address(tmp_path) as address:
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead,
+        socket_address(tmp_path, SOCKET) as address,
+    ):
         dead.bind(address)
     async with viewed(tmp_path, []), await connected(tmp_path) as client:
         assert await told(client) == {"calls": []}
@@ -82,7 +87,7 @@ async def test_the_socket_of_a_server_that_lives_is_left_alone(
         async with viewed(tmp_path, []), await connected(tmp_path) as client:
             assert (await told(client))["calls"]  # type: ignore[index]
         assert (tmp_path / SOCKET).exists()
-    assert "cannot be watched" in caplog.text
+    assert "can ask for anything" in caplog.text
 
 
 async def test_one_watcher_too_many_is_turned_away_and_the_others_go_on(tmp_path: Path) -> None:

@@ -93,7 +93,6 @@ async def test_a_menu_speaks_to_who_calls_its_number(autojump_clock, tmp_path) -
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({"srtp": "required"}, "trunks.t.srtp"),
         ({"codecs": ["L16"]}, "trunks.t.codecs"),
         ({"numbers": {"5": "nobody"}}, "trunks.t.numbers.5"),
     ],

@@ -126,6 +126,5 @@ async def test_an_agent_learns_what_its_caller_s_network_has_signed(autojump_clo
                 headers=(("Identity", identity(said)),),
             )
             await call.wait_answered()
-            assert house.server._reception is not None
-            assert [live.info.attestation for live in house.server._reception.calls()] == [attested]
+            assert [live.info.attestation for live in house.server._roster.calls()] == [attested]
             await call.bye()

@@ -114,6 +114,10 @@ class Agenda:
     def after(self, delay_ms: float, action: Action) -> None:
         self.at(self.clock.now_ns() + round(delay_ms * 1_000_000), action)
 
+    def suspend(self, for_ns: int) -> None:
+        """Time passes, and nothing happens in it: what was due meanwhile happens afterwards, all at once."""
+        self.clock.jump_to(self.clock.now_ns() + for_ns)
+
     async def drive(self, until_ns: int) -> None:
         """Lets time pass until cancelled; raises OutOfTime when the program lives longer than it may."""
         while True:
@@ -139,7 +143,7 @@ class Agenda:
         if statistics.tasks_runnable:
             return True
         wakes_ns = self._deadline_ns(statistics.seconds_to_next_deadline)
-        happens_ns = self._entries[0][0] if self._entries else None
+        happens_ns = max(self._entries[0][0], self.clock.now_ns()) if self._entries else None
         if happens_ns is None and wakes_ns is None:
             raise OutOfTime("every task is blocked, and nothing is going to happen")
         if wakes_ns is not None and (happens_ns is None or wakes_ns <= happens_ns):

@@ -66,6 +66,7 @@ def test_the_source_is_kept_as_the_way_back_through_a_nat() -> None:
     desk = Desk()
     desk.register(PHONE)
     assert desk.registrar.lookup(ALICE, 0.0)[0].source == SOURCE
+    assert list(desk.registrar.flows()) == [SOURCE]
 
 
 @pytest.mark.parametrize(

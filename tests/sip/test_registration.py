@@ -27,7 +27,7 @@ US: Address = ("192.0.2.1", 5060)
 FIRST: Address = ("192.0.2.10", 5060)
 SECOND: Address = ("192.0.2.20", 5060)
 CHALLENGE = 'WWW-Authenticate: Digest realm="trunk.example", nonce="n", qop="auth", algorithm=SHA-256'
-OURS = "<sip:192.0.2.1:5060>"
+OURS = "<sip:us@192.0.2.1:5060>"
 
 Answer = tuple[int, tuple[str, ...]]
 GRANTED: Answer = (200, (f"Contact: {OURS};expires=100",))

@@ -70,13 +70,14 @@ def settings_file(directory: Path, script: Path) -> Path:
 
 async def _ready(process: trio.Process, log: Path) -> tuple[str, int]:
     assert process.stdout is not None
-    line = b""
+    said = b""
     with trio.move_on_after(READY_WITHIN_S):
-        while not line.endswith(b"\n"):
+        while b"\n" not in said:
             chunk = await process.stdout.receive_some()
             if not chunk:
                 break
-            line += chunk
+            said += chunk
+    line, _, _ = said.partition(b"\n")
     try:
         host, _, port = json.loads(line)["sip"].rpartition(":")
     except (ValueError, KeyError) as error:

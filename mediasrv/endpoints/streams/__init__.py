@@ -10,12 +10,14 @@ from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.endpoints.streams.sockets import Dialler, StreamListener, TcpDialler, TcpListener
 from mediasrv.endpoints.streams.tls import TlsFiles, client_context, server_context
 from mediasrv.endpoints.streams.transports import TcpTransport, TlsTransport, Transport
+from mediasrv.endpoints.streams.websocket import SecureWebSocketTransport, WebSocketTransport
 
 __all__ = [
     "Channel",
     "Connections",
     "Dialler",
     "FramedChannel",
+    "SecureWebSocketTransport",
     "StreamLimits",
     "StreamListener",
     "Streams",
@@ -25,6 +27,7 @@ __all__ = [
     "TlsFiles",
     "TlsTransport",
     "Transport",
+    "WebSocketTransport",
     "client_context",
     "server_context",
 ]

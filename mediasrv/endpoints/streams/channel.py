@@ -31,7 +31,16 @@ class Channel(Protocol):
 class FramedChannel:
     """TCP and TLS: a stream of bytes, cut by the framer."""
 
-    def __init__(self, stream: trio.abc.Stream, limits: Limits, *, opened_by_peer: bool) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        limits: Limits,
+        *,
+        opened_by_peer: bool,
+        certified: frozenset[str] = frozenset(),
+    ) -> None:
+        """`certified`: the names that the peer has proven with a certificate."""
+        self.certified = certified
         self._stream, self._framer = stream, StreamFramer(limits, opened_by_peer=opened_by_peer)
 
     @property

@@ -1,5 +1,9 @@
 """One connection, once it is open: a task that reads, a task that writes, and one word for why it ended.
 
+A third keeps alive what NATs on the way would forget. Who opens a connection pings (RFC 5626 section 4.4.1), but not
+every SIP peer answers: only one that has answered before is given up when it does not. A WebSocket peer must (RFC
+6455), so that a browser that has walked out of its network is noticed within a minute.
+
 Whatever ends it (the peer, a limit, a fault) ends both tasks. What was queued and not sent is lost, and the pool tells
 the core, which knows what waited for an answer.
 """
@@ -7,14 +11,15 @@ the core, which knows what waited for an answer.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Protocol
 
 import trio
 
-from mediasrv.endpoints.streams.channel import Channel
+from mediasrv.endpoints.streams.channel import Channel, FramedChannel
 from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.sip import Hop
-from mediasrv.sip.framing import PONG, Frame, FramingEvent, Ping, Unframeable
+from mediasrv.sip.framing import PING, PONG, Frame, FramingEvent, Ping, Pong, Unframeable
 
 
 class Receiver(Protocol):
@@ -24,12 +29,23 @@ class Receiver(Protocol):
     def unframeable(self, broken: Unframeable, source: Hop) -> None: ...
 
 
-class Connection:
-    """`peer` is the far end with our number for it."""
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """How often we ask whether a silent peer is there, and whether it must answer."""
 
-    def __init__(self, peer: Hop, limits: StreamLimits) -> None:
-        self.peer, self._limits = peer, limits
+    every_s: float
+    answered: bool
+
+
+class Connection:
+    """`peer` is the far end with our number for it; without a `pulse` it is theirs to keep it alive."""
+
+    def __init__(self, peer: Hop, limits: StreamLimits, pulse: Pulse | None = None) -> None:
+        self.peer, self._limits, self._pulse = peer, limits, pulse
         self.reason = ""
+        self.certified: frozenset[str] = frozenset()  # the names that the peer has proven
+        self._heard_at = -math.inf
+        self._answers = pulse is not None and pulse.answered
         self._scope = trio.CancelScope()
         # Full: the peer does not read, and is cut off.
         self._queue_in, self._queue = trio.open_memory_channel[bytes](limits.queued_messages)
@@ -43,6 +59,11 @@ class Connection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
 
+    def pulse(self) -> None:
+        """Pings now, if it is for us to ping: over TCP, two line ends from the wrong end would be two answers."""
+        if self._pulse is not None:
+            self.send(PING)
+
     def cut(self, reason: str) -> None:
         """Closes at once."""
         self.reason = self.reason or reason
@@ -50,14 +71,34 @@ class Connection:
 
     async def run(self, channel: Channel, receiver: Receiver) -> None:
         """Until the connection is closed, by whomever."""
+        if isinstance(channel, FramedChannel):
+            self.certified = channel.certified
         with self._scope:
             async with trio.open_nursery() as tasks:
                 tasks.start_soon(self._write, channel)
-                await self._read(channel, receiver)
+                async with trio.open_nursery() as alive:
+                    if self._pulse is not None:
+                        alive.start_soon(self._keep_alive, self._pulse.every_s)
+                    await self._read(channel, receiver)
+                    alive.cancel_scope.cancel()
                 self._queue_in.close()  # what is queued is still written
         self._queue_in.close()
         with trio.move_on_after(self._limits.send_s, shield=True):
             await channel.aclose()
+
+    async def _keep_alive(self, every_s: float) -> None:
+        asked_at = self._heard_at = trio.current_time()
+        while True:
+            due_at = max(asked_at, self._heard_at) + every_s
+            if trio.current_time() < due_at:
+                await trio.sleep_until(due_at)
+                continue
+            asked_at = trio.current_time()
+            self.send(PING)
+            await trio.sleep(self._limits.pong_s)
+            if self._answers and self._heard_at < asked_at:
+                self.cut("no_pong")
+                return
 
     async def _read(self, channel: Channel, receiver: Receiver) -> None:
         began_at = math.inf  # of the message that is not whole
@@ -79,6 +120,7 @@ class Connection:
             if events is None:
                 self.reason = self.reason or "closed_by_peer"
                 return
+            self._heard_at = trio.current_time()
             if any(isinstance(event, Frame) for event in events):
                 began_at = math.inf
             if not self._take(events, receiver):
@@ -91,6 +133,8 @@ class Connection:
                 receiver.message(event.data, self.peer)
             elif isinstance(event, Ping):
                 self.send(PONG)
+            elif isinstance(event, Pong):
+                self._answers = True
             elif isinstance(event, Unframeable):
                 self.reason = self.reason or "unframeable"
                 receiver.unframeable(event, self.peer)

@@ -19,16 +19,17 @@ from typing import Protocol
 import trio
 
 from mediasrv.endpoints.streams.channel import Channel
-from mediasrv.endpoints.streams.connection import Connection, Receiver
+from mediasrv.endpoints.streams.connection import Connection, Pulse, Receiver
 from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.endpoints.streams.sockets import StreamListener
 from mediasrv.endpoints.streams.transports import Transport
 from mediasrv.sip import Address, Hop
-from mediasrv.sip.hop import WEBSOCKETS
+from mediasrv.sip.hop import SECURE, WEBSOCKETS
 from mediasrv.telemetry import Counters
 
 NO_ROOM = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 ROOM_AGAIN_S = 0.1
+Place = tuple[str, int, str]
 REROUTED_MAX = 256  # hops of connections that are gone, whose messages one that we dialled carries
 
 
@@ -64,7 +65,7 @@ class Connections:
         self._streams, self._owner, self._limits, self._counters = streams, owner, limits, counters
         self._transports = {each.name: each for each, _ in streams.transports}
         self._by_number: dict[int, Connection] = {}
-        self._dialled: dict[tuple[str, int, str], Connection] = {}
+        self._dialled: dict[Place, dict[str, Connection]] = {}  # by where they lead, and by which name
         self._rerouted: dict[Connection, dict[Hop, None]] = {}
         self._from: Counter[str] = Counter()
         self._open = 0
@@ -84,7 +85,7 @@ class Connections:
 
     def send(self, data: bytes, to: Hop) -> bool:
         """False when no connection leads there, and none can be had."""
-        connection = self._by_number.get(to.connection) or self._dialled.get(to[:3])
+        connection = self._by_number.get(to.connection) or self._dialled_to(to)
         if connection is None:
             connection = self._begin_dialling(to)
         if connection is None:
@@ -95,7 +96,25 @@ class Connections:
         connection.send(data)
         return True
 
+    def certified(self, peer: Hop) -> frozenset[str]:
+        """The names that whoever is at the far end of that connection has proven with a certificate."""
+        connection = self._by_number.get(peer.connection)
+        return frozenset() if connection is None else connection.certified
+
+    def pulse(self, to: Hop) -> None:
+        """A sign of life over the connection that leads there, if there is one that asks for it."""
+        connection = self._by_number.get(to.connection) or self._dialled_to(to)
+        if connection is not None:
+            connection.pulse()
+
     # ---- ours
+
+    def _dialled_to(self, to: Hop) -> Connection | None:
+        """A certificate that was checked for one name proves nothing about another; who names none asks for none."""
+        there = self._dialled.get(to[:3], {})
+        if to.name and to.transport in SECURE:
+            return there.get(to.name)
+        return next(iter(there.values()), None)
 
     def _begin_dialling(self, to: Hop) -> Connection | None:
         transport = self._transports.get(to.transport)
@@ -104,8 +123,9 @@ class Connections:
         if self._open >= self._limits.connections:
             self._counters.count("sip_stream_refused", "full")
             return None
-        place = to[:3]
-        connection = self._dialled[place] = self._number(Hop(*place))
+        pulse = Pulse(self._limits.pulse_s, answered=False)
+        connection = self._number(to._replace(connection=0), pulse)
+        self._dialled.setdefault(to[:3], {})[to.name] = connection
         self._nursery.start_soon(self._dial, transport, connection)
         return connection
 
@@ -113,7 +133,7 @@ class Connections:
         peer = connection.peer
         try:
             with trio.fail_after(self._limits.dial_s):
-                channel = await transport.dial((peer.host, peer.port))
+                channel = await transport.dial((peer.host, peer.port), peer.name)
         except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
             self._counters.count("sip_stream_not_opened", type(error).__name__)
             self._forget(connection)
@@ -150,7 +170,10 @@ class Connections:
             self._counters.count("sip_stream_refused", refusal)
             await trio.aclose_forcefully(stream)
             return
-        connection = self._number(Hop(*source, transport.name))
+        pulse = Pulse(self._limits.websocket_pulse_s, answered=True)
+        connection = self._number(
+            Hop(*source, transport.name), pulse if transport.name in WEBSOCKETS else None
+        )
         self._from[source[0]] += 1
         try:
             channel = await self._shake_hands(transport, stream)
@@ -189,10 +212,10 @@ class Connections:
             self._counters.count("sip_stream_closed", connection.reason or "shutdown")
             self._owner.lost(connection.peer)
 
-    def _number(self, peer: Hop) -> Connection:
+    def _number(self, peer: Hop, pulse: Pulse | None) -> Connection:
         self._last_number += 1
         self._open += 1
-        connection = Connection(peer._replace(connection=self._last_number), self._limits)
+        connection = Connection(peer._replace(connection=self._last_number), self._limits, pulse)
         self._by_number[self._last_number] = connection
         return connection
 
@@ -200,6 +223,8 @@ class Connections:
         if self._by_number.pop(connection.peer.connection, None) is None:
             return
         self._open -= 1
-        place = connection.peer[:3]
-        if self._dialled.get(place) is connection:
-            del self._dialled[place]
+        there = self._dialled.get(connection.peer[:3], {})
+        if there.get(connection.peer.name) is connection:
+            del there[connection.peer.name]
+            if not there:
+                del self._dialled[connection.peer[:3]]

@@ -14,6 +14,9 @@ class StreamLimits:
     handshake_s: float = 5.0  # TLS, and the upgrade to a WebSocket
     dial_s: float = 5.0  # what is larger than a datagram waits so long before it is sent as one
     message_s: float = 10.0  # from its first byte to its last
+    pulse_s: float = 100.0  # section 4.4.1 wants 95 to 120 on connections that we have opened
+    websocket_pulse_s: float = 30.0  # towards browsers, whose networks come and go
+    pong_s: float = 10.0  # section 4.4.1; of a peer that answers pulses at all
     idle_s: float = 900.0  # RFC 5626 section 4.4.1: keep-alives come every 840 s at most
     send_s: float = 10.0  # of a peer that does not read
     queued_messages: int = 256  # for it meanwhile

@@ -8,6 +8,8 @@ from typing import Protocol, Self
 
 import trio
 
+from mediasrv.endpoints.datagram import plain
+
 Address = tuple[str, int]
 
 BACKLOG = 128  # connections that the system accepts while Python is busy elsewhere
@@ -40,6 +42,8 @@ class TcpListener:
         bound = socket.socket(_family(local[0]), socket.SOCK_STREAM)
         try:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if bound.family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
             bound.bind(local)
             bound.listen(BACKLOG)
         except BaseException:
@@ -54,7 +58,7 @@ class TcpListener:
 
     async def accept(self) -> tuple[trio.abc.Stream, Address]:
         accepted, source = await self._socket.accept()
-        return trio.SocketStream(accepted), (source[0], source[1])
+        return trio.SocketStream(accepted), (plain(source[0]), source[1])
 
     def close(self) -> None:
         self._socket.close()

@@ -7,8 +7,10 @@ Without an authority to check them by, a peer's certificate is not looked at: th
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,20 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     _fill(context, files)
     return context
+
+
+def names_in(certificate: Mapping[str, Any] | None) -> frozenset[str]:
+    """Whom a peer's verified certificate names, in lower case: SIP domains and host names (RFC 5922 section 7.1).
+
+    Python gives an empty one when it was not verified. The common name counts only where no other stands."""
+    if not certificate:
+        return frozenset()
+    alternatives = certificate.get("subjectAltName", ())
+    named = {name.lower().removeprefix("sip:") for kind, name in alternatives if kind in ("DNS", "URI")}
+    if named:
+        return frozenset(named)
+    subject = (pair for relative in certificate.get("subject", ()) for pair in relative)
+    return frozenset(name.lower() for kind, name in subject if kind == "commonName")
 
 
 def _fill(context: ssl.SSLContext, files: TlsFiles) -> None:

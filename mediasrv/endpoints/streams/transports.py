@@ -12,6 +12,7 @@ import trio
 
 from mediasrv.endpoints.streams.channel import Channel, FramedChannel
 from mediasrv.endpoints.streams.sockets import Address, Dialler
+from mediasrv.endpoints.streams.tls import names_in
 from mediasrv.sip.limits import Limits
 
 
@@ -25,8 +26,8 @@ class Transport(Protocol):
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         """Shakes hands with whoever has connected; raises trio.BrokenResourceError when that comes to nothing."""
 
-    async def dial(self, to: Address) -> Channel:
-        """Raises OSError or trio.BrokenResourceError."""
+    async def dial(self, to: Address, name: str) -> Channel:
+        """`name`: the domain that led there, or empty. Raises OSError or trio.BrokenResourceError."""
 
 
 class TcpTransport:
@@ -38,7 +39,7 @@ class TcpTransport:
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         return FramedChannel(stream, self._limits, opened_by_peer=True)
 
-    async def dial(self, to: Address) -> Channel:
+    async def dial(self, to: Address, name: str) -> Channel:
         return FramedChannel(await self._dialler(to), self._limits, opened_by_peer=False)
 
 
@@ -54,11 +55,14 @@ class TlsTransport:
         # SIP says itself where its messages end, so that a peer need not say goodbye.
         secured = trio.SSLStream(stream, self._server, server_side=True, https_compatible=True)
         await secured.do_handshake()
-        return FramedChannel(secured, self._limits, opened_by_peer=True)
+        names = names_in(secured.getpeercert())
+        return FramedChannel(secured, self._limits, opened_by_peer=True, certified=names)
 
-    async def dial(self, to: Address) -> Channel:
+    async def dial(self, to: Address, name: str) -> Channel:
         stream = await self._dialler(to)
-        secured = trio.SSLStream(stream, self._client, server_hostname=to[0], https_compatible=True)
+        # RFC 5922 section 4: the name that was asked for, not what the DNS has made of it.
+        asked = name or to[0]
+        secured = trio.SSLStream(stream, self._client, server_hostname=asked, https_compatible=True)
         try:
             await secured.do_handshake()
         except BaseException:

@@ -73,6 +73,9 @@ class EventQueue:
             raise StreamClosed("the stream was closed")
         return self._events.popleft()
 
+    def clear(self) -> None:
+        self._events.clear()
+
     def close(self) -> None:
         self._closed = True
         self._events.clear()

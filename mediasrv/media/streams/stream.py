@@ -287,6 +287,12 @@ class Stream:
         self._engine.set_sending(self.handle, sending)
         self._engine.set_hearing(self.handle, hearing)
 
+    def hear_anew(self) -> None:
+        self._check_open()
+        self._events.clear()
+        self._engine.set_hearing(self.handle, False)
+        self._engine.set_hearing(self.handle, True)
+
     def statistics(self) -> StreamStatistics:
         self._check_open()
         counted = self._engine.stream_statistics(self.handle)

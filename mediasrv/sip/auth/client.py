@@ -41,7 +41,7 @@ _PREFERENCE = tuple(Algorithm)
 class Account:
     """Who we are with one trunk."""
 
-    realm: str
+    realm: str  # empty: the first that its host asks in
     username: str
     password: str = field(repr=False)
     sha256_required: bool = False
@@ -50,10 +50,11 @@ class Account:
 class Answerer:
     """Answers the challenges to one request and its successors: make one for each call or registration."""
 
-    __slots__ = ("_account", "_answered", "_host", "_stale_taken", "_tokens")
+    __slots__ = ("_account", "_answered", "_host", "_realm", "_stale_taken", "_tokens")
 
     def __init__(self, account: Account, host: str, tokens: TokenSource) -> None:
         self._account, self._host, self._tokens = account, host, tokens
+        self._realm = account.realm
         self._answered: set[str] = (
             set()
         )  # methods and roles that have had their answer, until one was accepted
@@ -73,6 +74,7 @@ class Answerer:
         challenge = self._choose(response.headers.texts(asks.name))
         if challenge is None or not self._may_answer(request.method + answers.name, challenge.stale):
             return None
+        self._realm = challenge.realm
         line = answers.name, str(self._answer(challenge, request))
         return _renewed(request, cseq, branch, line)
 
@@ -97,17 +99,17 @@ class Answerer:
     def _suits(self, challenge: Challenge) -> bool:
         spoken = challenge.algorithm is not None and (not challenge.qop or "auth" in challenge.qop)
         strong = challenge.algorithm is Algorithm.SHA_256 or not self._account.sha256_required
-        return spoken and strong and challenge.realm == self._account.realm
+        return spoken and strong and self._realm in (challenge.realm, "")
 
     def _answer(self, challenge: Challenge, request: Request) -> Credentials:
         algorithm = challenge.algorithm or Algorithm.MD5
         account, uri = self._account, str(request.uri)
         # Every answer is to a nonce that the server has just made, so the count is always the first.
         count, cnonce = (1, self._tokens.token(CNONCE_BYTES)) if challenge.qop else (0, "")
-        secret = ha1(algorithm, account.username, account.realm, account.password)
+        secret = ha1(algorithm, account.username, challenge.realm, account.password)
         proof = response(algorithm, secret, request.method, uri, challenge.nonce, count, cnonce)
         return Credentials(
-            account.username, account.realm, challenge.nonce, uri, proof, algorithm, count, cnonce, challenge.opaque
+            account.username, challenge.realm, challenge.nonce, uri, proof, algorithm, count, cnonce, challenge.opaque
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ Left out on purpose: GRUU, and several flows of one instance (RFC 5626): a secon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -82,6 +82,10 @@ class Registrar:
         self.handle_deadline(now)
         bound = self._bound.get(_address_of_record(uri), {})
         return sorted(bound.values(), key=lambda binding: (-binding.preference, -binding.expires_at))
+
+    def flows(self) -> Iterator[Address]:
+        """Where every telephone's REGISTER came from: what their NATs must not forget."""
+        return (binding.source for bound in self._bound.values() for binding in bound.values())
 
     def next_deadline(self) -> float | None:
         return self._schedule.next()

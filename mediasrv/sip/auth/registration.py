@@ -190,7 +190,7 @@ class Registration:
 
     def _granted_s(self, response: Response, destination: Address) -> int:
         """Section 10.2.4: what stands at our own contact; 0 when it is not there, or unreadable."""
-        ours = contact_key(NameAddr.parse(self._core.locals.contact_towards(destination)).uri)
+        ours = contact_key(NameAddr.parse(self._contact(destination)).uri)
         try:
             listed = [each for each in response.headers.all(CONTACT) if contact_key(each.uri) == ours]
             if not listed:
@@ -251,12 +251,16 @@ class Registration:
         self._cseq += 1
         self._tried += 1
         destination = plan.destinations[self._now_at % len(plan.destinations)]
-        contact = f"{core.contact[1]};expires={self._expires_s}"
+        contact = f"{self._contact(destination)};expires={self._expires_s}"
         headers = (("Contact", contact), ("Expires", str(self._expires_s)))
         request = core.request("REGISTER", plan.registrar, self._cseq, self._parties, headers=headers)
         answerer = Answerer(plan.account, destination[0], core.tokens) if plan.account else None
         self._attempt = Attempt(self, request, destination, answerer)
         core.transactions.request(request, destination, self._attempt, now)
+
+    def _contact(self, destination: Address) -> str:
+        """With our name in it: a trunk that sends its calls there shows whose they are."""
+        return self._core.locals.contact_towards(destination, self._plan.address_of_record.user)
 
     def _chance(self) -> float:
         return self._core.tokens.number(CHANCE_BITS) / float(1 << CHANCE_BITS)

@@ -46,24 +46,29 @@ class Refreshable(Talking, Protocol):
 class Refresh:
     """Runs from the 2xx that agreed on it to the end of the call."""
 
-    __slots__ = ("_agreement", "_closed", "_least_s", "_session")
+    __slots__ = ("_agreement", "_closed", "_least_s", "_session", "_wanted_s")
 
     def __init__(self, session: Refreshable) -> None:
         self._session = session
         self._agreement: Agreement | None = None
         self._closed = False
         self._least_s = MIN_INTERVAL_S  # the largest Min-SE that the peer has named
+        self._wanted_s = int(session.core.timers.session_s)
 
     @property
     def agreement(self) -> Agreement | None:
         return self._agreement
+
+    def wants(self, interval_s: int) -> None:
+        """What we ask for where the peer asks for nothing; 0: nothing either."""
+        self._wanted_s = interval_s
 
     # ---- requests of the peer's
 
     def agree(self, headers: Headers, now: float) -> HeaderLines:
         """We accept: the lines for our 2xx. The headers have been screened, so they can be read."""
         self._least_s = max(self._least_s, minimum_s(headers))
-        self._run(agree_as_server(headers, int(self._session.core.timers.session_s)), now)
+        self._run(agree_as_server(headers, self._wanted_s), now)
         return server_lines(self._agreement)
 
     # ---- requests of ours

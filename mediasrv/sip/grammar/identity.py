@@ -3,6 +3,9 @@
 P-Asserted-Identity (RFC 3325) is worth what the hop that sent it is worth: whether it is believed is for the room
 that knows the trunk. Privacy (RFC 3323) is a demand on whoever passes the name on. User-to-User (RFC 7433) and the
 headers that begin with X- are words between the ends, which we hand up and down unread.
+
+Of a call that was sent on before it came to us, Diversion (RFC 5806) and History-Info (RFC 7044) say whom it was for
+first. They are worth as much.
 """
 
 from __future__ import annotations
@@ -56,6 +59,24 @@ class Party:
     def hides_identity(self) -> bool:
         """RFC 3325 section 9.3: the asserted name goes to no one who is not trusted."""
         return "id" in self.privacy or "user" in self.privacy
+
+
+def first_diverted_from(headers: Headers) -> Uri | None:
+    """Whom the caller had dialled, by Diversion: the latest stands first, the earliest last (RFC 5806 section 4)."""
+    return _one_of(headers, "Diversion", -1)
+
+
+def first_in_history(headers: Headers) -> Uri | None:
+    """The same by History-Info, whose entries stand in the order of what happened (RFC 7044 section 5)."""
+    return _one_of(headers, "History-Info", 0)
+
+
+def _one_of(headers: Headers, name: str, which: int) -> Uri | None:
+    try:
+        values = headers.values(name)
+        return NameAddr.parse(values[which]).uri if values else None
+    except Malformed:
+        return None
 
 
 def identity_lines(

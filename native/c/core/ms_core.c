@@ -179,6 +179,7 @@ static int set_hearing(ms_core *core, bool on) {
     if (core->hearing == on) return MS_OK;
     core->hearing = on;
     core->last_packet_ns = core->playout.now_ns;
+    core->timed_out = false;
     ms_rtp_source_init(&core->source);
     ms_reorder_restart(&core->reorder, 0);
     ms_ears_restart(&core->ears);

@@ -89,7 +89,7 @@ async def test_baresip_puts_us_on_hold_and_takes_us_back(
     timeline = await timeline_of(server, number)
     sent = capture.sound_sent(server.data_dir / "calls" / f"{timeline[0]['call']}.pcap")
     pause_s, resumed_s = max((after - before, after) for before, after in pairwise(sent))
-    assert HELD_S - 0.1 < pause_s < HELD_S + 0.3
+    assert HELD_S - 0.1 < pause_s < HELD_S + 1.0, "commands and answers are on their way meanwhile"
     assert sum(at_s >= resumed_s for at_s in sent) > 40
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mediasrv.config import Settings
 from mediasrv.config.settings import SipSettings
 from mediasrv.endpoints.streams import (
+    SecureWebSocketTransport,
     StreamLimits,
     StreamListener,
     Streams,
@@ -23,6 +25,7 @@ from mediasrv.endpoints.streams import (
     TlsFiles,
     TlsTransport,
     Transport,
+    WebSocketTransport,
     client_context,
     server_context,
 )
@@ -43,21 +46,32 @@ async def no_streams(settings: Settings, local: tuple[str, int]) -> Streams:
 
 async def open_streams(settings: Settings, local: tuple[str, int]) -> Streams:
     """`local` is where UDP listens. Raises ConfigError, or PortTaken when another port may do."""
-    sip, dialler = settings.sip, TcpDialler(local[0])
-    opened: list[tuple[Transport, StreamListener | None]] = []
+    sip, opened = settings.sip, list[tuple[Transport, StreamListener | None]]()
     try:
-        if sip.tcp:
-            listener = await _listen("sip.listen", local, chosen=sip.listen.port == 0)
-            opened.append((TcpTransport(dialler, Limits()), listener))
-        if sip.tls_port:
-            server, client = _contexts(sip)
-            place = local[0], sip.tls_port
-            listener = await _listen("sip.tls_port", place, chosen=False)
-            opened.append((TlsTransport(dialler, Limits(), server, client), listener))
+        for key, port, transport in _spoken(sip, local):
+            chosen = key == "sip.listen" and sip.listen.port == 0
+            opened.append((transport, await _listen(key, (local[0], port), chosen=chosen)))
     except BaseException:
         Streams(opened).close()
         raise
     return Streams(opened)
+
+
+def _spoken(sip: SipSettings, local: tuple[str, int]) -> Iterator[tuple[str, int, Transport]]:
+    """The setting and port of each transport."""
+    dialler, browsers = TcpDialler(local[0]), WebSocketTransport(Limits(), sip.ws_origins)
+    if sip.tcp:
+        yield "sip.listen", local[1], TcpTransport(dialler, Limits())
+    if sip.tls_port:
+        files = _files(sip)
+        server, client = _context(server_context, files), _context(client_context, files)
+        yield "sip.tls_port", sip.tls_port, TlsTransport(dialler, Limits(), server, client)
+    if sip.ws_port:
+        yield "sip.ws_port", sip.ws_port, browsers
+    if sip.wss_port:  # people do not carry certificates: `tls_mutual` is for carriers
+        files = replace(_files(sip), mutual=False, authority=None)
+        secured = SecureWebSocketTransport(browsers, _context(server_context, files))
+        yield "sip.wss_port", sip.wss_port, secured
 
 
 def stream_limits(settings: Settings) -> StreamLimits:
@@ -74,11 +88,14 @@ async def _listen(key: str, local: tuple[str, int], *, chosen: bool) -> StreamLi
         raise ConfigError(key, problem, value=f"{local[0]}:{local[1]}") from error
 
 
-def _contexts(sip: SipSettings) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def _files(sip: SipSettings) -> TlsFiles:
     authority = Path(sip.tls_authority) if sip.tls_authority else None
-    files = TlsFiles(Path(sip.tls_certificate), Path(sip.tls_key), authority, sip.tls_mutual)
+    return TlsFiles(Path(sip.tls_certificate), Path(sip.tls_key), authority, sip.tls_mutual)
+
+
+def _context(make: Callable[[TlsFiles], ssl.SSLContext], files: TlsFiles) -> ssl.SSLContext:
     try:
-        return server_context(files), client_context(files)
+        return make(files)
     except OSError as error:
         problem = f"no TLS with these files: {error.strerror or error}"
-        raise ConfigError("sip.tls_certificate", problem, value=sip.tls_certificate) from error
+        raise ConfigError("sip.tls_certificate", problem, value=str(files.certificate)) from error

@@ -1,0 +1,192 @@
+"""Calls of ours: rung at one place after the other, until somebody picks up or says no.
+
+    places    a --5xx, silence, no way there--> b --3xx--> c --486--> busy
+                                                |183: heard while it rings
+                                                +200--> picked up
+
+A refusal by who was asked is the answer, and no other place is tried: only one that could not even ask is passed over.
+Which places there are, and whether a redirection may be followed, is the `Route`'s to say, because it costs money.
+
+Whoever waits for the answer may be cancelled at any time, and then the ringing is stopped: an answer that crosses that
+on its way is acknowledged and hung up by the protocol below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import trio
+
+from mediasrv.endpoints import CallEnd, CallGone, CallRedirected, SipCall
+from mediasrv.legs.endings import WORDS, ending_of_refusal
+from mediasrv.legs.leg import Ending, LegEnded
+from mediasrv.legs.sound import Sound
+from mediasrv.sdp import MalformedDescription, NotAcceptable, parse
+from mediasrv.sip import Account, Address, Headers, Progress, Rejected, Uri, WrongState
+
+UNREACHED = range(500, 600)  # and 408, as long as nobody rang
+FORKS_HEARD_MAX = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A place where the party may be reached."""
+
+    uri: Uri
+    hop: Address
+    account: Account | None = None  # who we are there, when it asks
+    path: Sequence[str] = ()  # Routes that the request takes
+
+
+class Route(Protocol):
+    """The way to one party."""
+
+    async def next_stop(self) -> Stop | None:
+        """Where to ring, best first; None: nowhere else."""
+
+    async def ring(self, stop: Stop, offer: bytes) -> SipCall: ...
+    async def redirected(self, targets: Sequence[Uri]) -> Stop | None:
+        """Where to go on of all that a callee names; None: nowhere."""
+
+    def passed_over(self, stop: Stop, end: Rejected) -> None:
+        """Nobody could be asked there."""
+
+    def note(self, event: str, **fields: object) -> None:
+        """For the timeline: dialling, ringing, early_media, redirected, not_reached, refused, not_answered."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one place has told so far."""
+
+    stop: Stop
+    call: SipCall
+    rang: bool = False
+    heard: dict[str, bytes] = field(default_factory=dict)  # descriptions before the answer, by fork
+    taken: bool = False
+
+
+class Outgoing:
+    """An `Opening`: ours to make."""
+
+    def __init__(self, route: Route, ring_s: float) -> None:
+        self.call: SipCall | None = None
+        self._route, self._ring_s = route, ring_s
+        self._ringing = trio.CancelScope()
+        self._given_up: Ending | None = None
+        self._why = Ending.REFUSED  # of the last place; where there was none, nobody could be asked
+
+    async def pick_up(self, sound: Sound) -> SipCall:
+        call = None
+        with self._ringing:
+            await trio.lowlevel.checkpoint()
+            with trio.move_on_after(self._ring_s) as patience:
+                call = await self._try_all(sound)
+            if patience.cancelled_caught:
+                self._why = Ending.NO_ANSWER
+        if call is None:
+            self._route.note("not_answered", why=(self._given_up or self._why).value)
+            raise LegEnded(self._given_up or self._why)
+        return call
+
+    async def give_up(self, why: Ending) -> None:
+        self._given_up = self._given_up or why
+        self._ringing.cancel()
+
+    async def _try_all(self, sound: Sound) -> SipCall | None:
+        while (stop := await self._route.next_stop()) is not None:
+            attempt = await self._ring(stop, sound)
+            try:
+                outcome = await self._outcome(attempt, sound)
+                if isinstance(outcome, bytes):
+                    return await self._talk(attempt, outcome, sound)
+            finally:
+                if not attempt.taken:
+                    await _abandon(attempt.call, self._given_up)
+            if not self._goes_on(attempt, outcome):
+                break
+        return None
+
+    async def _ring(self, stop: Stop, sound: Sound) -> _Attempt:
+        self._route.note("dialling", to=str(stop.uri), at=f"{stop.hop[0]}:{stop.hop[1]}")
+        self.call = await self._route.ring(stop, sound.ours.build())
+        return _Attempt(stop, self.call)
+
+    async def _outcome(self, attempt: _Attempt, sound: Sound) -> bytes | CallEnd:
+        """The description of who has picked up (perhaps empty), or how it ended."""
+        outcome: bytes | CallEnd = b""
+        async with trio.open_nursery() as beside:
+            beside.start_soon(self._follow_progress, attempt, sound)
+            outcome = await self._answered(attempt)
+            beside.cancel_scope.cancel()
+        return outcome
+
+    async def _answered(self, attempt: _Attempt) -> bytes | CallEnd:
+        while True:
+            try:
+                return await attempt.call.wait_answered()
+            except CallGone as gone:
+                return gone.end
+            except CallRedirected as elsewhere:
+                stop = await self._route.redirected(elsewhere.redirected.targets)
+                if stop is None:
+                    status = elsewhere.redirected.status
+                    return Rejected(attempt.call.id, status, "not followed", Headers())
+                self._route.note("redirected", to=str(stop.uri), at=f"{stop.hop[0]}:{stop.hop[1]}")
+                with suppress(WrongState, CallGone):  # it took too long to decide: how it ended comes next
+                    await attempt.call.redirect(stop.uri, stop.hop)
+
+    async def _follow_progress(self, attempt: _Attempt, sound: Sound) -> None:
+        with suppress(trio.EndOfChannel):
+            while True:
+                progress = await attempt.call.wait_progress()
+                if not attempt.rang:
+                    attempt.rang = True
+                    self._route.note("ringing", status=progress.status)
+                if progress.body:
+                    await self._hear_early(attempt, progress, sound)
+
+    async def _hear_early(self, attempt: _Attempt, progress: Progress, sound: Sound) -> None:
+        """What cannot be understood is not heard; the answer may still be better."""
+        if attempt.heard.get(progress.fork) == progress.body or len(attempt.heard) > FORKS_HEARD_MAX:
+            return
+        attempt.heard[progress.fork] = progress.body
+        try:
+            await sound.take(parse(progress.body), early=True)
+        except (MalformedDescription, NotAcceptable) as error:
+            self._route.note("early_media", problem=str(error))
+        else:
+            self._route.note("early_media", codec=sound.stream.codec)
+
+    async def _talk(self, attempt: _Attempt, answered: bytes, sound: Sound) -> SipCall:
+        """The answer may have come earlier, in a reliable 183 (RFC 3262 section 5)."""
+        description = answered or attempt.call.early.get(attempt.call.fork, b"")
+        try:
+            await sound.take(parse(description))
+        except (MalformedDescription, NotAcceptable) as error:
+            self._route.note("unacceptable_answer", problem=str(error))
+            await attempt.call.bye("unacceptable answer")
+            raise LegEnded(Ending.FAULT) from error
+        attempt.taken = True
+        return attempt.call
+
+    def _goes_on(self, attempt: _Attempt, end: CallEnd) -> bool:
+        """Whether the next place may be asked."""
+        if not isinstance(end, Rejected):
+            return False
+        unreached = (end.status in UNREACHED or end.status == 408) and not attempt.rang
+        self._why = ending_of_refusal(end)
+        self._route.note("not_reached" if unreached else "refused", status=end.status, reason=end.reason)
+        if unreached:
+            self._route.passed_over(attempt.stop, end)
+        return unreached
+
+
+async def _abandon(call: SipCall, why: Ending | None) -> None:
+    """Stops the ringing, or hangs up on who picked up at that very moment."""
+    if call.end is None:
+        with trio.CancelScope(shield=True):
+            await call.bye(WORDS.get(why, "") if why else "")

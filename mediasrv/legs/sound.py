@@ -1,0 +1,295 @@
+"""The sound of one leg: an RTP stream, and what both sides have agreed on about it, from the first offer to the last.
+
+Whose offer came first decides when the stream is known:
+
+    theirs    the answer is ours to write, and the stream's port must stand in it: the offer is answered twice,
+              purely, first to learn what the stream must be, then with the port that it got
+    ours      the port must stand in the offer, and the answer says what the stream must be: it is made for what we
+              like best, and another one takes its place, port and all, when the answer wants what it cannot be.
+              Room for that other one is kept until it is certain that nobody needs it
+
+An offer of ours may have several answers, one from each telephone that rings; the last one counts. Until somebody has
+picked up nothing is sent, and what is heard is only what the network plays.
+
+A running stream keeps its payload types: a later offer may move or hold the sound, and change the codec to another
+that the stream can take (the same clock, no wider band). A protected stream stays protected. Its keys stand in the
+descriptions, or come by a handshake that runs beside the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Self
+
+import trio
+
+from mediasrv.errors import AtCapacity
+from mediasrv.legs.security import kept, shake_hands, stream_keys
+from mediasrv.legs.stream_spec import (
+    LegMedia,
+    agreed_spec,
+    also_by_our_number,
+    offered_spec,
+    packet_ms,
+    suits,
+    whatever_is_chosen,
+)
+from mediasrv.media import Cost, EngineFace, ReservationFace, StreamFace, StreamSpec
+from mediasrv.media.dtls import HandshakeFailed
+from mediasrv.sdp import (
+    Dtls,
+    LocalMedia,
+    Negotiated,
+    NotAcceptable,
+    SessionDescription,
+    accept,
+    answer,
+    next_version,
+    offer,
+)
+
+NO_PORT_YET = 9  # stands in a description that is only made to learn what the stream must be
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a leg's sound may stand in the engine."""
+
+    engine: EngineFace
+    cost: Callable[[StreamSpec], Cost]
+    group: int  # streams of one group can hear each other
+
+    def reserve(self, spec: StreamSpec, streams: int = 1) -> ReservationFace:
+        """AtCapacity when there is no room for so many of them."""
+        one = self.cost(spec)
+        return self.engine.reserve(Cost(streams * one.streams, streams * one.millicores))
+
+
+class Sound:
+    """Made by `answering` or `offering`; somebody must run `protect` beside the call, and `aclose` it."""
+
+    def __init__(
+        self, place: Place, media: LegMedia, local: LocalMedia, stream: StreamFace, spec: StreamSpec
+    ) -> None:
+        self._place, self._media, self._local = place, media, local
+        self._stream, self._spec, self._packet_ms = stream, spec, spec.ptime_ms
+        self._agreed: Negotiated | None = None
+        self._room: ReservationFace | None = None  # for a stream in this one's place
+        self._told: list[Callable[[StreamFace], None]] = []  # of each stream
+        self._early = False  # something was heard before anybody had picked up
+        self._association = trio.CancelScope()  # of the DTLS handshake that counts
+        self._picking_up = trio.Event()
+        self.ours: SessionDescription  # what we have said last
+
+    @classmethod
+    async def answering(
+        cls, offered: SessionDescription, place: Place, media: LegMedia, session_id: int
+    ) -> Self:
+        """Raises NotAcceptable or AtCapacity, and then nothing is left."""
+        local = _local(media, session_id, mux=media.rtcp)
+        spec = agreed_spec(answer(offered, local), media)
+        stream = await _add(place, place.reserve(spec), spec)
+        local = replace(local, address=(media.host, stream.local[1]), rtcp_mux=spec.rtcp == "mux")
+        try:
+            agreed = answer(offered, local)
+            # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
+            stream.set_direction(sending=False, hearing=agreed.hearing)
+        except BaseException:
+            await stream.aclose()
+            raise
+        sound = cls(place, media, local, stream, spec)
+        sound.ours, sound._agreed = agreed.description, agreed
+        sound._speak_only_what_runs()
+        return sound
+
+    @classmethod
+    async def offering(cls, place: Place, media: LegMedia, session_id: int) -> Self:
+        """Raises AtCapacity, and then nothing is left."""
+        local = _local(media, session_id, mux=False)
+        # RTCP has its own port unless DTLS may come of it, which has only one.
+        local = replace(local, rtcp_mux=media.rtcp and local.security.fingerprint is not None)
+        ours = offer(local)
+        spec = offered_spec(ours, media)
+        room = place.reserve(whatever_is_chosen(spec, ours), streams=2)
+        stream = await _add(place, room, spec)
+        stream.set_direction(sending=False, hearing=False)
+        sound = cls(place, media, replace(local, address=(media.host, stream.local[1])), stream, spec)
+        sound.ours, sound._room = offer(sound._local), room
+        return sound
+
+    @property
+    def stream(self) -> StreamFace:
+        """While nothing is settled, another one may take its place."""
+        return self._stream
+
+    def each_stream(self, told: Callable[[StreamFace], None]) -> None:
+        """Tells of the stream, and of those that take its place."""
+        self._told.append(told)
+        told(self._stream)
+
+    @property
+    def holds(self) -> bool:
+        """The other side does not want to hear us."""
+        return self._agreed is not None and not self._agreed.sending
+
+    @property
+    def may_shake_hands(self) -> bool:
+        """There is something for `protect` to do, or may be."""
+        if self._agreed is None:
+            return self._local.security.fingerprint is not None
+        return isinstance(self._agreed.security, Dtls)
+
+    # ---- the first agreement
+
+    async def take(self, answered: SessionDescription, *, early: bool = False) -> None:
+        """What an answer to our offer makes of it; `early`: somebody still rings. Raises NotAcceptable."""
+        agreed = also_by_our_number(accept(self.ours, answered))
+        wanted = agreed_spec(agreed, self._media)
+        if not suits(self._spec, wanted):
+            await self._make_anew(wanted)
+        self._follow(agreed, sending=agreed.sending and not early)
+        self._early = self._early or early
+        if not early:
+            self._settle()
+
+    def pick_up(self) -> None:
+        """Our answer is about to be sent: from now on the other side may shake hands."""
+        if self._agreed is not None:
+            self._picking_up.set()
+
+    def begin(self) -> None:
+        """Our answer has arrived: from now on there is sound both ways."""
+        assert self._agreed is not None
+        self._follow(self._agreed, sending=self._agreed.sending)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Picked up: what is running stays."""
+        if self._room is not None:
+            self._room.release()
+            self._room = None
+        if self._early and self._agreed is not None and self._agreed.hearing:
+            self._stream.hear_anew()
+        self._speak_only_what_runs()
+        self._picking_up.set()
+
+    def _speak_only_what_runs(self) -> None:
+        agreed = self._agreed
+        assert agreed is not None
+        running = dict.fromkeys(coding.codec for coding in self._spec.codings())
+        self._local = replace(
+            self._local,
+            codecs=tuple(running),
+            rtcp_mux=self._spec.rtcp == "mux",
+            security=kept(self._local.security, agreed),
+        )
+
+    async def _make_anew(self, spec: StreamSpec) -> None:
+        """Another stream on the same port; what is heard before the first has gone may go to either."""
+        if self._room is None:
+            raise NotAcceptable("not among the payload types of the running stream")
+        before, room = self._stream, self._room
+        stream = await self._place.engine.add(room, spec, self._place.group, port_of=before)
+        stream.set_direction(sending=False, hearing=False)
+        self._stream, self._spec, self._packet_ms = stream, spec, spec.ptime_ms
+        self._agreed, self._room = None, None
+        for told in self._told:
+            told(stream)
+        await before.aclose()
+        with suppress(AtCapacity):  # then whoever answers next must take what runs
+            self._room = self._place.reserve(whatever_is_chosen(spec, self.ours))
+
+    # ---- later ones
+
+    def reanswer(self, offered: SessionDescription) -> Negotiated:
+        """Our answer to an offer in mid-call, which `follow` then puts into force. Raises NotAcceptable."""
+        agreed = answer(offered, self._local, self.ours)
+        self._check_fits(agreed)
+        return agreed
+
+    def reoffer(self) -> SessionDescription:
+        """The session as it is, when the other side asks what we offer."""
+        return next_version(offer(self._local), self.ours)
+
+    def reaccept(self, answered: SessionDescription) -> Negotiated:
+        """What their answer made of `ours`. Raises NotAcceptable."""
+        agreed = accept(self.ours, answered)
+        self._check_fits(agreed)
+        return agreed
+
+    def follow(self, agreed: Negotiated) -> None:
+        """The stream follows what was agreed in mid-call."""
+        self._follow(agreed, sending=agreed.sending)
+        self._local = replace(self._local, security=kept(self._local.security, agreed))
+
+    def _check_fits(self, agreed: Negotiated) -> None:
+        """A running stream keeps the payload types that it was made with."""
+        spec = self._spec
+        if (agreed.codec, agreed.payload_type) not in spec.codings() or agreed.telephone_event_type not in (
+            0,
+            spec.telephone_event_type,
+        ):
+            raise NotAcceptable("not among the payload types of the running stream")
+
+    def _follow(self, agreed: Negotiated, *, sending: bool) -> None:
+        before = self._agreed
+        self._follow_security(agreed, before)
+        if before is None or before.payload_type != agreed.payload_type:
+            self._stream.set_codec(agreed.payload_type)
+        if before is None or before.comfort_noise_type != agreed.comfort_noise_type:
+            self._stream.set_comfort_noise(agreed.comfort_noise_type)
+        liked_ms = packet_ms([each.codec for each in self._spec.codings()], agreed.ptime_ms)
+        if self._packet_ms != liked_ms:
+            self._stream.set_ptime(liked_ms)
+            self._packet_ms = liked_ms
+        if agreed.remote is not None and (before is None or before.remote != agreed.remote):
+            self._stream.set_remote(agreed.remote)
+        self._stream.set_direction(sending=sending, hearing=agreed.hearing)
+        self._agreed = agreed
+
+    def _follow_security(self, agreed: Negotiated, before: Negotiated | None) -> None:
+        if before is not None and agreed.security == before.security:
+            return
+        keys = stream_keys(agreed.security)
+        if keys is not None:
+            self._stream.set_keys(keys)
+        else:
+            self._association.cancel()
+
+    # ---- keys by DTLS
+
+    async def protect(self) -> None:
+        """Shakes hands once the call is picked up, and again whenever another association is agreed on.
+
+        Returns when there is nothing to do; raises HandshakeFailed, and StreamClosed when the call is over.
+        """
+        await self._picking_up.wait()
+        certificate = self._media.security.certificate
+        while self._agreed is not None and isinstance(self._agreed.security, Dtls):
+            if certificate is None:
+                raise HandshakeFailed("there is no certificate")
+            with trio.CancelScope() as self._association:
+                await shake_hands(self._stream, certificate, self._agreed.security, self._agreed.remote)
+
+    async def aclose(self) -> None:
+        if self._room is not None:
+            self._room.release()
+            self._room = None
+        await self._stream.aclose()
+
+
+def _local(media: LegMedia, session_id: int, *, mux: bool) -> LocalMedia:
+    return LocalMedia(
+        (media.host, NO_PORT_YET), media.codecs, comfort_noise=media.comfort_noise,
+        rtcp_mux=mux, session_id=session_id, security=media.security.drawn(),
+    )  # fmt: skip
+
+
+async def _add(place: Place, reservation: ReservationFace, spec: StreamSpec) -> StreamFace:
+    try:
+        return await place.engine.add(reservation, spec, place.group)
+    except BaseException:
+        reservation.release()
+        raise

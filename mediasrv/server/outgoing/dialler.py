@@ -1,0 +1,141 @@
+"""Calls of ours, from the target to a leg that rings: the rules, the way, the room, in this order.
+
+    target --routes: nowhere--> CannotDial
+       | may it be dialled? --no--> CannotDial, and nothing was sent
+       | has the trunk room, has the engine? --no--> AtCapacity
+       v
+      leg: rings at one place after the other, until the block is left
+
+What a trunk may still carry counts calls of ours and those that come together. Minutes are counted from the answer to
+the end, whoever ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+import trio
+
+from mediasrv.call import MediaNeeds
+from mediasrv.config import TrunkSettings
+from mediasrv.endpoints import SipEndpoint
+from mediasrv.endpoints.resolution import CannotResolve
+from mediasrv.errors import AtCapacity
+from mediasrv.legs import CallInfo, CannotDial, Leg
+from mediasrv.legs.outgoing import Outgoing
+from mediasrv.legs.sip import SipLeg
+from mediasrv.legs.sound import Sound
+from mediasrv.legs.transfers import target_uri
+from mediasrv.server.dialling import Dialling
+from mediasrv.server.house import House
+from mediasrv.server.outgoing.journey import Journey, Letterhead, Reach, Rests, Telling
+from mediasrv.server.outgoing.routes import Place, Resolve, Routes
+from mediasrv.sip import identity_lines
+from mediasrv.sip.grammar.fields import NameAddr
+
+NOBODY = "anonymous"  # who calls when no number is known
+
+
+class Dialler:
+    """`dial` fulfils `Dial`."""
+
+    def __init__(
+        self, house: House, endpoint: SipEndpoint, rules: Dialling, routes: Routes, resolve: Resolve
+    ) -> None:
+        self._house, self._rules, self._routes = house, rules, routes
+        self._reach = Reach(endpoint, resolve, Rests(house.services.clock))
+        self.draining = False
+
+    @asynccontextmanager
+    async def dial(
+        self, by: CallInfo, target: str, *, needs: MediaNeeds, beside: Leg | None = None
+    ) -> AsyncIterator[Leg]:
+        call = self._house.services.live.find(by.id)
+
+        def note(event: str, fields: dict[str, Any]) -> None:
+            if call is not None:
+                call.timeline.note(event, **fields)
+
+        info = replace(by, called=target, direction="out", hops_left=by.hops_left - 1)
+        trace = self._house.tracing.of(by.id)
+        telling = Telling(note, (lambda _: None) if trace is None else trace.messages)
+        async with self.open(info, needs, telling, beside) as leg:
+            if trace is not None:
+                leg.each_stream(trace.packets)
+            yield leg
+
+    @asynccontextmanager
+    async def open(
+        self, info: CallInfo, needs: MediaNeeds, telling: Telling, beside: Leg | None = None
+    ) -> AsyncIterator[SipLeg]:
+        """A leg to `info.called`, that `info.trunk` pays for; raises CannotDial or AtCapacity."""
+        places = self._places(info)
+        with self._room(places[0].trunk):
+            leg = await self._leg(info, places, needs, telling, beside)
+            problem: Exception | None = None
+            try:
+                async with trio.open_nursery() as attending:
+                    attending.start_soon(leg.attend)
+                    try:
+                        yield leg
+                    except Exception as error:  # goes on as it is, not in a nursery's group
+                        problem = error
+                    attending.cancel_scope.cancel()
+            finally:
+                await leg.aclose()
+                self._rules.over(info, info.called, leg.talked_s())
+            if problem is not None:
+                raise problem
+
+    def _places(self, info: CallInfo) -> Sequence[Place]:
+        if self.draining:
+            raise CannotDial("the server is shutting down")
+        if info.hops_left < 1:
+            raise CannotDial("the call has come too far to go on")
+        places = self._routes.to(info, info.called)
+        problem = self._rules.why_not(info, info.called)
+        if problem:
+            raise CannotDial(problem)
+        return places
+
+    def _room(self, trunk: str) -> AbstractContextManager[None]:
+        if not trunk:
+            return nullcontext()
+        gates = self._house.gates
+        refusal = gates.why_not(trunk, self._house.services.clock.now())
+        if refusal is not None:
+            raise AtCapacity(f"trunks.{trunk}: {refusal.why}", refusal.retry_after_s or 1)
+        return gates.inside(trunk)
+
+    async def _leg(
+        self, info: CallInfo, places: Sequence[Place], needs: MediaNeeds, telling: Telling, beside: Leg | None
+    ) -> SipLeg:
+        house = self._house
+        trunk = house.settings.trunks[places[0].trunk or info.trunk]
+        group = house.roster.new_group() if beside is None else beside.stream.group
+        media = house.leg_media(trunk, needs, await self._host_of(places[0]))
+        sound = await Sound.offering(house.place(group), media, house.session_id())
+        journey = Journey(
+            self._reach, places, self._letterhead(info, trunk), telling,
+            lambda uri: self._rules.why_forbidden(info, str(uri)),
+        )  # fmt: skip
+        leg = SipLeg(info, sound, Outgoing(journey, house.settings.calls.ring_s))
+        leg.may_refer = trunk.transfer == "refer"
+        return leg
+
+    async def _host_of(self, place: Place) -> str:
+        """Numeric; empty: it cannot be found now, and the journey will say so."""
+        if place.hop is not None:
+            return place.hop[0]
+        try:
+            return (await self._reach.resolve(place.uri))[0][0]
+        except CannotResolve:
+            return ""
+
+    def _letterhead(self, info: CallInfo, trunk: TrunkSettings) -> Letterhead:
+        caller = target_uri(trunk.caller_id or info.caller or NOBODY, self._house.told_to(""))
+        asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
+        return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)

@@ -1,0 +1,1 @@
+"""The media plane beside the real world: sockets, clocks, disks, libsrtp."""

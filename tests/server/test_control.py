@@ -1,0 +1,204 @@
+"""What the owner of the server asks of it through its socket, in virtual time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from mediasrv.endpoints import SipCall
+from mediasrv.server.control import Control
+from mediasrv.sip import Cancelled
+from tests.server.departing import AT_OTHER, CARRIER, NUMBER, OTHER_CARRIER, arrived, carrier, picked_up
+from tests.server.house import Caller, House, running
+from tests.server.test_server import hung_up, nothing_is_left
+
+CALL = {"do": "call", "to": NUMBER, "agent": "tone"}
+
+
+class Owner:
+    """Somebody at the other end of the socket."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self._read = b""
+
+    async def line(self) -> dict[str, Any]:
+        with trio.fail_after(120):
+            while b"\n" not in self._read:
+                more = await self.stream.receive_some(65_536)
+                assert more, "the server has gone"
+                self._read += more
+        text, self._read = self._read.split(b"\n", 1)
+        told: dict[str, Any] = json.loads(text)
+        return told
+
+    async def until(self, event: str) -> dict[str, Any]:
+        while True:
+            line = await self.line()
+            if line.get("event") == event:
+                return line
+
+    async def last(self) -> dict[str, Any]:
+        while True:
+            line = await self.line()
+            if line.get("done"):
+                return line
+
+
+@asynccontextmanager
+async def owned(house: House, request: object) -> AsyncIterator[Owner]:
+    departures = house.server.departures
+    assert departures is not None
+    control = Control(Path("unused"), departures._house, departures, house.nursery)
+    ours, theirs = trio.testing.memory_stream_pair()
+
+    async def serve() -> None:
+        with suppress(trio.BrokenResourceError):  # the socket's to bear: there is nobody left to tell
+            async with theirs:
+                await control.serve(theirs)
+
+    house.nursery.start_soon(serve)
+    await ours.send_all(request if isinstance(request, bytes) else json.dumps(request).encode() + b"\n")
+    async with ours:
+        yield Owner(ours)
+
+
+async def asked(house: House, request: object) -> dict[str, Any]:
+    async with owned(house, request) as owner:
+        return await owner.last()
+
+
+async def talking(house: House, callee: Caller) -> tuple[str, SipCall]:
+    told = await asked(house, {**CALL, "follow": False})
+    theirs = await picked_up(callee)
+    await trio.sleep(0.5)
+    return str(told["call"]), theirs
+
+
+async def test_a_call_is_told_as_it_goes_and_its_record_comes_last(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee, owned(house, CALL) as owner:
+        assert (await owner.until("dialling"))["to"] == f"sip:{NUMBER}@127.0.0.1:5090"
+        theirs = await picked_up(callee)
+        assert (await owner.until("ringing"))["status"] == 180
+        await owner.until("answered")
+        await theirs.bye()
+        record = (await owner.last())["record"]
+        assert (record["ending"], record["direction"], record["answered"]) == ("callee_hung_up", "out", True)
+        await nothing_is_left(house)
+
+
+async def test_who_goes_away_hangs_up(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        async with owned(house, CALL) as owner:
+            theirs = await picked_up(callee)
+            await owner.until("answered")
+        assert "ended by operator" in (await hung_up(theirs)).reason_text
+        await nothing_is_left(house)
+        assert house.call_records()[-1]["ending"] == "admin"
+
+
+async def test_who_goes_away_while_it_rings_stops_it(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        async with owned(house, CALL) as owner:
+            theirs = await arrived(callee)
+            await theirs.ring()
+            await owner.until("ringing")
+        assert isinstance(await theirs.wait_ended(), Cancelled)
+        await nothing_is_left(house)
+
+
+async def test_a_call_that_nobody_follows_goes_on_until_it_is_hung_up_by_name(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        name, theirs = await talking(house, callee)
+        assert theirs.end is None
+        assert await asked(house, {"do": "hang_up", "call": name}) == {"done": True}
+        assert "ended by operator" in (await hung_up(theirs)).reason_text
+        assert "no call" in (await asked(house, {"do": "hang_up", "call": name}))["error"]
+        await nothing_is_left(house)
+
+
+async def test_a_call_that_may_not_be_made_is_told_in_words(autojump_clock) -> None:
+    async with running(carrier()) as house:
+        record = (await asked(house, {**CALL, "to": "+15551234567"}))["record"]
+        assert record["ending"] == "refused"
+        assert "dial_allow" in record["error"]
+
+
+async def test_a_call_is_handed_over_and_left(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        name, theirs = await talking(house, callee)
+        async with owned(house, {"do": "transfer", "call": name, "to": "+442079460019"}) as owner:
+            referred = await theirs.talk.wait_referral()
+            assert referred.target.user_text == "+442079460019"
+            await theirs.talk.accept_referral(referred.referral)
+            await theirs.talk.tell_referral(referred.referral, 200)
+            assert await owner.last() == {"done": True}
+        assert "transferred" in (await hung_up(theirs)).reason_text
+        await nothing_is_left(house)
+
+
+@pytest.mark.parametrize(
+    ("to", "problem"), [("+15551234567", "dial_allow"), ("+442079460019", "not transferred")]
+)
+async def test_a_call_that_cannot_be_handed_over_goes_on(autojump_clock, to: str, problem: str) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        name, theirs = await talking(house, callee)
+        async with owned(house, {"do": "transfer", "call": name, "to": to}) as owner:
+            if problem == "not transferred":
+                await theirs.talk.decline_referral((await theirs.talk.wait_referral()).referral)
+            assert problem in (await owner.last())["error"]
+        assert theirs.end is None
+        await theirs.bye()
+        await nothing_is_left(house)
+
+
+async def test_somebody_is_called_to_listen_in(autojump_clock) -> None:
+    settings = carrier() | {"MEDIASRV_SUPERVISION__TRUNKS": "t"}
+    async with (
+        running(settings) as house,
+        house.caller(CARRIER) as callee,
+        house.caller(OTHER_CARRIER) as listener,
+    ):
+        name, theirs = await talking(house, callee)
+        wish = {"do": "supervise", "call": name, "to": f"sip:boss@{AT_OTHER}"}
+        async with owned(house, wish) as owner:
+            boss = await picked_up(listener)
+            await owner.until("answered")
+            await trio.sleep(1)
+            house.sent.clear()
+            await trio.sleep(1)
+            assert house.packets_to(OTHER_CARRIER[1] + 1) >= 45
+            await boss.bye()
+            assert (await owner.last())["record"]["ending"] == "callee_hung_up"
+        assert theirs.end is None
+        await theirs.bye()
+        await nothing_is_left(house)
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        (b"{\n", "not JSON"),
+        (b"[]\n", "object"),
+        (b"x" * 10_000, "one line"),
+        ({"do": "dance"}, "there are call, hang_up, transfer, supervise"),
+        ({"do": "call"}, "say 'to'"),
+        ({"do": "call", "to": 7}, "say 'to'"),
+        ({**CALL, "agent": "nobody"}, "must be one of"),
+        ({**CALL, "trunk": "nobody"}, "there is no trunk nobody"),
+        ({"do": "hang_up", "call": "nobody"}, "there is no call nobody"),
+    ],
+)
+async def test_what_is_asked_for_wrongly_is_told_in_words(
+    autojump_clock, request_: object, problem: str
+) -> None:
+    async with running(carrier()) as house:
+        assert problem in (await asked(house, request_))["error"]
+        assert house.network.wire == []

@@ -1,0 +1,29 @@
+"""The book of stories, a chapter a file."""
+
+from tests.sim.sip.stories import (
+    beginnings,
+    changes,
+    connections,
+    crowds,
+    dialling,
+    draining,
+    ends,
+    timers,
+    transfers,
+    trunks,
+)
+from tests.sim.sip.story import STORIES
+
+__all__ = [
+    "STORIES",
+    "beginnings",
+    "changes",
+    "connections",
+    "crowds",
+    "dialling",
+    "draining",
+    "ends",
+    "timers",
+    "transfers",
+    "trunks",
+]

@@ -1,0 +1,89 @@
+"""One story, told once over what a seed has drawn, and judged: what the command line and the tests both run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import time
+from dataclasses import dataclass
+
+import trio
+
+from mediasrv.clock import NS_PER_S
+from tests.sim import deterministic
+from tests.sim.deterministic import BEGINNING_NS, Agenda
+from tests.sim.sip.clocks import ServerClock
+from tests.sim.sip.house import House, Unmet
+from tests.sim.sip.leftovers import SETTLING_S, settle, violations
+from tests.sim.sip.stories import STORIES
+from tests.sim.sip.story import Story
+from tests.sim.witness import describe, listening_to_the_log
+from tests.sim.world import living_tasks
+
+Telling = tuple[str, int]  # a story's name and a seed
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is kept of a run when many are made."""
+
+    story: str
+    seed: int
+    violations: tuple[str, ...] = ()
+    digest: str = ""
+    paths: str = ""
+    simulated_s: float = 0.0
+    cpu_s: float = 0.0
+
+
+def tell(name: str, seed: int) -> Outcome:
+    """A run that raises is a violation like any other: the sweep goes on."""
+    story, began_s = STORIES[name], time.process_time()
+
+    async def main(agenda: Agenda) -> Outcome:
+        return await _live(agenda, story, seed)
+
+    try:
+        outcome = deterministic.run(seed, main, limit_s=story.limit_s + SETTLING_S + 60)
+    except Exception as error:
+        outcome = Outcome(name, seed, (f"raised {describe(error)}",))
+    cpu_s = time.process_time() - began_s
+    return Outcome(name, seed, outcome.violations, outcome.digest, outcome.paths, outcome.simulated_s, cpu_s)
+
+
+def tell_drawn(telling: Telling) -> Outcome:
+    return tell(*telling)
+
+
+async def _live(agenda: Agenda, story: Story, seed: int) -> Outcome:
+    broken: list[str] = []
+    with listening_to_the_log() as logs:
+        async with trio.open_nursery() as tasks:
+            house = House.build(agenda, story, seed, tasks, ServerClock(agenda.clock))
+            await house.open()
+            before = living_tasks()
+            try:
+                with trio.fail_after(story.limit_s):
+                    await story.tell(house)
+            except (Unmet, trio.TooSlowError) as error:
+                broken.append(str(error) or f"not over within {story.limit_s:g} s")
+            house.part()
+            await settle(house)
+            broken = broken or list(violations(house, before, logs))  # of a story gone wrong much is left
+            house.server.hurry()
+            await house.server.wait_stopped()
+            tasks.cancel_scope.cancel()
+    simulated_s = (agenda.clock.now_ns() - BEGINNING_NS) / NS_PER_S
+    paths = f"{house.paths[0].name} to us, {house.paths[1].name} from us"
+    return Outcome(story.name, seed, tuple(broken), _digest(house, logs), paths, simulated_s)
+
+
+def _digest(house: House, logs: list[str]) -> str:
+    """Of every datagram and when it arrived, every record and when it was written, and the log."""
+    total = hashlib.sha256()
+    for wired in house.network.log:
+        ends = f"{wired.source}>{wired.to}@{wired.sent_ns}{wired.arrives_ns}".encode()
+        total.update(struct.pack("!II", len(ends), len(wired.data)) + ends + wired.data)
+    total.update(json.dumps([house.sink.records, logs], sort_keys=True, default=str).encode())
+    return total.hexdigest()
