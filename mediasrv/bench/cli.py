@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 import trio
 
-from mediasrv.bench import barge_in, determinism, media, turn
+from mediasrv.bench import barge_in, determinism, interruptions, media, turn
 from mediasrv.bench.quality.command import bench_quality
 from mediasrv.bench.report import show
 
@@ -71,6 +71,18 @@ def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
 def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
     """Whether the same seed gives the same run, to the bit, and how much faster than life."""
     show(determinism.run(determinism.Plan(minutes, seed)), as_json=as_json)
+
+
+@bench.command("interruptions")
+@click.option("--seed", default=1, show_default=True, help="Of the coughs, the clicks and the noise.")
+@click.option(
+    "--recogniser-ms", default=250, show_default=True, type=click.IntRange(0, 2_000),
+    help="From a word's end until the recogniser tells it.",
+)  # fmt: skip
+@as_json_option
+def bench_interruptions(*, seed: int, recogniser_ms: int, as_json: bool) -> None:
+    """What cuts the agent off and should not, and what should and does not."""
+    show(interruptions.run(interruptions.Plan(seed, recogniser_ms)), as_json=as_json)
 
 
 bench.add_command(bench_quality)
