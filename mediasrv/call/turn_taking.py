@@ -475,14 +475,6 @@ def _speech_ended_held(state: TurnState, event: SpeechEnded, now: float) -> Step
     return state, ()
 
 
-def _lulled_held(state: TurnState, event: Lulled, now: float) -> Step:
-    """A listener's noise that is over: the voice need not wait for the gate to say so."""
-    state, _ = _lulled(state, event, now)
-    if event.over or not state.explained:
-        return state, ()
-    return _reject(state, _evidence(state, "backchannel", now), now)
-
-
 def _words_held(state: TurnState, event: Words, now: float) -> Step:
     weight = _weigh(state, event.text)
     if weight is Weight.NOTHING:
@@ -490,7 +482,7 @@ def _words_held(state: TurnState, event: Words, now: float) -> Step:
     if weight is Weight.BACKCHANNEL:
         murmured = _joined(state.murmured, event.text.strip()) if event.final else state.murmured
         state = replace(_gather(state, event, now), text=state.text, murmured=murmured, explained=True)
-        if state.sound_since is None:
+        if state.speech_since is None:
             return _reject(state, _evidence(state, "backchannel", now, event.text), now)
         return state, ()
     state = _gather(replace(state, text=_joined(state.text, state.murmured)), event, now)
@@ -567,7 +559,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.HELD: {
         SpeechBegan: _speech_began_held,
         SpeechEnded: _speech_ended_held,
-        Lulled: _lulled_held,
+        Lulled: _lulled,
         Words: _words_held,
         Judged: _ignore,
         KeyPressed: _key_busy,
