@@ -77,6 +77,7 @@ from mediasrv.media import (
     ReleaseReason,
     Starved,
     StreamStatistics,
+    VoiceLevels,
 )
 from mediasrv.providers.protocols import EndOfTurn, ProviderError, Transcript
 from mediasrv.providers.registry import Providers
@@ -115,7 +116,7 @@ class ConversationAgent:
     ) -> None:
         self.name = persona.name
         self._persona, self._providers, self._tools = persona, providers, tools
-        self._ready = ReadySpeech(lambda: providers().tts, persona.voice)
+        self._ready = ReadySpeech(lambda: providers().tts, persona.voice, VoiceLevels())
 
     async def lead(self, call: Call) -> Ending:
         return await Dialogue(call, self._persona, self._providers(), self._tools, self._ready).run()

@@ -228,7 +228,7 @@ class Turn:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)
                     sound_ms = check_sound(chunk, sound_ms, tts.name)
-                    await self._hand_over(chunk, out)
+                    await self._hand_over(self.tools.ready.levelled(tts.name, chunk), out)
             if not sound_ms and any(character.isalnum() for character in line.text):
                 raise ProviderError(tts.name, "words, and no sound", retryable=False)
         except ProviderError as error:

@@ -47,6 +47,7 @@ from mediasrv.media.spec import (
 )
 from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
 from mediasrv.media.streams import Recording, RecordingFailed, Stream
+from mediasrv.media.voice_level import VoiceLevels
 
 __all__ = [
     "Address",
@@ -99,6 +100,7 @@ __all__ = [
     "StreamFace",
     "StreamSpec",
     "StreamStatistics",
+    "VoiceLevels",
     "available_policy",
     "default_threads",
     "spare_cpus",

@@ -8,6 +8,7 @@ from mediasrv.call import CallSettings
 from mediasrv.call.settings import Masking
 from mediasrv.call.speech.mask import hold_tone
 from mediasrv.call.speech.ready import ReadySpeech
+from mediasrv.media import VoiceLevels
 from mediasrv.providers.voices import FormantVoice
 from tests.call.conversing import LONG, Outcome, converse
 
@@ -83,7 +84,7 @@ async def test_a_line_is_made_once_for_all_calls(autojump_clock: object) -> None
         opened += 1
         return FormantVoice()
 
-    ready = ReadySpeech(new_voice, "mid")
+    ready = ReadySpeech(new_voice, "mid", VoiceLevels())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ready.make, ["Good day."])
         nursery.start_soon(ready.make, ["Good day.", ""])

@@ -14,6 +14,7 @@ from dataclasses import replace
 import trio
 
 from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
+from mediasrv.media import VoiceLevels
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech
 
 MOST_LINES = 64
@@ -23,8 +24,8 @@ FIRST_SOUND_S, NEXT_SOUND_S = 5.0, 5.0  # nobody waits for it
 class ReadySpeech:
     """One agent's lines in one voice; `new_voice` opens what makes them."""
 
-    def __init__(self, new_voice: Callable[[], TextToSpeech], voice: str) -> None:
-        self._new_voice, self._voice = new_voice, voice
+    def __init__(self, new_voice: Callable[[], TextToSpeech], voice: str, levels: VoiceLevels) -> None:
+        self._new_voice, self._voice, self.levels = new_voice, voice, levels
         self._lines: dict[str, tuple[SpeechChunk, ...]] = {}
         self._making = trio.Lock()  # two calls that begin together do not make the same line twice
 
@@ -39,6 +40,13 @@ class ReadySpeech:
                 if text and text not in self._lines and len(self._lines) < MOST_LINES:
                     await self._make(text)
 
+    def levelled(self, voice: str, chunk: SpeechChunk) -> SpeechChunk:
+        """At the loudness of all the agent's voices."""
+        if not chunk.pcm:
+            return chunk
+        name = f"{voice}/{self._voice}"
+        return replace(chunk, pcm=self.levels.level(name, chunk.pcm, chunk.rate_hz))
+
     async def _make(self, text: str) -> None:
         tts, made, sound_ms = self._new_voice(), [], 0.0
         try:
@@ -47,7 +55,7 @@ class ReadySpeech:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)
                     sound_ms = check_sound(chunk, sound_ms, tts.name)
-                    made.append(replace(chunk, usage=None))
+                    made.append(replace(self.levelled(tts.name, chunk), usage=None))
         except ProviderError:
             return
         if sound_ms:
