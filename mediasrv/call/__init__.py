@@ -8,7 +8,7 @@ from mediasrv.call.agents import AgentSettings, build_agent
 from mediasrv.call.call import Call, run_call
 from mediasrv.call.record import CallRecord, TurnEnding, TurnRecord
 from mediasrv.call.services import Agent, CallServices, LiveCalls, MediaNeeds
-from mediasrv.call.settings import CallSettings, Failures, Interruptibility, Patience
+from mediasrv.call.settings import CallSettings, Failures, Interruptibility, Masking, Patience, Speculation
 
 __all__ = [
     "Agent",
@@ -20,8 +20,10 @@ __all__ = [
     "Failures",
     "Interruptibility",
     "LiveCalls",
+    "Masking",
     "MediaNeeds",
     "Patience",
+    "Speculation",
     "TurnEnding",
     "TurnRecord",
     "build_agent",
