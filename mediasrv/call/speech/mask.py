@@ -16,7 +16,7 @@ from mediasrv.call.settings import Masking
 from mediasrv.media import Clip, StreamFace
 
 TONE_HZ, RATE_HZ = 400, 8_000
-PERIOD_S, SOUND_S = 2.0, 0.25
+PERIOD_S, SOUND_S = 1.4, 0.25  # no silence between two is longer than is bearable
 AMPLITUDE = 1_000  # -33 dBFS: there, and not in the way
 
 
@@ -54,7 +54,7 @@ def lines_of(masking: Masking) -> tuple[str, ...]:
 
 @cache
 def hold_tone() -> Clip:
-    """A soft bell every two seconds, to be looped: it ends in silence."""
+    """A soft bell every 1.4 s, to be looped: it ends in silence."""
     length = round(SOUND_S * RATE_HZ)
     bell = (
         AMPLITUDE * math.sin(math.pi * k / length) * math.sin(2 * math.pi * TONE_HZ * k / RATE_HZ)
