@@ -7,7 +7,7 @@ decisions out, a turn owns everything that must vanish when the caller interrupt
 from mediasrv.call.agents import AgentSettings, build_agent
 from mediasrv.call.call import Call, run_call
 from mediasrv.call.record import CallRecord, TurnEnding, TurnRecord
-from mediasrv.call.services import Agent, CallServices, LiveCalls, MediaNeeds
+from mediasrv.call.services import Agent, CallServices, LiveCalls, MediaNeeds, Rehearses
 from mediasrv.call.settings import CallSettings, Failures, Interruptibility, Masking, Patience, Speculation
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Masking",
     "MediaNeeds",
     "Patience",
+    "Rehearses",
     "Speculation",
     "TurnEnding",
     "TurnRecord",

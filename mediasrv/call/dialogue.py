@@ -97,10 +97,21 @@ class Persona:
     level: Level = BALANCED
     cleaning: Cleaning = Cleaning.FULL
     speculates: bool = True  # begins replies before the caller has finished, as far as the level does
+    rehearses: bool = True  # has its opening and its other fixed lines made once, for all its calls
 
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
         return said + ([Passage(self.greeting)] if self.greeting else [])
+
+
+def fixed_lines(persona: Persona, settings: CallSettings) -> list[str]:
+    """What is said word for word in every call, the most urgent first."""
+    failures = settings.failures
+    always = [*lines_of(settings.masking), failures.farewell]
+    if not persona.rehearses:
+        return always
+    opening = [passage.text for passage in persona.opening()]
+    return [*opening, *always, settings.prompt, settings.goodbye, failures.apology]
 
 
 class ConversationAgent:
@@ -117,6 +128,10 @@ class ConversationAgent:
         self.name = persona.name
         self._persona, self._providers, self._tools = persona, providers, tools
         self._ready = ReadySpeech(lambda: providers().tts, persona.voice, VoiceLevels())
+
+    async def prepare(self, settings: CallSettings) -> None:
+        """Makes the fixed lines before the first call comes."""
+        await self._ready.make(fixed_lines(self._persona, settings))
 
     async def lead(self, call: Call) -> Ending:
         return await Dialogue(call, self._persona, self._providers(), self._tools, self._ready).run()
@@ -160,7 +175,7 @@ class Dialogue:
         self._call.start_soon(self._ears.run)
         self._call.start_soon(self._watch_stream)
         self._call.start_soon(self._watch_wish_to_end)
-        self._call.start_soon(self._ready.make, self._fixed_lines())
+        self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
         self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
         event: TurnEvent = Answered(greets=bool(self._persona.opening()))
         while True:
@@ -176,14 +191,6 @@ class Dialogue:
             return settings
         wished = Speculation(level.speculate_words, level.partial_confidence or 1.0)
         return replace(settings, speculation=wished)
-
-    def _fixed_lines(self) -> list[str]:
-        """What is said word for word in every call, the most urgent first."""
-        settings = self._call.settings
-        failures = settings.failures
-        opening = [passage.text for passage in self._persona.opening()]
-        fixed = [settings.prompt, settings.goodbye, failures.apology, failures.farewell]
-        return [*opening, *lines_of(settings.masking), *fixed]
 
     async def _next_event(self) -> TurnEvent:
         """The next event, or Due when the table's deadline comes first."""

@@ -50,6 +50,7 @@ def scripted_agent(script: Script, voice: str = "") -> ConversationAgent:
     persona = Persona(
         name="scripted", system=script.system, notice=script.uninterruptible, greeting=script.greeting,
         voice=voice or script.voice.name, speculates=script.model.speculates,
+        rehearses=script.voice.rehearses,
     )  # fmt: skip
 
     def tools(end_call: Callable[[], None]) -> Sequence[Tool]:

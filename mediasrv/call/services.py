@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
@@ -103,3 +103,11 @@ class Agent(Protocol):
 
     async def lead(self, call: Call) -> Ending:
         """Leads one answered call to its end; cancelled when the other side hangs up."""
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """An agent that makes something ready before the first call comes."""
+
+    async def prepare(self, settings: CallSettings) -> None:
+        """Bounded; what cannot be made is made in the calls."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import trio
 
 from mediasrv.call import CallSettings
+from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.settings import Masking
 from mediasrv.call.speech.mask import hold_tone
 from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.media import VoiceLevels
+from mediasrv.providers.script import parse_script
 from mediasrv.providers.voices import FormantVoice
 from tests.call.conversing import LONG, Outcome, converse
 
@@ -76,6 +78,39 @@ async def test_an_early_acknowledgement_comes_first_where_it_is_wanted(autojump_
     assert len(call.turns[0]["asides"]) == 2
 
 
+async def test_a_slow_tool_has_the_same_around_it(autojump_clock: object) -> None:
+    script = """
+    [[reply]]
+    text = "I am looking into it."
+    tools = [{ name = "work" }]
+    then = "It is done."
+    [[tool]]
+    name = "work"
+    takes_ms = 8000
+    """
+    call = await converse(script, [ASKED], hang_up_at=18)
+    (turn,) = call.turns
+    assert turn["heard"] == "I am looking into it. It is done."
+    assert len(turn["asides"]) == 1
+    assert call.stream.backgrounds == [hold_tone(), None]
+
+
+async def test_a_greeting_that_was_rehearsed_is_said_without_the_voice(autojump_clock: object) -> None:
+    script = """
+    greeting = "Good day."
+    [voice]
+    rehearses = true
+    first_sound_ms = 700
+    """
+    agent = scripted_agent(parse_script(script))
+    first = await converse("", [], hang_up_at=3, agent=agent)
+    await agent.prepare(CallSettings())
+    second = await converse("", [], hang_up_at=3, agent=agent)
+    assert first.turns[0]["first_audio_ms"] >= 700
+    assert second.turns[0]["first_audio_ms"] <= 40
+    assert second.turns[0]["heard"] == "Good day."
+
+
 async def test_a_line_is_made_once_for_all_calls(autojump_clock: object) -> None:
     opened = 0
 
@@ -91,3 +126,12 @@ async def test_a_line_is_made_once_for_all_calls(autojump_clock: object) -> None
     assert opened == 1
     assert ready.get("Good day.")
     assert ready.get("Good night.") is None
+
+
+async def test_a_voice_that_cannot_be_opened_leaves_its_lines_unready() -> None:
+    def broken() -> FormantVoice:
+        raise OSError("no such library")
+
+    ready = ReadySpeech(broken, "mid", VoiceLevels())
+    await ready.make(["Good day."])
+    assert ready.get("Good day.") is None

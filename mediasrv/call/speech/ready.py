@@ -13,9 +13,10 @@ from dataclasses import replace
 
 import trio
 
-from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
+from mediasrv.conversation.provider_edge import check_sound, check_words, in_time, provider_errors
+from mediasrv.errors import MediasrvError
 from mediasrv.media import VoiceLevels
-from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech
+from mediasrv.providers.protocols import SpeechChunk, TextToSpeech
 
 MOST_LINES = 64
 FIRST_SOUND_S, NEXT_SOUND_S = 5.0, 5.0  # nobody waits for it
@@ -48,15 +49,18 @@ class ReadySpeech:
         return replace(chunk, pcm=self.levels.level(name, chunk.pcm, chunk.rate_hz))
 
     async def _make(self, text: str) -> None:
-        tts, made, sound_ms = self._new_voice(), [], 0.0
+        made: list[SpeechChunk] = []
+        sound_ms = 0.0
         try:
+            with provider_errors("voice"):
+                tts = self._new_voice()
             sound = in_time(tts.stream(text, self._voice), FIRST_SOUND_S, NEXT_SOUND_S, tts.name)
             async with aclosing(sound) as chunks:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)
                     sound_ms = check_sound(chunk, sound_ms, tts.name)
                     made.append(replace(self.levelled(tts.name, chunk), usage=None))
-        except ProviderError:
+        except MediasrvError:
             return
         if sound_ms:
             self._lines[text] = tuple(made)
