@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
 import click
 import trio
 
-from mediasrv.bench import barge_in, determinism, media, turn
+from mediasrv.bench import barge_in, determinism, media, turn, words
 from mediasrv.bench.quality.command import bench_quality
 from mediasrv.bench.report import show
 
@@ -71,6 +73,27 @@ def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
 def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
     """Whether the same seed gives the same run, to the bit, and how much faster than life."""
     show(determinism.run(determinism.Plan(minutes, seed)), as_json=as_json)
+
+
+@bench.command("stt")
+@click.option("--brief", is_flag=True, help="Two voices and a third of the questions: for a look.")
+@click.option("--seed", default=1, show_default=True, help="Of which questions are asked, and of the noise.")
+@as_json_option
+def bench_stt(*, brief: bool, seed: int, as_json: bool) -> None:
+    """What the embedded recogniser understands of the demonstration's own questions, and what it costs."""
+    # numpy comes with the extras `test` and `quality`, which a server does without
+    stt = importlib.import_module("mediasrv.bench.stt")
+    show(stt.run(stt.Plan(brief, seed)), as_json=as_json)
+
+
+@bench.command("words")
+@click.option(
+    "--rounds", default=500, show_default=True, type=click.IntRange(1, 100_000), help="Of each line."
+)
+@as_json_option
+def bench_words(*, rounds: int, as_json: bool) -> None:
+    """What cleaning, shaping and the stages of a turn take of a core."""
+    show(trio.run(words.run, words.Plan(rounds)), as_json=as_json)
 
 
 bench.add_command(bench_quality)

@@ -1,4 +1,6 @@
-"""Agents that ship: `echo` and `tone` try a path out, `menu` is led by keys, `scripted` holds a conversation."""
+"""Agents that ship: `echo` and `tone` try a path out, `menu` is led by keys, `scripted` plays one
+conversation, `demo` holds any about what it knows.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
 from mediasrv.call.call import Call
+from mediasrv.call.demo import HOTEL, demo_agent
 from mediasrv.call.menu import DEMO as DEMO_MENUS
 from mediasrv.call.menu import menu_agent, read_menus
 from mediasrv.call.scripted_agent import scripted_agent
@@ -31,6 +34,8 @@ class AgentSettings:
 
     script: str = ""  # TOML file of the scripted agent; empty: the one that is shipped
     voice: str = ""  # overrides the script's
+    knowledge: str = ""  # TOML file of what the demo agent knows; empty: the one that is shipped
+    spared_cpus: tuple[int, ...] = ()  # processors on which nothing is recognised
     menu: str = ""  # TOML file of the menus; empty: those that are shipped
     echo_delay_ms: int = PTIME_MS
     tone_hz: float = 440.0
@@ -100,6 +105,7 @@ AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
     "echo": lambda settings: EchoAgent(settings.echo_delay_ms),
     "tone": lambda settings: ToneAgent(settings.tone_hz, settings.tone_dbfs),
     "menu": lambda settings: menu_agent(read_menus(settings.menu or DEMO_MENUS)),
+    "demo": lambda settings: demo_agent(settings.knowledge or HOTEL, "", settings.spared_cpus),
     "scripted": lambda settings: scripted_agent(read_script(settings.script or DEMO), settings.voice),
 }
 
@@ -107,5 +113,7 @@ AGENTS: dict[str, Callable[[AgentSettings], Agent]] = {
 def build_agent(name: str, settings: AgentSettings | None = None) -> Agent:
     """The agent of that name; ConfigError when there is none or its settings are wrong."""
     if name not in AGENTS:
-        raise ConfigError("agent", f"must be one of {', '.join(AGENTS)}", value=name)
+        raise ConfigError(
+            "agent", f"must be one of {', '.join(AGENTS)}, or a file of agents.directory", value=name
+        )
     return AGENTS[name](settings or AgentSettings())

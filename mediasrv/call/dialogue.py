@@ -22,7 +22,8 @@ from mediasrv.call.media_notes import note_media
 from mediasrv.call.mouth import Passage
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.services import MediaNeeds
-from mediasrv.call.tool_host import ToolHost
+from mediasrv.call.settings import CallSettings
+from mediasrv.call.tool_host import ToolHost, ToolOwner
 from mediasrv.call.turn import Turn, TurnTools
 from mediasrv.call.turn_events import (
     Action,
@@ -46,7 +47,10 @@ from mediasrv.call.turn_events import (
     Words,
 )
 from mediasrv.clock import NS_PER_S
+from mediasrv.conversation.cleaning import Cleaning
 from mediasrv.conversation.history import History
+from mediasrv.conversation.pipeline import BALANCED, Level, Mind
+from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
 from mediasrv.legs import Ending
 from mediasrv.media import (
@@ -61,7 +65,7 @@ from mediasrv.media import (
     Released,
     ReleaseReason,
 )
-from mediasrv.providers.protocols import Transcript
+from mediasrv.providers.protocols import LanguageModel, Transcript
 from mediasrv.providers.registry import Providers
 
 EVENTS_WAITING = 64  # more make their senders wait: the engine's own ring is bounded too
@@ -76,6 +80,14 @@ class Persona:
     notice: str = ""  # said first, and not to be interrupted
     greeting: str = ""
     voice: str = ""
+    level: Level = BALANCED
+    cleaning: Cleaning = Cleaning.FULL
+
+    def mind(self, llm: LanguageModel, history: History, host: ToolHost, settings: CallSettings) -> Mind:
+        """What its turns think with, in one call."""
+        waits = settings.failures
+        limits = ModelLimits(waits.first_token_s, waits.next_token_s, waits.tool_rounds)
+        return Mind(llm, history, host.described(), limits, self.level, self.cleaning, settings.language)
 
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
@@ -85,19 +97,18 @@ class Persona:
 class ConversationAgent:
     """Converses; `providers` and `tools` are made anew for every call."""
 
-    needs = MediaNeeds()
-
     def __init__(
         self,
         persona: Persona,
         providers: Callable[[], Providers],
         tools: Callable[[Callable[[], None]], Sequence[Tool]],
+        needs: MediaNeeds | None = None,
     ) -> None:
-        self.name = persona.name
-        self._persona, self._providers, self._tools = persona, providers, tools
+        self.name, self.needs, self.persona = persona.name, needs or MediaNeeds(), persona
+        self.providers, self.tools = providers, tools
 
     async def lead(self, call: Call) -> Ending:
-        return await Dialogue(call, self._persona, self._providers(), self._tools).run()
+        return await Dialogue(call, self.persona, self.providers(), self.tools).run()
 
 
 class Dialogue:
@@ -113,14 +124,16 @@ class Dialogue:
         self._state = turn_taking.begin(call.settings, call.now())
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
-        self._host = ToolHost(call, tools(self._ask_to_end), self.history)
+        self._host = ToolHost(
+            ToolOwner(call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon),
+            tools(self._ask_to_end), self.history,
+        )  # fmt: skip
         limits = call.settings.interruptibility
         arming = Arming("duck" if limits.duck else "hold", limits.lease_ms)
         if not limits.enabled:
             arming = Arming("ignore")
-        self._tools = TurnTools(
-            call, providers, self.history, self._host, persona.voice, arming, self._turn_over
-        )  # fmt: skip
+        mind = persona.mind(providers.llm, self.history, self._host, call.settings)
+        self._tools = TurnTools(call, providers, mind, self._host, persona.voice, arming, self._turn_over)
         self._ears = Ears(call, providers.stt, self._heard, self._deaf)
         self._turn: Turn | None = None
         self._own_hold: HoldId | None = None
@@ -184,7 +197,7 @@ class Dialogue:
         call = self._call
         record = TurnRecord(
             turn=f"{call.info.id}-{action.turn}", number=action.turn, kind=action.kind, asked=action.text,
-            began_ms=call.timeline.ms(),
+            began_ms=call.timeline.ms(), level=self._persona.level.name,
         )  # fmt: skip
         self._turn = Turn(record, self._tools, self._lines(action), after=self._turn)
         call.record.turns += 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import cast
 
 import msgspec
+
+from mediasrv.conversation.bill import Bill
+from mediasrv.conversation.pipeline import Exchange
 
 
 class TurnEnding(Enum):
@@ -25,7 +28,9 @@ class ToolRecord:
     name: str
     arguments: dict[str, object]
     on_cancel: str
-    outcome: str = "pending"  # done | failed | timed_out | cancelled | pending | prepared | withdrawn
+    outcome: str = (
+        "pending"  # done | failed | timed_out | cancelled | pending | prepared | withdrawn | refused
+    )
     result: str = ""
     ms: float = 0.0
 
@@ -39,7 +44,12 @@ class TurnRecord:
     kind: str  # reply | greeting | prompt | goodbye | apology
     asked: str
     began_ms: float  # since the call began
+    level: str = ""  # of optimisation
     ending: str = ""
+    cleaned: str = ""  # what was asked, as the stages read it
+    cleaning: dict[str, object] = field(default_factory=dict)  # its level, the rules applied, its confidence
+    decisions: list[dict[str, object]] = field(default_factory=list)  # what stages decided, and why
+    stages: list[dict[str, object]] = field(default_factory=list)  # their latencies
     said: str = ""  # what was sent to the voice
     heard: str = ""  # what the caller heard of it
     interrupted: bool = False
@@ -55,7 +65,23 @@ class TurnRecord:
     rejects: int = 0
     tools: list[ToolRecord] = field(default_factory=list)
     usage: list[dict[str, object]] = field(default_factory=list)
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost_usd: str = "0"
     error: str = ""
+
+    def write_down(self, exchange: Exchange | None, bill: Bill) -> None:
+        """What the stages did and what it cost, as far as they came."""
+        self.usage, self.tokens, self.cost_usd = bill.as_json(), bill.tokens(), f"{bill.total_usd():f}"
+        if exchange is None:
+            return
+        self.first_token_ms = exchange.first_token_ms
+        self.decisions = [asdict(decision) for decision in exchange.decisions]
+        self.stages = [time.as_json() for time in exchange.times]
+        if (cleaned := exchange.cleaned) is not None:
+            self.cleaned = cleaned.text
+            self.cleaning = {
+                "level": cleaned.level.value, "applied": list(cleaned.applied), "confidence": cleaned.confidence,
+            }  # fmt: skip
 
     def as_json(self) -> dict[str, object]:
         return cast("dict[str, object]", msgspec.to_builtins(self))  # a twentieth of what asdict takes

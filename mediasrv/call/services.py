@@ -87,12 +87,13 @@ class CallServices:
 
 @dataclass(frozen=True, slots=True)
 class MediaNeeds:
-    """What an agent wants of the ears: the leg opens its stream accordingly."""
+    """What an agent wants of the ears: the leg opens its stream accordingly, and room is kept for it."""
 
     aec: bool = True
     ns: bool = True
     vad: bool = True
     bridge: bool = False  # what is heard is recorded, or heard by other people
+    recogniser_millicores: float = 0.0  # of this machine's cores, when speech is recognised on it
 
 
 class Agent(Protocol):

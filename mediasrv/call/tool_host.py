@@ -8,14 +8,14 @@ within its own deadline. Whatever becomes of a tool, the history has a result fo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import trio
 
-from mediasrv.call.call import Call
 from mediasrv.call.record import ToolRecord
 from mediasrv.clock import NS_PER_MS
+from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.history import History
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
 from mediasrv.providers.protocols import ToolCall
@@ -35,10 +35,21 @@ def status(text: str) -> str:
     return json.dumps({"status": text})
 
 
+@dataclass(frozen=True, slots=True)
+class ToolOwner:
+    """The call that tools belong to, or whatever stands for it. `start_soon`: for what outlives the turn."""
+
+    name: str
+    now_ns: Callable[[], int]
+    note: Callable[..., None]
+    start_soon: Callable[..., None]
+
+
 class ToolHost:
-    def __init__(self, call: Call, tools: Iterable[Tool], history: History) -> None:
-        self._call, self._history = call, history
+    def __init__(self, owner: ToolOwner, tools: Iterable[Tool], history: History) -> None:
+        self._owner, self._history = owner, history
         self._tools = {tool.spec.name: tool for tool in tools}
+        self._checks = {name: check_for(name, tool.spec.parameters) for name, tool in self._tools.items()}
         self._unheard: dict[int, list[tuple[_Job, Prepared]]] = {}
 
     def described(self) -> list[Mapping[str, object]]:
@@ -52,8 +63,11 @@ class ToolHost:
             return ToolResult(call.id, status(f"there is no tool {call.name}"), ok=False)
         record = ToolRecord(call.id, call.name, dict(call.arguments), tool.spec.on_cancel.value)
         records.append(record)
-        job = _Job(tool, turn, call, record, self._call.services.clock.now_ns())
-        self._call.timeline.note("tool", turn=turn, tool=call.name, id=call.id)
+        if problem := self._checks[call.name](call.arguments):
+            record.outcome, record.result = "refused", status(f"not run: {problem}")
+            return ToolResult(call.id, record.result, ok=False)
+        job = _Job(tool, turn, call, record, self._owner.now_ns())
+        self._owner.note("tool", turn=turn, tool=call.name, id=call.id)
         match tool.spec.on_cancel:
             case OnCancel.CANCEL:
                 return await self._run_in_turn(job)
@@ -65,7 +79,7 @@ class ToolHost:
     def heard(self, turn: int) -> None:
         """The caller has heard the turn's reply to its end: what waited for that goes on."""
         for job, prepared in self._unheard.pop(turn, []):
-            self._call.start_soon(self._commit, job, prepared)
+            self._owner.start_soon(self._commit, job, prepared)
 
     def unheard(self, turn: int) -> None:
         """The caller has not: what waited for that is not done."""
@@ -93,7 +107,7 @@ class ToolHost:
                 results.append(await self._perform(job))
             done.set()
 
-        self._call.start_soon(shielded)
+        self._owner.start_soon(shielded)
         await done.wait()  # cancelled: the tool goes on, and the history learns its result when it comes
         return results[0]
 
@@ -121,7 +135,7 @@ class ToolHost:
 
     async def _perform(self, job: _Job, prepared: Prepared | None = None) -> ToolResult:
         """Prepares (unless that was done) and commits, within the tool's deadline."""
-        key = f"{self._call.info.id}:{job.call.id}"
+        key = f"{self._owner.name}:{job.call.id}"
         result: ToolResult | None = None
         try:
             with trio.move_on_after(job.tool.spec.deadline_s):
@@ -144,8 +158,8 @@ class ToolHost:
     def _note(self, job: _Job, outcome: str, text: str, error: str = "") -> None:
         """Once for each end of a tool: history, record and timeline together."""
         job.record.outcome, job.record.result = outcome, text
-        job.record.ms = round((self._call.services.clock.now_ns() - job.began_ns) / NS_PER_MS, 3)
+        job.record.ms = round((self._owner.now_ns() - job.began_ns) / NS_PER_MS, 3)
         self._history.resolve(job.call.id, text)
-        self._call.timeline.note(
+        self._owner.note(
             "tool_ended", turn=job.turn, tool=job.call.name, id=job.call.id, outcome=outcome, error=error
         )

@@ -1,6 +1,6 @@
 """One turn: everything that must be gone when the caller interrupts, inside one cancel scope.
 
-    the model and its tools -> sentences -> the voice -> the mouth
+    the pipeline's stages -> lines -> the voice -> the mouth
 
 Three tasks and two short channels, in a nursery inside the scope. A channel that is full makes the one before it wait,
 so that no more is thought ahead than a sentence or two. When the scope ends, for whatever reason, the turn flushes
@@ -10,9 +10,9 @@ That farewell is shielded and bounded.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 
 import trio
@@ -22,15 +22,15 @@ from mediasrv.call.mouth import Mouth, Passage, PassageDone, Sound
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.tool_host import ToolHost
 from mediasrv.clock import NS_PER_MS
+from mediasrv.conversation.bill import Bill, Entry
 from mediasrv.conversation.history import History
+from mediasrv.conversation.pipeline import Exchange, Mind, lines
 from mediasrv.conversation.playout_truth import PlayoutTruth
 from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
-from mediasrv.conversation.reply import ModelLimits, write_reply
-from mediasrv.conversation.sentences import SentenceAssembler
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.errors import MediasrvError
 from mediasrv.media import Arming, Generation
-from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, ToolCall, Usage
+from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, ToolCall
 from mediasrv.providers.registry import Providers
 
 SENTENCES_AHEAD = 1  # more makes the model wait
@@ -51,11 +51,15 @@ class TurnTools:
 
     call: Call
     providers: Providers
-    history: History
+    mind: Mind
     host: ToolHost
     voice: str
     arming: Arming
     over: Callable[[Turn], Awaitable[None]]
+
+    @property
+    def history(self) -> History:
+        return self.mind.history
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +75,8 @@ class Turn:
     generation: Generation | None = None
     truth: PlayoutTruth = field(init=False)
     mouth: Mouth | None = None
+    bill: Bill = field(default_factory=Bill)
+    exchange: Exchange | None = None  # while the reply is being thought of, and after
     _why: TurnEnding | None = None
     _spoken: bool = False  # to the last sample
     _answered: bool = True  # what it says is what it had to say, and no apology
@@ -150,28 +156,17 @@ class Turn:
                 await out.send(Passage(self.tools.call.settings.failures.apology))
 
     async def _write_reply(self, out: trio.MemorySendChannel[Passage]) -> None:
-        sentences = SentenceAssembler()
-        async with aclosing(self._reply()) as reply:
-            async for text in reply:
-                if self.record.first_token_ms is None:
-                    self.record.first_token_ms = self._ms()
-                    self.tools.call.timeline.note("first_token", turn=self.number)
-                for sentence in sentences.push(text):
-                    await out.send(Passage(sentence))
-        for sentence in sentences.close():
-            await out.send(Passage(sentence))
-
-    def _reply(self) -> AsyncGenerator[str, None]:
-        failures = self.tools.call.settings.failures
-        limits = ModelLimits(failures.first_token_s, failures.next_token_s, failures.tool_rounds)
-
         async def invoke(call: ToolCall) -> ToolResult:
             return await self.tools.host.invoke(self.number, call, self.record.tools)
 
-        return write_reply(
-            self.tools.providers.llm, self.tools.history, self.number, invoke,
-            self.tools.host.described(), limits, self._used,
+        exchange = self.exchange = Exchange(
+            self.number, self.tools.mind, invoke, self._now_ns, self.tools.call.timeline.note, self._began_ns,
+            self.bill,
         )  # fmt: skip
+        exchange.promote()
+        async with aclosing(lines(exchange, self.record.asked)) as reply:
+            async for line in reply:
+                await out.send(Passage(line))
 
     # ---- sound -------------------------------------------------------------------------------------------------
 
@@ -214,7 +209,7 @@ class Turn:
 
     async def _hand_over(self, chunk: SpeechChunk, out: trio.MemorySendChannel[Sound]) -> None:
         if chunk.usage is not None:
-            self._used(chunk.usage)
+            self.bill.add(Entry("tts", chunk.usage, self.record.level, self._ms()))
         if chunk.pcm and self.record.first_sound_ms is None:
             self.record.first_sound_ms = self._ms()
             self.tools.call.timeline.note("first_sound", turn=self.number)
@@ -284,6 +279,7 @@ class Turn:
         record.interrupted = self.truth.cut_short or (not self._spoken and record.heard != record.said)
         record.unheard_characters = max(0, len(record.said) - len(record.heard))
         record.ended_ms = self._ms()
+        record.write_down(self.exchange, self.bill)
         if self._spoken:
             record.sent_ms = round(heard * 1000 / call.stream.rate_hz, 1)
         if opened and not (
@@ -297,9 +293,6 @@ class Turn:
     def _failed(self, problem: str) -> None:
         self.record.error = f"{self.record.error}; {problem}" if self.record.error else problem
         self.tools.call.timeline.note("provider_failed", turn=self.number, problem=problem)
-
-    def _used(self, usage: Usage) -> None:
-        self.record.usage.append({**asdict(usage), "cost_usd": str(usage.cost_usd)})
 
     def _now_ns(self) -> int:
         return self.tools.call.services.clock.now_ns()

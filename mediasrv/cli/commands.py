@@ -21,6 +21,7 @@ COMMANDS = {
     "serve": "mediasrv.cli.serve",
     "doctor": "mediasrv.cli.doctor",
     "call": "mediasrv.cli.call",
+    "agents": "mediasrv.cli.agents",
     "calls": "mediasrv.cli.calls",
     "users": "mediasrv.cli.users",
     "bench": "mediasrv.bench.cli",

@@ -30,7 +30,9 @@ from mediasrv.telemetry import logging_to
 )
 @click.option("--rtp-ports", metavar="A-B", help="UDP ports for sound [media.rtp_ports].")
 @click.option(
-    "--agent", metavar="NAME", help="Answers every number: echo, tone, menu or scripted [agents.default]."
+    "--agent",
+    metavar="NAME",
+    help="Answers every number: echo, tone, menu, scripted or demo [agents.default].",
 )
 @click.option("--capture", is_flag=True, help="Keep each call's messages and packets [calls.capture].")
 @click.option(

@@ -309,7 +309,20 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             description="Called number, as the trunk's dial plan understands it, or a prefix with a star, "
             "to agent name; the longest prefix wins."
         ),
-    ] = field(default_factory=lambda: {"100": "echo", "200": "menu", "300": "scripted"})
+    ] = field(default_factory=lambda: {"100": "echo", "200": "menu", "300": "scripted", "400": "demo"})
+    knowledge: Annotated[
+        str,
+        Meta(description="TOML file of what the `demo` agent knows; empty: the hotel that is built in."),
+    ] = ""
+    recogniser_millicores: Annotated[
+        float,
+        Meta(
+            description="Thousandths of a core that may recognise speech, over all calls; beyond, calls to agents that "
+            "need it get 503. 0: seven tenths of each processor that the engine leaves.",
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = 0.0
     echo_delay_ms: Annotated[
         int,
         Meta(
@@ -319,6 +332,12 @@ class AgentsSettings(Struct, frozen=True, forbid_unknown_fields=True):
             "in pieces of a quarter of that, and keeps the rest in hand against stalls.",
         ),
     ] = 20
+    directory: Annotated[
+        str,
+        Meta(
+            description="Directory of agents, one TOML file each (docs/agents.md); empty: only those built in."
+        ),
+    ] = ""
     menu: Annotated[
         str, Meta(description="TOML file of the `menu` agent; empty: the demonstration that is built in.")
     ] = ""

@@ -24,6 +24,7 @@ class _Exchange:
     steps: list[Message] = field(default_factory=list)
     heard: str = ""
     interrupted: bool = False
+    draft: bool = False  # on a guess of what will be asked
 
     def messages(self) -> list[Message]:
         said = [Message("user", self.asked)] if self.asked else []
@@ -42,10 +43,18 @@ class History:
         self._exchanges: list[_Exchange] = []
         self._call_ids: set[str] = set()
 
-    def open(self, turn: int, asked: str) -> None:
+    def open(self, turn: int, asked: str, *, draft: bool = False) -> None:
+        """A draft is for its own turn only, until it is promoted."""
         if self._exchanges and self._exchanges[-1].turn >= turn:
             raise LocalError(f"turn {turn} opened after turn {self._exchanges[-1].turn}")
-        self._exchanges.append(_Exchange(turn, asked))
+        self._exchanges.append(_Exchange(turn, asked, draft=draft))
+
+    def promote(self, turn: int) -> None:
+        self._of(turn).draft = False
+
+    def reword(self, turn: int, asked: str) -> None:
+        """What was asked, as it is understood by now."""
+        self._of(turn).asked = asked
 
     def called(self, turn: int, text: str, calls: Sequence[ToolCall]) -> list[ToolCall]:
         """The model asked for tools: every call gets its result at once, for now that it is running.
@@ -69,6 +78,9 @@ class History:
 
     def settle(self, turn: int, heard: str, *, interrupted: bool) -> None:
         exchange = self._of(turn)
+        if exchange.draft:  # nobody has asked for it
+            self._exchanges.remove(exchange)
+            return
         exchange.heard, exchange.interrupted = heard, interrupted
         # what the model wrote beside its tool calls is part of `heard`, as far as it was heard
         exchange.steps = [replace(m, text="") if m.role == "assistant" else m for m in exchange.steps]
@@ -83,9 +95,15 @@ class History:
         self._exchanges.remove(exchange)
         return True
 
-    def messages(self) -> list[Message]:
+    def messages(self, turn: int = 0) -> list[Message]:
+        """All of it; what a draft asks is told to its own `turn` only."""
         system = [Message("system", self._system)] if self._system else []
-        return system + [message for exchange in self._exchanges for message in exchange.messages()]
+        told = [exchange for exchange in self._exchanges if exchange.turn == turn or not exchange.draft]
+        return system + [message for exchange in told for message in exchange.messages()]
+
+    def last_heard(self) -> str:
+        """What the caller heard last, of whatever was said to them."""
+        return next((exchange.heard for exchange in reversed(self._exchanges) if exchange.heard), "")
 
     def _unused(self, call_id: str) -> str:
         """The same id, or one made of it that no call of this history has."""

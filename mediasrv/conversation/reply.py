@@ -32,6 +32,8 @@ class ModelLimits:
     first_token_s: float
     next_token_s: float
     tool_rounds: int
+    max_tokens: int = 400
+    temperature: float = 0.7
 
 
 async def write_reply(
@@ -45,7 +47,7 @@ async def write_reply(
 ) -> AsyncGenerator[str, None]:
     """The reply to the turn that `history` has open; asks again after tools, a bounded number of times."""
     for _ in range(limits.tool_rounds):
-        request = LlmRequest(history.messages(), tools)
+        request = LlmRequest(history.messages(turn), tools, limits.max_tokens, limits.temperature)
         calls: list[ToolCall] = []
         written = ""
         stream = in_time(llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name)

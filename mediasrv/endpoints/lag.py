@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 LOOK_S = 0.05
-LATE_S = 0.2  # callers hear this much more of ringing; SIP repeats itself after half a second
-IN_TIME_S = 0.1
+LATE_S = 0.35  # SIP repeats itself after half a second: work done for a repetition is lost
+IN_TIME_S = 0.15
 MEMORY = 0.5  # of what was before, at each look
 
 

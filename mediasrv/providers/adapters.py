@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from mediasrv.config import ProviderSettings
 from mediasrv.errors import ConfigError
+from mediasrv.providers import registry
 from mediasrv.providers.deepgram import MODEL as DEEPGRAM_MODEL
 from mediasrv.providers.deepgram import URL as DEEPGRAM_URL
 from mediasrv.providers.deepgram import Deepgram, DeepgramSettings
@@ -167,10 +168,18 @@ async def whisper(declared: Declared) -> AsyncIterator[SpeechToText]:
         yield Transcription(chosen, http)
 
 
+@asynccontextmanager
+async def local_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
+    """Those that need neither key nor network."""
+    yield registry.voice(declared.settings.adapter)
+
+
 MODELS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[LanguageModel]]] = dict.fromkeys(
     DIALECTS, chat
 )
 VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpeech]]] = {
+    "espeak": local_voice,
+    "formant": local_voice,
     "openai": openai_voice,
     "elevenlabs": elevenlabs_voice,
     "elevenlabs-socket": elevenlabs_socket_voice,

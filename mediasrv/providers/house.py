@@ -119,7 +119,11 @@ class _Shelf(Generic[P]):
         for name in names:
             if name not in self._members:
                 there = ", ".join(sorted(self._members)) or "none"
-                raise ConfigError(self._kind, f"no such provider for it; declared are: {there}", value=name)
+                raise ConfigError(
+                    self._kind,
+                    f"no such provider for it; declare [providers.{name}], or name one of: {there}",
+                    value=name,
+                )
         if not names:
             raise ConfigError(self._kind, "must name a provider")
         return [self._members[name] for name in names]

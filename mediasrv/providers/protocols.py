@@ -43,6 +43,10 @@ class Usage:
     cost_usd: Decimal = Decimal(0)
 
 
+# The text of a transcript where speech was heard and the recogniser will not guess what it was: to be asked again.
+UNCLEAR = "(unclear)"
+
+
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """What was heard: a partial may be revised by the next one; a final closes an utterance."""

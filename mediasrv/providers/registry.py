@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from mediasrv.errors import ConfigError
 from mediasrv.providers.espeak import EspeakVoice, is_installed
-from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
+from mediasrv.providers.pocketsphinx.expectation import expect
+from mediasrv.providers.pocketsphinx.lexicon import model_directory
+from mediasrv.providers.pocketsphinx.recogniser import PocketSphinx
+from mediasrv.providers.protocols import LanguageModel, ProviderError, SpeechToText, SttStream, TextToSpeech
 from mediasrv.providers.script import Script
 from mediasrv.providers.scripted import ScriptedLlm, ScriptedStt, ScriptedTts
 from mediasrv.providers.voices import FormantVoice, ToneVoice
@@ -33,6 +37,24 @@ class Providers:
     llm: LanguageModel
     tts: TextToSpeech
     spare_voice: TextToSpeech | None = None
+
+
+class NoRecogniser:
+    """Stands where the extra `local` is missing: says so at once, and the call takes leave."""
+
+    name = "none"
+
+    def open(self, language: str) -> AbstractAsyncContextManager[SttStream]:
+        raise ProviderError(self.name, "the extra `local` is not installed", retryable=False)
+
+
+def local_recogniser(
+    subjects: Sequence[Sequence[str]], sounds: Mapping[str, str], spared: Sequence[int]
+) -> SpeechToText:
+    """One that runs here and expects these sentences; `spared`: processors that are not for it."""
+    if model_directory() is None:
+        return NoRecogniser()
+    return PocketSphinx(expect(subjects, sounds), spared)
 
 
 def voice(name: str) -> TextToSpeech:

@@ -11,6 +11,7 @@ from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sound import Place
 from mediasrv.legs.stream_spec import LegMedia
 from mediasrv.media import EngineFace
+from mediasrv.media.recognition import RecognitionRoom
 from mediasrv.server import wiring
 from mediasrv.server.access.door import Door
 from mediasrv.server.roster import Roster
@@ -34,6 +35,7 @@ class House:
     security: MediaSecurity
     tracing: Tracing
     gates: TrunkGates
+    recognition: RecognitionRoom
     roster: Roster = field(default_factory=Roster)
     vouching: Vouching | None = None  # without it nobody's signature is looked at
 

@@ -7,7 +7,7 @@ cancellation, and it leaves nothing behind: no stream, no port, no reservation, 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import trio
 
@@ -72,14 +72,14 @@ class Reception:
         if isinstance(decision, Admission):
             refusal = gates.why_not(decision.trunk, self._house.services.clock.now())
             if refusal is None:
-                with gates.inside(decision.trunk):
-                    await self._take(call, trace, decision)
+                with gates.inside(decision.trunk), ExitStack() as kept:
+                    await self._take(call, trace, decision, kept)
                 return
             decision = refusal
         await self._refuse(call, decision)
 
-    async def _take(self, call: SipCall, trace: Trace, decision: Admission) -> None:
-        """Reserves what the call needs before it accepts it."""
+    async def _take(self, call: SipCall, trace: Trace, decision: Admission, kept: ExitStack) -> None:
+        """Reserves what the call needs before it accepts it; `kept` is given back when the call is over."""
         trunk = self._house.settings.trunks[decision.trunk]
         info = describe(call, trace.call, decision, trunk, await self._attestation(call))
         visit = self._visit(call, info) or (None if decision.agent else UNKNOWN_NUMBER)
@@ -90,6 +90,7 @@ class Reception:
         needs = visit.needs if visit else agent.needs
         call.talk.ask_session(trunk.session_timer_s)
         try:
+            kept.enter_context(self._house.recognition.kept(needs.recogniser_millicores))
             leg = await self._lodge(call, info, needs, visit)
             leg.may_refer = trunk.transfer == "refer"
         except AtCapacity as full:

@@ -120,7 +120,8 @@ class Server:
         self._find = find or partial(trunk_addresses, finder=self._finder)
         self._outside = Outside(settings, clock, tokens, self._finder)
         wiring.check_trunks(settings)
-        self._agents = wiring.agents(settings)
+        self._cast = wiring.cast(settings)
+        self._agents = wiring.agents(settings, self._cast)
         self._recordings = Path(settings.server.data_dir) / "recordings"
         self._drain, self._stopped = trio.Event(), trio.Event()
         self._patience = trio.CancelScope()
@@ -139,7 +140,7 @@ class Server:
     async def run(self, *, task_status: trio.TaskStatus[Ready] = trio.TASK_STATUS_IGNORED) -> None:
         """Takes calls from `started` on, until `drain` has done its work."""
         try:
-            async with self._records() as sink, self._known_users():
+            async with self._records() as sink, self._known_users(), self._cast.open():
                 async with self._open_engine(self.settings, self._tokens) as self._engine:
                     async with self._signalling() as endpoint:
                         house = self._with_dialler(self._house(self._engine, sink, endpoint.local), endpoint)
@@ -338,7 +339,7 @@ class Server:
             self.settings, self._access.door, engine, self._agents, services, self.counters,
             self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
-            TrunkGates(self.settings.trunks), self._roster, self._vouching,
+            TrunkGates(self.settings.trunks), wiring.recognition_room(self.settings), self._roster, self._vouching,
         )  # fmt: skip
 
     def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:

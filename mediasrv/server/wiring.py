@@ -12,7 +12,9 @@ from mediasrv.call import (
     Patience,
     build_agent,
 )
+from mediasrv.call.declared import Cast
 from mediasrv.config import Settings, TrunkSettings
+from mediasrv.conversation.agents import Library
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.legs.security import MediaSecurity
@@ -20,7 +22,9 @@ from mediasrv.media import Cost, EngineFace, StreamSpec
 from mediasrv.media.dtls import Certificate
 from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.media.ports import PortRange
+from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
+from mediasrv.providers.house import ProviderHouse
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -52,7 +56,12 @@ def call_settings(settings: Settings) -> CallSettings:
     )
 
 
-def agents(settings: Settings) -> dict[str, Agent]:
+def cast(settings: Settings) -> Cast:
+    """Of the agents that files declare."""
+    return Cast(Library(settings.agents.directory), lambda net: ProviderHouse(settings.providers, net=net))
+
+
+def agents(settings: Settings, cast: Cast) -> dict[str, Agent]:
     """Every agent that some number reaches, by name; a wrong one is found now and not in a call."""
     tables = {"agents.numbers": settings.agents.numbers} | {
         f"trunks.{name}.numbers": trunk.numbers for name, trunk in settings.trunks.items()
@@ -63,7 +72,7 @@ def agents(settings: Settings) -> dict[str, Agent]:
     built: dict[str, Agent] = {}
     for key, name in places.items():
         try:
-            built[name] = built.get(name) or agent(settings, name)
+            built[name] = built.get(name) or cast.agent(name) or agent(settings, name)
         except ConfigError as error:
             raise ConfigError(f"{key} = {name!r}: {error.key}", error.problem, value=error.value) from error
     return built
@@ -76,8 +85,16 @@ def agent(settings: Settings, name: str) -> Agent:
         voice=settings.agents.voice,
         menu=settings.agents.menu,
         echo_delay_ms=settings.agents.echo_delay_ms,
+        knowledge=settings.agents.knowledge,
+        spared_cpus=spared_cpus(engine_settings(settings).thread_cpus()),
     )
     return build_agent(name, told)
+
+
+def recognition_room(settings: Settings) -> RecognitionRoom:
+    """Set, or what the engine's threads leave."""
+    spared = spared_cpus(engine_settings(settings).thread_cpus())
+    return RecognitionRoom(settings.agents.recogniser_millicores or millicores_for_recognition(spared))
 
 
 def check_trunks(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from typing import Any, TextIO, cast
 import msgspec
 
 QUEUED_LINES_MAX = 10_000
+COME_BY_S = 0.05
 LAST_LINES_S = 1.0  # of the few seconds that a server has to end in
 
 _concerns: ContextVar[Mapping[str, str]] = ContextVar("concerns", default={})  # noqa: B039 - never changed
@@ -107,7 +108,15 @@ class _BoundedListener:
         self._thread.start()
 
     def _write(self) -> None:
-        while (record := self._lines.get()) is not None:
+        """Comes by rather than waits: to wake this thread for a line would cost whoever logs more than the line."""
+        while True:
+            try:
+                record = self._lines.get_nowait()
+            except queue.Empty:
+                time.sleep(COME_BY_S)
+                continue
+            if record is None:
+                return
             self._writer.handle(record)
 
     def stop(self) -> bool:

@@ -49,7 +49,7 @@ async def test_a_plain_agent_notices_that_the_caller_is_gone(autojump_clock: obj
 @pytest.mark.parametrize(
     ("name", "settings", "problem"),
     [
-        ("parrot", AgentSettings(), "must be one of echo, tone, menu, scripted"),
+        ("parrot", AgentSettings(), "must be one of echo, tone, menu, demo, scripted"),
         ("tone", AgentSettings(tone_hz=9_000), "tone_hz"),
         ("echo", AgentSettings(echo_delay_ms=10), "echo_delay_ms"),
         ("tone", AgentSettings(tone_dbfs=3), "tone_dbfs"),

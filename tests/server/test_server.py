@@ -74,6 +74,20 @@ async def test_numbers_find_their_agents_and_unknown_ones_are_not_found(autojump
         assert [record["agent"] for record in house.call_records()] == ["echo"]
 
 
+async def test_a_number_may_lead_to_an_agent_that_a_file_declares(autojump_clock, tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text('prompt = "x"\n[providers]\nears = ["model"]')
+    told = {
+        "MEDIASRV_AGENTS__DIRECTORY": str(tmp_path),
+        "MEDIASRV_AGENTS__NUMBERS": '{"200": "desk"}',
+        "MEDIASRV_PROVIDERS": '{"model": {"adapter": "openai", "key": "k"}, "voice": {"adapter": "formant"}}',
+    }
+    async with running(told) as house, house.caller() as caller:
+        call = await caller.answered("200")
+        await call.bye()
+        await nothing_is_left(house)
+        assert [record["agent"] for record in house.call_records()] == ["desk"]
+
+
 async def test_a_stranger_is_forbidden_whatever_the_number(autojump_clock) -> None:
     async with running() as house, house.caller(("192.0.2.1", 5070)) as stranger:
         assert (await refusal(await stranger.call())).status == 403
@@ -462,3 +476,18 @@ async def test_a_data_directory_that_cannot_be_made_is_named(autojump_clock, tmp
     )
     with pytest.raises(ConfigError, match=r"server\.data_dir = .* cannot be written"):
         await server.run()
+
+
+async def test_a_call_whose_speech_cannot_be_recognised_in_time_is_refused_and_others_are_not(
+    autojump_clock,
+) -> None:
+    demo = {
+        "MEDIASRV_AGENTS__NUMBERS": '{"400": "demo"}',
+        "MEDIASRV_AGENTS__RECOGNISER_MILLICORES": "1",
+    }
+    async with running(demo) as house, house.caller() as caller:
+        refused = await refusal(await caller.call("400"))
+        assert refused.status == 503
+        assert refused.headers.text("Retry-After") == "30"
+        await (await caller.answered("100")).bye()
+        await nothing_is_left(house)

@@ -72,17 +72,17 @@ def speech(voice: str, rate_hz: int, seconds: float, seed: int = 1) -> Samples:
     pieces: list[Samples] = []
     while sum(map(len, pieces)) < seconds * rate_hz:
         sentence = SENTENCES[order[len(pieces) // 2 % len(order)]]
-        pieces += [_said(voice, sentence, rate_hz), pause]
+        pieces += [said(voice, sentence, rate_hz), pause]
     return at_level(np.concatenate(pieces)[: round(seconds * rate_hz)], rate_hz, SPEECH_DBFS)
 
 
 def sentence(voice: str, rate_hz: int, number: int) -> Samples:
     """One of SENTENCES, by its number."""
-    return _said(voice, SENTENCES[number % len(SENTENCES)], rate_hz)
+    return said(voice, SENTENCES[number % len(SENTENCES)], rate_hz)
 
 
 @functools.cache
-def _said(voice: str, sentence: str, rate_hz: int) -> Samples:
+def said(voice: str, sentence: str, rate_hz: int) -> Samples:
     engine, _, name = voice.partition(":")
     if engine == "built-in":
         return np.frombuffer(speak(sentence, rate_hz, name).pcm, np.int16)

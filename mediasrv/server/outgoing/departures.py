@@ -69,7 +69,8 @@ class Departures:
         trace = house.tracing.begin(call_id, DEFAULT_TENANT, sink=sink)
         with concerning(call=call_id, tenant=DEFAULT_TENANT), house.roster.holds(call_id):
             try:
-                await self._dial(info, wish, trace, sink)
+                with house.recognition.kept(wish.agent.needs.recogniser_millicores):
+                    await self._dial(info, wish, trace, sink)
             except* (CannotDial, AtCapacity) as refused:
                 problem = "; ".join(map(str, refused.exceptions))
                 house.counters.count("calls_refused", "not_dialled")

@@ -1,0 +1,106 @@
+"""Agents that files declare, with the providers and tools they name: opened once, for all their calls.
+
+An agent is built before anything is open, so that a wrong file fails the start; what it names is looked up when the
+house is open, and every name is tried there before the first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import trio
+
+from mediasrv.call.dialogue import ConversationAgent, Persona
+from mediasrv.conversation.agents import AgentDeclaration, Library
+from mediasrv.conversation.agents.webhook import open_webhooks
+from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult, ToolSpec
+from mediasrv.errors import LocalError
+from mediasrv.providers.house import ProviderHouse
+from mediasrv.providers.protocols import LanguageModel, ToolCall
+from mediasrv.providers.registry import Providers
+from mediasrv.providers.voices import FormantVoice
+from mediasrv.providers.wire import Net, TrioNet
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The agent's way to end the call: never for a good-bye that nobody has heard."""
+
+    end_call: Callable[[], None]
+
+    @property
+    def spec(self) -> ToolSpec:
+        return ToolSpec(
+            "hang_up",
+            "Ends the call, when all is said and you have taken leave.",
+            on_cancel=OnCancel.COMMIT_IF_HEARD,
+        )
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        await trio.lowlevel.checkpoint()
+        return Prepared(call, preview='{"status": "the call ends when the caller has heard your good-bye"}')
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        await trio.lowlevel.checkpoint()
+        self.end_call()
+        return ToolResult(prepared.call.id, '{"status": "the call has ended"}')
+
+
+class Cast:
+    """`open` it for as long as its agents take calls."""
+
+    def __init__(
+        self, library: Library, open_house: Callable[[Net], ProviderHouse], net: Net | None = None
+    ) -> None:
+        self._library, self._open_house, self._net = library, open_house, net
+        self._declared: dict[str, AgentDeclaration] = {}
+        self._house: ProviderHouse | None = None
+        self._tools: dict[str, list[Tool]] = {}
+
+    def agent(self, name: str) -> ConversationAgent | None:
+        """The declared agent of that name; ConfigError when its file is wrong, None when there is no such file."""
+        declared = self._library.find(name)
+        if declared is None:
+            return None
+        self._declared[name] = declared
+        return ConversationAgent(
+            persona_of(declared), lambda: self._providers(name), lambda end: self._kit(name, end)
+        )
+
+    @asynccontextmanager
+    async def open(self, *, speaking: bool = True) -> AsyncIterator[None]:
+        """Not `speaking`: for conversations in writing, which need neither ears nor a voice."""
+        if not self._declared:
+            yield
+            return
+        net = self._net or TrioNet()
+        async with AsyncExitStack() as stack:
+            self._house = await stack.enter_async_context(self._open_house(net))
+            for name, declared in self._declared.items():
+                self._tools[name] = await stack.enter_async_context(open_webhooks(declared.tool, net))
+                _ = self._providers(name) if speaking else self.model(name)
+            yield
+
+    def model(self, name: str) -> LanguageModel:
+        return self._opened().model(self._declared[name].providers.model)
+
+    def _providers(self, name: str) -> Providers:
+        names, house = self._declared[name].providers, self._opened()
+        return Providers(house.ears(names.ears), self.model(name), house.voice(names.voice), FormantVoice())
+
+    def _opened(self) -> ProviderHouse:
+        if self._house is None:
+            raise LocalError("the cast is not open")
+        return self._house
+
+    def _kit(self, name: str, end_call: Callable[[], None]) -> Sequence[Tool]:
+        return [*self._tools[name], HangUp(end_call)]
+
+
+def persona_of(declared: AgentDeclaration) -> Persona:
+    return Persona(
+        declared.name, declared.system, declared.notice, declared.greeting, declared.voice,
+        declared.optimisation, declared.tidiness,
+    )  # fmt: skip
