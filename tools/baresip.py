@@ -24,6 +24,7 @@ from mediasrv.errors import MediasrvError
 
 CODECS = {"opus": "opus/48000/1", "G722": "G722/16000/1", "PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1"}
 STARTS_WITHIN_S, ENDS_WITHIN_S, EVENT_WITHIN_S = 10.0, 5.0, 10.0
+LOOKS_EVERY_S = 0.05
 OUTPUT_TAIL = 2_000
 MODULES = ("opus", "g722", "g711", "sndfile", "aufile", "aubridge", "srtp", "dtls_srtp")
 CONFIG = """\
@@ -80,6 +81,15 @@ class Baresip:
                         return found[times - 1]
                     await self._told.wait()
         raise CallFailed(f"no {kind}, but {[event.get('type') for event in self.events]}")
+
+    async def printed(self, text: str) -> None:
+        """Waits for that in its output: what it did before anybody could listen to its events stands there only."""
+        output = self._directory / "output"
+        with trio.move_on_after(EVENT_WITHIN_S):
+            while text not in output.read_text(errors="replace"):  # noqa: ASYNC110
+                await trio.sleep(LOOKS_EVERY_S)
+            return
+        raise CallFailed(f"no {text!r}, but {output.read_text(errors='replace')[-OUTPUT_TAIL:]}")
 
     async def listen(self) -> None:
         pending = b""

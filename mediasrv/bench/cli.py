@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from typing import Literal
 
 import click
 import trio
@@ -121,13 +122,19 @@ def bench_words(*, rounds: int, as_json: bool) -> None:
 @bench.command("interruptions")
 @click.option("--seed", default=1, show_default=True, help="Of the coughs, the clicks and the noise.")
 @click.option(
+    "--ears", default="embedded", show_default=True, type=click.Choice(["embedded", "scripted"]),
+    help="The recogniser that is built in, or one that goes by the clock.",
+)  # fmt: skip
+@click.option(
     "--recogniser-ms", default=250, show_default=True, type=click.IntRange(0, 2_000),
-    help="From a word's end until the recogniser tells it.",
+    help="Scripted: from a word's end until it is told.",
 )  # fmt: skip
 @as_json_option
-def bench_interruptions(*, seed: int, recogniser_ms: int, as_json: bool) -> None:
+def bench_interruptions(
+    *, seed: int, ears: Literal["embedded", "scripted"], recogniser_ms: int, as_json: bool
+) -> None:
     """What cuts the agent off and should not, and what should and does not."""
-    show(interruptions.run(interruptions.Plan(seed, recogniser_ms)), as_json=as_json)
+    show(interruptions.run(interruptions.Plan(seed, ears, recogniser_ms)), as_json=as_json)
 
 
 bench.add_command(bench_quality)

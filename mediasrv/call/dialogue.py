@@ -187,8 +187,10 @@ class Dialogue:
             event = await self._next_event()
 
     def _settings(self) -> CallSettings:
-        """The call's; how much is guessed is the level's business, unless the call says otherwise."""
+        """The call's, for these ears; how much is guessed is the level's business, unless the call says otherwise."""
         settings, level = self._call.settings, self._persona.level
+        limits = settings.interruptibility.with_words_after(self._providers.stt.words_after_ms)
+        settings = replace(settings, interruptibility=limits)
         if settings.speculation is not None or level.speculate_words is None or not self._persona.speculates:
             return settings
         wished = Speculation(level.speculate_words, level.partial_confidence or 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 BACKCHANNELS = (
@@ -10,6 +10,9 @@ BACKCHANNELS = (
     "uh", "uh-huh", "huh", "um", "yeah", "yep", "yes", "hm-hm",
 )  # fmt: skip
 KEYWORDS = ("stop", "wait", "no", "hold on", "excuse me", "one moment", "operator", "agent", "cancel")
+
+PROMPT_WORDS_MS = 100  # from a word's end until it is told, by a recogniser that is in time
+TICK_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,17 @@ class Interruptibility:
     backchannels: tuple[str, ...] = BACKCHANNELS
     keywords: tuple[str, ...] = KEYWORDS
     keys: bool = True  # a key on the telephone interrupts
+
+    def with_words_after(self, ms: float) -> Interruptibility:
+        """For a recogniser that tells a word so long after its end.
+
+        Unbroken sound says something only while words could have explained it: what is said of it here holds for one
+        that needs 100 ms. The voice is silent meanwhile, so that a slow recogniser makes holds longer, and nothing
+        else; none is longer than it would be without a decision.
+        """
+        late_ms = max(0.0, ms - PROMPT_WORDS_MS)
+        longest_ms = max(self.unbroken_ms, self.undecided_ms - TICK_MS)
+        return replace(self, unbroken_ms=round(min(longest_ms, self.unbroken_ms + late_ms)))
 
 
 @dataclass(frozen=True, slots=True)

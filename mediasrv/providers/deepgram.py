@@ -37,6 +37,8 @@ class DeepgramSettings:
 class Deepgram:
     """A SpeechToText; serves all calls, each with a socket of its own."""
 
+    words_after_ms = 200.0  # interim results come every 100 ms or so, and have travelled
+
     def __init__(self, settings: DeepgramSettings, url: str, key: str, net: Net) -> None:
         self.name, self._settings = settings.name, settings
         self._url, self._key, self._net = url, key, net

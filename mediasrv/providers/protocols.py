@@ -68,6 +68,9 @@ class SttStream(Protocol):
 
 class SpeechToText(Protocol):
     name: str
+    words_after_ms: (
+        float  # as a rule, from a word's end until a partial tells it; infinite: none tells it in time
+    )
 
     def open(self, language: str) -> AbstractAsyncContextManager[SttStream]: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class NoRecogniser:
     """Stands where the extra `local` is missing: says so at once, and the call takes leave."""
 
     name = "none"
+    words_after_ms = math.inf
 
     def open(self, language: str) -> AbstractAsyncContextManager[SttStream]:
         raise ProviderError(self.name, "the extra `local` is not installed", retryable=False)

@@ -250,6 +250,7 @@ class _ScriptedStream:
 
 class ScriptedStt:
     name = "scripted"
+    words_after_ms = 0.0  # it knows a word before it has ended
 
     def __init__(self, script: Script) -> None:
         self._recognition = _Recognition(script)

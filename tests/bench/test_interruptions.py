@@ -7,7 +7,7 @@ from array import array
 
 import pytest
 
-from mediasrv.bench.interruption_sounds import (
+from mediasrv.bench.interruptions.sounds import (
     BACKCHANNELS,
     Sound,
     clicks,
@@ -17,7 +17,7 @@ from mediasrv.bench.interruption_sounds import (
     line_noise,
     words,
 )
-from mediasrv.bench.interruptions import Plan, Verdict, histogram, one, report
+from mediasrv.bench.interruptions.trial import Plan, Verdict, histogram, one, report
 from mediasrv.bench.speech import RATE_HZ, SMALL_TALK
 from mediasrv.providers.formant import speak
 

@@ -97,7 +97,7 @@ INVITE = (
 @pytest.mark.side_by_side
 async def test_a_trunk_that_is_known_by_its_certificate_calls_without_a_password(tmp_path: Path) -> None:
     """Another that the authority vouches for is asked for one, and so is who shows none."""
-    carrier, other = certificate(tmp_path, "carrier.example"), certificate(tmp_path, "other.example")
+    carrier, other = certificate(tmp_path, "carrier"), certificate(tmp_path, "other")
     (tmp_path / "authority.pem").write_bytes(carrier[0].read_bytes() + other[0].read_bytes())
     trunk = ("[trunks.t]", 'authentication = ["tls"]', 'certificates = ["Carrier.Example"]')
     port, arguments = settings(tmp_path, f'tls_authority = "{tmp_path / "authority.pem"}"', *trunk)

@@ -10,6 +10,7 @@ at all), less where it thinks that nobody spoke; 0.7 where it tells neither.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class TranscriptionSettings:
 
 class Transcription:
     """A SpeechToText over one service; serves all calls."""
+
+    words_after_ms = math.inf  # partial transcripts are asked for by the second, and answered late
 
     def __init__(self, settings: TranscriptionSettings, http: HttpService) -> None:
         self.name, self._settings, self._http = settings.name, settings, http

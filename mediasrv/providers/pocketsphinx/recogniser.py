@@ -10,10 +10,11 @@ again without finishing anything is a ProviderError, as is one that cannot be st
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -43,6 +44,7 @@ class PocketSphinx:
     """Recognises what is expected; `spared`: processors on which no worker runs."""
 
     name = NAME
+    words_after_ms = math.inf  # it does not tell of short utterances while they last
 
     def __init__(self, expectation: Expectation, spared: Sequence[int] = ()) -> None:
         self._expectation = expectation
@@ -171,31 +173,37 @@ class PocketSphinxStream:
 
     def _take(self, kind: Kind, body: dict[str, object]) -> None:
         if kind is Kind.PARTIAL:
-            self._suppose(self._utterances[0], str(body["text"]), float(str(body["behind"])))
+            self._tell(supposed(self._expectation, self._utterances[0], body))
         elif kind is Kind.FINAL:
             utterance = self._utterances.popleft()
             self._answered += 1
             self._shrunk.set()
-            self._conclude(utterance, str(body["text"]), float(str(body["behind"])))
+            self._tell(concluded(self._expectation, utterance, body))
 
-    def _suppose(self, utterance: Utterance, text: str, behind: float) -> None:
-        """A partial transcript, if it fits: words that were found in a cough would stop the agent's voice."""
-        confidence = self._expectation.confidence(text, behind, final=False)
-        if utterance.speech_ms >= COUGH_MS and confidence >= self._expectation.unclear_below:
-            self._tell(utterance, text, confidence, final=False)
+    def _tell(self, transcript: Transcript | None) -> None:
+        if transcript is not None:
+            self._transcripts.append(transcript)
+            self._told.set()
 
-    def _conclude(self, utterance: Utterance, text: str, behind: float) -> None:
-        """A final transcript, unless it was a cough: speech that fits nothing, and is too short to be words."""
-        confidence = self._expectation.confidence(text, behind)
-        if confidence >= self._expectation.unclear_below:
-            self._tell(utterance, text, confidence, final=True)
-        elif utterance.speech_ms >= COUGH_MS:
-            self._tell(utterance, UNCLEAR, confidence, final=True)
 
-    def _tell(self, utterance: Utterance, text: str, confidence: float, *, final: bool) -> None:
-        start_ms, end_ms = utterance.start_ms, utterance.end_ms
-        self._transcripts.append(Transcript(text, final, confidence, start_ms, end_ms))
-        self._told.set()
+def supposed(expected: Expectation, utterance: Utterance, found: Mapping[str, object]) -> Transcript | None:
+    """A partial transcript, if it fits: words that were found in a cough would stop the agent's voice."""
+    text, behind = str(found["text"]), float(str(found["behind"]))
+    confidence = expected.confidence(text, behind, final=False)
+    if utterance.speech_ms < COUGH_MS or confidence < expected.unclear_below:
+        return None
+    return Transcript(text, False, confidence, utterance.start_ms, utterance.end_ms)
+
+
+def concluded(expected: Expectation, utterance: Utterance, found: Mapping[str, object]) -> Transcript | None:
+    """A final transcript, unless it was a cough: speech that fits nothing, and is too short to be words."""
+    text, behind = str(found["text"]), float(str(found["behind"]))
+    confidence = expected.confidence(text, behind)
+    if confidence < expected.unclear_below:
+        if utterance.speech_ms < COUGH_MS:
+            return None
+        text = UNCLEAR
+    return Transcript(text, True, confidence, utterance.start_ms, utterance.end_ms)
 
 
 async def _end(process: trio.Process) -> None:

@@ -37,7 +37,7 @@ class SteadyEars:
         ring_ms: float = RING_MS,
         told: Told = nobody,
     ) -> None:
-        self.name = name
+        self.name, self.words_after_ms = name, max(member.provider.words_after_ms for member in members)
         self._members, self._chance, self._told = members, chance, told
         self._patience, self._ring_ms = patience or Patience(), ring_ms
 

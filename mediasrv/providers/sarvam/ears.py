@@ -8,6 +8,7 @@ of speech come late, and are not used.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ class SarvamEarsSettings:
 
 class SarvamEars:
     """A SpeechToText; serves all calls, each with a socket of its own."""
+
+    words_after_ms = math.inf  # there are no partial transcripts
 
     def __init__(self, settings: SarvamEarsSettings, url: str, key: str, net: Net) -> None:
         self.name, self._settings = settings.name, settings

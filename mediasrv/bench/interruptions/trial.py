@@ -1,10 +1,8 @@
 """`bench interruptions`: does anything cut the agent off that should not, and does everything that should?
 
 No network and no clock: the media core hears the caller's packets every 20 ms and holds the agent's voice at onset, as
-in a call; the turn table is told what the core tells, and what a recogniser would say; what it decides is done. The
-recogniser is scripted: it gives each word a while after its end (250 ms, if not told otherwise), the final transcript
-300 ms after the last, and nothing for what is no word. *Cut off* means that the turn was cancelled, or its voice held
-for more than 700 ms.
+in a call; the turn table is told what the core tells, and what a recogniser says (ears.py); what it decides is done.
+*Cut off* means that the turn was cancelled, or its voice held for more than 700 ms.
 """
 
 from __future__ import annotations
@@ -16,9 +14,12 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Literal
 
+from mediasrv.audio import EarsChunk, Span
 from mediasrv.bench.figures import spread
-from mediasrv.bench.interruption_sounds import (
+from mediasrv.bench.interruptions.ears import TrialEars, embedded, scripted
+from mediasrv.bench.interruptions.sounds import (
     ECHO_DB,
     ECHO_MS,
     Sound,
@@ -44,7 +45,6 @@ from mediasrv.call.turn_events import (
     TakeHold,
     TurnEvent,
     TurnState,
-    Words,
 )
 from mediasrv.clock import NS_PER_MS, NS_PER_S
 from mediasrv.media import HoldId
@@ -60,18 +60,17 @@ PEER = ("192.0.2.1", 4_000)
 QUIET_MS, SPEAKS_FOR_MS = 1_000, 1_500  # before the agent speaks, and before something sounds
 LISTENS_FOR_MS = 1_500  # after it
 ECHO_LASTS_MS = 4_000
-FINAL_AFTER_MS = 300
 LONGEST_HOLD_MS = 700
 OWN_HOLD = 1 << 20  # the call's, apart from the engine's own
 BIN_MS = 100
 BY_LEASE = 1  # reason of a release
-NOTHING_ENDS_IT = CallSettings(max_length_s=1e6)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     seed: int = 1
-    recogniser_ms: int = 250  # from the end of a word until it is told
+    ears: Literal["scripted", "embedded"] = "scripted"
+    recogniser_ms: int = 250  # scripted: from the end of a word until it is told
 
 
 @dataclass(slots=True)
@@ -94,27 +93,26 @@ class Trial:
     noise: array[int]
     voice: bytes
     verdict: Verdict
-    recogniser_ms: int
+    ears: TrialEars
     now_ns: int = NS_PER_S
     frames: int = 0
     state: TurnState = field(init=False)
     said: array[int] = field(default_factory=lambda: array("h"))  # by the agent, so far
-    heard_words: str = ""
 
     def __post_init__(self) -> None:
-        self.state = turn_taking.begin(NOTHING_ENDS_IT, self._now())
+        limits = CallSettings().interruptibility.with_words_after(self.ears.words_after_ms)
+        self.state = turn_taking.begin(CallSettings(max_length_s=1e6, interruptibility=limits), self._now())
 
     def run(self) -> Verdict:
         sound = self.verdict.sound
-        for _ in range(QUIET_MS // FRAME_MS):
-            self._frame(0)
         self._take(Answered(greets=True))
+        for k in range(QUIET_MS // FRAME_MS):
+            self._frame(k * FRAME_MS - QUIET_MS - SPEAKS_FOR_MS)
         self._take(PassageBegan(1))
         lasts_ms = ECHO_LASTS_MS if sound.kind == "echo" else sound.duration_ms + LISTENS_FOR_MS
         for k in range(round(SPEAKS_FOR_MS + lasts_ms) // FRAME_MS):
             self._speak()
             self._frame(k * FRAME_MS - SPEAKS_FOR_MS)
-            self._recognise(k * FRAME_MS - SPEAKS_FOR_MS)
             if self.verdict.cancelled_after_ms is not None:
                 break
         return self.verdict
@@ -132,12 +130,12 @@ class Trial:
         header = struct.pack("!BBHII", 0x80, 0, self.frames & 0xFFFF, self.frames * FRAME & 0xFFFF_FFFF, 7)
         self.core.receive(header + g711_encode_u(self._line(sounding_ms)), PEER, self.now_ns)
         self.frames += 1
-        while self.core.read_ears():
-            pass
         if self.core.next_deadline() <= self.now_ns:
             self.core.handle_deadline(self.now_ns)
         for event in self.core.events():
             self._hear(event, sounding_ms)
+        for words in self.ears.hear(self._heard(), sounding_ms):
+            self._take(words, sounding_ms)
         while turn_taking.deadline(self.state) <= self._now():
             self._take(Due(), sounding_ms)
 
@@ -156,18 +154,16 @@ class Trial:
                 frame[k] = max(-32_768, min(32_767, frame[k] + round(gain * source[first + k])))
         return frame.tobytes()
 
-    def _recognise(self, sounding_ms: float) -> None:
-        sound = self.verdict.sound
-        told = sound.said_by(sounding_ms - self.recogniser_ms)
-        final = bool(told) and sounding_ms >= sound.words_end_ms[-1] + FINAL_AFTER_MS
-        if told and told != self.heard_words:
-            self._take(Words(told, final=False), sounding_ms)
-        elif final and self.heard_words != f"{told}.":
-            self._take(Words(told, final=True), sounding_ms)
-            told += "."
-        else:
-            return
-        self.heard_words = told
+    def _heard(self) -> EarsChunk | None:
+        """What the core has to give to a recogniser."""
+        pieces: list[bytes] = []
+        spans: list[Span] = []
+        while taken := self.core.read_ears():
+            pcm, span = taken
+            pieces.append(pcm)
+            speech = bool(span.flags & native.SPAN_SPEECH)
+            spans.append(Span(span.rtp_extended, span.at_ns, span.samples, speech=speech))
+        return EarsChunk(b"".join(pieces), tuple(spans)) if pieces else None
 
     def _hear(self, event: CoreEvent, sounding_ms: float) -> None:
         at = event.at_ns / NS_PER_S
@@ -211,15 +207,16 @@ def run(plan: Plan) -> dict[str, object]:
     chance = random.Random(plan.seed)
     noise, voice = line_noise(chance), speak(f"{SMALL_TALK} {SMALL_TALK}", RATE_HZ, "mid").pcm
     sounds = (*harmless(chance), *interruptions())
-    return report(plan, [one(sound, noise, voice, plan.recogniser_ms) for sound in sounds])
+    ears = embedded if plan.ears == "embedded" else scripted(plan.recogniser_ms)
+    return report(plan, [one(sound, noise, voice, ears(sound)) for sound in sounds])
 
 
-def one(sound: Sound, noise: array[int], voice: bytes, recogniser_ms: int) -> Verdict:
+def one(sound: Sound, noise: array[int], voice: bytes, ears: TrialEars) -> Verdict:
     core = Core(
         aec=True, ns=True, high_pass=True, vad=True, silero=vad_weights(""), ears_ms=200, playout_ms=400,
         remote=PEER,
     )  # fmt: skip
-    return Trial(core, noise, voice, Verdict(sound), recogniser_ms).run()
+    return Trial(core, noise, voice, Verdict(sound), ears).run()
 
 
 def report(plan: Plan, verdicts: Sequence[Verdict]) -> dict[str, object]:
@@ -228,7 +225,8 @@ def report(plan: Plan, verdicts: Sequence[Verdict]) -> dict[str, object]:
     after_ms = [v.cancelled_after_ms for v in asked if v.cancelled_after_ms is not None]
     return {
         "bench": "interruptions",
-        "recogniser_ms": plan.recogniser_ms,
+        "ears": plan.ears,
+        **({"recogniser_ms": plan.recogniser_ms} if plan.ears == "scripted" else {}),
         "harmless": {
             "sounds": len(rest),
             "cut_off": sum(v.cut_off for v in rest),
