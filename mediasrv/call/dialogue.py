@@ -96,6 +96,7 @@ class Persona:
     level: Level = BALANCED
     cleaning: Cleaning = Cleaning.FULL
     speculates: bool = True  # begins replies before the caller has finished, as far as the level does
+    confirm_words: int = 0  # that interrupt it, at least; 0: as many as the call says
     rehearses: bool = True  # has its opening and its other fixed lines made once, for all its calls
 
     def mind(self, llm: LanguageModel, history: History, host: ToolHost, settings: CallSettings) -> Mind:
@@ -190,6 +191,8 @@ class Dialogue:
         """The call's, for these ears; how much is guessed is the level's business, unless the call says otherwise."""
         settings, level = self._call.settings, self._persona.level
         limits = settings.interruptibility.with_words_after(self._providers.stt.words_after_ms)
+        if self._persona.confirm_words:
+            limits = replace(limits, confirm_words=self._persona.confirm_words)
         settings = replace(settings, interruptibility=limits)
         if settings.speculation is not None or level.speculate_words is None or not self._persona.speculates:
             return settings

@@ -55,6 +55,7 @@ from mediasrv.call.turn_events import (
 )
 from mediasrv.conversation.words import Completeness, Weight, completeness, tokens, weigh
 from mediasrv.legs import Ending
+from mediasrv.providers.protocols import UNCLEAR
 
 Step = tuple[TurnState, tuple[Action, ...]]
 
@@ -261,7 +262,10 @@ def _joined(*parts: str) -> str:
 
 
 def _weigh(state: TurnState, text: str) -> Weight:
+    """What it is worth over the agent's voice; words that nobody has understood prove no more than their sound."""
     limits = state.settings.interruptibility
+    if text == UNCLEAR:
+        return Weight.NOTHING
     return weigh(text, limits.backchannels, limits.keywords, limits.confirm_words)
 
 

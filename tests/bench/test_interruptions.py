@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from array import array
+from dataclasses import replace
 
 import pytest
 
+from mediasrv.bench.interruptions.ears import ScriptedEars, embedded, scripted
 from mediasrv.bench.interruptions.sounds import (
     BACKCHANNELS,
     Sound,
@@ -29,9 +32,9 @@ def line() -> tuple[array[int], bytes]:
     return line_noise(random.Random(SEED)), speak(f"{SMALL_TALK} {SMALL_TALK}", RATE_HZ, "mid").pcm
 
 
-def judged(sound: Sound, line: tuple[array[int], bytes], recogniser_ms: int = 250) -> Verdict:
+def judged(sound: Sound, line: tuple[array[int], bytes], recogniser_ms: float = 250) -> Verdict:
     print(f"seed {SEED}")
-    return one(sound, *line, recogniser_ms)
+    return one(sound, *line, scripted(recogniser_ms)(sound))
 
 
 def test_there_are_a_hundred_of_each() -> None:
@@ -67,10 +70,29 @@ def test_an_interruption_is_taken(voice: str, line: tuple[array[int], bytes]) ->
     assert verdict.rules[-1] in ("words", "unbroken")
 
 
-def test_a_recogniser_in_time_explains_what_would_be_unbroken_speech(line: tuple[array[int], bytes]) -> None:
+@pytest.mark.parametrize("recogniser_ms", [80, 250, 400, math.inf])
+def test_a_slow_recogniser_makes_holds_longer_and_cuts_nobody_off(
+    recogniser_ms: float, line: tuple[array[int], bytes]
+) -> None:
+    assert not judged(words("backchannel", "okay right", "mid"), line, recogniser_ms).cut_off
+
+
+def test_a_recogniser_that_is_late_and_does_not_say_so_has_its_callers_heard_as_interrupting(
+    line: tuple[array[int], bytes],
+) -> None:
     sound = words("backchannel", "okay right", "mid")
-    assert not judged(sound, line, recogniser_ms=80).cut_off
-    assert judged(sound, line, recogniser_ms=400).rules == ["unbroken"]
+    late = ScriptedEars(sound, words_after_ms=400)
+    late_untold = replace(late, words_after_ms=100, sound=replace(sound, words_end_ms=tuple(
+        end + 300 for end in sound.words_end_ms)))  # fmt: skip
+    assert one(sound, *line, late_untold).rules == ["unbroken"]
+
+
+@pytest.mark.parametrize("text", ["okay right", "sure", "uh-huh"])
+def test_the_built_in_recogniser_cuts_nobody_off_for_a_murmur(
+    text: str, line: tuple[array[int], bytes]
+) -> None:
+    sound = words("backchannel", text, "mid")
+    assert not one(sound, *line, embedded(sound)).cut_off
 
 
 def test_a_hold_that_is_too_long_cuts_off_though_it_is_rejected() -> None:

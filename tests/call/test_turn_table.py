@@ -36,6 +36,7 @@ from mediasrv.call.turn_events import (
 from mediasrv.call.turn_taking import TABLE, begin, deadline, step
 from mediasrv.legs import Ending
 from mediasrv.media import HoldId
+from mediasrv.providers.protocols import UNCLEAR
 
 NOW = 100.0
 HOLD = HoldId(7)
@@ -99,6 +100,7 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (S, Words("", final=False), S, []),
     (S, Words("right okay", final=True), S, []),
     (S, Words("that is wrong", final=False), L, [CancelTurn]),
+    (S, Words(UNCLEAR, final=True), S, []),
     (S, Lulled(NOW), S, []),
     (S, Judged("hello", 0.9), S, []),
     (S, VoiceDry(3), S, []),
@@ -217,6 +219,25 @@ def test_no_hold_lasts_longer_than_the_limit() -> None:
         new, actions = step(held, Due(), NOW + 0.71)
         assert new.phase is not H
         assert actions
+
+
+@pytest.mark.parametrize(
+    ("words_after_ms", "unbroken_ms"), [(0, 450), (100, 450), (250, 600), (math.inf, 680)]
+)
+def test_unbroken_sound_says_something_once_words_could_have_explained_it(
+    words_after_ms: float, unbroken_ms: int
+) -> None:
+    assert Interruptibility().with_words_after(words_after_ms).unbroken_ms == unbroken_ms
+
+
+def test_a_limit_beyond_that_of_undecided_holds_is_left_as_it_was_set() -> None:
+    assert Interruptibility(unbroken_ms=700, undecided_ms=700).with_words_after(math.inf).unbroken_ms == 700
+
+
+def test_what_nobody_has_understood_decides_no_hold() -> None:
+    held, actions = step(state(H), Words(UNCLEAR, final=True), NOW + 0.3)
+    assert (held.phase, actions) == (H, ())
+    assert not held.explained
 
 
 def test_backchannels_then_quiet_reject() -> None:

@@ -9,14 +9,14 @@ nor of what the interruptions say. Its search takes no time here; in a call it t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
 
 from mediasrv.audio import EarsChunk
 from mediasrv.bench.interruptions.sounds import Sound
-from mediasrv.call.demo import HOTEL
+from mediasrv.call.demo import CONFIRM_WORDS, HOTEL, expected_of
 from mediasrv.call.turn_events import Words
 from mediasrv.providers.knowledge import KnowledgeModel, read_book
 from mediasrv.providers.pocketsphinx.expectation import Expectation, expect
@@ -29,6 +29,7 @@ FINAL_AFTER_MS = 300
 
 class TrialEars(Protocol):
     words_after_ms: float
+    confirm_words: int
 
     def hear(self, chunk: EarsChunk | None, sounding_ms: float) -> Iterator[Words]:
         """What has been understood, `sounding_ms` after the sound began."""
@@ -38,6 +39,7 @@ class TrialEars(Protocol):
 class ScriptedEars:
     sound: Sound
     words_after_ms: float
+    confirm_words: int = 1
     _told: str = ""
     _final: bool = False
 
@@ -56,6 +58,7 @@ class EmbeddedEars:
     expectation: Expectation
     recogniser: Recogniser
     words_after_ms: float = PocketSphinx.words_after_ms
+    confirm_words: int = CONFIRM_WORDS
     _segmenter: Segmenter = field(default_factory=Segmenter)
     _utterance: Utterance | None = None
     _heard: int = 0  # pieces of it
@@ -96,5 +99,4 @@ def embedded(sound: Sound) -> TrialEars:
 @cache
 def _expectation() -> Expectation:
     book = read_book(HOTEL)
-    subjects: Sequence[Sequence[str]] = [*KnowledgeModel(book).expected.values()]
-    return expect(subjects, book.sounds)
+    return expect(expected_of(KnowledgeModel(book)), book.sounds)

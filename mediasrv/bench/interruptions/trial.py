@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mediasrv.audio import EarsChunk, Span
@@ -101,6 +101,7 @@ class Trial:
 
     def __post_init__(self) -> None:
         limits = CallSettings().interruptibility.with_words_after(self.ears.words_after_ms)
+        limits = replace(limits, confirm_words=self.ears.confirm_words)
         self.state = turn_taking.begin(CallSettings(max_length_s=1e6, interruptibility=limits), self._now())
 
     def run(self) -> Verdict:

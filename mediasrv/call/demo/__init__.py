@@ -1,5 +1,5 @@
 """The agent `demo`: a small hotel's telephone that needs no key and no network (docs/demo.md)."""
 
-from mediasrv.call.demo.agent import HOTEL, demo_agent
+from mediasrv.call.demo.agent import CONFIRM_WORDS, HOTEL, demo_agent, expected_of
 
-__all__ = ["HOTEL", "demo_agent"]
+__all__ = ["CONFIRM_WORDS", "HOTEL", "demo_agent", "expected_of"]

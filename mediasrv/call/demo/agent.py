@@ -11,6 +11,7 @@ from mediasrv.call.demo.tools import BookTable
 from mediasrv.call.dialogue import ConversationAgent, Persona
 from mediasrv.call.hang_up import HangUp
 from mediasrv.call.services import MediaNeeds
+from mediasrv.call.settings import KEYWORDS
 from mediasrv.conversation.tools import Tool
 from mediasrv.providers.knowledge import Book, KnowledgeModel, read_book
 from mediasrv.providers.protocols import SpeechToText
@@ -22,6 +23,22 @@ VOICE = "espeak"
 
 # Thousandths of a core that one caller's recogniser takes while that caller speaks (docs/bench.md: `bench stt`).
 RECOGNISER_MILLICORES = 150.0
+# One word over the agent's voice may be a murmur misheard, if it is none of those that ask to speak.
+CONFIRM_WORDS = 2
+MURMURS = (
+    "aha",
+    "alright",
+    "oh",
+    "oh yeah",
+    "okay",
+    "okay right",
+    "right",
+    "sure",
+    "uh-huh",
+    "yeah",
+    "yes",
+    "yep",
+)
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +49,9 @@ def demo_agent(
     """`spared`: processors on which nothing is recognised, because the engine's threads are there."""
     book, model = _read(str(book_file))
     providers = Providers(_ears(str(book_file), tuple(spared)), model, voice(VOICE), FormantVoice())
-    persona = Persona(name="demo", greeting=book.greeting, voice=voice_name or book.voice)
+    persona = Persona(
+        name="demo", greeting=book.greeting, voice=voice_name or book.voice, confirm_words=CONFIRM_WORDS
+    )
 
     def tools(end_call: Callable[[], None]) -> Sequence[Tool]:
         booking = [BookTable(book.booking.tool)] if book.booking is not None else []
@@ -51,10 +70,15 @@ def _read(book_file: str) -> tuple[Book, KnowledgeModel]:
     return book, KnowledgeModel(book)
 
 
+def expected_of(model: KnowledgeModel) -> list[Sequence[str]]:
+    """What callers are expected to say: the questions, and what people say while they listen or wish to speak."""
+    return [*model.expected.values(), MURMURS, KEYWORDS]
+
+
 @cache
 def _ears(book_file: str, spared: tuple[int, ...]) -> SpeechToText:
     book, model = _read(book_file)
-    ears = local_recogniser([*model.expected.values()], book.sounds, spared)
+    ears = local_recogniser(expected_of(model), book.sounds, spared)
     if isinstance(ears, NoRecogniser):
         _log.warning("the extra `local` is not installed: the agent `demo` will understand nobody")
     return ears

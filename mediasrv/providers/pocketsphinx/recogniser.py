@@ -34,6 +34,7 @@ DEATHS = 3  # of workers, without a transcript between them
 READ_BYTES = 65_536
 KILLED_WITHIN_S = 1.0
 COUGH_MS = 450.0  # less speech than this, without words that fit, is a cough
+SUPPOSED_FROM_MS = 700.0  # of speech, before words are told that it only begins with: "sure" is no "book a"
 
 
 class WorkerDied(Exception):
@@ -187,10 +188,10 @@ class PocketSphinxStream:
 
 
 def supposed(expected: Expectation, utterance: Utterance, found: Mapping[str, object]) -> Transcript | None:
-    """A partial transcript, if it fits: words that were found in a cough would stop the agent's voice."""
+    """A partial transcript, if it fits: words found in a cough or a murmur would stop the agent's voice."""
     text, behind = str(found["text"]), float(str(found["behind"]))
     confidence = expected.confidence(text, behind, final=False)
-    if utterance.speech_ms < COUGH_MS or confidence < expected.unclear_below:
+    if utterance.speech_ms < SUPPOSED_FROM_MS or confidence < expected.unclear_below:
         return None
     return Transcript(text, False, confidence, utterance.start_ms, utterance.end_ms)
 
