@@ -302,6 +302,7 @@ class BadEars:
     how: str
     attempts: int = 0
     name: str = "bad"
+    words_after_ms: float = 0.0
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[BadEars]:

@@ -73,6 +73,7 @@ class Ears:
     name: str
     attempts: Sequence[Sequence[tuple[float, Transcript | Exception]]]
     opened: int = 0
+    words_after_ms: float = 0.0
     heard: list[bytes] = field(default_factory=list)  # of each attempt
 
     @asynccontextmanager
