@@ -83,3 +83,14 @@ def understood(*texts: str) -> Expectation:
                 yield f"{text!r} was lost: asked were {questions}"
 
     return check
+
+
+def other_calls_ended(*how: str) -> Expectation:
+    """Those of the other telephones, in the order in which they were bought."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        endings = tuple(caller.ending for caller in trace.callers[1:])
+        if endings != how:
+            yield f"the other calls ended with {endings}, not {how}"
+
+    return check

@@ -191,4 +191,4 @@ for how, misdeed in {"die": dies, "raise": raises, "stall": stalls}.items():
                 f"no_word_is_lost_when_ears_{how}_{moment}_{mate}",
                 company(where, Trouble(misdeed, (1,), after), second=second),
                 *survives, WHOLE[how], expected.never_apologised,
-            )  # fmt: skip  # fmt: skip
+            )  # fmt: skip
