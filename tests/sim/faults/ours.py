@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -79,7 +79,7 @@ class AgentThatRaises:
     """Right after the answer, before it has said a word."""
 
     name: str = "broken"
-    needs: MediaNeeds = MediaNeeds()
+    needs: MediaNeeds = field(default_factory=MediaNeeds)
 
     async def lead(self, call: Call) -> Ending:
         await trio.sleep(0.2)
@@ -149,7 +149,7 @@ for policy in OnCancel:
             )  # fmt: skip
 
 
-# ---- the sink of records ----------------------------------------------------------------------------------------------
+# ---- the sink of records ----------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -172,15 +172,16 @@ def sink_fails(*kinds: Kind) -> Staging:
     return stage
 
 
-for kind in ("timeline", "turn", "call"):
+KINDS: tuple[Kind, ...] = ("timeline", "turn", "call")
+for kind in KINDS:
     enter(
-        f"sink_fails_at_each_{kind}", all_of(sink_fails(kind), told(ask_twice)),  # type: ignore[arg-type]
+        f"sink_fails_at_each_{kind}", all_of(sink_fails(kind), told(ask_twice)),
         expect.ending("local"), expected.answered_after_all, agent_script=agent_script(QUESTION, AGAIN),
         logs=("a record was lost: OSError: [Errno 28]",),
     )  # fmt: skip
 
 
-# ---- an engine that has no room for orders ----------------------------------------------------------------------------
+# ---- an engine that has no room for orders ----------------------------------------------------------------------
 
 
 def ring_is_full(talk: Talk, for_s: float) -> None:
