@@ -85,6 +85,8 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
         entries = [(trace.at_ns(call, entry), entry) for entry in trace.timeline(call)]
         voiced = ("first_sound", "masked")
         sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] in voiced]
+        last_words = [at_ns for at_ns, entry in entries if entry["event"] == "apologising"]
+        packets = [wired for wired in trace.packets_of(call) if audible(wired)]
         for at_ns, entry in entries:
             if entry["event"] == "cancelled":
                 from_ns = at_ns + TICK_NS + ROUNDING_NS
@@ -92,11 +94,10 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
                 from_ns = at_ns + ROUNDING_NS  # the engine has acknowledged the flush
             else:
                 continue
-            until_ns = min(
-                (at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns
-            )
-            for wired in trace.server_packets():
-                if from_ns < wired.sent_ns < until_ns - ROUNDING_NS and audible(wired):
+            later = [at for at, turn in sounds if at >= at_ns and turn != entry["turn"]]
+            until_ns = min([*later, *last_words], default=trace.ended_ns)
+            for wired in packets:
+                if from_ns < wired.sent_ns < until_ns - ROUNDING_NS:
                     late_ms = (wired.sent_ns - at_ns) / MS
                     yield f"turn {entry['turn']}: sound {late_ms:g} ms after {entry['event']}, at {ms(trace, at_ns)}"
                     break
