@@ -139,10 +139,10 @@ class Agenda:
 
     async def _next(self, until_ns: int) -> bool:
         """Jumps to the next moment and lets it happen; true when tasks may have something to do now."""
-        statistics = trio.lowlevel.current_statistics()
-        if statistics.tasks_runnable:
+        runner = self._runner()
+        if runner.runq:
             return True
-        wakes_ns = self._deadline_ns(statistics.seconds_to_next_deadline)
+        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline() - self.clock.current_time())
         happens_ns = max(self._entries[0][0], self.clock.now_ns()) if self._entries else None
         if happens_ns is None and wakes_ns is None:
             raise OutOfTime("every task is blocked, and nothing is going to happen")
@@ -156,6 +156,11 @@ class Agenda:
         if waiting is not None:
             await waiting
         return False
+
+    def _runner(self) -> trio._core._run.Runner:
+        """Trio's own; its public statistics say the same, and to ask for them took a tenth of every run."""
+        runner: trio._core._run.Runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
+        return runner
 
     def _deadline_ns(self, seconds: float) -> int | None:
         """The moment of any task's next deadline: at least a nanosecond on, lest rounding stop the time."""
