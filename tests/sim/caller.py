@@ -60,7 +60,7 @@ class Caller:
         *,
         skew_ppm: float = 0.0,
     ) -> None:
-        self.network, self.agenda = network, network.agenda
+        self.network, self.agenda, self.host = network, network.agenda, host
         self.sip_address, self.rtp_address = (host, SIP_PORT), (host, RTP_PORT)
         self.user_agent = UserAgent(self.sip_address, SeededTokens(seed), software="caller")
         self.handset = Handset(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,9 @@ from tests.sim.script import Cue
 
 if TYPE_CHECKING:
     from tests.sim.trace import Trace
+    from tests.sim.world import World
 
+Staging = Callable[["World"], None]
 Expectation = Callable[["Trace"], Iterator[str]]
 
 
@@ -29,5 +31,8 @@ class Scenario:
     losses: tuple[Lose, ...] = ()
     cancel_at: int = 0  # the checkpoint of a turn at which that turn is cancelled; 0: never
     media_timeout_ms: int = 20_000
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the server, as in the environment
+    stage: Staging | None = None  # what is done to the world before anybody dials
+    expected_logs: tuple[str, ...] = ()  # parts of log lines that it is about
     limit_s: float = 180.0
     expects: tuple[Expectation, ...] = field(default=())

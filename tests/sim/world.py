@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import trio
 from msgspec.structs import replace
 
 from mediasrv.bench.netem import PROFILES
-from mediasrv.config import Settings
+from mediasrv.config import Settings, load
 from mediasrv.config.addresses import HostPort
 from mediasrv.endpoints.datagram import DatagramSocket
 from mediasrv.errors import AtCapacity
@@ -26,6 +26,7 @@ from tests.sim.engine_thread import EngineThread
 from tests.sim.faults import Losses
 from tests.sim.network import Address, Network
 from tests.sim.scenario import Scenario
+from tests.sim.script import Cue
 from tests.sim.trace import CallerSide, Trace
 from tests.sim.turns import TurnWatch
 from tests.sim.witness import WitnessSink, listening_to_the_log
@@ -54,6 +55,10 @@ class World:
         self.network.censor = Losses(scenario.losses)
         self.sink = WitnessSink(agenda.clock)
         self.turns = TurnWatch(scenario.cancel_at)
+        self.callers: list[Caller] = []
+        self.server: Server  # once it is built
+        self.directory: Path
+        self.outside: trio.Nursery  # what stands elsewhere in the network: no call's, and not the server's
         self._engine: Engine | None = None
 
     async def live(self) -> Trace:
@@ -62,33 +67,41 @@ class World:
             self.turns.watching(),
             tempfile.TemporaryDirectory() as directory,
         ):
-            server = self._build_server(Path(directory))
+            self.directory = Path(directory)
+            server = self.server = self._build_server(self.directory)
             async with trio.open_nursery() as nursery:
+                self.outside = await nursery.start(elsewhere)
+                if self.scenario.stage is not None:
+                    self.scenario.stage(self)
                 await nursery.start(server.run)
-                assert self._engine is not None
-                EngineThread(self._engine, self.network, SERVER[0])
+                EngineThread(self.engine, self.network, SERVER[0])
                 await trio.sleep(SETTING_UP_S)
                 before = living_tasks()
-                caller = Caller(
-                    self.network,
-                    CALLER,
-                    SERVER,
-                    self.scenario.script,
-                    self.seed,
-                    skew_ppm=self.scenario.skew_ppm,
-                )
-                caller.dial()
+                self.caller(CALLER, self.scenario.script, skew_ppm=self.scenario.skew_ppm).dial()
                 with trio.move_on_after(self.scenario.limit_s) as limit:
-                    await caller.over.wait()
+                    for caller in self.callers:
+                        await caller.over.wait()
                 over_ns = self.agenda.clock.now_ns()
-                await self._settle(server, caller)
+                await self._settle(server)
                 left = self._leftovers(server, before)
                 if limit.cancelled_caught:
-                    left["unfinished calls"] = [f"the caller waited {self.scenario.limit_s:g} s for the end"]
+                    left["unfinished calls"] = [f"a caller waited {self.scenario.limit_s:g} s for the end"]
                 server.hurry()
                 await server.wait_stopped()
                 nursery.cancel_scope.cancel()
-        return self._trace(caller, over_ns, left, logs)
+        logs = [line for line in logs if not any(part in line for part in self.scenario.expected_logs)]
+        return self._trace(over_ns, left, logs)
+
+    def caller(self, host: str, script: Sequence[Cue], *, skew_ppm: float = 0.0) -> Caller:
+        """Another telephone, which does not dial yet; the run waits for the end of its call, too."""
+        seed = self.seed + len(self.callers)
+        self.callers.append(Caller(self.network, host, SERVER, script, seed, skew_ppm=skew_ppm))
+        return self.callers[-1]
+
+    @property
+    def engine(self) -> Engine:
+        assert self._engine is not None
+        return self._engine
 
     def _build_server(self, directory: Path) -> Server:
         return Server(
@@ -106,7 +119,8 @@ class World:
             path = directory / "agent.toml"
             path.write_text(scenario.agent_script)
             script = str(path)
-        settings = Settings()
+        told = {key: ("scenario", value) for key, value in scenario.settings.items()}
+        settings = load(flags=told)
         return replace(
             settings,
             sip=replace(settings.sip, listen=HostPort(*SERVER)),
@@ -124,8 +138,8 @@ class World:
         await trio.lowlevel.checkpoint()
         return self.network.bind(local)
 
-    async def _settle(self, server: Server, caller: Caller) -> None:
-        """Waits until both sides have forgotten the call, or have had all the time they may take for it."""
+    async def _settle(self, server: Server) -> None:
+        """Waits until all sides have forgotten the call, or have had all the time they may take for it."""
         for _ in range(SETTLING_S):
             await trio.sleep(1)
             statistics = server.statistics()
@@ -134,15 +148,14 @@ class World:
                 or statistics.live_calls
                 or statistics.live_streams
                 or statistics.live_dialogs
-                or caller.leftovers()
+                or any(caller.leftovers() for caller in self.callers)
             ):
                 return
 
     def _leftovers(self, server: Server, before: Counter[str]) -> dict[str, list[str]]:
         statistics = server.statistics()
-        assert self._engine is not None
         try:
-            self._engine.reserve(Cost(streams=STREAMS)).release()
+            self.engine.reserve(Cost(streams=STREAMS)).release()
         except AtCapacity as full:
             reservations = [str(full)]
         else:
@@ -157,23 +170,14 @@ class World:
         }
         return {kind: things for kind, things in left.items() if things}
 
-    def _trace(self, caller: Caller, over_ns: int, left: dict[str, list[str]], logs: list[str]) -> Trace:
-        side = CallerSide(
-            CALLER,
-            caller.ending,
-            caller.answered_ns,
-            over_ns,
-            caller.heard,
-            caller.spoken,
-            {} if caller.ending == "vanished" else caller.leftovers(),
-        )
+    def _trace(self, over_ns: int, left: dict[str, list[str]], logs: list[str]) -> Trace:
         return Trace(
             scenario=self.scenario.name,
             seed=self.seed,
             server_host=SERVER[0],
             wire=self.network.log,
             records=self.sink.records,
-            callers=[side],
+            callers=[self._side(caller, over_ns) for caller in self.callers],
             leftovers=left,
             logs=logs,
             ended_ns=self.agenda.clock.now_ns(),
@@ -182,11 +186,32 @@ class World:
             injected=self.turns.cancelled,
         )
 
+    def _side(self, caller: Caller, over_ns: int) -> CallerSide:
+        return CallerSide(
+            caller.host,
+            caller.ending,
+            caller.answered_ns,
+            over_ns,
+            caller.heard,
+            caller.spoken,
+            {} if caller.ending == "vanished" else caller.leftovers(),
+        )
+
+
+async def elsewhere(*, task_status: trio.TaskStatus[trio.Nursery] = trio.TASK_STATUS_IGNORED) -> None:
+    """What the server reaches over the network lives here."""
+    async with trio.open_nursery() as nursery:
+        task_status.started(nursery)
+        await trio.sleep_forever()
+
 
 def live_transactions(server: Server) -> int:
     """The server's statistics count dialogs; what a dialog leaves behind for 32 s only its user agent knows."""
     assert server._endpoint is not None
     return server._endpoint._core.statistics().transactions
+
+
+ELSEWHERE = f"{__name__}.{elsewhere.__qualname__}"
 
 
 def living_tasks() -> Counter[str]:
@@ -195,7 +220,7 @@ def living_tasks() -> Counter[str]:
 
 
 def _descendants(task: trio.lowlevel.Task | None) -> Iterator[trio.lowlevel.Task]:
-    if task is None:
+    if task is None or task.name == ELSEWHERE:
         return
     yield task
     for nursery in task.child_nurseries:
