@@ -147,6 +147,7 @@ class Call:
         """After a fault of ours, if there is a voice left; the caller is not left with a click."""
         sound = self.apology() if self._owes_apology and self.record.answered else None
         if sound:
+            self.timeline.note("apologising")
             said = await say_last_words(self.stream, sound, self.settings.farewell_s)
             self.timeline.note("apologised", whole=said)
 

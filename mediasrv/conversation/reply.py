@@ -55,6 +55,8 @@ async def write_reply(
             async for delta in deltas:
                 match delta:
                     case TextDelta(text):
+                        if not isinstance(text, str):
+                            raise ProviderError(llm.name, "words that are no text", retryable=False)
                         written += text
                         _check_bound(llm.name, "characters", len(written), MOST_CHARACTERS)
                         yield text

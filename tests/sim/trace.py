@@ -73,6 +73,11 @@ class Trace:
         """Every RTP packet the server sent, in order."""
         return [wired for wired in self.wire if wired.source[0] == self.server_host and is_rtp(wired.data)]
 
+    def packets_of(self, call: str) -> list[Wired]:
+        """Those that went to whoever called: a telephone's signalling and its sound have the same host."""
+        peers = {str(e["peer"]).rpartition(":")[0] for e in self.timeline(call) if e["event"] == "sip"}
+        return [wired for wired in self.server_packets() if not peers or wired.to[0] in peers]
+
     def server_rtp(self) -> dict[tuple[Address, Address], list[Wired]]:
         """The packets that each of the server's streams sent, in order."""
         flows: dict[tuple[Address, Address], list[Wired]] = {}

@@ -56,6 +56,7 @@ class World:
         self.sink = WitnessSink(agenda.clock)
         self.turns = TurnWatch(scenario.cancel_at)
         self.callers: list[Caller] = []
+        self.unmet: list[str] = []  # what a story that was told of this world waited for in vain
         self.server: Server  # once it is built
         self.directory: Path
         self.outside: trio.Nursery  # what stands elsewhere in the network: no call's, and not the server's
@@ -84,6 +85,8 @@ class World:
                 over_ns = self.agenda.clock.now_ns()
                 await self._settle(server)
                 left = self._leftovers(server, before)
+                if self.unmet:
+                    left["hopes"] = self.unmet
                 if limit.cancelled_caught:
                     left["unfinished calls"] = [f"a caller waited {self.scenario.limit_s:g} s for the end"]
                 server.hurry()

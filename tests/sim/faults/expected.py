@@ -1,0 +1,68 @@
+"""What must come of a fault: that it was told, that the call went on, that nobody else noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mediasrv.call.settings import Failures
+from tests.sim.scenario import Expectation
+from tests.sim.trace import Record, Trace
+
+APOLOGY = Failures().apology
+
+
+def replies(trace: Trace) -> list[Record]:
+    return [
+        turn for _, turn in trace.of("turn") if turn["kind"] == "reply" and turn["ending"] != "speculated"
+    ]
+
+
+def apologised(trace: Trace) -> Iterator[str]:
+    """The caller heard the apology, whole."""
+    if not any(str(turn["heard"]).endswith(APOLOGY) for turn in replies(trace)):
+        yield "nobody apologised"
+
+
+def never_apologised(trace: Trace) -> Iterator[str]:
+    if any(APOLOGY in str(turn["said"]) for _, turn in trace.of("turn")):
+        yield "there was an apology for what nobody had noticed"
+
+
+def answered_after_all(trace: Trace) -> Iterator[str]:
+    """The last question was answered to the end."""
+    last = replies(trace)[-1:]
+    if not last or last[0]["ending"] != "completed" or not last[0]["heard"]:
+        yield f"the last question was not answered: {[(t['ending'], t['heard']) for t in last]}"
+
+
+def said_in_all(text: str) -> Expectation:
+    """One turn was heard saying exactly this."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        heard = [str(turn["heard"]) for _, turn in trace.of("turn")]
+        if text not in heard:
+            yield f"nobody heard {text!r}, but {heard}"
+
+    return check
+
+
+def noted(event: str, **fields: object) -> Expectation:
+    """The timeline tells of it."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        entries = [entry for _, entry in trace.of("timeline") if entry["event"] == event]
+        if not any(fields.items() <= entry.items() for entry in entries):
+            yield f"no {event} with {fields} in the timeline, but {entries}"
+
+    return check
+
+
+def asked(*texts: str) -> Expectation:
+    """What the caller said, as the turns that answered it have it: nothing lost, nothing twice."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        questions = [str(turn["asked"]) for turn in replies(trace)]
+        if questions != list(texts):
+            yield f"asked were {questions}, not {list(texts)}"
+
+    return check
