@@ -28,7 +28,7 @@ from mediasrv.conversation.bill import Bill, Entry
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import Exchange, Mind, lines
 from mediasrv.conversation.playout_truth import PlayoutTruth
-from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
+from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.errors import MediasrvError
 from mediasrv.media import Arming, Generation, StreamFace
@@ -195,8 +195,12 @@ class Turn:
         if not self.ahead:
             exchange.promote()
         async with aclosing(lines(exchange, self.record.asked)) as reply:
+            said = False
             async for line in reply:
+                said = True
                 await out.send(Passage(line))
+        if not said and not self.record.tools:  # the caller would wait for ever
+            raise ProviderError(self.tools.mind.llm.name, "nothing that can be said", retryable=False)
 
     # ---- sound -------------------------------------------------------------------------------------------------
 
@@ -221,8 +225,9 @@ class Turn:
         """Speaks the line, as far as the voice gets."""
         sound_ms, failures = 0.0, self.tools.call.settings.failures
         sound = in_time(
-            tts.stream(line.text, self.tools.voice), failures.first_sound_s, failures.next_sound_s, tts.name
-        )
+            tts.stream(line.text, self.tools.voice), failures.first_sound_s, failures.next_sound_s, tts.name,
+            counts=has_sound,
+        )  # fmt: skip
         try:
             async with aclosing(sound) as chunks:
                 async for chunk in chunks:
@@ -261,7 +266,7 @@ class Turn:
         if sound is not None and mouth is not None and await mouth.say_aside(sound):
             self.record.asides.append(line)
             tools.call.timeline.note("masked", turn=self.number, text=line)
-        elif sound is None and mouth is not None and mouth.is_dry:
+        elif mouth is not None and mouth.is_waiting:
             self.hold_sound.start()
             tools.call.timeline.note("masked", turn=self.number, text="")
 

@@ -7,7 +7,7 @@ A provider may stall, die, raise what it should not, or send what cannot be. Wha
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
@@ -36,23 +36,37 @@ def provider_errors(provider: str) -> Iterator[None]:
         raise ProviderError(provider, f"{type(error).__name__}: {error}", retryable=False) from error
 
 
+def anything(item: object) -> bool:
+    return True
+
+
 async def in_time(
-    items: AsyncGenerator[T, None], first_s: float, next_s: float, provider: str
+    items: AsyncGenerator[T, None],
+    first_s: float,
+    next_s: float,
+    provider: str,
+    *,
+    counts: Callable[[T], bool] = anything,
 ) -> AsyncGenerator[T, None]:
-    """The same items; ProviderError when the first or a next one does not come in time."""
-    limit_s = first_s
+    """The same items; ProviderError when the first or a next one that `counts` does not come in time."""
+    left_s = limit_s = first_s
     async with aclosing(items):
         while True:
-            with trio.move_on_after(limit_s) as bound:
+            asked_s = trio.current_time()
+            with trio.move_on_after(left_s) as bound:
                 try:
                     with provider_errors(provider):
                         item = await anext(items)
+                        counted = counts(item)
                 except StopAsyncIteration:
                     return
             if bound.cancelled_caught:
                 raise ProviderError(provider, f"nothing for {limit_s:g} s", retryable=True)
+            if counted:
+                left_s = limit_s = next_s
+            else:
+                left_s = max(0.0, left_s - (trio.current_time() - asked_s))
             yield item
-            limit_s = next_s
 
 
 def check_sound(chunk: SpeechChunk, before_ms: float, provider: str) -> float:
@@ -66,6 +80,11 @@ def check_sound(chunk: SpeechChunk, before_ms: float, provider: str) -> float:
     if length_ms > LONGEST_PASSAGE_MS:
         raise ProviderError(provider, "one passage, and sound without end", retryable=False)
     return length_ms
+
+
+def has_sound(chunk: SpeechChunk) -> bool:
+    """Words alone, or nothing, are no sign that the voice lives."""
+    return bool(chunk.pcm)
 
 
 def check_words(words: tuple[WordTime, ...], provider: str) -> None:

@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mediasrv.conversation.history import History
 from mediasrv.conversation.provider_edge import in_time
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
     LanguageModel,
+    LlmDelta,
     LlmRequest,
     ProviderError,
     TextDelta,
@@ -19,6 +21,8 @@ from mediasrv.providers.protocols import (
     ToolRequest,
     Usage,
 )
+
+T = TypeVar("T")
 
 # What one request may make: far more than a reply that is spoken can hold, and little enough to keep.
 MOST_CHARACTERS = 20_000
@@ -50,19 +54,18 @@ async def write_reply(
         request = LlmRequest(history.messages(turn), tools, limits.max_tokens, limits.temperature)
         calls: list[ToolCall] = []
         written = ""
-        stream = in_time(llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name)
+        stream = in_time(
+            llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name, counts=says_something
+        )
         async with aclosing(stream) as deltas:
             async for delta in deltas:
                 match delta:
                     case TextDelta(text):
-                        if not isinstance(text, str):
-                            raise ProviderError(llm.name, "words that are no text", retryable=False)
-                        written += text
+                        written += _checked(llm.name, text, str, "words that are no text")
                         _check_bound(llm.name, "characters", len(written), MOST_CHARACTERS)
                         yield text
                     case ToolRequest(call):
-                        if not isinstance(call.arguments, Mapping):
-                            raise ProviderError(llm.name, "arguments that are no object", retryable=False)
+                        _checked(llm.name, call.arguments, Mapping, "arguments that are no object")
                         calls.append(call)
                         _check_bound(llm.name, "tool calls", len(calls), MOST_CALLS)
                     case Usage():
@@ -80,6 +83,17 @@ async def write_reply(
             for call in waiting:
                 history.resolve(call.id, NOT_STARTED)
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
+
+
+def says_something(delta: LlmDelta) -> bool:
+    """Blanks are no sign of life."""
+    return not isinstance(delta, TextDelta) or bool(delta.text.strip())
+
+
+def _checked(provider: str, value: T, kind: type, problem: str) -> T:
+    if not isinstance(value, kind):
+        raise ProviderError(provider, problem, retryable=False)
+    return value
 
 
 def _check_bound(provider: str, what: str, count: int, most: int) -> None:

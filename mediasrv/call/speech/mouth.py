@@ -98,6 +98,11 @@ class Mouth:
         at = self.stream.position()
         return at.source >= self.truth.samples if at.generation == self.generation else not self.truth.samples
 
+    @property
+    def is_waiting(self) -> bool:
+        """All that it was given has sounded, and more is to come: words, or the rest of a passage."""
+        return not self._closed and self.is_dry
+
     def _begin(self, passage: Passage) -> None:
         self._arming = self.arming if passage.interruptible else Arming(on_onset="ignore")
         start = self.truth.passage(passage.text)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import trio
 
-from mediasrv.conversation.provider_edge import check_sound, check_words, in_time, provider_errors
+from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time, provider_errors
 from mediasrv.errors import MediasrvError
 from mediasrv.media import VoiceLevels
 from mediasrv.providers.protocols import SpeechChunk, TextToSpeech
@@ -54,7 +54,8 @@ class ReadySpeech:
         try:
             with provider_errors("voice"):
                 tts = self._new_voice()
-            sound = in_time(tts.stream(text, self._voice), FIRST_SOUND_S, NEXT_SOUND_S, tts.name)
+            stream = tts.stream(text, self._voice)
+            sound = in_time(stream, FIRST_SOUND_S, NEXT_SOUND_S, tts.name, counts=has_sound)
             async with aclosing(sound) as chunks:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)

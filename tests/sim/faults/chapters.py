@@ -1,6 +1,6 @@
 """All chapters of the book of faults."""
 
-from tests.sim.faults import models
+from tests.sim.faults import models, voices
 from tests.sim.faults.book import FAULTS
 
-__all__ = ["FAULTS", "models"]
+__all__ = ["FAULTS", "models", "voices"]

@@ -31,7 +31,12 @@ def never_apologised(trace: Trace) -> Iterator[str]:
 def answered_after_all(trace: Trace) -> Iterator[str]:
     """The last question was answered to the end."""
     last = replies(trace)[-1:]
-    if not last or last[0]["ending"] != "completed" or not last[0]["heard"]:
+    if (
+        not last
+        or not last[0]["heard"]
+        or last[0]["heard"] != last[0]["said"]
+        or APOLOGY in str(last[0]["said"])
+    ):
         yield f"the last question was not answered: {[(t['ending'], t['heard']) for t in last]}"
 
 

@@ -80,10 +80,11 @@ RUBBISH: dict[str, tuple[Trouble, Sequence[Expectation]]] = {
     ),
     "writes_without_end": (Trouble(gives_for_ever(TextDelta("and "))), ()),
     "writes_spaces_without_end": (Trouble(gives_for_ever(TextDelta(" "))), (expected.apologised,)),
-    "writes_nothing": (Trouble(gives()), ()),
-    "gives_what_is_no_piece": (Trouble(gives(42, None)), ()),
+    "writes_nothing": (Trouble(gives()), (expected.apologised,)),
+    "gives_what_is_no_piece": (Trouble(gives(42, None)), (expected.apologised,)),
     "writes_bytes": (Trouble(gives(TextDelta(b"hello"))), (expected.apologised,)),  # type: ignore[arg-type]
-    "writes_signs_alone": (Trouble(gives(TextDelta("*** --- ???"))), ()),
+    "writes_empty_pieces_without_end": (Trouble(gives_for_ever(TextDelta(""))), (expected.apologised,)),
+    "writes_signs_alone": (Trouble(gives(TextDelta("*** ---"))), (expected.apologised,)),
 }  # fmt: skip
 for what, (trouble, expects) in RUBBISH.items():
     enter(

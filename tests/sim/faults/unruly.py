@@ -6,6 +6,7 @@ never come back. One that returns ends the request early.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,24 +28,27 @@ from mediasrv.providers.protocols import (
     Usage,
 )
 
+EVERY_S = 0.005  # what has no end costs time, too
+
 Misdeed = Callable[[], AsyncGenerator[Any, None]]
 
 
 async def dies() -> AsyncGenerator[Any, None]:
-    await trio.lowlevel.checkpoint()
-    raise ProviderError("unruly", "the connection was lost", retryable=True)
+    async for _ in gives(None)():
+        raise ProviderError("unruly", "the connection was lost", retryable=True)
     yield
 
 
 async def stalls() -> AsyncGenerator[Any, None]:
-    await trio.sleep_forever()
+    async for _ in gives(None)():
+        await trio.sleep(math.inf)
     yield
 
 
 async def raises() -> AsyncGenerator[Any, None]:
     """An error of its own, which no adapter ought to let out."""
-    await trio.lowlevel.checkpoint()
-    raise KeyError("choices")
+    async for _ in gives(None)():
+        raise KeyError("choices")
     yield
 
 
@@ -62,7 +66,7 @@ def gives(*things: object) -> Misdeed:
 def gives_for_ever(thing: object) -> Misdeed:
     async def give() -> AsyncGenerator[Any, None]:
         while True:
-            await trio.lowlevel.checkpoint()
+            await trio.sleep(EVERY_S)
             yield thing
 
     return give
