@@ -25,12 +25,16 @@ class Account:
     @cached_property
     def turns(self) -> Sequence[Record]:
         """In order, without guesses that nobody asked for."""
-        turns = [turn for _, turn in self.trace.of("turn") if turn["ending"] != "speculated"]
+        turns = [turn for _, turn in self.trace.of("turn") if self._was_asked(turn)]
         return sorted(turns, key=lambda turn: int(str(turn["number"])))
 
     @cached_property
     def guesses_dropped(self) -> Sequence[Record]:
-        return [turn for _, turn in self.trace.of("turn") if turn["ending"] == "speculated"]
+        return [turn for _, turn in self.trace.of("turn") if not self._was_asked(turn)]
+
+    def _was_asked(self, turn: Record) -> bool:
+        promoted = {entry["turn"] for entry in self.noted("promoted")}
+        return not turn["ahead"] or turn["number"] in promoted
 
     def of_kind(self, kind: str) -> Sequence[Record]:
         return [turn for turn in self.turns if turn["kind"] == kind]

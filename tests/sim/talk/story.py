@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from mediasrv.call import Agent
+from mediasrv.call.dialogue import ConversationAgent
 from tests.sim.scenario import Expectation, Scenario, Staging
 from tests.sim.script import Cue, Deed, HangUp, Moment, Say, answered, quiet
 from tests.sim.talk.account import Account
 from tests.sim.talk.agent import AgentScript, Value
 from tests.sim.trace import Trace
+from tests.sim.world import World
 
 QUESTION = "tell me everything."
 ANSWER = (
@@ -44,7 +47,7 @@ class Talk:
     agent: AgentScript = field(default_factory=AgentScript)
     cues: list[Cue] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
-    stage: Staging | None = None
+    replaces: Callable[[ConversationAgent], Agent] | None = None  # whoever answers, by somebody like it
     judgements: list[Judgement] = field(default_factory=list)
 
     # ---- the caller --------------------------------------------------------------------------------------------
@@ -105,7 +108,7 @@ def scenario(name: str, source: random.Random) -> Scenario:
         downlink=source.choice(talk.over),
         skew_ppm=source.uniform(-100.0, 100.0),
         settings=talk.settings,
-        stage=talk.stage,
+        stage=_with(talk.replaces) if talk.replaces is not None else None,
         expects=tuple(_judged(judgement) for judgement in talk.judgements),
     )
 
@@ -116,6 +119,15 @@ def _set_pace(talk: Talk) -> None:
     talk.agent.sets("voice", first_sound_ms=round(between(20, 150)), sound_ms=round(between(0, 10)))
     talk.agent.sets("model", first_token_ms=round(between(50, 250)), token_ms=round(between(3, 25)))
     talk.agent.sets("ears", final_ms=round(between(40, 140)), word_ms=round(between(160, 240)))
+
+
+def _with(replaces: Callable[[ConversationAgent], Agent]) -> Staging:
+    def stage(world: World) -> None:
+        agent = world.server._agents["scripted"]
+        assert isinstance(agent, ConversationAgent)
+        world.server._agents["scripted"] = replaces(agent)
+
+    return stage
 
 
 def _judged(judgement: Judgement) -> Expectation:

@@ -1,5 +1,5 @@
 """The chapters of the book."""
 
-from tests.sim.talk.stories import interruptions, noises
+from tests.sim.talk.stories import guesses, interruptions, noises, patience, secrets, silences, tools
 
-__all__ = ["interruptions", "noises"]
+__all__ = ["guesses", "interruptions", "noises", "patience", "secrets", "silences", "tools"]

@@ -60,7 +60,7 @@ def a_murmur_that_becomes_a_sentence(talk: Talk) -> None:
         replies(2),
         reply(1, because="user_barge_in"),
         reply(2, to="but tell me something else please", heard="whole"),
-        never_talks_over(words, from_ms=900),
+        never_talks_over(words, from_ms=1_150),
     )
 
 
