@@ -145,17 +145,23 @@ class World:
         """Waits until all sides have forgotten the call, or have had all the time they may take for it."""
         for _ in range(SETTLING_S):
             await trio.sleep(1)
+            if any(caller.leftovers() for caller in self.callers):
+                continue
+            if server._stopped.is_set():
+                return
             statistics = server.statistics()
             if not (
                 live_transactions(server)
                 or statistics.live_calls
                 or statistics.live_streams
                 or statistics.live_dialogs
-                or any(caller.leftovers() for caller in self.callers)
             ):
                 return
 
     def _leftovers(self, server: Server, before: Counter[str]) -> dict[str, list[str]]:
+        tasks = sorted((living_tasks() - before).elements())
+        if server._stopped.is_set():
+            return {"tasks": tasks} if tasks else {}
         statistics = server.statistics()
         try:
             self.engine.reserve(Cost(streams=STREAMS)).release()
@@ -166,7 +172,7 @@ class World:
         left = {
             "reservations": reservations,
             "transactions": ["live"] * live_transactions(server),
-            "tasks": sorted((living_tasks() - before).elements()),
+            "tasks": tasks,
             "calls": ["live"] * statistics.live_calls,
             "dialogs": ["live"] * statistics.live_dialogs,
             "streams": ["live"] * statistics.live_streams,

@@ -12,15 +12,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from random import Random
+from typing import Never
 
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
-from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
+from mediasrv.providers.resilience.member import Member, Told, failure_of, nobody, none_left, willing
 from mediasrv.providers.resilience.patience import Patience
 
 RING_MS = 30_000.0
+WORDS_S, WORDLESS_MS = 3.0, 1_000.0  # no words for so long, of so much speech: less may be a cough
+LOOKS_S = 0.5
 TRANSCRIPTS_WAITING = 64  # full: the recogniser waits for whoever listens
 
 
@@ -69,12 +72,9 @@ class SteadyEars:
         while True:
             before = stream.covered_ms
             try:
-                async with member.provider.open(language) as inner:
-                    await stream.serve(inner, member)
-            except ProviderError as error:
-                failure = error
-            except BaseExceptionGroup as group:
-                failure = _only_provider_errors(group)
+                await self._hear(member, stream, language)
+            except Exception as error:
+                failure = failure_of(member.name, error)
             member.breaker.failed(trio.current_time())
             failed = 1 if stream.covered_ms > before else failed + 1
             self._told(member.name, "failed")
@@ -82,6 +82,12 @@ class SteadyEars:
             if pause_s is None:
                 return failure
             await trio.sleep(pause_s)
+
+    async def _hear(self, member: Member[SpeechToText], stream: SteadyStream, language: str) -> Never:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.expect_words, member.name)
+            async with member.provider.open(language) as inner:
+                await stream.serve(inner, member)
 
 
 class SteadyStream:
@@ -92,6 +98,8 @@ class SteadyStream:
         self._read = 0  # chunks of the ring that the recogniser has
         self._more = trio.Event()
         self._error: ProviderError | None = None
+        self._speech_since: float | None = None  # it was heard, and no word came of it since
+        self._speech_ms = 0.0  # so much of it
         self._give, self._take = trio.open_memory_channel[Transcript](TRANSCRIPTS_WAITING)
         self.covered_ms = 0.0  # by final transcripts
         self.lost_ms = 0.0  # never heard by anybody to the end
@@ -108,6 +116,9 @@ class SteadyStream:
             at_ms, _ = self._ring.popleft()
             self.lost_ms += self._ring[0][0] - at_ms if self._read == 0 and self._ring else 0.0
             self._read = max(0, self._read - 1)
+        if chunk.speech:
+            self._speech_since = trio.current_time() if self._speech_since is None else self._speech_since
+            self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
         self._more.set()
 
     async def next(self) -> Transcript:
@@ -122,7 +133,24 @@ class SteadyStream:
 
     # ---- a recogniser
 
-    async def serve(self, inner: SttStream, member: Member[SpeechToText]) -> None:
+    async def expect_words(self, name: str) -> Never:
+        """A recogniser that is given speech and says nothing is as good as dead, wherever it stalls.
+
+        It must be found out before whoever listens loses patience, and with it the ring.
+        """
+        self._speech_since = trio.current_time() if self._speech_ms else None
+        while True:
+            await trio.sleep(LOOKS_S)
+            if self._speech_since is None or trio.current_time() - self._speech_since < WORDS_S:
+                continue
+            if self._speech_ms >= WORDLESS_MS:
+                raise ProviderError(name, f"speech, and no words for {WORDS_S:g} s", retryable=True)
+            self._has_words()  # a cough has none
+
+    def _has_words(self) -> None:
+        self._speech_since, self._speech_ms = None, 0.0
+
+    async def serve(self, inner: SttStream, member: Member[SpeechToText]) -> Never:
         """Until it fails: hands it the ring from the last final transcript on, and hands on what it says."""
         self._read = 0
         began_ms = self._ring[0][0] if self._ring else self._end_ms
@@ -131,6 +159,7 @@ class SteadyStream:
             while True:
                 transcript = await inner.next()
                 member.breaker.succeeded()
+                self._has_words()
                 moved = replace(
                     transcript,
                     start_ms=transcript.start_ms + began_ms,
@@ -158,15 +187,3 @@ class SteadyStream:
     def _ring_end(self, place: int) -> float:
         at_ms, chunk = self._ring[place]
         return at_ms + duration_ms(chunk.pcm, EARS_RATE_HZ)
-
-
-def _only_provider_errors(group: BaseExceptionGroup[BaseException]) -> ProviderError:
-    """The provider's error out of the nursery's group; anything else goes on as it is."""
-    found, others = group.split(ProviderError)
-    if others is not None or found is None:
-        raise group
-    error: BaseException = found
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ProviderError)
-    return error

@@ -32,12 +32,23 @@ class Member(Generic[P]):
         """A request to it: a failure is its breaker's to know, and so is a request that was given up."""
         try:
             yield
-        except ProviderError:
+        except Exception as error:
             self.breaker.failed(now())
-            raise
+            raise failure_of(self.name, error) from error
         except BaseException:
             self.breaker.given_up()
             raise
+
+
+def failure_of(provider: str, error: Exception) -> ProviderError:
+    """What is told of it: its own error, or one that stands for whatever an adapter has let slip."""
+    found: BaseException = error
+    while isinstance(found, BaseExceptionGroup):
+        own, _ = found.split(ProviderError)
+        found = (own or found).exceptions[0]
+    if isinstance(found, ProviderError):
+        return found
+    return ProviderError(provider, f"{type(found).__name__}: {found}", retryable=True)
 
 
 def willing(members: Sequence[Member[P]], now: Callable[[], float], told: Told) -> Iterator[Member[P]]:

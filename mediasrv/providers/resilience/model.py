@@ -37,18 +37,21 @@ class SteadyModel:
     async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         errors: list[ProviderError] = []
         for member in willing(self._members, trio.current_time, self._told):
-            failed = 0
+            failed, begun = 0, False
             while True:
                 try:
                     async with aclosing(self._ask(member, request)) as deltas:
                         async for delta in deltas:
+                            begun = True
                             yield delta
-                except _BeforeTheFirst as nothing:
+                except ProviderError as error:
+                    if begun:
+                        raise
                     failed += 1
                     self._told(member.name, "failed")
-                    pause_s = self._patience.pause_s(failed, nothing.error, self._chance)
+                    pause_s = self._patience.pause_s(failed, error, self._chance)
                     if pause_s is None:
-                        errors.append(nothing.error)
+                        errors.append(error)
                         break
                     await trio.sleep(pause_s)
                 else:
@@ -60,11 +63,7 @@ class SteadyModel:
     ) -> AsyncGenerator[LlmDelta, None]:
         with member.asked(trio.current_time):
             async with aclosing(member.provider.stream(request)) as deltas:
-                try:
-                    first = await self._first(member, deltas)
-                except ProviderError as error:
-                    member.breaker.failed(trio.current_time())
-                    raise _BeforeTheFirst(error) from error
+                first = await self._first(member, deltas)
                 member.breaker.succeeded()
                 self._told(member.name, "used")
                 if first is None:
@@ -79,11 +78,3 @@ class SteadyModel:
         with trio.move_on_after(self._first_s):
             return await anext(deltas, None)
         raise ProviderError(member.name, f"nothing for {self._first_s:g} s", retryable=False)
-
-
-class _BeforeTheFirst(Exception):
-    """Nothing has come: somebody else may be asked."""
-
-    def __init__(self, error: ProviderError) -> None:
-        self.error = error
-        super().__init__(str(error))

@@ -71,3 +71,26 @@ def asked(*texts: str) -> Expectation:
             yield f"asked were {questions}, not {list(texts)}"
 
     return check
+
+
+def understood(*texts: str) -> Expectation:
+    """All that the caller said was told to some turn, in one piece."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        questions = [str(turn["asked"]) for turn in replies(trace)]
+        for text in texts:
+            if not any(text in question for question in questions):
+                yield f"{text!r} was lost: asked were {questions}"
+
+    return check
+
+
+def other_calls_ended(*how: str) -> Expectation:
+    """Those of the other telephones, in the order in which they were bought."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        endings = tuple(caller.ending for caller in trace.callers[1:])
+        if endings != how:
+            yield f"the other calls ended with {endings}, not {how}"
+
+    return check
