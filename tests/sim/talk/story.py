@@ -7,7 +7,7 @@ be expected. All that is left to chance comes from `chance`, which the seed deci
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -137,6 +137,6 @@ def _judged(judgement: Judgement) -> Expectation:
     return check
 
 
-def draws() -> dict[str, Callable[[random.Random], Scenario]]:
+def draws(book: Mapping[str, Telling]) -> dict[str, Callable[[random.Random], Scenario]]:
     """Every story as the sweep draws it."""
-    return {name: partial(scenario, name) for name in STORIES}
+    return {name: partial(scenario, name) for name in book}

@@ -14,7 +14,7 @@ from mediasrv.legs import Ending
 from tests.sim.script import Press, answered, spoke
 from tests.sim.talk.account import Account
 from tests.sim.talk.expectations import ended, last_reply, model_never_learns, noted, replies, reply
-from tests.sim.talk.story import QUESTION, REPLY, Talk, story
+from tests.sim.talk.story import QUESTION, Talk, story
 
 CARD = "4929"
 SECRET = "my card is four nine two nine and so on."
