@@ -287,14 +287,15 @@ class Dialogue:
         turn.cancel(action.why)
 
     def _release(self, action: Reject) -> None:
-        """Lets the voice go on, from the beginning of the word it was held in."""
+        """Lets the voice go on, from the beginning of the word it was held in; one that has said all says no more."""
         hold = action.hold if action.hold is not None else self._own_hold
         self._own_hold = None
         self._note_reject(action.evidence)
         if hold is None:
             return
         at, turn = self._call.stream.position(), self._turn
-        mark = turn.truth.word_start(at.source) if turn and at.generation == turn.generation else None
+        goes_on = turn is not None and at.generation == turn.generation and not turn.settled.is_set()
+        mark = turn.truth.word_start(at.source) if turn is not None and goes_on else None
         self._call.stream.release(hold, mark)
 
     def _note_reject(self, evidence: Evidence) -> None:

@@ -23,6 +23,18 @@ def test_a_story_comes_to_what_it_says(name: str) -> None:
     assert not outcome.violations, f"seed {SEED}: {outcome.violations}"
 
 
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [  # what was wrong once
+        ("interrupted_1800_ms_into_a_reply_of_two_seconds", 2),  # a hold let go after the end said the last word again
+        ("interrupted_as_the_reply_ends", 10),
+    ],
+)
+def test_a_story_that_once_went_wrong_does_not_again(name: str, seed: int) -> None:
+    outcome = judge(scenario(name, random.Random(seed)), seed)
+    assert not outcome.violations, f"seed {seed}: {outcome.violations}"
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", BOOK)
 def test_a_story_comes_to_what_it_says_at_many_moments(name: str) -> None:
