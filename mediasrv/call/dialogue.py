@@ -47,6 +47,7 @@ from mediasrv.call.turn_events import (
     SpeechBegan,
     SpeechEnded,
     StartTurn,
+    Stirred,
     TakeHold,
     TurnEvent,
     TurnOver,
@@ -179,6 +180,7 @@ class Dialogue:
         self._call.start_soon(self._watch_wish_to_end)
         self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
         self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
+        self._call.on_secret_key = lambda: self._send.send(Stirred())
         event: TurnEvent = Answered(greets=bool(self._persona.opening()))
         while True:
             ending = self._take(event)

@@ -25,8 +25,8 @@ def test_a_story_comes_to_what_it_says(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "seed"),
-    [  # what was wrong once
-        ("interrupted_1800_ms_into_a_reply_of_two_seconds", 2),  # a hold let go after the end said the last word again
+    [  # a hold that was let go after the reply's end had its last word said again
+        ("interrupted_1800_ms_into_a_reply_of_two_seconds", 2),
         ("interrupted_as_the_reply_ends", 10),
     ],
 )

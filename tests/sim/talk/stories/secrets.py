@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -13,7 +14,7 @@ from mediasrv.call.dialogue import ConversationAgent
 from mediasrv.legs import Ending
 from tests.sim.script import Press, answered, spoke
 from tests.sim.talk.account import Account
-from tests.sim.talk.expectations import ended, last_reply, model_never_learns, noted, replies, reply
+from tests.sim.talk.expectations import ended, last_reply, model_never_learns, noted, replies, reply, turns
 from tests.sim.talk.story import QUESTION, Talk, story
 
 CARD = "4929"
@@ -26,6 +27,7 @@ class Discreet:
     """The agent, with a while in which the call is secure."""
 
     agent: ConversationAgent
+    to_s: float = TO_S
     name: str = "discreet"
     keys: str = ""
 
@@ -40,7 +42,7 @@ class Discreet:
     async def _keep(self, call: Call) -> None:
         await trio.sleep(FROM_S)
         async with call.secure() as secret:
-            with trio.move_on_after(TO_S - FROM_S):
+            with trio.move_on_after(self.to_s - FROM_S):
                 while True:
                     self.keys += await secret.key()
 
@@ -74,6 +76,18 @@ def keys_that_nobody_keeps(talk: Talk) -> None:
     _keys(talk)
     talk.hangs_up(answered(TO_S * 1_000 + 1_500))
     talk.expects(replies(1), noted("secure_ended", keys=len(CARD)), nothing_leaks, ended("caller_hung_up"))
+
+
+@story
+def keys_that_are_looked_for_one_by_one(talk: Talk) -> None:
+    """Twelve seconds for four digits: nobody asks meanwhile whether somebody is there."""
+    talk.replaces = partial(Discreet, to_s=FROM_S + 14.0)
+    talk.answers("It has four rooms.")
+    talk.asks()
+    for number, digit in enumerate(CARD):
+        talk.does(Press(digit), answered(FROM_S * 1_000 + 1_500 + 3_500 * number + talk.between(0, 500)))
+    talk.hangs_up(answered(FROM_S * 1_000 + 16_000))
+    talk.expects(turns("greeting", "reply"), noted("secure_ended", keys=len(CARD)), nothing_leaks)
 
 
 @story
