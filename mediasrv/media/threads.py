@@ -18,7 +18,7 @@ from mediasrv.media.native_settings import settings_of
 from mediasrv.media.ports import Port, SharedPort
 from mediasrv.media.spec import StreamSpec
 from mediasrv.media.statistics import EngineStatistics
-from mediasrv.media.streams import Recordings, Stream
+from mediasrv.media.streams import Orders, Recordings, Stream
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull
@@ -40,7 +40,8 @@ class EngineThread:
         self.native, self.admission, self.manual = engine, admission, manual
         self._weights = weights
         self.streams: dict[int, Stream] = {}
-        self._recordings = Recordings(engine, manual=manual)
+        self._orders = Orders()
+        self._recordings = Recordings(engine, self._orders, manual=manual)
         self._captures = captures
         self._groups: Counter[int] = Counter()  # how many streams of each are here
 
@@ -51,6 +52,7 @@ class EngineThread:
         if not self.manual:
             self.native.start()
             nursery.start_soon(self._listen)
+            nursery.start_soon(self._orders.insist)
             if self._captures:
                 nursery.start_soon(self._collect)
 
@@ -72,7 +74,8 @@ class EngineThread:
                     stream.take_captured(packet)
 
     def dispatch(self) -> None:
-        """Tells the streams what happened."""
+        """Tells the streams what happened, and the engine what it had no room for."""
+        self._orders.again()
         if self._captures:  # before a stream is gone: its last packets are among them
             self._hand_over()
         while events := self.native.events(EVENTS_AT_ONCE):
@@ -110,7 +113,7 @@ class EngineThread:
         except BaseException:
             port.close()
             raise
-        stream = Stream(self.native, handle, spec, (host, port), share, self._recordings, group)
+        stream = Stream(self.native, self._orders, handle, spec, (host, port), share, self._recordings, group)
         self.streams[handle] = stream
         self._groups[group] += 1
         return stream

@@ -1,11 +1,13 @@
 """What happened in a call, one JSON object a line: the timeline, and the records of its turns.
 
 Rooms write through a `Timeline`; where the lines go is a `RecordSink`, chosen by the composition root. Writing
-never waits and never fails a call: a sink that cannot keep up drops and counts.
+never waits and never fails a call: a sink that cannot keep up drops and counts, and one that fails is told of once
+a call.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
@@ -33,6 +35,8 @@ class MemorySink:
         return [record for owner, k, record in self.records if owner == call and k == kind]
 
 
+_log = logging.getLogger(__name__)
+
 SECRET = "[secure]"
 NEVER_SECRET = frozenset((
     "because", "by", "ending", "file", "id", "kind", "outcome", "peer", "phase", "rule", "stage", "state", "tool",
@@ -50,7 +54,7 @@ class Timeline:
         self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId, began_ns: int | None = None
     ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
-        self.secret = False
+        self.secret, self._told_of_loss = False, False
         self.began_ns = clock.now_ns() if began_ns is None else began_ns
 
     def ms(self, at_ns: int | None = None) -> float:
@@ -64,11 +68,22 @@ class Timeline:
     def note(self, event: str, *, at_ns: int | None = None, **fields: object) -> None:
         if self.secret:
             fields = {name: _censored(name, value) for name, value in fields.items()}
-        entry = {"ms": self.ms(at_ns), "event": event, "call": self._call, "tenant": self._tenant, **fields}
-        self._sink.write(self._call, "timeline", entry)
+        self._write("timeline", {"ms": self.ms(at_ns), "event": event, **self._whose(), **fields})
 
     def record(self, kind: Literal["turn", "call"], record: Mapping[str, object]) -> None:
-        self._sink.write(self._call, kind, {"call": self._call, "tenant": self._tenant, **record})
+        self._write(kind, {**self._whose(), **record})
+
+    def _whose(self) -> dict[str, object]:
+        return {"call": self._call, "tenant": self._tenant}
+
+    def _write(self, kind: Kind, record: Mapping[str, object]) -> None:
+        """A sink ought not to fail; one that does loses the record, and no call is lost with it."""
+        try:
+            self._sink.write(self._call, kind, record)
+        except Exception:
+            if not self._told_of_loss:
+                _log.exception("a record was lost", extra={"kind": kind})
+            self._told_of_loss = True
 
 
 def _censored(name: str, value: object) -> object:

@@ -12,7 +12,7 @@ import trio.testing
 
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media import Arming, Clip, Listen, RecordingFailed, RecordingOver, StreamSpec
-from mediasrv.media.streams import Recordings
+from mediasrv.media.streams import Orders, Recordings
 from tests.media.conftest import CALLER, Bench
 from tests.media.sound import is_silent, tone
 
@@ -120,7 +120,7 @@ async def test_a_stream_that_closes_while_the_file_is_being_opened_says_so_and_l
         await trio.testing.wait_all_tasks_blocked()
         await bench.run(40)
     with pytest.raises(StreamClosed):
-        await Recordings(native, manual=True).begin(stream.handle, tmp_path / "a.wav", "wav")
+        await Recordings(native, Orders(), manual=True).begin(stream.handle, tmp_path / "a.wav", "wav")
     assert os.listdir(tmp_path) == []
 
 

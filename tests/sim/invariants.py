@@ -83,8 +83,9 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
     """Nothing audible leaves after the tick in which a turn was cancelled, until a later turn has a voice."""
     for call in trace.calls():
         entries = [(trace.at_ns(call, entry), entry) for entry in trace.timeline(call)]
-        voiced = ("first_sound", "masked", "apologising")
-        sounds = [(at_ns, entry.get("turn")) for at_ns, entry in entries if entry["event"] in voiced]
+        voiced = ("first_sound", "masked")
+        sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] in voiced]
+        last_words = [at_ns for at_ns, entry in entries if entry["event"] == "apologising"]
         packets = [wired for wired in trace.packets_of(call) if audible(wired)]
         for at_ns, entry in entries:
             if entry["event"] == "cancelled":
@@ -93,9 +94,8 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
                 from_ns = at_ns + ROUNDING_NS  # the engine has acknowledged the flush
             else:
                 continue
-            until_ns = min(
-                (at for at, turn in sounds if at >= at_ns and turn != entry["turn"]), default=trace.ended_ns
-            )
+            later = [at for at, turn in sounds if at >= at_ns and turn != entry["turn"]]
+            until_ns = min([*later, *last_words], default=trace.ended_ns)
             for wired in packets:
                 if from_ns < wired.sent_ns < until_ns - ROUNDING_NS:
                     late_ms = (wired.sent_ns - at_ns) / MS

@@ -3,7 +3,8 @@
 Each part is told by the native engine what happened, and tells whoever waits for it. Nothing here knows of threads.
 """
 
+from mediasrv.media.streams.orders import Orders
 from mediasrv.media.streams.recording import Recording, RecordingFailed, Recordings
 from mediasrv.media.streams.stream import Stream
 
-__all__ = ["Recording", "RecordingFailed", "Recordings", "Stream"]
+__all__ = ["Orders", "Recording", "RecordingFailed", "Recordings", "Stream"]

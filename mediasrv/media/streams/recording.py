@@ -15,6 +15,7 @@ from mediasrv.audio import PTIME_MS
 from mediasrv.errors import LocalError, MediasrvError, StreamClosed
 from mediasrv.media.events import RecordingResult
 from mediasrv.media.spec import RecordingFormat
+from mediasrv.media.streams.orders import Orders
 from mediasrv_native import engine as native
 from mediasrv_native.engine import NativeEngine, NativeEvent
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongState
@@ -32,8 +33,10 @@ class RecordingFailed(MediasrvError):
 class Recording:
     """A recording that goes on; ends with the block it was opened for."""
 
-    def __init__(self, engine: NativeEngine, handle: int, number: int, path: Path, file: int) -> None:
-        self._engine, self._handle, self._number = engine, handle, number
+    def __init__(
+        self, engine: NativeEngine, orders: Orders, handle: int, number: int, path: Path, file: int
+    ) -> None:
+        self._engine, self._orders, self._handle, self._number = engine, orders, handle, number
         self._path, self._file = path, file
         self._pause, self._masked = native.RECORD_GOES_ON, 0
         self._over = trio.Event()
@@ -61,7 +64,9 @@ class Recording:
         if self._result is not None:
             return
         try:
-            self._engine.control_recording(self._handle, self._number, self._pause, self._masked, stop)
+            self._orders.give(
+                self._engine.control_recording, self._handle, self._number, self._pause, self._masked, stop
+            )
         except StaleHandle:  # its stream has left, and it is ending by itself
             return
 
@@ -85,8 +90,8 @@ class Recording:
 class Recordings:
     """Those of one engine thread, until each is over."""
 
-    def __init__(self, engine: NativeEngine, *, manual: bool) -> None:
-        self._engine, self._manual = engine, manual
+    def __init__(self, engine: NativeEngine, orders: Orders, *, manual: bool) -> None:
+        self._engine, self._orders, self._manual = engine, orders, manual
         self._live: dict[int, Recording] = {}
         self._count = 0
 
@@ -109,8 +114,9 @@ class Recordings:
             if isinstance(error, QueueFull):
                 raise RecordingFailed("no room for another recording") from None
             raise
-        self._live[self._count] = Recording(self._engine, handle, self._count, path, file)
-        return self._live[self._count]
+        recording = Recording(self._engine, self._orders, handle, self._count, path, file)
+        self._live[self._count] = recording
+        return recording
 
     async def _open(self, path: Path) -> int:
         """A new file; never one that is there already."""

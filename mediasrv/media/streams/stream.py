@@ -33,6 +33,7 @@ from mediasrv.media.spec import Address, CapturedPacket, Clip, Listen, Recording
 from mediasrv.media.statistics import StreamStatistics
 from mediasrv.media.streams.ears import Ears
 from mediasrv.media.streams.event_queue import EventQueue
+from mediasrv.media.streams.orders import Orders
 from mediasrv.media.streams.recording import Recording, Recordings
 from mediasrv.media.streams.translate import DTMF_DIGITS, media_event, position
 from mediasrv.media.streams.twice_told import TwiceTold
@@ -58,6 +59,7 @@ class Stream:
     def __init__(
         self,
         engine: NativeEngine,
+        orders: Orders,
         handle: int,
         spec: StreamSpec,
         place: tuple[str, SharedPort],
@@ -65,12 +67,13 @@ class Stream:
         recordings: Recordings,
         group: int,
     ) -> None:
-        self._engine, self.handle, self.spec, self.group = engine, handle, spec, group
+        self._engine, self._orders = engine, orders
+        self.handle, self.spec, self.group = handle, spec, group
         (self._host, self._port), self._share, self._recordings = place, share, recordings
         self._rate_hz = spec.rate_hz
         self._codecs = {coding.payload_type: coding.codec for coding in spec.codings()}
         self._codec = spec.codec
-        self._voice = Voice(engine, handle, spec.rate_hz, spec.playout_ms)
+        self._voice = Voice(engine, orders, handle, spec.rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
         self._twice_told = TwiceTold()
@@ -132,14 +135,14 @@ class Stream:
         if not 0 < lease_ms <= LONGEST_LEASE_MS:
             raise ValueError(f"a lease lasts 1-{LONGEST_LEASE_MS} ms, not {lease_ms}")
         self._holds = self._holds % NEWEST_HOLD + 1
-        self._engine.hold(self.handle, self._holds, lease_ms, 0)
+        self._orders.give(self._engine.hold, self.handle, self._holds, lease_ms, 0)
         return HoldId(self._holds)
 
     def release(self, hold: HoldId, source: int | None = None) -> None:
         self._check_open()
         if source is not None and source < 0:
             raise ValueError(f"there is nothing to go back to before the beginning: {source}")
-        self._engine.release(self.handle, hold, -1 if source is None else source)
+        self._orders.give(self._engine.release, self.handle, hold, -1 if source is None else source)
 
     async def flush(self, generation: Generation) -> Position:
         self._check_open()
@@ -197,7 +200,8 @@ class Stream:
     ) -> None:
         self._check_open()
         pcm = b"" if clip is None else self._at_our_rate(clip)
-        self._engine.background(self.handle, self._clip + 1, pcm, 10 ** (gain_db / 20), fade_ms, loop)
+        gain = 10 ** (gain_db / 20)
+        self._orders.give(self._engine.background, self.handle, self._clip + 1, pcm, gain, fade_ms, loop)
         self._clip += 1
         self._clips[self._clip] = pcm
 
@@ -233,33 +237,33 @@ class Stream:
         if not (40 <= duration_ms <= 10_000 and 40 <= gap_ms <= 10_000):
             raise ValueError(f"a key and its pause last 40-10000 ms each, not {duration_ms} and {gap_ms}")
         for code in codes:
-            self._engine.press(self.handle, code, duration_ms, gap_ms)
+            self._orders.give(self._engine.press, self.handle, code, duration_ms, gap_ms)
 
     # ---- signalling's wishes
     def set_codec(self, payload_type: int) -> None:
         self._check_open()
         if payload_type not in self._codecs:
             raise ValueError(f"payload type {payload_type} is none of this stream's codecs")
-        self._engine.set_coding(self.handle, payload_type)
+        self._orders.give(self._engine.set_coding, self.handle, payload_type)
         self._codec = self._codecs[payload_type]
 
     def set_ptime(self, ms: int) -> None:
         self._check_open()
         if ms not in PACKETS_MS:
             raise ValueError(f"packets are {PACKETS_MS} ms long, not {ms}")
-        self._engine.set_ptime(self.handle, ms)
+        self._orders.give(self._engine.set_ptime, self.handle, ms)
 
     def set_comfort_noise(self, payload_type: int) -> None:
         self._check_open()
-        self._engine.set_comfort(self.handle, payload_type)
+        self._orders.give(self._engine.set_comfort, self.handle, payload_type)
 
     def set_remote(self, remote: Address) -> None:
         self._check_open()
-        self._engine.set_remote(self.handle, remote)
+        self._orders.give(self._engine.set_remote, self.handle, remote)
 
     def set_keys(self, keys: SrtpKeys) -> None:
         self._check_open()
-        self._engine.set_keys(self.handle, keys.native())
+        self._orders.give(self._engine.set_keys, self.handle, keys.native())
 
     async def next_datagram(self) -> tuple[bytes, Address]:
         self._check_open()
@@ -284,14 +288,14 @@ class Stream:
 
     def set_direction(self, *, sending: bool, hearing: bool) -> None:
         self._check_open()
-        self._engine.set_sending(self.handle, sending)
-        self._engine.set_hearing(self.handle, hearing)
+        self._orders.give(self._engine.set_sending, self.handle, sending)
+        self._orders.give(self._engine.set_hearing, self.handle, hearing)
 
     def hear_anew(self) -> None:
         self._check_open()
         self._events.clear()
-        self._engine.set_hearing(self.handle, False)
-        self._engine.set_hearing(self.handle, True)
+        self._orders.give(self._engine.set_hearing, self.handle, False)
+        self._orders.give(self._engine.set_hearing, self.handle, True)
 
     def statistics(self) -> StreamStatistics:
         self._check_open()
@@ -356,6 +360,6 @@ class Stream:
         """Idempotent. After a second the engine is not waited for; it still gives everything back when it can."""
         if not self._closed:
             self._close_waits()
-            self._engine.remove(self.handle)
+            self._orders.give(self._engine.remove, self.handle)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN_S):
             await self._gone.wait()

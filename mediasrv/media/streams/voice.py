@@ -19,6 +19,7 @@ from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media.events import Arming, Generation, Position
 from mediasrv.media.streams.marks import Marks
+from mediasrv.media.streams.orders import Orders
 from mediasrv_native.engine import NativeEngine
 from mediasrv_native.errors import QueueFull, StaleHandle, WrongState
 from mediasrv_native.kernels import Resampler
@@ -47,8 +48,10 @@ class _Flush:
 
 
 class Voice:
-    def __init__(self, native: NativeEngine, handle: int, rate_hz: int, playout_ms: int) -> None:
-        self._native, self._handle, self._rate_hz = native, handle, rate_hz
+    def __init__(
+        self, native: NativeEngine, orders: Orders, handle: int, rate_hz: int, playout_ms: int
+    ) -> None:
+        self._native, self._orders, self._handle, self._rate_hz = native, orders, handle, rate_hz
         # Waking for every free sample would be a busy loop, waiting for an empty queue a hole in the voice.
         self._worthwhile_samples = max(1, samples_in(playout_ms / 4, rate_hz))
         self._passages: dict[Generation, _Passage] = {}
@@ -144,7 +147,7 @@ class Voice:
     async def flush(self, generation: Generation) -> Position:
         """The order is given before anything is awaited: a cancelled flush is a flush all the same."""
         self._passage(generation)
-        self._native.flush(self._handle, generation)
+        self._orders.give(self._native.flush, self._handle, generation)
         self._dead = max(self._dead, generation)
         self._room.unpark_all()
         flush = _Flush(generation)

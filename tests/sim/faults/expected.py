@@ -94,3 +94,12 @@ def other_calls_ended(*how: str) -> Expectation:
             yield f"the other calls ended with {endings}, not {how}"
 
     return check
+
+
+def neighbour_answered(trace: Trace) -> Iterator[str]:
+    """The second telephone's one question was answered to the end."""
+    host = trace.callers[1].host
+    calls = [call for call in trace.calls() if {packet.to[0] for packet in trace.packets_of(call)} == {host}]
+    turns = [turn for call, turn in trace.of("turn") if call in calls and turn["kind"] == "reply"]
+    if [turn["ending"] for turn in turns] != ["completed"]:
+        yield f"the neighbour heard {[(turn['ending'], turn['heard']) for turn in turns]}"

@@ -71,10 +71,11 @@ class Talk:
 
     @property
     def call(self) -> Call:
-        """The oldest that goes on."""
+        """This caller's."""
         reception = self.world.server._reception
         assert reception is not None
-        return next(iter(reception._house.services.live))
+        live = reception._house.services.live
+        return next(call for call in live if call.info.remote.startswith(f"{self.caller.host}:"))
 
     def timeline(self, event: str) -> list[Mapping[str, object]]:
         records = self.world.sink.records
