@@ -75,7 +75,7 @@ class World:
                 if self.scenario.stage is not None:
                     self.scenario.stage(self)
                 await nursery.start(server.run)
-                EngineThread(self.engine, self.network, SERVER[0])
+                engine_thread = EngineThread(self.engine, self.network, SERVER[0])
                 await trio.sleep(SETTING_UP_S)
                 before = living_tasks()
                 self.caller(CALLER, self.scenario.script, skew_ppm=self.scenario.skew_ppm).dial()
@@ -83,6 +83,7 @@ class World:
                     for caller in self.callers:
                         await caller.over.wait()
                 over_ns = self.agenda.clock.now_ns()
+                engine_thread.rest()
                 await self._settle(server)
                 left = self._leftovers(server, before)
                 if self.unmet:
