@@ -23,7 +23,7 @@ from mediasrv.legs.transfers import Referral, hand_over, target_uri
 from mediasrv.media import StreamFace
 from mediasrv.media.dtls import HandshakeFailed
 from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, parse
-from mediasrv.sip import FLASH, Replaces, SipCallId, Uri, WrongState
+from mediasrv.sip import FLASH, Key, Replaces, SipCallId, Uri, WrongState
 
 FAREWELL_S = 2.0
 
@@ -91,6 +91,19 @@ class SipLeg:
 
     async def next_request(self) -> LegRequest:
         return await self._requests.next()
+
+    async def press(self, keys: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        call = self._opening.call
+        if call is None or self._sound.keys_by != "info":
+            self.stream.send_dtmf(keys)
+            return True
+        try:
+            for key in keys.upper():
+                await call.talk.send_key(Key(key))
+        except CallGone as gone:
+            raise StreamClosed(str(gone)) from gone
+        return False
 
     def is_dialog(self, replaces: Replaces) -> bool:
         """Whether an INVITE with this Replaces would mean this call."""

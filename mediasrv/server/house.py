@@ -62,6 +62,7 @@ class House:
             codecs=tuple(codec for codec in media.codecs if codec in trunk.codecs),
             opus_complexity=media.opus_complexity,
             comfort_noise=media.comfort_noise,
+            keys_by=trunk.dtmf,
             rtcp=media.rtcp,
             security=wiring.trunk_security(self.security, trunk),
         )

@@ -42,6 +42,11 @@ class FakeLeg:
     async def next_request(self) -> LegRequest:
         return await trio.sleep_forever()
 
+    async def press(self, keys: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        self.stream.send_dtmf(keys)
+        return True
+
     async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         self.transfers.append(target)
         await trio.sleep(self.transfer_s)

@@ -118,7 +118,7 @@ class Joint:
             event = await call.next_event()
             if isinstance(event, Dtmf):
                 with suppress(StreamClosed, LocalError):
-                    peer.stream.send_dtmf(event.digit)
+                    await peer.leg.press(event.digit)
 
 
 def _empty(call: Call, seat: Seat) -> None:
