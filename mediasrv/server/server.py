@@ -339,7 +339,7 @@ class Server:
         security = wiring.media_security(self.settings, self._tokens)
         assert self._access is not None
         return House(
-            self.settings, self._access.door, engine, self._agents, services, self.counters,
+            self.settings, self._access.door, engine, self._cast, self._agents, services, self.counters,
             self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
             TrunkGates(self.settings.trunks), wiring.recognition_room(self.settings), self._roster, self._vouching,
