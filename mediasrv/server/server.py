@@ -111,10 +111,11 @@ class Server:
     ) -> None:
         """Without a `sink`, records and users are those of the data directory.
 
-        `vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
+        `vouching`: who judges the signatures of callers' networks; None: as the settings say."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
-        self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
+        self._open_engine, self._sink = open_engine, sink
+        self._vouching = vouching or wiring.vouching(settings, clock, self.counters)
         self._open_socket, self._open_streams = open_socket, open_streams
         self._locations = locations
         self._finder = finder(settings, open_records(settings), clock, tokens)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+from cryptography.x509 import load_pem_x509_certificates
 
 from mediasrv.call import (
     Agent,
@@ -13,6 +16,7 @@ from mediasrv.call import (
     build_agent,
 )
 from mediasrv.call.declared import Cast
+from mediasrv.clock import Clock
 from mediasrv.config import Settings, TrunkSettings
 from mediasrv.conversation.agents import Library
 from mediasrv.errors import ConfigError
@@ -25,6 +29,10 @@ from mediasrv.media.ports import PortRange
 from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
 from mediasrv.providers.house import ProviderHouse
+from mediasrv.server.network.certificates import CertificateFetch
+from mediasrv.server.vouching import Fetch, Vouching
+from mediasrv.sip.stir import Vetting
+from mediasrv.telemetry import Counters
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -115,6 +123,21 @@ def cost(spec: StreamSpec) -> Cost:
         max((coding.codec for coding in spec.codings()), key=lambda name: MILLICORES[name])
     ]
     return Cost(streams=1, millicores=full if spec.aec or spec.ns else plain)
+
+
+def vouching(
+    settings: Settings, clock: Clock, counters: Counters, fetch: Fetch | None = None
+) -> Vouching | None:
+    """Who judges the signatures of callers' networks; None: nobody does."""
+    file = settings.sip.identity_anchors
+    if not file:
+        return None
+    try:
+        anchors = load_pem_x509_certificates(Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        problem = f"no certificates in PEM: {getattr(error, 'strerror', None) or error}"
+        raise ConfigError("sip.identity_anchors", problem, value=file) from error
+    return Vouching(Vetting(anchors), fetch or CertificateFetch(), clock, counters)
 
 
 def media_security(settings: Settings, tokens: TokenSource) -> MediaSecurity:
