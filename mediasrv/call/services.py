@@ -114,3 +114,11 @@ class PicksUpItself(Agent, Protocol):
     """
 
     picks_up_itself: Literal[True]
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """An agent that makes something ready before the first call comes."""
+
+    async def prepare(self, settings: CallSettings) -> None:
+        """Bounded; what cannot be made is made in the calls."""

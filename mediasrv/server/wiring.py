@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from cryptography.x509 import load_pem_x509_certificates
@@ -12,6 +13,7 @@ from mediasrv.call import (
     AgentSettings,
     CallSettings,
     Interruptibility,
+    Masking,
     Patience,
     build_agent,
 )
@@ -54,8 +56,14 @@ def call_settings(settings: Settings) -> CallSettings:
         answer_after_s=calls.answer_after_s,
         max_length_s=calls.max_length_s,
         interruptibility=Interruptibility(
-            enabled=calls.interruptible, unbroken_ms=calls.unbroken_ms, undecided_ms=calls.undecided_ms
+            enabled=calls.interruptible,
+            duck=calls.ducks,
+            keys=calls.keys_interrupt,
+            unbroken_ms=calls.unbroken_ms,
+            undecided_ms=calls.undecided_ms,
         ),
+        masking=Masking(enabled=calls.masks_silence),
+        budget_usd=Decimal(str(calls.budget_usd)) if calls.budget_usd else None,
         patience=Patience(
             shortest_ms=calls.shortest_pause_ms,
             ordinary_ms=calls.ordinary_pause_ms,
