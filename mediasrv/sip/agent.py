@@ -260,7 +260,7 @@ class UserAgent:
 
     def has_proven(self, host: str) -> bool:
         """Whether somebody at that address has shown what only our answers to it could have told."""
-        return self._core.has_proven(host)
+        return self._core.trust.has_proven(host)
 
     def statistics(self) -> SipStatistics:
         core = self._core
@@ -280,6 +280,7 @@ class UserAgent:
         repeated = self._core.transactions.server_of(request)
         if repeated is not None:
             self._core.counts["absorbed.request"] += 1
+            self._core.trust.heard(source, self._core.heard_bytes)
             repeated.apply(Event.REQUEST, now)
             return
         if self._reception.serves(request):
@@ -329,6 +330,7 @@ class UserAgent:
         admitted = self._reception.admit(request, source, now)
         if admitted is None:
             return
+        core.trust.heard(source, core.heard_bytes)
         transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
         transaction.resends_left = core.resends_towards(source[0])
         session = Session(core, core.next_call(), Dialog.of_server(request, core.tokens.token(), source))
@@ -383,8 +385,11 @@ class UserAgent:
     def _receive_response(self, response: Response, source: Address, now: float) -> None:
         """Section 18.1.2: one that names another sender, several, or no request of ours is dropped."""
         ours = self._core.is_ours(response.via) and len(response.headers.values("Via")) == 1
-        if not ours or not self._core.transactions.receive(response, source, now):
+        answered = self._core.transactions.receive(response, source, now) if ours else None
+        if answered is None:
             self._drop("response")
+        elif answered.destination[0] == source[0]:  # who knows the branch was reached by what we sent there
+            self._core.prove(source[0])
 
     def _drop(self, reason: str) -> None:
         self._core.counts[f"dropped.{reason}"] += 1
