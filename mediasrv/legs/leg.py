@@ -107,6 +107,10 @@ class Leg(Protocol):
     @property
     def stream(self) -> StreamFace: ...
 
+    @property
+    def host(self) -> str:
+        """Where the other side is; empty: not known yet, or no such thing."""
+
     async def ring(self) -> None:
         """Lets who called us hear that it rings; of a leg that we dialled: nothing, it is theirs to ring.
 

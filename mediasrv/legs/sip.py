@@ -69,6 +69,10 @@ class SipLeg:
         self._sound.each_stream(told)
 
     @property
+    def host(self) -> str:
+        return "" if self._opening.call is None else self._opening.call.remote[0]
+
+    @property
     def sip_call(self) -> SipCallId | None:
         return None if self._opening.call is None else self._opening.call.id
 

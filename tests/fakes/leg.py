@@ -23,6 +23,7 @@ class FakeLeg:
     reachable: tuple[str, ...] = ()  # whom a transfer finds
     transfer_s: float = 0.0
     transfers: list[str] = field(default_factory=list)
+    host: str = ""
 
     async def ring(self) -> None:
         await trio.lowlevel.checkpoint()

@@ -34,6 +34,7 @@ class FakeParty:
 
     def __init__(self, guest: Guest, info: CallInfo, stream: FakeStream | None = None) -> None:
         self.stream, self.info = stream or FakeStream(events=guest.events), info
+        self.host = ""
         self.hung_up: list[Ending] = []
         self.transfers: list[str] = []
         self.closed = False
