@@ -167,6 +167,8 @@ class Server:
                 self._reception.draining = True
             if self._dialler is not None:
                 self._dialler.draining = True
+            if self._endpoint is not None:
+                self._endpoint.send_askers_elsewhere()
 
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
@@ -298,6 +300,8 @@ class Server:
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
+            if self.draining:
+                self._endpoint.send_askers_elsewhere()
             alive = KeepAlive(self._endpoint.keep_open, access.registrar.flows)
             watch = partial(self._outside.watch, self._open_socket)
             async with _beside(self._endpoint.run), _beside(alive.run), _beside(watch):

@@ -6,7 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from cryptography.x509 import load_pem_x509_certificates
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_certificates
 
 from mediasrv.call import (
     Agent,
@@ -20,6 +21,7 @@ from mediasrv.call import (
 from mediasrv.call.declared import Cast
 from mediasrv.clock import Clock
 from mediasrv.config import Settings, TrunkSettings
+from mediasrv.config.settings import SipSettings
 from mediasrv.conversation.agents import Library
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
@@ -123,6 +125,21 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
+        if "rsa_certificates" in trunk.quirks and "tls" in trunk.transports:
+            _check_is_rsa(name, settings.sip)
+
+
+def _check_is_rsa(trunk: str, sip: SipSettings) -> None:
+    """A file that cannot be read is found by who opens it for TLS."""
+    try:
+        certificate = (
+            load_pem_x509_certificate(Path(sip.tls_certificate).read_bytes()) if sip.tls_port else None
+        )
+    except (OSError, ValueError):
+        return
+    if certificate is not None and not isinstance(certificate.public_key(), RSAPublicKey):
+        problem = f"must hold an RSA key: trunks.{trunk} takes no other (or leave tls out of its transports)"
+        raise ConfigError("sip.tls_certificate", problem, value=sip.tls_certificate)
 
 
 def cost(spec: StreamSpec) -> Cost:

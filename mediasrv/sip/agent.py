@@ -81,6 +81,7 @@ class UserAgent:
         """
         self._welcome = welcome
         self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
+        self.leaving = False  # likewise: who asks whether we live is told to go elsewhere
         self._core = Core(
             local, tokens, software, limits or Limits(), timers or Timers(), streams, host_towards
         )
@@ -291,12 +292,26 @@ class UserAgent:
             self._core.reply(request.headers, refusal.status, source, headers=refusal.headers)
         elif request.to.tag:
             self._receive_in_dialog(request, source, now)
-        elif request.method == "OPTIONS":  # section 11.2
-            self._core.reply(request.headers, 200, source, headers=(ALLOW, ACCEPT, SUPPORTED))
+        elif request.method == "OPTIONS":
+            self._tell_whether_we_live(request, source)
         elif request.method == "INVITE":
             self._receive_invite(request, source, now)
         else:  # BYE, INFO, UPDATE without a dialog (12.2.2)
             self._core.reply(request.headers, 481, source)
+
+    def _tell_whether_we_live(self, request: Request, source: Address) -> None:
+        """Section 11.2: as an INVITE would be answered, so that who asks first sends his calls elsewhere in time."""
+        if self.leaving or self._is_full:
+            self._core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
+        else:
+            self._core.reply(request.headers, 200, source, headers=(ALLOW, ACCEPT, SUPPORTED))
+
+    @property
+    def _is_full(self) -> bool:
+        core = self._core
+        return (
+            self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded
+        )
 
     def _receive_in_dialog(self, request: Request, source: Address, now: float) -> None:
         core = self._core
@@ -324,7 +339,7 @@ class UserAgent:
             return
         if self.overloaded:
             core.counts["overloaded"] += 1
-        if self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
+        if self._is_full:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
         admitted = self._reception.admit(request, source, now)

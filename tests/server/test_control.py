@@ -170,6 +170,17 @@ async def test_a_call_that_may_not_be_made_is_told_in_words(autojump_clock) -> N
 
 
 @pytest.mark.parametrize("followed", [True, False])
+async def test_who_is_called_is_told_what_the_owner_says(autojump_clock, followed: bool) -> None:
+    wish = {**CALL, "headers": {"X-Order": "17"}, "follow": followed}
+    async with running(carrier()) as house, house.caller(CARRIER) as callee, owned(house, wish):
+        theirs = await arrived(callee)
+        assert theirs.request is not None
+        assert theirs.request.headers.text("X-Order") == "17"
+        await theirs.reject(486)
+        await nothing_is_left(house)
+
+
+@pytest.mark.parametrize("followed", [True, False])
 async def test_an_agent_that_no_number_leads_to_may_lead_it(
     autojump_clock, tmp_path: Path, followed: bool
 ) -> None:
@@ -277,6 +288,8 @@ async def test_the_server_tells_what_lives_in_it(autojump_clock) -> None:
         ({"do": "call"}, "say 'to'"),
         ({"do": "call", "to": 7}, "say 'to'"),
         ({**CALL, "agent": "nobody"}, "must be one of"),
+        ({**CALL, "headers": {"Route": "<sip:evil.example>"}}, "headers: 'Route': only X- headers"),
+        ({**CALL, "headers": "X-A: b"}, "say headers as an object"),
         ({**CALL, "trunk": "nobody"}, "there is no trunk nobody"),
         ({"do": "hang_up", "call": "nobody"}, "there is no call nobody"),
     ],

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from mediasrv.legs import CannotTransfer, Ending
 from mediasrv.server.control.local_socket import LocalSocket
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.departures import Departures, Wish
+from mediasrv.server.outgoing.told import checked
 from mediasrv.telemetry.timeline import Kind
 
 CONTROL_SOCKET = "control.sock"
@@ -84,28 +86,29 @@ class Control:
     # ---- the commands
 
     async def _call(self, client: trio.abc.Stream, request: Request) -> Line:
-        target, trunk = _text(request, "to"), self._trunk(request)
+        target, trunk, headers = _text(request, "to"), self._trunk(request), _headers(request)
         name = str(request.get("agent") or self._house.settings.agents.default)
         if _is_left_alone(request):
             call_id = self._departures.name()
-            await self._calls.start(self._lead_alone, call_id, target, name, trunk)
+            await self._calls.start(
+                self._lead_alone, call_id, name, partial(Wish, target, trunk=trunk, headers=headers)
+            )
             return {"call": call_id}
         async with self._house.hired(name) as agent:
-            return await self._follow(client, Wish(target, agent, trunk))
+            return await self._follow(client, Wish(target, agent, trunk, headers=headers))
 
     async def _lead_alone(
         self,
         call_id: CallId,
-        target: str,
         name: str,
-        trunk: str,
+        wish_of: Callable[..., Wish],
         *,
         task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Nobody follows it; the agent is hired before whoever asked is told the call's name."""
         async with self._house.hired(name) as agent:
             task_status.started()
-            await self._departures.run(call_id, Wish(target, agent, trunk), _to_nobody)
+            await self._departures.run(call_id, wish_of(agent=agent), _to_nobody)
 
     async def _supervise(self, client: trio.abc.Stream, request: Request) -> Line:
         """Rings whoever supervises, who then listens in."""
@@ -213,6 +216,16 @@ def _text(request: Request, key: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise Refused(f"say {key!r}, as a text")
     return value
+
+
+def _headers(request: Request) -> dict[str, str]:
+    wanted = request.get("headers") or {}
+    if not isinstance(wanted, dict):
+        raise Refused('say headers as an object, as in {"X-Order": "17"}')
+    try:
+        return checked(wanted)
+    except ValueError as problem:
+        raise Refused(f"headers: {problem}") from problem
 
 
 async def _read(client: trio.abc.Stream) -> Request:
