@@ -15,7 +15,7 @@ import trio
 
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import StreamClosed
-from mediasrv.legs.endings import WORDS, ending
+from mediasrv.legs.endings import WORDS, cause_of, ending
 from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, Leg, LegRequest
 from mediasrv.legs.requests import Requests
 from mediasrv.legs.sound import Sound
@@ -141,7 +141,7 @@ class SipLeg:
         if call is None or not call.answered:
             await self._opening.give_up(why)
         elif call.end is None:
-            await call.bye(WORDS.get(why, ""))
+            await call.bye(WORDS.get(why, ""), q850=cause_of(why))
 
     async def attend(self) -> None:
         """Answers what the other side asks for, and shakes hands, from the beginning of the call to its end."""

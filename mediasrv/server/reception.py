@@ -37,6 +37,7 @@ from mediasrv.server.house import House
 from mediasrv.server.roster import LiveCall
 from mediasrv.server.tracing import Trace
 from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
+from mediasrv.sip.grammar.reasons import TEMPORARY_FAILURE
 from mediasrv.telemetry import Timeline, concerning
 
 # What a trunk says of a call beside X- headers: RFC 3325, 5806, 7044, 7433. Strangers do not come this far.
@@ -213,7 +214,7 @@ class Reception:
             return
         try:
             if call.answered:
-                await call.bye("internal fault")
+                await call.bye("internal fault", q850=TEMPORARY_FAILURE)
             else:
                 await call.reject((DRAINING if self.draining else FAULT).status)
         except Exception:

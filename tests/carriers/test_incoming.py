@@ -112,6 +112,16 @@ async def test_a_carrier_that_asks_a_leaving_server_is_sent_elsewhere(autojump_c
         assert (await call.ask("BYE")).status == 200
 
 
+async def test_a_refusal_says_what_the_telephone_network_is_to_be_told(autojump_clock) -> None:
+    """RFC 6432: without it a gateway makes up a cause of its own."""
+    async with trunk_between("telnyx", numbers={}, calls_max=1) as (house, carrier):
+        unknown = await carrier.place().final()
+        assert (unknown.status, unknown["reason"]) == (404, "Q.850;cause=1")
+        house.server.drain()
+        leaving = await carrier.place().final()
+        assert (leaving.status, leaving["reason"]) == (503, "Q.850;cause=41")
+
+
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_same_call_from_another_address_is_forbidden(autojump_clock, name: str) -> None:
     manner = Manner.read(name)

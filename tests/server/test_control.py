@@ -157,7 +157,8 @@ async def test_a_call_that_nobody_follows_goes_on_until_it_is_hung_up_by_name(au
         name, theirs = await talking(house, callee)
         assert theirs.end is None
         assert await asked(house, {"do": "hang_up", "call": name}) == {"done": True}
-        assert "ended by operator" in (await hung_up(theirs)).reason_text
+        end = await hung_up(theirs)
+        assert (end.reason_text, end.q850_cause) == ('Q.850;cause=16;text="ended by operator"', 16)
         assert "no call" in (await asked(house, {"do": "hang_up", "call": name}))["error"]
         await nothing_is_left(house)
 
