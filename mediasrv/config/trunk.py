@@ -155,6 +155,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether calls of ours vouch for that number, too (P-Asserted-Identity)."),
     ] = False
+    caller_hidden: Annotated[
+        bool,
+        Meta(
+            description="Whether whoever we call over it is not shown that number (Privacy); the carrier is told it "
+            "all the same (P-Asserted-Identity)."
+        ),
+    ] = False
     register: Annotated[
         bool, Meta(description="Whether we register there, so that its calls find us, and stay registered.")
     ] = False

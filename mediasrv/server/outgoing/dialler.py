@@ -34,10 +34,12 @@ from mediasrv.server.house import House
 from mediasrv.server.outgoing.journey import Journey, Letterhead, Reach, Rests, Telling
 from mediasrv.server.outgoing.routes import Place, Resolve, Routes
 from mediasrv.server.outgoing.told import passed_on
-from mediasrv.sip import Address, identity_lines
+from mediasrv.sip import Address, Uri, identity_lines
 from mediasrv.sip.grammar.fields import NameAddr
 
 NOBODY = "anonymous"  # who calls when no number is known
+NOT_SHOWN = Uri.parse("sip:anonymous@anonymous.invalid")  # RFC 3323 section 4.1.1.3
+WITHHELD = frozenset({"id"})  # RFC 3325 section 9.3
 
 
 class Dialler:
@@ -144,6 +146,9 @@ class Dialler:
         """`within`: to a user of ours, who sees who calls and not the number that the trunk shows the world."""
         shown = info.caller if within else trunk.written(trunk.caller_id or info.caller or NOBODY)
         caller = target_uri(shown or NOBODY, self._house.told_to(""))
-        asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
-        headers = (*identity_lines(asserted), *info.headers.items())
+        hidden = trunk.caller_hidden and not within
+        asserted = (NameAddr(caller),) if trunk.caller_asserted or hidden else ()
+        headers = (*identity_lines(asserted, WITHHELD if hidden else frozenset()), *info.headers.items())
+        if hidden:
+            caller = NOT_SHOWN
         return Letterhead(caller, headers, info.hops_left, trunk.session_timer_s)
