@@ -191,10 +191,11 @@ async def run_call(
     record = CallRecord(
         id=info.id, tenant=info.tenant, agent=agent.name, caller=info.caller, called=info.called,
         trunk=info.trunk, began=clock.wall().isoformat(), direction=info.direction,
+        attestation=info.attestation,
     )  # fmt: skip
     timeline.note(
         "call_began", at_ns=timeline.began_ns, monotonic_ns=timeline.began_ns,
-        agent=agent.name, caller=info.caller, called=info.called,
+        agent=agent.name, caller=info.caller, called=info.called, attestation=info.attestation,
     )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:

@@ -115,6 +115,7 @@ class CallRecord:
     trunk: str
     began: str  # date and time, UTC
     direction: str = "in"
+    attestation: str = ""  # A, B or C: what the caller's network has signed for
     ending: str = ""
     duration_ms: float = 0.0
     answered: bool = False

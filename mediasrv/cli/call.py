@@ -40,13 +40,30 @@ _SAID = {
 @click.option(
     "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
 )
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="Told to who is called: an X- header or User-to-User; may be repeated.",
+)
 @click.option("--detach", is_flag=True, help="Prints the call's name, and leaves it to itself.")
 @click.option("--json", "as_json", is_flag=True, help="The call's timeline as JSON lines, its record last.")
 def call(
-    to: str, agent: str | None, trunk: str | None, data_dir: Path, *, detach: bool, as_json: bool
+    to: str,
+    agent: str | None,
+    trunk: str | None,
+    data_dir: Path,
+    headers: tuple[str, ...],
+    *,
+    detach: bool,
+    as_json: bool,
 ) -> None:
     """Has the running server call TO: a number, an extension, or a sip: address. Ctrl-C hangs up."""
     request: dict[str, object] = {"do": "call", "to": to, "agent": agent, "trunk": trunk}
+    if headers:
+        told = (header.partition(":") for header in headers)
+        request["headers"] = {name.strip(): value.strip() for name, _, value in told}
     if detach:
         request["follow"] = False
     last: dict[str, Any] = {}

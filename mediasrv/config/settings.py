@@ -62,6 +62,13 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether callers over TLS must show a certificate that the authority vouches for."),
     ] = False
+    identity_anchors: Annotated[
+        str,
+        Meta(
+            description="PEM file of the authorities that vouch for callers' networks (STIR/SHAKEN, RFC 8224). With "
+            "it signatures are judged, by certificates fetched from where calls say; empty: nobody's is looked at."
+        ),
+    ] = ""
     ws_port: Annotated[
         int,
         Meta(

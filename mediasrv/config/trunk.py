@@ -75,7 +75,11 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ("opus", "G722", "PCMU", "PCMA", "L16")
     dtmf: Annotated[
         tuple[Literal["rfc4733", "info", "inband"], ...],
-        Meta(description="How keys come, the usual way first."),
+        Meta(
+            description="How it takes keys, the usual way first: as telephone events where both sides know them "
+            "(without `rfc4733` they are not agreed on), in INFO, as tones.",
+            min_length=1,
+        ),
     ] = ("rfc4733",)
     transfer: Annotated[
         Literal["none", "refer"], Meta(description="Whether it takes a call over when asked to (RFC 3515).")
@@ -150,6 +154,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     caller_asserted: Annotated[
         bool,
         Meta(description="Whether calls of ours vouch for that number, too (P-Asserted-Identity)."),
+    ] = False
+    caller_hidden: Annotated[
+        bool,
+        Meta(
+            description="Whether whoever we call over it is not shown that number (Privacy); the carrier is told it "
+            "all the same (P-Asserted-Identity)."
+        ),
     ] = False
     register: Annotated[
         bool, Meta(description="Whether we register there, so that its calls find us, and stay registered.")

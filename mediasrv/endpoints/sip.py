@@ -118,6 +118,10 @@ class SipEndpoint:
         """Calls that nobody has looked at yet, oldest first; 100 Trying has been sent."""
         return self._incoming
 
+    def send_askers_elsewhere(self) -> None:
+        """Whoever asks whether we live is told that no new calls are taken."""
+        self._core.leaving = True
+
     def refuse_calls(self) -> None:
         """Nobody looks at new calls any more: those that wait here, and all that still come, are told 503."""
         waiting = self._incoming.statistics().current_buffer_used

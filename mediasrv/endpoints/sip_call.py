@@ -26,6 +26,7 @@ from mediasrv.sip import (
     Party,
     Progress,
     ProgressConfirmed,
+    Reason,
     Redirected,
     Reinvite,
     Rejected,
@@ -35,6 +36,7 @@ from mediasrv.sip import (
     Uri,
     WrongState,
 )
+from mediasrv.sip.grammar.reasons import NORMAL_CLEARING, Q850, Q850_OF_STATUS
 
 PROGRESSES_WAITING_MAX = 16
 
@@ -174,7 +176,7 @@ class SipCall:
     async def reject(self, status: int, *, reason: str | None = None, headers: HeaderLines = ()) -> None:
         """Declines; a call that is over already is left alone."""
         try:
-            self._respond(status, reason=reason, headers=headers)
+            self._respond(status, reason=reason, headers=(*headers, *_why_in_isdn(status)))
         except CallGone:
             return
         self._signalling.forget(self.id)
@@ -222,9 +224,10 @@ class SipCall:
         """Gives up a call of ours that was not answered."""
         self._signalling.cancel(self.id)
 
-    async def bye(self, reason: str = "") -> None:
-        """Ends the call in whatever state it is; idempotent. `reason` is for people to read, in the Reason header."""
-        self._signalling.bye(self.id, reason)
+    async def bye(self, words: str = "", *, q850: int = NORMAL_CLEARING) -> None:
+        """Ends the call in whatever state it is; idempotent. `words` and the number by which the telephone network
+        knows why go into the Reason header (RFC 3326)."""
+        self._signalling.bye(self.id, str(Reason(Q850, q850, words)) if words else "")
 
     async def wait_ended(self) -> CallEnd:
         await self._over.wait()
@@ -270,3 +273,9 @@ class SipCall:
             if self.end is not None:  # it ended while what we had to say was on its way to the core
                 raise CallGone(self.end) from None
             raise
+
+
+def _why_in_isdn(status: int) -> HeaderLines:
+    """RFC 6432: for the telephone network behind a carrier."""
+    cause = Q850_OF_STATUS.get(status)
+    return () if cause is None else (("Reason", str(Reason(Q850, cause))),)

@@ -107,6 +107,10 @@ class Leg(Protocol):
     @property
     def stream(self) -> StreamFace: ...
 
+    @property
+    def host(self) -> str:
+        """Where the other side is; empty: not known yet, or no such thing."""
+
     async def ring(self) -> None:
         """Lets who called us hear that it rings; of a leg that we dialled: nothing, it is theirs to ring.
 
@@ -124,6 +128,13 @@ class Leg(Protocol):
 
     async def next_request(self) -> LegRequest:
         """What the other side wants next of the call besides talking; waits for ever when it wants nothing more."""
+
+    async def press(self, keys: str) -> bool:
+        """Presses keys for the other side, in the way that it takes them; returns when they are on their way.
+
+        Whether `stream` will tell of each with `DtmfSent`: keys beside the sound it does not know. Raises LocalError
+        when there is no room for so many, StreamClosed when the call is over.
+        """
 
     async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         """Has the other side call `target` (a URI, or a number) in our place.

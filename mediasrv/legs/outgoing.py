@@ -148,8 +148,9 @@ class Outgoing:
             others.cancel()
             return
         self._route.note(
-            "not_reached" if attempt.is_unreached else "refused", status=end.status, reason=end.reason
-        )
+            "not_reached" if attempt.is_unreached else "refused", status=end.status, reason=end.reason,
+            **({} if end.q850_cause is None else {"q850": end.q850_cause}),
+        )  # fmt: skip
         if attempt.is_unreached:
             self._route.passed_over(attempt.stop, end)
         elif end.status >= 600:

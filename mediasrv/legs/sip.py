@@ -15,7 +15,7 @@ import trio
 
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import StreamClosed
-from mediasrv.legs.endings import WORDS, ending
+from mediasrv.legs.endings import WORDS, cause_of, ending
 from mediasrv.legs.leg import CallInfo, CannotTransfer, Ending, Leg, LegRequest
 from mediasrv.legs.requests import Requests
 from mediasrv.legs.sound import Sound
@@ -23,7 +23,7 @@ from mediasrv.legs.transfers import Referral, hand_over, target_uri
 from mediasrv.media import StreamFace
 from mediasrv.media.dtls import HandshakeFailed
 from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, parse
-from mediasrv.sip import FLASH, Replaces, SipCallId, Uri, WrongState
+from mediasrv.sip import FLASH, Key, Replaces, SipCallId, Uri, WrongState
 
 FAREWELL_S = 2.0
 
@@ -69,6 +69,10 @@ class SipLeg:
         self._sound.each_stream(told)
 
     @property
+    def host(self) -> str:
+        return "" if self._opening.call is None else self._opening.call.remote[0]
+
+    @property
     def sip_call(self) -> SipCallId | None:
         return None if self._opening.call is None else self._opening.call.id
 
@@ -91,6 +95,19 @@ class SipLeg:
 
     async def next_request(self) -> LegRequest:
         return await self._requests.next()
+
+    async def press(self, keys: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        call = self._opening.call
+        if call is None or self._sound.keys_by != "info":
+            self.stream.send_dtmf(keys)
+            return True
+        try:
+            for key in keys.upper():
+                await call.talk.send_key(Key(key))
+        except CallGone as gone:
+            raise StreamClosed(str(gone)) from gone
+        return False
 
     def is_dialog(self, replaces: Replaces) -> bool:
         """Whether an INVITE with this Replaces would mean this call."""
@@ -124,7 +141,7 @@ class SipLeg:
         if call is None or not call.answered:
             await self._opening.give_up(why)
         elif call.end is None:
-            await call.bye(WORDS.get(why, ""))
+            await call.bye(WORDS.get(why, ""), q850=cause_of(why))
 
     async def attend(self) -> None:
         """Answers what the other side asks for, and shakes hands, from the beginning of the call to its end."""

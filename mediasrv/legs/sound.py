@@ -26,6 +26,7 @@ from typing import Self
 import trio
 
 from mediasrv.errors import AtCapacity
+from mediasrv.legs.keys import KeyWay, way_of_keys
 from mediasrv.legs.security import kept, shake_hands, stream_keys
 from mediasrv.legs.stream_spec import (
     LegMedia,
@@ -134,6 +135,14 @@ class Sound:
     def holds(self) -> bool:
         """The other side does not want to hear us."""
         return self._agreed is not None and not self._agreed.sending
+
+    @property
+    def keys_by(self) -> KeyWay:
+        """How keys of ours leave, as things stand."""
+        agreed = self._agreed
+        return way_of_keys(
+            self._media.keys_by, events_agreed=agreed is not None and agreed.telephone_event_type != 0
+        )
 
     @property
     def may_shake_hands(self) -> bool:
@@ -284,7 +293,8 @@ class Sound:
 
 def _local(media: LegMedia, session_id: int, *, mux: bool) -> LocalMedia:
     return LocalMedia(
-        (media.host, NO_PORT_YET), media.codecs, comfort_noise=media.comfort_noise,
+        (media.host, NO_PORT_YET), media.codecs,
+        telephone_events="rfc4733" in media.keys_by, comfort_noise=media.comfort_noise,
         rtcp_mux=mux, session_id=session_id, security=media.security.drawn(),
     )  # fmt: skip
 

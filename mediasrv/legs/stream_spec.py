@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from mediasrv.legs.keys import KeyWay
 from mediasrv.legs.security import MediaSecurity, stream_keys
 from mediasrv.media import Coding, StreamSpec
 from mediasrv.media.spec import Rtcp
@@ -35,6 +36,7 @@ class LegMedia:
     codecs: tuple[str, ...] = ("PCMU", "PCMA")  # in our order
     opus_complexity: int = 5
     comfort_noise: bool = False  # our silence is described to those who can read it
+    keys_by: tuple[KeyWay, ...] = ("rfc4733",)  # how the other side takes keys, the usual way first
     rtcp: bool = True
     bridge: bool = False  # what is heard is also recorded, or heard by people
     security: MediaSecurity = field(default_factory=MediaSecurity)
@@ -70,6 +72,7 @@ def offered_spec(offered: SessionDescription, media: LegMedia) -> StreamSpec:
     formats = formats_of(offered.media[0])
     first, *others = [each for each in formats if each.is_spoken]
     linear_hz = first.clock_hz if first.name == "L16" else 0
+    events = _telephone_event(formats, first)
     return replace(
         _wished(media),
         codec=first.name,
@@ -81,7 +84,8 @@ def offered_spec(offered: SessionDescription, media: LegMedia) -> StreamSpec:
         ),
         say_hz=linear_hz,
         hear_hz=linear_hz,
-        telephone_event_type=_telephone_event(formats, first),
+        telephone_event_type=events,
+        inband_dtmf=events == 0,
         keying="later" if media.security.policy == "required" else "given",
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from mediasrv.call import Agent, CallServices, MediaNeeds
+from mediasrv.call.declared import Cast
 from mediasrv.config import Settings, TrunkSettings
 from mediasrv.legs.security import MediaSecurity
 from mediasrv.legs.sound import Place
@@ -28,6 +30,7 @@ class House:
     settings: Settings
     door: Door
     engine: EngineFace
+    cast: Cast
     agents: Mapping[str, Agent]
     services: CallServices
     counters: Counters
@@ -42,6 +45,15 @@ class House:
     def agent(self, name: str) -> Agent:
         """Also one that no number names: whoever rings a user's telephones."""
         return self.agents.get(name) or wiring.agent(self.settings, name)
+
+    @asynccontextmanager
+    async def hired(self, name: str) -> AsyncIterator[Agent]:
+        """Whoever it is, for one call: also an agent of a file that no number names. ConfigError: there is none."""
+        if name in self.agents:
+            yield self.agents[name]
+            return
+        async with self.cast.hired(name) as alone:
+            yield alone or wiring.agent(self.settings, name)
 
     def place(self, group: int) -> Place:
         return Place(self.engine, wiring.cost, group)
@@ -62,6 +74,7 @@ class House:
             codecs=tuple(codec for codec in media.codecs if codec in trunk.codecs),
             opus_complexity=media.opus_complexity,
             comfort_noise=media.comfort_noise,
+            keys_by=trunk.dtmf,
             rtcp=media.rtcp,
             security=wiring.trunk_security(self.security, trunk),
         )

@@ -7,19 +7,21 @@ cancellation, and it leaves nothing behind: no stream, no port, no reservation, 
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
 import trio
 
 from mediasrv.call import Agent, Call, CallRecord, MediaNeeds, run_call
 from mediasrv.call.bridge import Seat, take_over
-from mediasrv.config import TrunkSettings
+from mediasrv.config import USER_TARGET, TrunkSettings
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
 from mediasrv.legs import CallInfo, Ending, LegEnded
 from mediasrv.legs.incoming import OfferUnacceptable, open_incoming
 from mediasrv.legs.sip import SipLeg
+from mediasrv.legs.transfers import target_uri
 from mediasrv.server.access.identity import called_number, caller_number
 from mediasrv.server.admission import (
     DRAINING,
@@ -35,6 +37,7 @@ from mediasrv.server.house import House
 from mediasrv.server.roster import LiveCall
 from mediasrv.server.tracing import Trace
 from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
+from mediasrv.sip.grammar.reasons import TEMPORARY_FAILURE
 from mediasrv.telemetry import Timeline, concerning
 
 # What a trunk says of a call beside X- headers: RFC 3325, 5806, 7044, 7433. Strangers do not come this far.
@@ -139,9 +142,23 @@ class Reception:
     def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
         """A new one, or that of the same party's calls, where people are joined."""
         same = [each.group for each in self._roster.calls() if _party(each.info) == _party(info)]
+        same += [leg.stream.group for leg in self._dialled() if self._is_with(leg, info)]
         if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
         return self._roster.new_group()
+
+    def _dialled(self) -> Iterator[SipLeg]:
+        """Those whom somebody's call has rung."""
+        for call in self._house.services.live:
+            for seat in call.floor.seats():
+                if isinstance(seat.leg, SipLeg) and seat.leg.info.direction == "out":
+                    yield seat.leg
+
+    def _is_with(self, leg: SipLeg, info: CallInfo) -> bool:
+        """Whether he who calls is the one that we have rung there: he may want to consult somebody."""
+        rung = target_uri(leg.info.called.removeprefix(USER_TARGET), leg.host).user_text
+        number = self._house.settings.trunks[info.trunk].number(rung)
+        return (number, leg.host) == (info.caller, _host(info))
 
     async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
         house = self._house
@@ -197,7 +214,7 @@ class Reception:
             return
         try:
             if call.answered:
-                await call.bye("internal fault")
+                await call.bye("internal fault", q850=TEMPORARY_FAILURE)
             else:
                 await call.reject((DRAINING if self.draining else FAULT).status)
         except Exception:
@@ -228,4 +245,8 @@ def is_told(header: str) -> bool:
 
 def _party(info: CallInfo) -> tuple[str, str, str]:
     """Who is the same caller, as far as can be told: a number, a trunk, a host."""
-    return info.trunk, info.caller, info.remote.rpartition(":")[0]
+    return info.trunk, info.caller, _host(info)
+
+
+def _host(info: CallInfo) -> str:
+    return info.remote.rpartition(":")[0]

@@ -111,10 +111,11 @@ class Server:
     ) -> None:
         """Without a `sink`, records and users are those of the data directory.
 
-        `vouching`: who judges the signatures of callers' networks; without it there are no attestations."""
+        `vouching`: who judges the signatures of callers' networks; None: as the settings say."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
-        self._open_engine, self._sink, self._vouching = open_engine, sink, vouching
+        self._open_engine, self._sink = open_engine, sink
+        self._vouching = vouching or wiring.vouching(settings, clock, self.counters)
         self._open_socket, self._open_streams = open_socket, open_streams
         self._locations = locations
         self._finder = finder(settings, open_records(settings), clock, tokens)
@@ -166,6 +167,8 @@ class Server:
                 self._reception.draining = True
             if self._dialler is not None:
                 self._dialler.draining = True
+            if self._endpoint is not None:
+                self._endpoint.send_askers_elsewhere()
 
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
@@ -297,6 +300,8 @@ class Server:
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
             )  # fmt: skip
+            if self.draining:
+                self._endpoint.send_askers_elsewhere()
             alive = KeepAlive(self._endpoint.keep_open, access.registrar.flows)
             watch = partial(self._outside.watch, self._open_socket)
             async with _beside(self._endpoint.run), _beside(alive.run), _beside(watch):
@@ -342,7 +347,7 @@ class Server:
         security = wiring.media_security(self.settings, self._tokens)
         assert self._access is not None
         return House(
-            self.settings, self._access.door, engine, self._agents, services, self.counters,
+            self.settings, self._access.door, engine, self._cast, self._agents, services, self.counters,
             self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
             TrunkGates(self.settings.trunks), wiring.recognition_room(self.settings), self._roster, self._vouching,

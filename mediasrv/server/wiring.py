@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.x509 import load_pem_x509_certificate, load_pem_x509_certificates
 
 from mediasrv.call import (
     Agent,
@@ -15,7 +19,9 @@ from mediasrv.call import (
     build_agent,
 )
 from mediasrv.call.declared import Cast
+from mediasrv.clock import Clock
 from mediasrv.config import Settings, TrunkSettings
+from mediasrv.config.settings import SipSettings
 from mediasrv.conversation.agents import Library
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
@@ -27,6 +33,10 @@ from mediasrv.media.ports import PortRange
 from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
 from mediasrv.providers.house import ProviderHouse
+from mediasrv.server.network.certificates import CertificateFetch
+from mediasrv.server.vouching import Fetch, Vouching
+from mediasrv.sip.stir import Vetting
+from mediasrv.telemetry import Counters
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -115,6 +125,21 @@ def check_trunks(settings: Settings) -> None:
         if not set(trunk.codecs) & set(settings.media.codecs):
             problem = f"has none of media.codecs ({', '.join(settings.media.codecs)})"
             raise ConfigError(f"trunks.{name}.codecs", problem, value=list(trunk.codecs))
+        if "rsa_certificates" in trunk.quirks and "tls" in trunk.transports:
+            _check_is_rsa(name, settings.sip)
+
+
+def _check_is_rsa(trunk: str, sip: SipSettings) -> None:
+    """A file that cannot be read is found by who opens it for TLS."""
+    try:
+        certificate = (
+            load_pem_x509_certificate(Path(sip.tls_certificate).read_bytes()) if sip.tls_port else None
+        )
+    except (OSError, ValueError):
+        return
+    if certificate is not None and not isinstance(certificate.public_key(), RSAPublicKey):
+        problem = f"must hold an RSA key: trunks.{trunk} takes no other (or leave tls out of its transports)"
+        raise ConfigError("sip.tls_certificate", problem, value=sip.tls_certificate)
 
 
 def cost(spec: StreamSpec) -> Cost:
@@ -123,6 +148,21 @@ def cost(spec: StreamSpec) -> Cost:
         max((coding.codec for coding in spec.codings()), key=lambda name: MILLICORES[name])
     ]
     return Cost(streams=1, millicores=full if spec.aec or spec.ns else plain)
+
+
+def vouching(
+    settings: Settings, clock: Clock, counters: Counters, fetch: Fetch | None = None
+) -> Vouching | None:
+    """Who judges the signatures of callers' networks; None: nobody does."""
+    file = settings.sip.identity_anchors
+    if not file:
+        return None
+    try:
+        anchors = load_pem_x509_certificates(Path(file).read_bytes())
+    except (OSError, ValueError) as error:
+        problem = f"no certificates in PEM: {getattr(error, 'strerror', None) or error}"
+        raise ConfigError("sip.identity_anchors", problem, value=file) from error
+    return Vouching(Vetting(anchors), fetch or CertificateFetch(), clock, counters)
 
 
 def media_security(settings: Settings, tokens: TokenSource) -> MediaSecurity:

@@ -81,6 +81,7 @@ class UserAgent:
         """
         self._welcome = welcome
         self.overloaded = False  # set from outside: new calls are told to come again, and leave nothing here
+        self.leaving = False  # likewise: who asks whether we live is told to go elsewhere
         self._core = Core(
             local, tokens, software, limits or Limits(), timers or Timers(), streams, host_towards
         )
@@ -260,7 +261,7 @@ class UserAgent:
 
     def has_proven(self, host: str) -> bool:
         """Whether somebody at that address has shown what only our answers to it could have told."""
-        return self._core.has_proven(host)
+        return self._core.trust.has_proven(host)
 
     def statistics(self) -> SipStatistics:
         core = self._core
@@ -280,6 +281,7 @@ class UserAgent:
         repeated = self._core.transactions.server_of(request)
         if repeated is not None:
             self._core.counts["absorbed.request"] += 1
+            self._core.trust.heard(source, self._core.heard_bytes)
             repeated.apply(Event.REQUEST, now)
             return
         if self._reception.serves(request):
@@ -290,12 +292,26 @@ class UserAgent:
             self._core.reply(request.headers, refusal.status, source, headers=refusal.headers)
         elif request.to.tag:
             self._receive_in_dialog(request, source, now)
-        elif request.method == "OPTIONS":  # section 11.2
-            self._core.reply(request.headers, 200, source, headers=(ALLOW, ACCEPT, SUPPORTED))
+        elif request.method == "OPTIONS":
+            self._tell_whether_we_live(request, source)
         elif request.method == "INVITE":
             self._receive_invite(request, source, now)
         else:  # BYE, INFO, UPDATE without a dialog (12.2.2)
             self._core.reply(request.headers, 481, source)
+
+    def _tell_whether_we_live(self, request: Request, source: Address) -> None:
+        """Section 11.2: as an INVITE would be answered, so that who asks first sends his calls elsewhere in time."""
+        if self.leaving or self._is_full:
+            self._core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
+        else:
+            self._core.reply(request.headers, 200, source, headers=(ALLOW, ACCEPT, SUPPORTED))
+
+    @property
+    def _is_full(self) -> bool:
+        core = self._core
+        return (
+            self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded
+        )
 
     def _receive_in_dialog(self, request: Request, source: Address, now: float) -> None:
         core = self._core
@@ -323,12 +339,13 @@ class UserAgent:
             return
         if self.overloaded:
             core.counts["overloaded"] += 1
-        if self.overloaded or len(core.calls) >= core.limits.calls or core.transactions.full or core.crowded:
+        if self._is_full:
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
             return
         admitted = self._reception.admit(request, source, now)
         if admitted is None:
             return
+        core.trust.heard(source, core.heard_bytes)
         transaction = core.transactions.serve(request, reply_address(request.headers, source), now)
         transaction.resends_left = core.resends_towards(source[0])
         session = Session(core, core.next_call(), Dialog.of_server(request, core.tokens.token(), source))
@@ -383,8 +400,11 @@ class UserAgent:
     def _receive_response(self, response: Response, source: Address, now: float) -> None:
         """Section 18.1.2: one that names another sender, several, or no request of ours is dropped."""
         ours = self._core.is_ours(response.via) and len(response.headers.values("Via")) == 1
-        if not ours or not self._core.transactions.receive(response, source, now):
+        answered = self._core.transactions.receive(response, source, now) if ours else None
+        if answered is None:
             self._drop("response")
+        elif answered.destination[0] == source[0]:  # who knows the branch was reached by what we sent there
+            self._core.prove(source[0])
 
     def _drop(self, reason: str) -> None:
         self._core.counts[f"dropped.{reason}"] += 1

@@ -17,6 +17,7 @@ from mediasrv.sip.grammar.thrift import fitted
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address, HostTowards, Locals, is_reliable, reply_hop
 from mediasrv.sip.limits import Limits, Timers
+from mediasrv.sip.outside.trust import Trust
 from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.transaction import Transactions
 
@@ -70,14 +71,14 @@ class Core:
         )
         self.schedule = Schedule()
         self.locals = Locals(local, streams, host_towards)
-        self.transactions = Transactions(self.schedule, limits, timers, self.send, self.locals)
+        self.transactions = Transactions(self.schedule, limits, timers, self.send, self.repeat, self.locals)
         self.calls: dict[SipCallId, Call] = {}
         self.dialogs: dict[DialogKey, InDialog] = {}
         self.inviting: dict[tuple[str, str], InDialog] = {}  # Call-ID and our tag, while a call of ours rings
         self.outbox: list[tuple[bytes, Address]] = []
         self.events: deque[SipEvent] = deque()
         self.counts: Counter[str] = Counter()
-        self._proven: dict[str, None] = {}
+        self.trust = Trust(limits.calls, limits.unproven_bytes_back)
         self._secret = tokens.token(16).encode()
         self._last_call = 0
         self.contact = ("Contact", self.locals.contact)
@@ -89,6 +90,7 @@ class Core:
         if len(self.outbox) >= self.limits.queued_datagrams:
             self.counts["dropped.outbox_full"] += 1
             return
+        self.trust.sent(to, len(data))
         self.outbox.append((data, to))
 
     def emit(self, event: SipEvent) -> None:
@@ -124,21 +126,24 @@ class Core:
     # ---- who is there
 
     def prove(self, host: str) -> None:
-        """Somebody at that address has shown a tag that only our response could have told it."""
-        self._proven.pop(host, None)
-        self._proven[host] = None
-        if len(self._proven) > self.limits.calls:
-            del self._proven[next(iter(self._proven))]
-
-    def has_proven(self, host: str) -> bool:
-        return host in self._proven
+        """Somebody at that address has shown what only something of ours could have told it."""
+        self.trust.prove(host)
 
     def resends_towards(self, host: str) -> int | None:
-        return None if host in self._proven else self.limits.unproven_resends
+        return None if self.trust.has_proven(host) else self.limits.unproven_resends
 
     def may_answer_again(self, host: str, times: int) -> bool:
         """Whether a 2xx that was repeated so often there goes out once more, before its ACK (13.3.1.4)."""
-        return host in self._proven or times < self.limits.unproven_answers
+        return self.trust.has_proven(host) or times < self.limits.unproven_answers
+
+    def repeat(self, data: bytes, to: Address, keeping_bytes: int = 0) -> None:
+        """Sends something again by itself: not to an address that may be forged, and has had its share.
+
+        `keeping_bytes` of the share are for what must still be said."""
+        if self.trust.affords(to, len(data) + keeping_bytes):
+            self.send(data, to)
+        else:
+            self.counts["dropped.amplifies"] += 1
 
     # ---- messages
 
@@ -211,7 +216,7 @@ class Core:
 
         Where the address may be forged it is no larger than the other, or is not sent at all."""
         response = self.response(to, status, source, tag=tag or self.stateless_tag(to), headers=headers)
-        known = is_reliable(source) or source[0] in self._proven
+        known = is_reliable(source) or self.trust.has_proven(source[0])
         wire = response.build() if known else fitted(response, self.heard_bytes)
         if wire is None:
             self.counts["dropped.amplifies"] += 1

@@ -11,7 +11,7 @@ from mediasrv.sip.grammar.headers import Headers
 from mediasrv.sip.grammar.identity import Party
 from mediasrv.sip.grammar.keys import Key
 from mediasrv.sip.grammar.message import Request
-from mediasrv.sip.grammar.reasons import Q850, read_reasons
+from mediasrv.sip.grammar.reasons import q850_cause
 from mediasrv.sip.grammar.replaces import Replaces
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address
@@ -126,6 +126,11 @@ class Rejected:
         """How long the peer wants to be left alone (503, 480, 600)."""
         return read_retry_after_s(self.headers)
 
+    @property
+    def q850_cause(self) -> int | None:
+        """What the telephone network behind the peer has said (RFC 6432)."""
+        return q850_cause(self.headers.texts("Reason"))
+
 
 @dataclass(frozen=True, slots=True)
 class Redirected:
@@ -230,8 +235,7 @@ class Ended:
     @property
     def q850_cause(self) -> int | None:
         """The number by which the telephone network knows why, when the peer said it."""
-        causes = (each.cause for each in read_reasons([self.reason_text]) if each.protocol.upper() == Q850)
-        return next(causes, None)
+        return q850_cause([self.reason_text])
 
 
 @dataclass(frozen=True, slots=True)

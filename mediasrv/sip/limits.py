@@ -29,6 +29,9 @@ class Limits:
     unproven_answers: int = (
         4  # of a 2xx, to there: 7.5 s of them; whoever is real has lost five by then, or their ACKs
     )
+    unproven_bytes_back: int = (
+        3  # for each byte from there, with all repetitions together (RFC 9000 section 8.1)
+    )
     unproven_farewells: int = 1  # of the BYE to a peer who has never shown that it knows the dialog
 
 

@@ -442,7 +442,7 @@ class Session:
             if not self.core.may_answer_again(self._answer.destination[0], self._answer.repeated):
                 return
             self._answer.repeated += 1
-            self.core.send(self._answer.wire, self._answer.destination)
+            self.core.repeat(self._answer.wire, self._answer.destination)
             self._answer.interval_s = min(self._answer.interval_s * 2, self.core.timers.t2_s)
             self.core.schedule.set(self, Clock.RESEND_ANSWER, now + self._answer.interval_s)
         else:
@@ -492,10 +492,11 @@ class Session:
             self.respond(487, now)
         self._close_parts(now)
         headers = (("Reason", reason),) if reason else ()
-        request = self._request("BYE", headers)
-        transaction = self.core.transactions.request(
-            request, self.dialog.next_hop(), Farewell(self, request), now
-        )
+        request, hop = self._request("BYE", headers), self.dialog.next_hop()
+        if not self._known and not self.core.trust.affords(hop, len(request.build())):
+            self._forget(now)  # whoever wrote that address on his INVITE has had his share
+            return
+        transaction = self.core.transactions.request(request, hop, Farewell(self, request), now)
         if not self._known:
             transaction.resends_left = self.core.limits.unproven_farewells
 

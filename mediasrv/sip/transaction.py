@@ -115,7 +115,8 @@ class Transaction:
             self._layer.send(wire, self.destination)
         elif action is Action.RESEND:
             if self.kept:
-                self._layer.send(self.kept, self.destination)
+                resend = self._layer.send if self.resends_left is None else self._layer.repeat
+                resend(self.kept, self.destination)
         elif action is Action.ACKNOWLEDGE and self.request and response:
             self.kept = acknowledge_failure(self.request, response).build()
             self._layer.send(self.kept, self.destination)
@@ -158,9 +159,16 @@ class Transactions:
     """All of one user agent's transactions."""
 
     def __init__(
-        self, schedule: Schedule, limits: Limits, timers: Timers, send: Send, locals_: Locals
+        self, schedule: Schedule, limits: Limits, timers: Timers, send: Send, repeat: Send, locals_: Locals
     ) -> None:
-        self.schedule, self.limits, self.timers, self.send = schedule, limits, timers, send
+        """`repeat`: sends what may be one too many, where the other side has not proven who it is."""
+        self.schedule, self.limits, self.timers, self.send, self.repeat = (
+            schedule,
+            limits,
+            timers,
+            send,
+            repeat,
+        )
         self.locals = locals_
         self._over: dict[Hashable, dict[Transaction, None]] = {}  # streams, and what goes down with them
         self._streamless_until: dict[Address, float] = {}  # where TCP was refused
@@ -227,13 +235,12 @@ class Transactions:
         """The transaction that a request belongs to; for ACK and CANCEL, the INVITE's (17.2.3, 9.2)."""
         return self._servers.get(server_key(request, method))
 
-    def receive(self, response: Response, source: Address, now: float) -> bool:
-        """Hands a response to its transaction (17.1.3); False when there is none."""
+    def receive(self, response: Response, source: Address, now: float) -> Transaction | None:
+        """Hands a response to its transaction (17.1.3); None when there is none."""
         transaction = self._clients.get((response.via.branch, response.cseq.method))
-        if transaction is None:
-            return False
-        transaction.apply(RECEIVED[response.kind], now, response=response, source=source)
-        return True
+        if transaction is not None:
+            transaction.apply(RECEIVED[response.kind], now, response=response, source=source)
+        return transaction
 
     def transport_failed(self, destination: Address, now: float) -> None:
         """Nothing can be sent there: what was on its way there will never arrive."""

@@ -182,6 +182,24 @@ async def test_hold_and_hang_up_reach_over_from_one_call_to_the_other(autojump_c
         assert set(here.records) == {"call-1", "call-2"}
 
 
+async def test_who_was_rung_for_another_trunk_s_call_may_join_it_with_one_of_his_own(
+    autojump_clock: object,
+) -> None:
+    """He is known by where he is: he calls from there over his own trunk."""
+    asked = FakeTransfer("us")
+    async with stage(bob=Guest(stays_s=None)) as here:
+        mine = here.call(consulting(asked))
+        await trio.sleep(0.5)
+        other = here.call(caller_who(stays_s=25.0), name="call-2", trunk="other")
+        mine.host = other.host = "192.0.2.7"
+        asked.names_leg = other
+        await trio.sleep(14)
+        assert asked.told == [202, 200]
+        bob, carol = here.dialler.dialled
+        assert hears(bob, carol)
+        bob.leave()
+
+
 @pytest.mark.parametrize("case", ["no_such_call", "another_trunk", "nobody_left", "unheard"])
 async def test_what_cannot_be_joined_is_declined_and_stays_as_it_was(
     autojump_clock: object, case: str, monkeypatch: pytest.MonkeyPatch

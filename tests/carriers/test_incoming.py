@@ -98,6 +98,31 @@ async def test_health_checks_are_answered(autojump_clock, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_a_carrier_that_asks_a_leaving_server_is_sent_elsewhere(autojump_clock, name: str) -> None:
+    """RFC 3261 section 11.2: as an INVITE would be answered. Who checks beforehand (Vonage) fails over on 5xx."""
+    async with trunk_between(name) as (house, carrier):
+        call = carrier.place()
+        await call.final()
+        house.server.drain()
+        answer = await carrier.check_health()
+        assert answer.status == 503
+        assert int(answer["retry-after"]) > 0
+        assert (await carrier.place().final()).status == 503
+        assert (await call.ask("OPTIONS")).status == 200, "inside a call that goes on nothing has changed"
+        assert (await call.ask("BYE")).status == 200
+
+
+async def test_a_refusal_says_what_the_telephone_network_is_to_be_told(autojump_clock) -> None:
+    """RFC 6432: without it a gateway makes up a cause of its own."""
+    async with trunk_between("telnyx", numbers={}, calls_max=1) as (house, carrier):
+        unknown = await carrier.place().final()
+        assert (unknown.status, unknown["reason"]) == (404, "Q.850;cause=1")
+        house.server.drain()
+        leaving = await carrier.place().final()
+        assert (leaving.status, leaving["reason"]) == (503, "Q.850;cause=41")
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_the_same_call_from_another_address_is_forbidden(autojump_clock, name: str) -> None:
     manner = Manner.read(name)
     settings = trunk(manner, sources=["203.0.113.9"])

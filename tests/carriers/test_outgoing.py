@@ -85,6 +85,21 @@ async def test_the_caller_is_named_as_the_carrier_writes_numbers(autojump_clock,
 
 
 @pytest.mark.parametrize("name", NAMES)
+async def test_a_hidden_caller_is_told_to_the_carrier_alone(autojump_clock, name: str) -> None:
+    """RFC 3323 and 3325: nothing that the carrier passes on names the number."""
+    async with trunk_between(name, caller_hidden=True, caller_asserted=False) as (house, switch):
+        call = await depart(house, switch.manner.number, trunk="carrier")
+        theirs = await switch.proven()
+        invite = theirs.invite
+        assert "<sip:anonymous@anonymous.invalid>" in invite["from"]
+        assert invite["privacy"] == "id"
+        assert user_of(invite["p-asserted-identity"]) == switch.manner.outgoing.caller
+        assert switch.manner.outgoing.caller not in invite["from"] + invite["contact"] + invite["to"]
+        theirs.say("486 Busy Here")
+        assert await call.ending() == "busy"
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_what_is_offered_are_the_carriers_codecs_and_keys_and_nothing_else(
     autojump_clock, name: str
 ) -> None:

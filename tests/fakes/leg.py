@@ -23,6 +23,7 @@ class FakeLeg:
     reachable: tuple[str, ...] = ()  # whom a transfer finds
     transfer_s: float = 0.0
     transfers: list[str] = field(default_factory=list)
+    host: str = ""
 
     async def ring(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -41,6 +42,11 @@ class FakeLeg:
 
     async def next_request(self) -> LegRequest:
         return await trio.sleep_forever()
+
+    async def press(self, keys: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        self.stream.send_dtmf(keys)
+        return True
 
     async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         self.transfers.append(target)

@@ -34,6 +34,7 @@ class FakeParty:
 
     def __init__(self, guest: Guest, info: CallInfo, stream: FakeStream | None = None) -> None:
         self.stream, self.info = stream or FakeStream(events=guest.events), info
+        self.host = ""
         self.hung_up: list[Ending] = []
         self.transfers: list[str] = []
         self.closed = False
@@ -73,6 +74,11 @@ class FakeParty:
             await trio.sleep_forever()
         await trio.sleep_until(self._answered_at + self._wants[0][0])
         return self._wants.pop(0)[1]
+
+    async def press(self, keys: str) -> bool:
+        await trio.lowlevel.checkpoint()
+        self.stream.send_dtmf(keys)
+        return True
 
     async def transfer(self, target: str, instead_of: Leg | None = None) -> None:
         self.transfers.append(target)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import select
 import signal
 import socket
@@ -101,6 +103,35 @@ def telephone(ready: dict[str, str]) -> Iterator[Telephone]:
 def stopped(process: subprocess.Popen[str], within_s: float = STOP_S) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=within_s)
     return process.returncode, out, err
+
+
+def descriptors(process: subprocess.Popen[str]) -> int:
+    return len(os.listdir(f"/proc/{process.pid}/fd"))
+
+
+def test_a_process_without_descriptors_refuses_new_calls_and_serves_again_when_there_are_some(
+    tmp_path: Path,
+) -> None:
+    """The call that goes on keeps its sound; who comes by TCP waits, and is served when there is room again."""
+    with (
+        serving(tmp_path) as (process, ready),
+        telephone(ready) as talking,
+        telephone(ready) as refused,
+        telephone(ready) as later,
+    ):
+        talking.call()
+        usual = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (descriptors(process), usual[1]))
+        refused.request("INVITE", 1, body=SDP.format(port=refused.rtp.getsockname()[1]))
+        assert "Retry-After" in refused.wait_for("SIP/2.0 503")
+        with socket.create_connection(talking.server) as peer:
+            assert len([talking.rtp.recv(1_500) for _ in range(50)]) == 50
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, usual)
+            peer.settimeout(5)
+            peer.sendall(b"\r\n\r\n")
+            assert peer.recv(2) == b"\r\n"
+        assert later.call()
+        assert len([talking.rtp.recv(1_500) for _ in range(50)]) == 50
 
 
 def test_one_json_line_and_a_quiet_end_on_sigterm(tmp_path: Path) -> None:

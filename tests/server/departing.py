@@ -58,12 +58,18 @@ class Departure:
         return self.record["ending"]
 
 
-async def depart(house: House, target: str = NUMBER, agent: str = "tone", trunk: str = "t") -> Departure:
+async def depart(
+    house: House,
+    target: str = NUMBER,
+    agent: str = "tone",
+    trunk: str = "t",
+    headers: Mapping[str, str] | None = None,
+) -> Departure:
     """Begins; what becomes of it is the callee's to say."""
     departures = house.server.departures
     assert departures is not None
     departure = Departure(departures.name())
-    wish = Wish(target, build_agent(agent), trunk)
+    wish = Wish(target, build_agent(agent), trunk, headers=headers or {})
     house.nursery.start_soon(departures.run, departure.id, wish, departure.follow)
     await trio.sleep(0.01)
     return departure

@@ -69,12 +69,12 @@ class Caller:
     core: UserAgent
     media: LocalMedia
 
-    async def call(self, number: str = "100", body: bytes | None = None) -> SipCall:
+    async def call(self, number: str = "100", body: bytes | None = None, user: str = "anna") -> SipCall:
         host, port = self.endpoint.local
         return await self.endpoint.call(
             Uri.parse(f"sip:{number}@{HOUSE[0]}"),
             destination=HOUSE,
-            from_uri=Uri.parse(f"sip:anna@{host}:{port}"),
+            from_uri=Uri.parse(f"sip:{user}@{host}:{port}"),
             body=self.offer() if body is None else body,
         )
 

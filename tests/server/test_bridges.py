@@ -175,6 +175,33 @@ async def test_either_may_transfer_the_other_to_a_third(
         assert len(here.house.call_records()) == 1
 
 
+async def test_who_was_rung_may_consult_somebody_and_join_the_two(autojump_clock, tmp_path: Path) -> None:
+    """An attended transfer by the one who was called: his second call stands where the first one does."""
+    both = MENU.replace("keys = {", 'keys = { 2 = [{ do = "connect", to = "sip:carl@127.0.0.1:5100" }],')
+    hosts = {"MEDIASRV_TRUNKS__LOCAL__HOSTS": "127.0.0.1:5090,127.0.0.1:5100"}
+    async with town(tmp_path, hosts, menu=both) as here:
+        mine, theirs = await here.connected()
+        consulting = await here.bea.call(user="bea")
+        await consulting.wait_answered()
+        await trio.sleep(0.5)
+        await consulting.talk.send_key(Key("2"))
+        third = await picked_up(here.carl)
+        await trio.sleep(0.5)
+        transfer = await theirs.talk.refer(consulting.talk.remote_target, replaces=consulting.talk.replaces)
+        assert (await final(transfer)).status == 200
+        await theirs.bye()
+        with trio.fail_after(5):
+            await consulting.wait_ended()
+        here.house.sent.clear()
+        await trio.sleep(1)
+        assert here.house.packets_to(5101) >= 45
+        assert (mine.end, third.end) == (None, None)
+        await mine.bye()
+        with trio.fail_after(5):
+            await third.wait_ended()
+        await nothing_is_left(here.house)
+
+
 async def test_an_agent_goes_on_with_who_was_sent_to_it(autojump_clock, tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         mine = await here.anna.answered()

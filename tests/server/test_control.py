@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,14 @@ import pytest
 import trio
 import trio.testing
 
+from mediasrv.call.declared import Cast
+from mediasrv.config import ProviderSettings, Secret
+from mediasrv.conversation.agents import Library
 from mediasrv.endpoints import SipCall
+from mediasrv.providers.house import ProviderHouse
 from mediasrv.server.control import Control
 from mediasrv.sip import Cancelled
+from tests.fakes.providers import FakeNet
 from tests.server.departing import AT_OTHER, CARRIER, NUMBER, OTHER_CARRIER, arrived, carrier, picked_up
 from tests.server.house import Caller, House, running
 from tests.server.test_server import hung_up, nothing_is_left
@@ -77,6 +82,32 @@ async def owned(house: House, request: object) -> AsyncIterator[Owner]:
         yield Owner(ours)
 
 
+PLAIN = """
+prompt = "You tell people their appointments."
+greeting = "Good day, this is your practice."
+[providers]
+model = ["mind"]
+ears = ["ears"]
+voice = ["mouth"]
+"""
+THEIR_PROVIDERS = {
+    "mind": ProviderSettings(adapter="openai", key=Secret("k")),
+    "ears": ProviderSettings(adapter="openai", key=Secret("k")),
+    "mouth": ProviderSettings(adapter="formant"),
+}
+
+
+def with_cast(house: House, directory: Path, providers: Mapping[str, ProviderSettings]) -> None:
+    """The files of a directory declare agents, and no number leads to any."""
+    departures = house.server.departures
+    assert departures is not None
+    (directory / "reminder.toml").write_text(PLAIN)
+    cast = Cast(
+        Library(str(directory)), lambda net: ProviderHouse(providers, net=net), FakeNet(house.nursery)
+    )
+    departures._house = replace(departures._house, cast=cast)
+
+
 async def asked(house: House, request: object) -> dict[str, Any]:
     async with owned(house, request) as owner:
         return await owner.last()
@@ -126,7 +157,8 @@ async def test_a_call_that_nobody_follows_goes_on_until_it_is_hung_up_by_name(au
         name, theirs = await talking(house, callee)
         assert theirs.end is None
         assert await asked(house, {"do": "hang_up", "call": name}) == {"done": True}
-        assert "ended by operator" in (await hung_up(theirs)).reason_text
+        end = await hung_up(theirs)
+        assert (end.reason_text, end.q850_cause) == ('Q.850;cause=16;text="ended by operator"', 16)
         assert "no call" in (await asked(house, {"do": "hang_up", "call": name}))["error"]
         await nothing_is_left(house)
 
@@ -136,6 +168,49 @@ async def test_a_call_that_may_not_be_made_is_told_in_words(autojump_clock) -> N
         record = (await asked(house, {**CALL, "to": "+15551234567"}))["record"]
         assert record["ending"] == "refused"
         assert "dial_allow" in record["error"]
+
+
+@pytest.mark.parametrize("followed", [True, False])
+async def test_who_is_called_is_told_what_the_owner_says(autojump_clock, followed: bool) -> None:
+    wish = {**CALL, "headers": {"X-Order": "17"}, "follow": followed}
+    async with running(carrier()) as house, house.caller(CARRIER) as callee, owned(house, wish):
+        theirs = await arrived(callee)
+        assert theirs.request is not None
+        assert theirs.request.headers.text("X-Order") == "17"
+        await theirs.reject(486)
+        await nothing_is_left(house)
+
+
+@pytest.mark.parametrize("followed", [True, False])
+async def test_an_agent_that_no_number_leads_to_may_lead_it(
+    autojump_clock, tmp_path: Path, followed: bool
+) -> None:
+    wish = {**CALL, "agent": "reminder", "follow": followed}
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        with_cast(house, tmp_path, THEIR_PROVIDERS)
+        async with owned(house, wish) as owner:
+            if not followed:
+                assert "call" in await owner.last()
+            theirs = await picked_up(callee)
+            await trio.sleep(4)
+            await theirs.bye()
+            await nothing_is_left(house)
+        (record,) = house.call_records()
+        assert (record["agent"], record["ending"]) == ("reminder", "callee_hung_up")
+        (greeting,) = [entry for _, kind, entry in house.sink.records if kind == "turn"]
+        assert greeting["heard"] == "Good day, this is your practice."
+
+
+@pytest.mark.parametrize("followed", [True, False])
+async def test_an_agent_whose_providers_are_not_there_is_refused_and_the_server_goes_on(
+    autojump_clock, tmp_path: Path, followed: bool
+) -> None:
+    async with running(carrier()) as house:
+        with_cast(house, tmp_path, {})
+        told = await asked(house, {**CALL, "agent": "reminder", "follow": followed})
+        assert "[providers.mind]" in told["error"] or "[providers.ears]" in told["error"]
+        assert house.network.wire == []
+        assert (await asked(house, {"do": "statistics"}))["live_calls"] == 0
 
 
 async def test_a_call_is_handed_over_and_left(autojump_clock) -> None:
@@ -214,6 +289,8 @@ async def test_the_server_tells_what_lives_in_it(autojump_clock) -> None:
         ({"do": "call"}, "say 'to'"),
         ({"do": "call", "to": 7}, "say 'to'"),
         ({**CALL, "agent": "nobody"}, "must be one of"),
+        ({**CALL, "headers": {"Route": "<sip:evil.example>"}}, "headers: 'Route': only X- headers"),
+        ({**CALL, "headers": "X-A: b"}, "say headers as an object"),
         ({**CALL, "trunk": "nobody"}, "there is no trunk nobody"),
         ({"do": "hang_up", "call": "nobody"}, "there is no call nobody"),
     ],

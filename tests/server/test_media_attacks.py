@@ -83,6 +83,24 @@ async def test_rtp_injected_with_the_caller_s_own_address_does_not_send_the_soun
         await call.bye()
 
 
+async def test_a_caller_whose_nat_takes_another_port_is_found_again_and_whoever_guesses_is_not(
+    autojump_clock,
+) -> None:
+    moved, guesser = ("127.0.0.1", 6_071), ("198.51.100.9", 40_000)
+    async with running() as house, house.caller() as caller:
+        call, stream = await talking(house, caller)
+        for sequence in range(10, 100):  # nothing comes from where he was
+            house.engine.push(stream, rtp(sequence, 7), moved, now_ns())
+            house.engine.push(stream, rtp(sequence + 997, 7), guesser, now_ns())
+            house.engine.push(stream, rtp(sequence, 8), guesser, now_ns())
+            await trio.sleep(0.02)
+        house.sent.clear()
+        await trio.sleep(0.5)
+        assert {packet.to for packet in house.sent if not packet.is_rtcp} == {moved}
+        assert stream.statistics().foreign >= 2 * 90
+        await call.bye()
+
+
 MALFORMED_RTCP = {
     "a header alone": b"\x80\xc8\x00\x00",
     "a length beyond the datagram": b"\x80\xc8\xff\xff" + bytes(24),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -56,6 +57,33 @@ async def test_a_refusal_is_the_answer_and_no_other_host_is_asked(
         assert call.of("refused")[0]["status"] == status
         assert invites(house, OTHER_CARRIER) == 0
         await nothing_is_left(house)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "ending"),
+    [
+        (480, "Q.850;cause=17", "busy"),
+        (486, 'Q.850;cause=19;text="no answer"', "no_answer"),
+        (404, 'SIP;cause=404, Q.850;cause=20;text="absent"', "no_answer"),
+        (480, "Q.850;cause=21", "refused"),
+        (480, "Q.850;cause=16", "no_answer"),
+        (486, "Q.850;cause=999999", "busy"),
+        (486, "Q.850", "busy"),
+        (486, ";;=", "busy"),
+    ],
+)
+async def test_what_the_telephone_network_behind_a_gateway_said_counts(
+    autojump_clock, status: int, reason: str, ending: str
+) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        call = await depart(house)
+        theirs = await arrived(callee)
+        theirs._respond(status, headers=(("Reason", reason),))
+        assert await call.ending() == ending
+        told = call.of("refused")[0].get("q850")
+        assert told == next(
+            iter([int(cause) for cause in re.findall(r"Q\.850;cause=(\d{1,3})\b", reason)]), None
+        )
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from mediasrv.endpoints import CallGone
 from mediasrv.errors import ConfigError
 from mediasrv.sip import Rejected
 from tests.server.house import Caller, House, running
 
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 LOCAL = {"sources": ["127.0.0.1"]}
 
 
@@ -88,6 +95,43 @@ async def test_a_menu_speaks_to_who_calls_its_number(autojump_clock, tmp_path) -
         await trio.sleep(1)
         (record,) = house.call_records()
         assert (record["agent"], record["ending"]) == ("menu", "silence")
+
+
+@pytest.mark.parametrize(
+    ("key", "keys", "starts"),
+    [
+        (ec.generate_private_key(ec.SECP256R1()), {"profile": "bandwidth"}, False),
+        (rsa.generate_private_key(65_537, 2_048), {"profile": "bandwidth"}, True),
+        (ec.generate_private_key(ec.SECP256R1()), {"profile": "bandwidth", "transports": ["udp"]}, True),
+        (ec.generate_private_key(ec.SECP256R1()), {"profile": "vonage"}, True),
+    ],
+)
+async def test_a_trunk_that_takes_rsa_certificates_only_is_not_shown_another(
+    autojump_clock, tmp_path: Path, key: PrivateKey, keys: dict[str, Any], starts: bool
+) -> None:
+    file = tmp_path / "server.pem"
+    file.write_bytes(shown(key))
+    tls = {
+        "MEDIASRV_SIP__TLS_PORT": "5061",
+        "MEDIASRV_SIP__TLS_CERTIFICATE": str(file),
+        "MEDIASRV_SIP__TLS_KEY": "k",
+    }
+    if starts:
+        async with running(trunk(**keys) | tls, drained_at_once=True):
+            return
+    with pytest.raises(ConfigError, match=r"sip\.tls_certificate.*must hold an RSA key: trunks\.t"):
+        async with running(trunk(**keys) | tls):
+            raise AssertionError("it started")
+
+
+def shown(key: PrivateKey) -> bytes:
+    """A certificate with that key."""
+    name, today = (
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")]),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, today, today + timedelta(days=365))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.mark.parametrize(

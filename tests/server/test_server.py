@@ -302,6 +302,9 @@ async def test_a_caller_who_goes_away_before_anybody_has_looked_is_no_fault(auto
 async def test_no_sound_is_sent_before_the_ack(autojump_clock) -> None:
     """Only who has read our 200 can send it: until then, the address in the offer may be anybody's."""
     async with running() as house, house.caller() as caller:
+        await (await caller.answered()).bye()
+        await trio.sleep(1)
+        house.sent.clear()
         house.network.loses = lambda data, to: data.startswith(b"ACK")
         call = await caller.answered()
         await trio.sleep(1)

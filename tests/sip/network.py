@@ -71,6 +71,12 @@ class Network:
             body=body, now=self.now,
         )  # fmt: skip
 
+    def acquaint(self) -> None:
+        """They have talked before: to who was never there, less is repeated (attacks/test_amplification.py)."""
+        for peer in self.peers.values():
+            for host, _ in self.peers:
+                peer.agent._core.prove(host)
+
     def established(self) -> tuple[int, int]:
         """A call from Alice that Bob has answered: her id and his."""
         hers = self.call()

@@ -30,6 +30,7 @@ def answer_at_once(net: Network, peer: Peer, event: object) -> None:
 
 def answering_network(*rules, **chances) -> Network:
     net = Network(**chances)
+    net.acquaint()
     net.rules += rules
     net.reactions.append(answer_at_once)
     return net

@@ -44,6 +44,7 @@ def test_early_media_is_confirmed_and_the_answer_follows() -> None:
 
 def test_a_lost_183_is_repeated_at_doubling_pauses_until_its_prack() -> None:
     net = Network()
+    net.acquaint()
     net.rules.append(losing(b"SIP/2.0 183", times=4))
     hers, _ = ringing(net)
     net.run(60.0)
@@ -85,6 +86,7 @@ def test_without_a_prack_the_invite_is_refused_with_504() -> None:
 
 def test_a_200_waits_for_the_prack_of_a_description() -> None:
     net = Network()
+    net.acquaint()
     net.rules.append(losing(b"SIP/2.0 183", times=2))
     hers, his = ringing(net)
     net.bob.agent.respond(his, 200, net.now)

@@ -143,6 +143,7 @@ class Bench:
             Limits(),
             Timers(),
             lambda data, to: self.sent.append(data),
+            lambda data, to: self.sent.append(data),
             Locals(("192.0.2.1", 5060), {}),
         )
         method = b"INVITE" if machine in (INVITE_CLIENT, INVITE_SERVER) else b"OPTIONS"

@@ -190,7 +190,7 @@ class Bridge:
         while True:
             meant = await self._next_meant()
             if meant.passed:
-                self._press(seat, meant.passed, "callee")
+                await self._press(seat, meant.passed, "callee")
             await self._obey(meant)
 
     async def _listen_to_callee(self, seat: Seat) -> None:
@@ -198,7 +198,7 @@ class Bridge:
             event = await _event(seat)
             match event:
                 case Dtmf(digit=digit):
-                    self._press(self._call.floor.caller, digit, "caller")
+                    await self._press(self._call.floor.caller, digit, "caller")
                 case MediaTimeout() if not seat.held:
                     self._end(Outcome.LOST)
                 case MediaFault():
@@ -224,10 +224,10 @@ class Bridge:
             handover, seat.handover = seat.handover, None
             handover.set()
 
-    def _press(self, seat: Seat, keys: str, who: str) -> None:
+    async def _press(self, seat: Seat, keys: str, who: str) -> None:
         """A key that the engine has no room for is lost: whoever holds one down all day gets no queue for it."""
         with suppress(StreamClosed, LocalError):
-            seat.stream.send_dtmf(keys)
+            await seat.leg.press(keys)
             self._call.timeline.note("key_passed", keys=keys, to=who)
 
     async def _obey(self, meant: Meant[Command]) -> None:

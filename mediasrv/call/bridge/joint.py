@@ -7,8 +7,9 @@ Neither call is moved: each keeps its nursery, its record and the leg that is le
 caller's seat. What they share is a floor on which the two seats hear each other. When either call ends, for whatever
 reason, the other one is ended, too.
 
-Streams can only hear each other within one group of the engine; calls of one party are put into one group for that
-reason (`server.reception`), and where they were not, the request is declined and everybody stays where they were.
+Streams can only hear each other within one group of the engine; calls of one party, in which it calls or was rung, are
+put into one group for that reason (`server.reception`), and where they were not, the request is declined and everybody
+stays where they were.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import trio
 from mediasrv.call.bridge.floor import Floor
 from mediasrv.call.bridge.parties import Seat, see_out
 from mediasrv.errors import LocalError, StreamClosed
-from mediasrv.legs import Ending, TransferAsked
+from mediasrv.legs import Ending, Leg, TransferAsked
 from mediasrv.media import Dtmf, Listen
 
 if TYPE_CHECKING:
@@ -58,11 +59,16 @@ def _why_not(call: Call, seat: Seat, found: tuple[Call, Seat] | None) -> tuple[i
     if found is None:
         return NO_SUCH_CALL, "no such call"
     other, named = found
-    if named.leg.info.trunk != seat.leg.info.trunk:
+    if not _is_same_party(named.leg, seat.leg):
         return NOT_THEIRS, "that call is another party's"
     if not (call.floor.joined and other.floor.joined):
         return NOBODY_LEFT, "nobody would be left to talk with"
     return 0, ""
+
+
+def _is_same_party(one: Leg, other: Leg) -> bool:
+    """Of one trunk, or at one place: whom we have rung for a call of another trunk is our own user all the same."""
+    return one.info.trunk == other.info.trunk or (one.host != "" and one.host == other.host)
 
 
 def _why_unheard(left: Seat, right: Seat) -> tuple[int, str]:
@@ -118,7 +124,7 @@ class Joint:
             event = await call.next_event()
             if isinstance(event, Dtmf):
                 with suppress(StreamClosed, LocalError):
-                    peer.stream.send_dtmf(event.digit)
+                    await peer.leg.press(event.digit)
 
 
 def _empty(call: Call, seat: Seat) -> None:

@@ -57,6 +57,14 @@ class Cast:
                 _ = self._providers(name) if speaking else self.model(name)
             yield
 
+    @asynccontextmanager
+    async def hired(self, name: str) -> AsyncIterator[ConversationAgent | None]:
+        """One whom no number leads to, with providers of its own for as long as the block; None: no such file."""
+        alone = Cast(self._library, self._open_house, self._net)
+        agent = alone.agent(name)
+        async with alone.open():
+            yield agent
+
     def model(self, name: str) -> LanguageModel:
         return self._opened().model(self._declared[name].providers.model)
 

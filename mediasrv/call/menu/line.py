@@ -85,7 +85,8 @@ class Line:
     async def send_keys(self, keys: str, within_s: float) -> bool:
         """Presses keys; whether all of them were out in time."""
         until = self._keys_sent + len(keys)
-        self.call.stream.send_dtmf(keys)
+        if not await self.call.leg.press(keys):
+            return True
         with trio.move_on_after(within_s):
             while self._keys_sent < until:
                 await self._changed.wait()

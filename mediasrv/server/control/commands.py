@@ -11,23 +11,24 @@ What cannot be done is told in words, as `error`; nothing that is asked here can
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 import trio.abc
 
-from mediasrv.call import Agent, Call
+from mediasrv.call import Call
 from mediasrv.call.bridge import SupervisorAgent
 from mediasrv.errors import ConfigError, MediasrvError
 from mediasrv.ids import CallId
 from mediasrv.legs import CannotTransfer, Ending
-from mediasrv.server import wiring
 from mediasrv.server.control.local_socket import LocalSocket
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.departures import Departures, Wish
+from mediasrv.server.outgoing.told import checked
 from mediasrv.telemetry.timeline import Kind
 
 CONTROL_SOCKET = "control.sock"
@@ -78,21 +79,46 @@ class Control:
             if command is None:
                 raise Refused(f"there is no such command; there are {', '.join(self._commands)}")
             line = await command(client, request)
-        except (Refused, ConfigError) as problem:
-            line = {"error": str(problem)}
+        except* (Refused, ConfigError) as problems:
+            line = {"error": "; ".join(_words(problems))}
         await _send(client, {**line, "done": True})
 
     # ---- the commands
 
     async def _call(self, client: trio.abc.Stream, request: Request) -> Line:
-        wish = Wish(_text(request, "to"), self._agent(request), self._trunk(request))
-        return await self._depart(client, request, wish)
+        target, trunk, headers = _text(request, "to"), self._trunk(request), _headers(request)
+        name = str(request.get("agent") or self._house.settings.agents.default)
+        if _is_left_alone(request):
+            call_id = self._departures.name()
+            await self._calls.start(
+                self._lead_alone, call_id, name, partial(Wish, target, trunk=trunk, headers=headers)
+            )
+            return {"call": call_id}
+        async with self._house.hired(name) as agent:
+            return await self._follow(client, Wish(target, agent, trunk, headers=headers))
+
+    async def _lead_alone(
+        self,
+        call_id: CallId,
+        name: str,
+        wish_of: Callable[..., Wish],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Nobody follows it; the agent is hired before whoever asked is told the call's name."""
+        async with self._house.hired(name) as agent:
+            task_status.started()
+            await self._departures.run(call_id, wish_of(agent=agent), _to_nobody)
 
     async def _supervise(self, client: trio.abc.Stream, request: Request) -> Line:
         """Rings whoever supervises, who then listens in."""
         watched = self._find(request)
         wish = Wish(_text(request, "to"), SupervisorAgent(watched.info.id), self._trunk(request), watched.leg)
-        return await self._depart(client, request, wish)
+        if not _is_left_alone(request):
+            return await self._follow(client, wish)
+        call_id = self._departures.name()
+        self._calls.start_soon(self._departures.run, call_id, wish, _to_nobody)
+        return {"call": call_id}
 
     async def _hang_up(self, client: trio.abc.Stream, request: Request) -> Line:
         self._find(request).end(Ending.ADMIN)
@@ -117,11 +143,8 @@ class Control:
 
     # ---- calls that are made
 
-    async def _depart(self, client: trio.abc.Stream, request: Request, wish: Wish) -> Line:
+    async def _follow(self, client: trio.abc.Stream, wish: Wish) -> Line:
         call_id = self._departures.name()
-        if request.get("follow", True) is not True:
-            self._calls.start_soon(self._departures.run, call_id, wish, _to_nobody)
-            return {"call": call_id}
         told, lines = trio.open_memory_channel[Line](LINES_WAITING_MAX)
         record: Line = {}
 
@@ -159,10 +182,6 @@ class Control:
             raise Refused(f"there is no call {_text(request, 'call')} just now")
         return call
 
-    def _agent(self, request: Request) -> Agent:
-        name = str(request.get("agent") or self._house.settings.agents.default)
-        return self._house.agents.get(name) or wiring.agent(self._house.settings, name)
-
     def _trunk(self, request: Request) -> str:
         """The one that is named; else the first that calls can go out over."""
         trunks = self._house.settings.trunks
@@ -178,11 +197,35 @@ def _to_nobody(kind: Kind, entry: Mapping[str, object]) -> None:
     """Nobody reads along."""
 
 
+def _words(problems: BaseExceptionGroup[Exception]) -> Iterator[str]:
+    """What each of them says, however many nurseries it has come through."""
+    for problem in problems.exceptions:
+        if isinstance(problem, BaseExceptionGroup):
+            yield from _words(problem)
+        else:
+            yield str(problem)
+
+
+def _is_left_alone(request: Request) -> bool:
+    """Whether the call goes on by itself once whoever asked for it knows its name."""
+    return request.get("follow", True) is not True
+
+
 def _text(request: Request, key: str) -> str:
     value = request.get(key)
     if not isinstance(value, str) or not value.strip():
         raise Refused(f"say {key!r}, as a text")
     return value
+
+
+def _headers(request: Request) -> dict[str, str]:
+    wanted = request.get("headers") or {}
+    if not isinstance(wanted, dict):
+        raise Refused('say headers as an object, as in {"X-Order": "17"}')
+    try:
+        return checked(wanted)
+    except ValueError as problem:
+        raise Refused(f"headers: {problem}") from problem
 
 
 async def _read(client: trio.abc.Stream) -> Request:

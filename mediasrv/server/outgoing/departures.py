@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import trio
@@ -39,6 +39,7 @@ class Wish:
     agent: Agent
     trunk: str
     beside: Leg | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)  # that who is called is told, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class Departures:
         """The whole life of one call, which lets nothing out but cancellation, and leaves nothing behind."""
         house = self._house
         trunk = house.settings.trunks[wish.trunk]
-        info = CallInfo(call_id, trunk.caller_id, wish.target, wish.trunk, direction="out")
+        info = CallInfo(
+            call_id, trunk.caller_id, wish.target, wish.trunk, headers=wish.headers, direction="out"
+        )
         sink = Followed(house.services.sink, follow)
         trace = house.tracing.begin(call_id, DEFAULT_TENANT, sink=sink)
         with concerning(call=call_id, tenant=DEFAULT_TENANT), house.roster.holds(call_id):

@@ -33,10 +33,13 @@ from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.journey import Journey, Letterhead, Reach, Rests, Telling
 from mediasrv.server.outgoing.routes import Place, Resolve, Routes
-from mediasrv.sip import Address, identity_lines
+from mediasrv.server.outgoing.told import passed_on
+from mediasrv.sip import Address, Uri, identity_lines
 from mediasrv.sip.grammar.fields import NameAddr
 
 NOBODY = "anonymous"  # who calls when no number is known
+NOT_SHOWN = Uri.parse("sip:anonymous@anonymous.invalid")  # RFC 3323 section 4.1.1.3
+WITHHELD = frozenset({"id"})  # RFC 3325 section 9.3
 
 
 class Dialler:
@@ -63,7 +66,8 @@ class Dialler:
             if call is not None:
                 call.timeline.note(event, **fields)
 
-        info = replace(by, called=target, direction="out", hops_left=by.hops_left - 1)
+        headers = passed_on(by.headers, self._house.settings.trunks[self._routes.trunk_out(by) or by.trunk])
+        info = replace(by, called=target, direction="out", hops_left=by.hops_left - 1, headers=headers)
         trace = self._house.tracing.of(by.id)
         telling = Telling(note, (lambda _: None) if trace is None else trace.messages)
         async with self.open(info, needs, telling, beside) as leg:
@@ -142,5 +146,9 @@ class Dialler:
         """`within`: to a user of ours, who sees who calls and not the number that the trunk shows the world."""
         shown = info.caller if within else trunk.written(trunk.caller_id or info.caller or NOBODY)
         caller = target_uri(shown or NOBODY, self._house.told_to(""))
-        asserted = (NameAddr(caller),) if trunk.caller_asserted else ()
-        return Letterhead(caller, identity_lines(asserted), info.hops_left, trunk.session_timer_s)
+        hidden = trunk.caller_hidden and not within
+        asserted = (NameAddr(caller),) if trunk.caller_asserted or hidden else ()
+        headers = (*identity_lines(asserted, WITHHELD if hidden else frozenset()), *info.headers.items())
+        if hidden:
+            caller = NOT_SHOWN
+        return Letterhead(caller, headers, info.hops_left, trunk.session_timer_s)

@@ -124,7 +124,7 @@ class ReliableProgress:
             self.close()
             self._gave_up(now)
             return
-        self._core.send(sent.wire, self._destination)
+        self._core.repeat(sent.wire, self._destination, keeping_bytes=len(sent.wire))  # for the final one
         sent.interval_s *= 2  # section 3: without a ceiling, unlike a 2xx
         self._core.schedule.set(self, Clock.RESEND, now + sent.interval_s)
 

@@ -9,6 +9,7 @@ from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.syntax import is_token, parameter, parse_parameters, quote, split
 
 Q850 = "Q.850"
+NORMAL_CLEARING, TEMPORARY_FAILURE = 16, 41
 LARGEST_CAUSE = {"SIP": 699, Q850: 127}
 # RFC 3398 section 8.2.6.1: what a telephone exchange calls our refusals.
 Q850_OF_STATUS = {
@@ -50,6 +51,11 @@ def read_reasons(lines: Iterable[str]) -> tuple[Reason, ...]:
         except Malformed:
             continue
     return tuple(reasons)
+
+
+def q850_cause(lines: Iterable[str]) -> int | None:
+    """The number by which the telephone network knows why, where it is said."""
+    return next((each.cause for each in read_reasons(lines) if each.protocol.upper() == Q850), None)
 
 
 def _cause(protocol: str, text: str | None) -> int | None:

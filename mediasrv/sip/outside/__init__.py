@@ -1,1 +1,1 @@
-"""What is said outside of any call: so far only the question whether somebody is there."""
+"""Outside of any call: whether somebody is there (probes.py), and who has proven to be where he says (trust.py)."""

@@ -7,6 +7,7 @@
 #define KEY_MARGIN_MS 40          /* a key is taken to sound on while its next report may be on the way */
 #define TELEPHONE_EVENT_OCTETS 4  /* RFC 4733 2.3 */
 #define END_BIT 0x80
+#define MOVED_AFTER_NS MS_NS_PER_S /* of silence where we listen, before the same stream is believed from elsewhere */
 
 enum kind { KIND_UNKNOWN, KIND_CODEC, KIND_KEY, KIND_COMFORT };
 
@@ -51,9 +52,17 @@ static void lock(ms_core *core, const ms_address *from) {
     ms_events_push(&core->events, &event);
 }
 
-/* Who has our keys may move (a NAT that forgot its mapping); only what is newest tells where he is now. */
-static bool may_move(const ms_core *core, const ms_rtp_packet *packet) {
-    if (!core->secure.now) return false;
+/* Without keys nothing proves who sends but the stream itself. So one that goes on from elsewhere is followed, as from a
+ * NAT that forgot its mapping: only once nothing has come from where it was, and never on a number that can be guessed. */
+static bool goes_on_elsewhere(const ms_core *core, const ms_rtp_packet *packet, enum kind kind) {
+    int64_t now_ns = core->playout.now_ns;
+    if (kind != KIND_CODEC || !core->hearing || now_ns - core->last_packet_ns < MOVED_AFTER_NS) return false;
+    return ms_rtp_source_goes_on(&core->source, packet, now_ns, core->coders.clock_hz);
+}
+
+/* Who has our keys may move at once; only what is newest tells where he is now. */
+static bool may_move(const ms_core *core, const ms_rtp_packet *packet, enum kind kind) {
+    if (!core->secure.now) return goes_on_elsewhere(core, packet, kind);
     bool same = core->source.known && packet->ssrc == core->source.ssrc;
     return !same || (int16_t)(packet->sequence - (uint16_t)core->source.highest) > 0;
 }
@@ -61,7 +70,7 @@ static bool may_move(const ms_core *core, const ms_rtp_packet *packet) {
 /* Whether the packet comes from where we listen; takes the first source there is. */
 static bool is_from_peer(ms_core *core, const ms_address *from, const ms_rtp_packet *packet, enum kind kind) {
     if (core->locked && ms_address_equal(from, &core->heard_from)) return true;
-    if (core->locked && !may_move(core, packet)) return core->secure.now != NULL;
+    if (core->locked && !may_move(core, packet, kind)) return core->secure.now != NULL;
     if (core->playout.now_ns < core->left_until_ns && ms_address_equal(from, &core->left)) return false;
     if (core->config.lock_source && kind != KIND_UNKNOWN) lock(core, from);
     if (core->remote.family == 0 && kind != KIND_UNKNOWN) core->remote = *from;

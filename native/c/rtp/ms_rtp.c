@@ -102,14 +102,30 @@ enum ms_rtp_verdict ms_rtp_source_accept(ms_rtp_source *source, const ms_rtp_pac
     return MS_RTP_ACCEPTED;
 }
 
+/* RFC 3550 6.4.1, modulo 2^32. */
+static uint32_t transit_of(uint32_t timestamp, int64_t received_ns, int32_t rate_hz) {
+    int64_t whole_s = received_ns / MS_NS_PER_S, rest_ns = received_ns % MS_NS_PER_S;
+    return (uint32_t)(whole_s * rate_hz + rest_ns * rate_hz / MS_NS_PER_S) - timestamp;
+}
+
+static uint32_t distance(uint32_t a, uint32_t b) {
+    int32_t change = (int32_t)(a - b);
+    return change < 0 ? 0u - (uint32_t)change : (uint32_t)change;
+}
+
+bool ms_rtp_source_goes_on(const ms_rtp_source *source, const ms_rtp_packet *packet, int64_t received_ns,
+                           int32_t rate_hz) {
+    if (!source->known || !source->timed || packet->ssrc != source->ssrc) return false;
+    int16_t ahead = (int16_t)(packet->sequence - (uint16_t)source->highest);
+    if (ahead <= 0 || ahead > MS_RTP_MAX_DROPOUT) return false;
+    return distance(transit_of(packet->timestamp, received_ns, rate_hz), source->transit) < (uint32_t)rate_hz;
+}
+
 void ms_rtp_source_timing(ms_rtp_source *source, uint32_t timestamp, int64_t received_ns, int32_t rate_hz) {
     if (source->timed && timestamp == source->last_timestamp) return;
-    int64_t whole_s = received_ns / MS_NS_PER_S, rest_ns = received_ns % MS_NS_PER_S;
-    uint32_t arrival = (uint32_t)(whole_s * rate_hz + rest_ns * rate_hz / MS_NS_PER_S);
-    uint32_t transit = arrival - timestamp;
+    uint32_t transit = transit_of(timestamp, received_ns, rate_hz);
     if (source->timed) {
-        int32_t change = (int32_t)(transit - source->transit);
-        uint32_t size = change < 0 ? 0u - (uint32_t)change : (uint32_t)change;
+        uint32_t size = distance(transit, source->transit);
         /* more than a second is a jump of the clock, not jitter */
         if (size < (uint32_t)rate_hz) source->jitter_q4 += size - ((source->jitter_q4 + 8) >> 4);
     }

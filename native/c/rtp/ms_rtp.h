@@ -51,6 +51,10 @@ void ms_rtp_source_init(ms_rtp_source *source);
 enum ms_rtp_verdict ms_rtp_source_accept(ms_rtp_source *source, const ms_rtp_packet *packet, int64_t *extended);
 /* Interarrival jitter, RFC 3550 A.8; packets that repeat a time stamp say nothing about it. */
 void ms_rtp_source_timing(ms_rtp_source *source, uint32_t timestamp, int64_t received_ns, int32_t rate_hz);
+/* Whether the packet is what the source would have sent next or soon after: its SSRC, ahead in its sequence, and a time
+ * stamp within a second of its clock. Who has never seen the stream cannot guess these. */
+bool ms_rtp_source_goes_on(const ms_rtp_source *source, const ms_rtp_packet *packet, int64_t received_ns,
+                           int32_t rate_hz);
 uint32_t ms_rtp_source_jitter_us(const ms_rtp_source *source, int32_t rate_hz);
 
 #endif

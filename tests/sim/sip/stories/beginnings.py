@@ -43,7 +43,7 @@ async def a_lost_invite_is_sent_again_and_is_one_call(house: House) -> None:
 
 @story(WHOLE)
 async def a_lost_200_is_said_again(house: House) -> None:
-    anna = house.phone()
+    anna = house.known_phone()
     house.lose("200 INVITE", 3)
     call = anna.dial()
     await house.until(lambda: call.up, "the fourth 200 comes", 3.5 + house.soon_s)
@@ -54,7 +54,7 @@ async def a_lost_200_is_said_again(house: House) -> None:
 
 @story(WHOLE)
 async def a_lost_ack_is_made_up_for_by_the_next(house: House) -> None:
-    anna = house.phone()
+    anna = house.known_phone()
     house.lose("ACK", 2)
     call = anna.dial()
     await house.until(lambda: anna.media.heard, "sound follows the third ACK", 1.5 + house.soon_s)
@@ -65,7 +65,7 @@ async def a_lost_ack_is_made_up_for_by_the_next(house: House) -> None:
 
 @story(ANY)
 async def an_answer_that_nobody_acknowledges_is_hung_up(house: House) -> None:
-    anna = house.phone()
+    anna = house.known_phone()
     call = anna.dial()
     call.acks = False
     await house.until(lambda: call.requests("BYE"), "our BYE", PATIENCE_S + 2 * house.soon_s)
@@ -175,7 +175,7 @@ async def a_late_offer_is_answered_in_the_ack(house: House) -> None:
 
 @story(WHOLE)
 async def a_late_offer_survives_the_loss_of_its_acks(house: House) -> None:
-    anna = house.phone()
+    anna = house.known_phone()
     house.lose("ACK", 3)
     call = anna.dial(body=b"")
     call.late_answer = anna.media.description(codecs=(0,))
