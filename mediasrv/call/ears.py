@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import trio
 
-from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
+from mediasrv.audio import EARS_RATE_HZ
 from mediasrv.call.call import Call, leaves
 from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
 
-# A call in which nobody speaks need not wake Python 50 times a second; the gate tells of speech by itself.
+# Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an
+# onset or for the end of speech: the stream gives what it has when the gate turns (mediasrv/media/streams/ears.py).
 LIVELY_S = 1.0
-QUIET_PTIME_MS = 60
+LIVELY_MS = 40  # at most so much later is a word heard, while somebody speaks
+QUIET_MS = 120  # for speech that the gate does not see
 
 
 @dataclass(slots=True, eq=False)
@@ -74,14 +76,12 @@ class Ears:
                 await self.on_transcript(transcript)
 
     async def _push(self, stream: SttStream) -> None:
-        """The loop that runs 50 times a second while somebody talks: `_watch` keeps its time."""
+        """The loop that runs most of all that a call runs: so `_watch` keeps its time."""
         spoken_at = self.call.now()
         with provider_errors(self.stt.name):
             while True:
                 now = self.call.now()
-                chunk = await self.call.stream.read(
-                    PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS
-                )
+                chunk = await self.call.stream.read(LIVELY_MS if now - spoken_at < LIVELY_S else QUIET_MS)
                 chunk = self.call.secrecy.censored(chunk)
                 if chunk.speech:
                     spoken_at = now
@@ -112,4 +112,4 @@ class Ears:
 
     async def _hear_nothing(self) -> None:
         while True:
-            await self.call.stream.read(QUIET_PTIME_MS)
+            await self.call.stream.read(QUIET_MS)

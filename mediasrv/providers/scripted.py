@@ -237,7 +237,7 @@ class _ScriptedStream:
         for transcript in self._recognition.hear(chunk):
             self._ready.append(transcript)
             self._arrived.set()
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()  # who pushes has waited for the sound
 
     async def next(self) -> Transcript:
         await self._all_faults.strike(self._faults, self._given)
