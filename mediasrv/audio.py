@@ -48,4 +48,4 @@ class EarsChunk:
 
     @property
     def speech(self) -> bool:
-        return any([span.speech for span in self.spans])
+        return any(span.speech for span in self.spans)

@@ -117,7 +117,7 @@ class Secrecy:
 
     def censored(self, chunk: EarsChunk) -> EarsChunk:
         """The same length of silence, where it is secret."""
-        if not any([self.covers(span.at_ns) for span in chunk.spans]):
+        if not any(self.covers(span.at_ns) for span in chunk.spans):
             return chunk
         spans = tuple(msgspec.structs.replace(span, masked=True, speech=False) for span in chunk.spans)
         return EarsChunk(bytes(len(chunk.pcm)), spans)

@@ -274,7 +274,9 @@ async def test_heard_audio_comes_when_enough_of_it_is_there(bench: Bench) -> Non
     assert len(chunk.pcm) >= 2 * 960
 
 
-async def test_who_waits_for_much_gets_at_once_what_is_there_when_speech_begins_and_ends(bench: Bench) -> None:
+async def test_who_waits_for_much_gets_at_once_what_is_there_when_speech_begins_and_ends(
+    bench: Bench,
+) -> None:
     stream = await bench.add(StreamSpec(remote=CALLER, aec=False, ns=False))
     quiet = bytes([PCMU_SILENCE]) * 4_000
     spoken = quiet[:2_400] + labelled("all right then").payload + quiet
