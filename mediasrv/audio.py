@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 PTIME_MS = 20
 EARS_RATE_HZ = 16_000
 BYTES_PER_SAMPLE = 2
@@ -17,9 +19,11 @@ def duration_ms(pcm: bytes, rate_hz: int) -> float:
     return len(pcm) / BYTES_PER_SAMPLE * 1000 / rate_hz
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A run of heard audio with one origin; `rtp_extended` in the codec's clock, `at_ns` on ours."""
+class Span(msgspec.Struct, frozen=True, gc=False):
+    """A run of heard audio with one origin; `rtp_extended` in the codec's clock, `at_ns` on ours.
+
+    A Struct, because every call has 50 of them a second, and a dataclass takes ten times as long to be made.
+    """
 
     rtp_extended: int
     at_ns: int

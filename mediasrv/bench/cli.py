@@ -74,7 +74,7 @@ def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
     "--calls", default=1_000, show_default=True, type=click.IntRange(1, 1_000_000), help="In all rounds."
 )
 @click.option(
-    "--rounds", default=4, show_default=True, type=click.IntRange(1, 1_000), help="With 38 s after each."
+    "--rounds", default=4, show_default=True, type=click.IntRange(1, 1_000), help="With 46 s after each."
 )
 @click.option(
     "--at-once", default=40, show_default=True, type=click.IntRange(1, 100), help="Calls that are up."

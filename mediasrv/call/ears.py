@@ -12,14 +12,17 @@ from dataclasses import dataclass
 
 import trio
 
-from mediasrv.audio import EARS_RATE_HZ, PTIME_MS
+from mediasrv.audio import EARS_RATE_HZ
 from mediasrv.call.call import Call, leaves
 from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
 
-# A call in which nobody speaks need not wake Python 50 times a second; the gate tells of speech by itself.
-LIVELY_S = 1.0
-QUIET_PTIME_MS = 60
+# Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an
+# onset or for the end of speech: the stream gives what it has when the gate turns (mediasrv/media/streams/ears.py).
+LIVELY_S = 0.5  # beyond the gate's own 200 ms: by then a recogniser has seen that it is quiet
+LIVELY_MS = 40  # at most so much later is a word heard, while somebody speaks
+QUIET_MS = 200  # for speech that the gate does not see
+LEAST_WAIT_S = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -74,14 +77,12 @@ class Ears:
                 await self.on_transcript(transcript)
 
     async def _push(self, stream: SttStream) -> None:
-        """The loop that runs 50 times a second while somebody talks: `_watch` keeps its time."""
+        """The loop that runs most of all that a call runs: so `_watch` keeps its time."""
         spoken_at = self.call.now()
         with provider_errors(self.stt.name):
             while True:
                 now = self.call.now()
-                chunk = await self.call.stream.read(
-                    PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS
-                )
+                chunk = await self.call.stream.read(LIVELY_MS if now - spoken_at < LIVELY_S else QUIET_MS)
                 chunk = self.call.secrecy.censored(chunk)
                 if chunk.speech:
                     spoken_at = now
@@ -95,21 +96,30 @@ class Ears:
         """A recogniser that takes no sound, or hears speech and says nothing, for too long is as good as dead."""
         limits = self.call.settings.failures
         while True:
-            await trio.sleep(min(limits.transcript_s, limits.stt_answer_s) / 4)
-            now = self.call.now()
-            if self._pushing_since is not None and now - self._pushing_since > limits.stt_answer_s:
+            await trio.sleep(self._may_wait_s())
+            if self._pushing_since is not None and self._passed_s(self._pushing_since) >= limits.stt_answer_s:
                 problem = f"takes no sound for {limits.stt_answer_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
-            if self._speech_since is None or now - self._speech_since <= limits.transcript_s:
+            if self._speech_since is None or self._passed_s(self._speech_since) < limits.transcript_s:
                 continue
             if self._speech_ms >= limits.wordless_ms:
                 problem = f"speech, and no words for {limits.transcript_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
             self._forget()  # a cough has no words
 
+    def _may_wait_s(self) -> float:
+        """Until one of the limits can be passed, be it by something that begins only now."""
+        limits = self.call.settings.failures
+        pushing_s = 0.0 if self._pushing_since is None else self._passed_s(self._pushing_since)
+        speech_s = 0.0 if self._speech_since is None else self._passed_s(self._speech_since)
+        return max(LEAST_WAIT_S, min(limits.stt_answer_s - pushing_s, limits.transcript_s - speech_s))
+
+    def _passed_s(self, since: float) -> float:
+        return self.call.now() - since
+
     def _forget(self) -> None:
         self._speech_since, self._speech_ms = None, 0.0
 
     async def _hear_nothing(self) -> None:
         while True:
-            await self.call.stream.read(QUIET_PTIME_MS)
+            await self.call.stream.read(QUIET_MS)

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+import msgspec
 import trio
 
 from mediasrv.audio import EarsChunk
@@ -118,7 +119,7 @@ class Secrecy:
         """The same length of silence, where it is secret."""
         if not any(self.covers(span.at_ns) for span in chunk.spans):
             return chunk
-        spans = tuple(replace(span, masked=True, speech=False) for span in chunk.spans)
+        spans = tuple(msgspec.structs.replace(span, masked=True, speech=False) for span in chunk.spans)
         return EarsChunk(bytes(len(chunk.pcm)), spans)
 
     def _settle(self) -> None:

@@ -249,13 +249,12 @@ def _gather(state: TurnState, words: Words, now: float) -> TurnState:
         return state
     quiet_for = now - state.speech_ended
     missed = state.speech_since is None and quiet_for * 1000 > state.settings.patience.final_wait_ms
-    state = replace(
-        state, words_at=now, prompts=0, idle_since=now, speech_ended=now if missed else state.speech_ended
-    )
-    state = replace(state, finished=None)
-    if not words.final:
-        return replace(state, partial=said)
-    return replace(state, text=_joined(state.text, said), partial="", keys=False)
+    ended = now if missed else state.speech_ended
+    text, partial = (_joined(state.text, said), "") if words.final else (state.text, said)
+    return replace(
+        state, words_at=now, prompts=0, idle_since=now, speech_ended=ended, finished=None,
+        text=text, partial=partial, keys=state.keys and not words.final,
+    )  # fmt: skip
 
 
 def _joined(*parts: str) -> str:

@@ -7,8 +7,9 @@ A provider may stall, die, raise what it should not, or send what cannot be. Wha
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from types import TracebackType
 from typing import TypeVar
 
 import trio
@@ -23,17 +24,29 @@ RATES_HZ = frozenset((8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000))  #
 LONGEST_PASSAGE_MS = 120_000.0  # of sound: no piece of a reply is longer than 200 characters
 
 
-@contextmanager
-def provider_errors(provider: str) -> Iterator[None]:
-    """What goes wrong inside is the provider's: an error of its own becomes a ProviderError."""
-    try:
-        yield
-    except (MediasrvError, StopAsyncIteration):
-        raise
-    except Exception as error:
+class provider_errors:  # noqa: N801  (read in a `with`, like `suppress`)
+    """What goes wrong inside is the provider's: an error of its own becomes a ProviderError.
+
+    Every token and every piece of sound comes through here, for which a generator would be dear.
+    """
+
+    __slots__ = ("_provider",)
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, MediasrvError | StopAsyncIteration):
+            return
         if isinstance(error, ExceptionGroup) and error.split(MediasrvError)[1] is None:
-            raise  # told by name already
-        raise ProviderError(provider, f"{type(error).__name__}: {error}", retryable=False) from error
+            return  # told by name already
+        problem = f"{type(error).__name__}: {error}"
+        raise ProviderError(self._provider, problem, retryable=False) from error
 
 
 def anything(item: object) -> bool:
@@ -49,13 +62,13 @@ async def in_time(
     counts: Callable[[T], bool] = anything,
 ) -> AsyncGenerator[T, None]:
     """The same items; ProviderError when the first or a next one that `counts` does not come in time."""
-    left_s = limit_s = first_s
+    left_s, limit_s, edge = first_s, first_s, provider_errors(provider)
     async with aclosing(items):
         while True:
             asked_s = trio.current_time()
-            with trio.move_on_after(left_s) as bound:
+            with trio.CancelScope(deadline=asked_s + left_s) as bound:
                 try:
-                    with provider_errors(provider):
+                    with edge:
                         item = await anext(items)
                         counted = counts(item)
                 except StopAsyncIteration:

@@ -61,7 +61,9 @@ class StreamFace(Protocol):
         """Drops the generation and all older ones; returns the engine's acknowledged final position."""
 
     async def read(self, min_ms: int) -> EarsChunk:
-        """At least `min_ms` of heard audio, pulled; what nobody reads loses its oldest, counted."""
+        """At least `min_ms` of heard audio, pulled, or less when speech begins or ends in it; what nobody reads loses
+        its oldest, counted.
+        """
 
     def hear_key(self, digit: str, duration_ms: int) -> None:
         """A key that came by signalling: `next_event` tells it like one that came as sound."""

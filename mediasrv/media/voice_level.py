@@ -6,12 +6,10 @@ that a voice ever speaks are at a loudness of their own. Pauses are not learnt f
 
 from __future__ import annotations
 
-from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv_native.echo import GainControl
 
 TARGET_DBFS = -20.0
-PIECE_MS = 60  # the kernel's longest
-SPEECH_PEAK = 520  # -36 dBFS: what is softer at its loudest is a pause
+PAUSE_PEAK = 520  # -36 dBFS: what is no louder than this is a pause
 
 
 class VoiceLevels:
@@ -26,11 +24,4 @@ class VoiceLevels:
         gain = self._gains.get((voice, rate_hz))
         if gain is None:
             gain = self._gains[voice, rate_hz] = GainControl(rate_hz, self._target_dbfs)
-        step = samples_in(PIECE_MS, rate_hz) * BYTES_PER_SAMPLE
-        pieces = (pcm[at : at + step] for at in range(0, len(pcm), step))
-        return b"".join(gain.process(piece, _is_speech(piece)) for piece in pieces)
-
-
-def _is_speech(piece: bytes) -> bool:
-    samples = memoryview(piece).cast("h")
-    return max(samples) > SPEECH_PEAK or min(samples) < -SPEECH_PEAK
+        return gain.level(pcm, PAUSE_PEAK)

@@ -140,7 +140,7 @@ class ScriptedTts:
         count = 0
         async with aclosing(self._voice.stream(text, voice or settings.name)) as sound:
             async for chunk in sound:
-                if count:
+                if count and settings.sound_ms:
                     await trio.sleep(settings.sound_ms / 1000)
                 words = chunk.words if settings.word_times else ()
                 yield SpeechChunk(chunk.pcm, chunk.rate_hz, words, chunk.usage)
@@ -237,7 +237,7 @@ class _ScriptedStream:
         for transcript in self._recognition.hear(chunk):
             self._ready.append(transcript)
             self._arrived.set()
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()  # who pushes has waited for the sound
 
     async def next(self) -> Transcript:
         await self._all_faults.strike(self._faults, self._given)

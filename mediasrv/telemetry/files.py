@@ -24,7 +24,7 @@ from mediasrv.telemetry.timeline import Kind
 FileKind = Literal[Kind, "capture"]
 QUEUED_RECORDS_MAX = 8_192
 BATCH_RECORDS_MAX = 2_048
-GATHER_S = 0.05
+GATHER_S = 0.25  # what a crash may take along; a thread and an open file for every few lines cost more than the lines
 FAREWELL_S = 3.0
 
 OWNER_ONLY = 0o600

@@ -45,6 +45,7 @@ cdef extern from "ms_level.h" nogil:
         pass
     int ms_agc_init(ms_agc*, int32_t rate_hz, float target_dbfs)
     void ms_agc_process(ms_agc*, int16_t* pcm, size_t n, bint speech)
+    void ms_agc_level(ms_agc*, int16_t* pcm, size_t n, int32_t pause_peak)
     float ms_agc_gain_db(const ms_agc*)
 
 cdef extern from "ms_clockmap.h" nogil:

@@ -33,6 +33,9 @@ class HighPass:
 class GainControl:
     def __init__(self, rate_hz: int, target_dbfs: float) -> None: ...
     def process(self, pcm: bytes, speech: bool) -> bytes: ...
+    def level(self, pcm: bytes, pause_peak: int) -> bytes:
+        """Sound of any length; 60 ms in which no sample is larger than `pause_peak` are a pause."""
+
     @property
     def gain_db(self) -> float: ...
 

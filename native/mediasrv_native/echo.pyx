@@ -147,6 +147,12 @@ cdef class GainControl:
         ms_agc_process(&self.state, <int16_t*><char*>out, n, speech)
         return bytes(out)
 
+    def level(self, bytes pcm not None, int32_t pause_peak):
+        cdef size_t n = samples_in(pcm)
+        cdef bytearray out = bytearray(pcm)
+        ms_agc_level(&self.state, <int16_t*><char*>out, n, pause_peak)
+        return bytes(out)
+
     @property
     def gain_db(self):
         return ms_agc_gain_db(&self.state)

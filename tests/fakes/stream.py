@@ -135,6 +135,7 @@ class FakeStream:
         self._speaking_since: float | None = None
         self._lulled = False
         self._ears: deque[Span] = deque(maxlen=50)
+        self._turned = False  # speech has begun or ended, and nobody has read since
         self.closed = False
         self._began = 0.0
 
@@ -161,12 +162,13 @@ class FakeStream:
         self._ears.append(Span(round(t * RATE_HZ), now_ns(), EARS_RATE_HZ * PTIME_MS // 1000, speech=heard))
         if heard and self._speaking_since is None:
             self._speaking_since = t
+            self._turned = True
             self._tell(Onset(now_ns(), round(t * RATE_HZ), self._hold_at_onset()))
             self._lulled = False
         elif heard:
             self._tell_lull(t, any(a <= t < b + LULL_MS / 1000 for a, b in self.speech))
         elif self._speaking_since is not None:
-            self._speaking_since = None
+            self._speaking_since, self._turned = None, True
             self._tell(Offset(now_ns() - HANGOVER_MS * 1_000_000, round(t * RATE_HZ)))
 
     def _tell_lull(self, t: float, sounds: bool) -> None:
@@ -300,7 +302,8 @@ class FakeStream:
     async def read(self, min_ms: int) -> EarsChunk:
         while True:
             self._check()
-            if len(self._ears) * PTIME_MS >= min_ms:
+            if len(self._ears) * PTIME_MS >= min_ms or (self._turned and self._ears):
+                self._turned = False
                 spans = tuple(self._ears)
                 self._ears.clear()
                 return EarsChunk(bytes(sum(s.samples for s in spans) * BYTES_PER_SAMPLE), spans)

@@ -8,6 +8,7 @@ import pytest
 import trio
 import trio.testing
 
+from mediasrv.bench.speech import labelled
 from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media import (
     Arming,
@@ -16,12 +17,14 @@ from mediasrv.media import (
     Generation,
     Held,
     MarkReached,
+    Offset,
+    Onset,
     Released,
     ReleaseReason,
     StreamSpec,
 )
 from tests.media.conftest import CALLER, MS, Bench
-from tests.media.sound import is_silent, rtp, silent_packet, tone
+from tests.media.sound import PCMU_SILENCE, is_silent, rtp, silent_packet, tone
 
 ARMING = Arming()
 
@@ -269,6 +272,37 @@ async def test_heard_audio_comes_when_enough_of_it_is_there(bench: Bench) -> Non
             assert 40 * MS <= bench.now_ns <= 60 * MS  # three packets: at 0, 20 and 40
     assert len(chunk.pcm) == 2 * sum(span.samples for span in chunk.spans)
     assert len(chunk.pcm) >= 2 * 960
+
+
+async def test_who_waits_for_much_gets_at_once_what_is_there_when_speech_begins_and_ends(
+    bench: Bench,
+) -> None:
+    stream = await bench.add(StreamSpec(remote=CALLER, aec=False, ns=False))
+    quiet = bytes([PCMU_SILENCE]) * 4_000
+    spoken = quiet[:2_400] + labelled("all right then").payload + quiet
+    for k in range(len(spoken) // 160):
+        packet = rtp(k, 160 * k, spoken[160 * k : 160 * (k + 1)])
+        bench.engine.push(stream, packet, CALLER, k * 20 * MS)
+    read_at_ms, turned_at_ms = [], []
+
+    async def read() -> None:
+        while True:
+            await stream.read(1_000)
+            read_at_ms.append(bench.now_ns // MS)
+
+    async def hear() -> None:
+        while True:
+            if isinstance(await stream.next_event(), Onset | Offset):
+                turned_at_ms.append(bench.now_ns // MS)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        nursery.start_soon(hear)
+        await bench.run(len(spoken) // 8)
+        nursery.cancel_scope.cancel()
+    assert len(turned_at_ms) == 2
+    for turned_ms, first_read_ms in zip(turned_at_ms, read_at_ms, strict=True):
+        assert abs(first_read_ms - turned_ms) <= 2  # one slot: which of the two runs first is not settled
 
 
 async def test_a_cancelled_read_loses_nothing(bench: Bench) -> None:

@@ -142,6 +142,24 @@ def test_the_length_of_packets_hardly_changes_the_gain(packet_ms: int, seed: int
     assert other.gain_db == pytest.approx(usual.gain_db, abs=20 * max(packet_ms, 20) / 1_000)
 
 
+@pytest.mark.parametrize("samples", [0, 1, 479, 480, 481, 5_000])
+def test_a_voice_without_a_gate_is_levelled_by_60_ms_of_which_the_soft_ones_are_pauses(samples: int) -> None:
+    pcm, peak = shaped("rising", 5, 8_000)[-samples:] if samples else np.array([], np.int16), 900
+    whole, pieces = GainControl(8_000, TARGET_DBFS), [pcm[at : at + 480] for at in range(0, samples, 480)]
+    by_hand = GainControl(8_000, TARGET_DBFS)
+    expected = [by_hand.process(p.tobytes(), bool(np.abs(p.astype(int)).max() > peak)) for p in pieces]
+    assert whole.level(pcm.tobytes(), peak) == b"".join(expected)
+
+
+@pytest.mark.parametrize(("sample", "is_speech"), [(520, False), (-520, False), (521, True), (-521, True)])
+def test_a_pause_is_no_louder_than_its_peak_at_its_loudest(sample: int, is_speech: bool) -> None:
+    quiet = np.full(8_000, 100, np.int16)
+    quiet[::480] = sample
+    gain = GainControl(8_000, TARGET_DBFS)
+    gain.level(quiet.tobytes(), 520)
+    assert (gain.gain_db != 0) == is_speech
+
+
 @given(cuts=st.lists(st.integers(0, 800), max_size=6), speech=st.booleans(), seed=st.integers(0, 2**32 - 1))
 @settings(deadline=None)
 def test_anything_stays_in_range_and_keeps_its_length(cuts: list[int], speech: bool, seed: int) -> None:

@@ -22,7 +22,7 @@ from mediasrv.server.control import Control
 from mediasrv.sip import Cancelled
 from tests.fakes.providers import FakeNet
 from tests.server.departing import AT_OTHER, CARRIER, NUMBER, OTHER_CARRIER, arrived, carrier, picked_up
-from tests.server.house import Caller, House, running
+from tests.server.house import HOUSE, Caller, House, running
 from tests.server.test_server import hung_up, nothing_is_left
 
 CALL = {"do": "call", "to": NUMBER, "agent": "tone"}
@@ -129,6 +129,20 @@ async def test_a_call_is_told_as_it_goes_and_its_record_comes_last(autojump_cloc
         await theirs.bye()
         record = (await owner.last())["record"]
         assert (record["ending"], record["direction"], record["answered"]) == ("callee_hung_up", "out", True)
+        await nothing_is_left(house)
+
+
+async def test_a_late_packet_of_a_call_that_somebody_has_followed_harms_nobody(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        async with owned(house, CALL) as owner:
+            theirs = await picked_up(callee)
+            await theirs.bye()
+            await owner.last()
+        bye = next(data for _, _, data in house.network.wire if data.startswith(b"BYE"))
+        callee_socket = house.network.sockets[CARRIER]
+        callee_socket.send(bye, HOUSE)
+        await trio.sleep(1)
+        assert house.network.lines()[-2:] == [bye.split(b"\r\n")[0].decode(), "SIP/2.0 200 OK"]
         await nothing_is_left(house)
 
 

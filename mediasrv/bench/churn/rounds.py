@@ -1,9 +1,10 @@
 """`mediasrv bench churn`: rounds of calls that end in every way, and what the server holds after each.
 
 A round deals its calls out evenly over the manners of `endings` and shuffles them; so many are up at a time. When the
-last has ended the server is given LINGER_S, because a SIP transaction may outlive its call by 32 s, and a call whose
-peer has vanished is noticed after the media timeout. Then it should hold what it held before the first round, which is
-taken after a small one that does not count: code is loaded by then, and the voice has made its sounds.
+last has ended the server is given LINGER_S, because a SIP transaction may outlive its call by 32 s, a call whose peer
+has vanished is noticed after the media timeout, and what is then written down takes a thread for a while. Then it
+should hold what it held before the first round, which is taken after a small one that does not count: code is loaded
+by then, and the voice has made its sounds.
 
 A call has failed when the server did not do its part, or wrote down another reason than the call had to end.
 """
@@ -31,7 +32,8 @@ from mediasrv_native.wire import Wire
 
 SCRIPT = Path(__file__).with_name("churn.toml")
 SETTINGS = f"[media]\nmedia_timeout_ms = {MEDIA_TIMEOUT_MS}\n"
-LINGER_S = MEDIA_TIMEOUT_MS / 1_000 + 32.0 + 4.0
+IDLE_WORKER_S = 10.0  # for so long trio keeps a thread that has written records
+LINGER_S = MEDIA_TIMEOUT_MS / 1_000 + 32.0 + IDLE_WORKER_S + 2.0
 BEGIN_WITHIN_S = 2.0  # so that those who begin together do not go on in step
 ASKING_MAX = 6  # at once, of the server's control socket
 REASONS_TOLD = 10

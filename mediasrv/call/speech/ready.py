@@ -46,7 +46,8 @@ class ReadySpeech:
         if not chunk.pcm:
             return chunk
         name = f"{voice}/{self._voice}"
-        return replace(chunk, pcm=self.levels.level(name, chunk.pcm, chunk.rate_hz))
+        pcm = self.levels.level(name, chunk.pcm, chunk.rate_hz)
+        return SpeechChunk(pcm, chunk.rate_hz, chunk.words, chunk.usage)
 
     async def _make(self, text: str) -> None:
         made: list[SpeechChunk] = []

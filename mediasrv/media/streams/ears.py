@@ -2,6 +2,9 @@
 
 Reading takes what has come since, in one piece; nothing is taken before the wait is over, so a cancelled read loses
 nothing. What nobody reads is lost from its old end, in the engine, and counted there.
+
+When speech begins or ends, whoever waits gets at once what is there. So a silence may be read in long pieces, which is
+cheap, and its end is heard no later.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ class Ears:
         self._engine, self._handle, self._room_ms = engine, handle, room_ms
         self._enough = trio.Event()
         self._reading = False
+        self._turned = False  # speech has begun or ended, and nobody has read since
         self._closed = False
 
     async def read(self, min_ms: int) -> EarsChunk:
@@ -41,23 +45,36 @@ class Ears:
             raise trio.BusyResourceError("another task reads this stream's audio")
         self._reading = True
         try:
-            await trio.lowlevel.checkpoint()
-            await self._wait_readable(samples_in(min_ms, EARS_RATE_HZ))
+            readable = await self._wait_readable(samples_in(min_ms, EARS_RATE_HZ))
         finally:
             self._reading = False
-        taken = self._engine.read_ears(self._handle, self._engine.ears_readable(self._handle))
-        return EarsChunk(b"".join(pcm for pcm, _ in taken), tuple(_span(span) for _, span in taken))
+        self._turned = False
+        taken = self._engine.read_ears(self._handle, readable)
+        return EarsChunk(b"".join([pcm for pcm, _ in taken]), tuple([_span(span) for _, span in taken]))
 
-    async def _wait_readable(self, samples: int) -> None:
-        while not self._closed and self._engine.ears_readable(self._handle) < samples:
+    async def _wait_readable(self, samples: int) -> int:
+        """So many, or fewer when speech has begun or ended."""
+        if self._readable() >= samples:
+            await trio.lowlevel.checkpoint()
+        while not self._closed:
+            readable = self._readable()
+            if readable >= samples or (self._turned and readable):
+                return readable
             self._enough = trio.Event()
-            self._engine.want_ears(self._handle, samples)
+            self._engine.want_ears(self._handle, 1 if self._turned else samples)
             await self._enough.wait()
-        if self._closed:
-            raise StreamClosed("the stream was closed")
+        raise StreamClosed("the stream was closed")
+
+    def _readable(self) -> int:
+        return self._engine.ears_readable(self._handle)
 
     def readable(self) -> None:
         """As much is there as was asked for."""
+        self._enough.set()
+
+    def turned(self) -> None:
+        """Speech has begun or ended."""
+        self._turned = True
         self._enough.set()
 
     def close(self) -> None:

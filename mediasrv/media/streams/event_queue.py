@@ -63,7 +63,8 @@ class EventQueue:
             raise trio.BusyResourceError("another task reads this stream's events")
         self._reading = True
         try:
-            await trio.lowlevel.checkpoint()
+            if self._events:
+                await trio.lowlevel.checkpoint()
             while not self._events and not self._closed:
                 self._arrival = trio.Event()
                 await self._arrival.wait()

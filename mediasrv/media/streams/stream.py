@@ -24,6 +24,8 @@ from mediasrv.media.events import (
     Generation,
     HoldId,
     MediaEvent,
+    Offset,
+    Onset,
     Position,
     RecordingOver,
     RecordingResult,
@@ -316,6 +318,8 @@ class Stream:
             return
         if told is not None:
             self._events.put(told)
+        if isinstance(told, Onset | Offset):
+            self._ears.turned()
         if isinstance(told, Finished):
             self._voice.finished(told.at.generation)
 

@@ -77,7 +77,8 @@ class Voice:
         if not 0 <= arming.lease_ms <= LONGEST_LEASE_MS:
             raise ValueError(f"a lease lasts at most {LONGEST_LEASE_MS} ms, not {arming.lease_ms}")
         passage = self._passage(generation)
-        await trio.lowlevel.checkpoint()
+        # Where there is room nobody is let by: who plays has waited for the sound, and soon waits for room.
+        await trio.lowlevel.checkpoint_if_cancelled()
         if not self._is_dead(generation):
             passage.arming = arming
             await self._append(generation, passage, self._at_our_rate(passage, pcm, rate_hz))

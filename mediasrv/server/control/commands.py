@@ -152,7 +152,8 @@ class Control:
             if kind == "call":
                 record.update(entry)
             elif kind == "timeline":
-                with suppress(trio.WouldBlock):
+                # Late packets of a call that is over are traced, too: by then nobody reads along any more.
+                with suppress(trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
                     told.send_nowait(dict(entry))
 
         async with trio.open_nursery() as watching:

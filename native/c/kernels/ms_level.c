@@ -6,6 +6,7 @@
 static const double CORNER_HZ = 90;
 enum { POWER_KEEPS_MS = 1000, FIRST_MS = 300 };            /* of speech: the mean's, and what it takes to believe it */
 static const float AUDIBLE_POWER = 33.0f * 33.0f;          /* -60 dBFS: less is no speech, whatever the gate says */
+enum { PIECE_MS = 60 };
 static const float UP_DB_PER_S = 6, DOWN_DB_PER_S = 20;
 static const float CEILING = 29204;                        /* -1 dBFS */
 static const float RELEASE_S = 0.1f;
@@ -85,4 +86,20 @@ void ms_agc_process(ms_agc *a, int16_t *pcm, size_t n, bool speech) {
         pcm[i] = rounded(value * a->limit);
     }
     a->gain = to;
+}
+
+static bool is_louder(const int16_t *pcm, size_t n, int32_t peak) {
+    int32_t most = 0;
+    for (size_t i = 0; i < n; i++) {
+        int32_t size = pcm[i] < 0 ? -(int32_t)pcm[i] : pcm[i];
+        if (size > most) most = size;
+    }
+    return most > peak;
+}
+
+void ms_agc_level(ms_agc *a, int16_t *pcm, size_t n, int32_t pause_peak) {
+    for (size_t piece = (size_t)samples_of(a, PIECE_MS); n > 0; pcm += piece, n -= piece) {
+        if (piece > n) piece = n;
+        ms_agc_process(a, pcm, piece, is_louder(pcm, piece, pause_peak));
+    }
 }

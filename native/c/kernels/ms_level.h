@@ -27,6 +27,8 @@ typedef struct ms_agc {
 } ms_agc;
 int ms_agc_init(ms_agc *a, int32_t rate_hz, float target_dbfs);        /* of speech, -40 to -6 */
 void ms_agc_process(ms_agc *a, int16_t *pcm, size_t n, bool speech);   /* up to 60 ms, in place */
+void ms_agc_level(ms_agc *a, int16_t *pcm, size_t n, int32_t pause_peak);
+        /* Sound of which no gate has said what is speech, of any length: 60 ms no louder than that are a pause. */
 float ms_agc_gain_db(const ms_agc *a);
 
 #endif
