@@ -155,7 +155,7 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bool,
         Meta(description="Whether calls of ours vouch for that number, too (P-Asserted-Identity)."),
     ] = False
-    caller_hidden: Annotated[
+    caller_withheld: Annotated[
         bool,
         Meta(
             description="Whether whoever we call over it is not shown that number (Privacy); the carrier is told it "

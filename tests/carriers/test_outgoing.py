@@ -87,7 +87,7 @@ async def test_the_caller_is_named_as_the_carrier_writes_numbers(autojump_clock,
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_hidden_caller_is_told_to_the_carrier_alone(autojump_clock, name: str) -> None:
     """RFC 3323 and 3325: nothing that the carrier passes on names the number."""
-    async with trunk_between(name, caller_hidden=True, caller_asserted=False) as (house, switch):
+    async with trunk_between(name, caller_withheld=True, caller_asserted=False) as (house, switch):
         call = await depart(house, switch.manner.number, trunk="carrier")
         theirs = await switch.proven()
         invite = theirs.invite

@@ -146,7 +146,7 @@ class Dialler:
         """`within`: to a user of ours, who sees who calls and not the number that the trunk shows the world."""
         shown = info.caller if within else trunk.written(trunk.caller_id or info.caller or NOBODY)
         caller = target_uri(shown or NOBODY, self._house.told_to(""))
-        hidden = trunk.caller_hidden and not within
+        hidden = trunk.caller_withheld and not within
         asserted = (NameAddr(caller),) if trunk.caller_asserted or hidden else ()
         headers = (*identity_lines(asserted, WITHHELD if hidden else frozenset()), *info.headers.items())
         if hidden:
