@@ -15,11 +15,12 @@ from typing import Generic, Self, TypeVar
 
 import trio
 
-from mediasrv.config import ProviderSettings
+from mediasrv.config import ProviderSettings, VoiceSettings
 from mediasrv.errors import ConfigError
 from mediasrv.providers.adapters import ADAPTERS, EARS, MODELS, VOICES, Declared
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
 from mediasrv.providers.resilience import Member, Patience, SteadyEars, SteadyModel, SteadyVoice, Told
+from mediasrv.providers.voice_book import VoiceBook, VoiceOf
 from mediasrv.providers.wire import Net, TrioNet
 
 P = TypeVar("P")
@@ -36,6 +37,7 @@ class ProviderHouse:
         self,
         declared: Mapping[str, ProviderSettings],
         *,
+        voices: Mapping[str, VoiceSettings] | None = None,
         net: Net | None = None,
         environment: Mapping[str, str] = os.environ,
         chance: Random | None = None,
@@ -46,6 +48,7 @@ class ProviderHouse:
             name: Declared(name, settings, self._net, environment) for name, settings in declared.items()
         }
         self._stack = AsyncExitStack()
+        self._book = VoiceBook(voices or {})
         self._models = _Shelf[LanguageModel]("model", MODELS)
         self._voices = _Shelf[TextToSpeech]("voice", VOICES)
         self._ears = _Shelf[SpeechToText]("ears", EARS)
@@ -54,6 +57,7 @@ class ProviderHouse:
                 known = sorted({adapter for table in ADAPTERS.values() for adapter in table})
                 problem = f"must be one of {', '.join(known)}"
                 raise ConfigError(f"providers.{name}.adapter", problem, value=settings.adapter)
+        self._book.check({name: each for name, each in declared.items() if each.adapter in VOICES})
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -76,8 +80,13 @@ class ProviderHouse:
             first_s=settings.first_s, patience=Patience(settings.attempts), told=self._told,
         )  # fmt: skip
 
-    def voice(self, names: Sequence[str]) -> TextToSpeech:
-        members = self._voices.members(names)
+    def voice(self, names: Sequence[str], voice: str = "") -> TextToSpeech:
+        """The first of them speaks, or whose `voice` is, if that is a declared one; the others, when it cannot."""
+        names = self._book.speakers(voice, names)
+        members: list[Member[TextToSpeech]] = [
+            Member(member.name, VoiceOf(member.provider, member.name, names[0], self._book), member.breaker)
+            for member in self._voices.members(names)
+        ]
         settings = self._declared[names[0]].settings
         return SteadyVoice(
             names[0], members, self._chance,

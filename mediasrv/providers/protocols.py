@@ -131,6 +131,7 @@ class SpeechChunk:
     rate_hz: int
     words: tuple[WordTime, ...] = ()
     usage: Usage | None = None
+    speaker: str = ""  # whose voice it is, where one stands for several
 
 
 class TextToSpeech(Protocol):

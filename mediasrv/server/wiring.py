@@ -27,6 +27,7 @@ from mediasrv.media.ports import PortRange
 from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
 from mediasrv.providers.house import ProviderHouse
+from mediasrv.providers.wire import Net
 
 # Thousandths of a core that one stream takes, without and with echo canceller and noise suppressor (docs/bench.md).
 MILLICORES = {
@@ -67,7 +68,11 @@ def call_settings(settings: Settings) -> CallSettings:
 
 def cast(settings: Settings) -> Cast:
     """Of the agents that files declare."""
-    return Cast(Library(settings.agents.directory), lambda net: ProviderHouse(settings.providers, net=net))
+    return Cast(Library(settings.agents.directory), lambda net: provider_house(settings, net))
+
+
+def provider_house(settings: Settings, net: Net | None = None) -> ProviderHouse:
+    return ProviderHouse(settings.providers, voices=settings.voices, net=net)
 
 
 def agents(settings: Settings, cast: Cast) -> dict[str, Agent]:

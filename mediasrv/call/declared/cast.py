@@ -16,7 +16,7 @@ from mediasrv.conversation.agents.webhook import open_webhooks
 from mediasrv.conversation.tools import Tool
 from mediasrv.errors import LocalError
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import LanguageModel
+from mediasrv.providers.protocols import LanguageModel, TextToSpeech
 from mediasrv.providers.registry import Providers
 from mediasrv.providers.voices import FormantVoice
 from mediasrv.providers.wire import Net, TrioNet
@@ -60,9 +60,13 @@ class Cast:
     def model(self, name: str) -> LanguageModel:
         return self._opened().model(self._declared[name].providers.model)
 
+    def voice(self, name: str) -> TextToSpeech:
+        declared = self._declared[name]
+        return self._opened().voice(declared.providers.voice, declared.voice)
+
     def _providers(self, name: str) -> Providers:
         names, house = self._declared[name].providers, self._opened()
-        return Providers(house.ears(names.ears), self.model(name), house.voice(names.voice), FormantVoice())
+        return Providers(house.ears(names.ears), self.model(name), self.voice(name), FormantVoice())
 
     def _opened(self) -> ProviderHouse:
         if self._house is None:

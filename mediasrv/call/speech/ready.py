@@ -45,7 +45,7 @@ class ReadySpeech:
         """At the loudness of all the agent's voices."""
         if not chunk.pcm:
             return chunk
-        name = f"{voice}/{self._voice}"
+        name = f"{chunk.speaker or voice}/{self._voice}"
         return replace(chunk, pcm=self.levels.level(name, chunk.pcm, chunk.rate_hz))
 
     async def _make(self, text: str) -> None:
