@@ -41,6 +41,7 @@ class Usage:
     model: str
     units: Mapping[str, int] = field(default_factory=dict)  # "input_tokens", "characters", "audio_ms" ...
     cost_usd: Decimal = Decimal(0)
+    in_vain: bool = False  # the provider failed, and another had to do the same again
 
 
 # The text of a transcript where speech was heard and the recogniser will not guess what it was: to be asked again.
@@ -64,6 +65,9 @@ class SttStream(Protocol):
         """Hands audio over; waits while the provider is behind."""
 
     async def next(self) -> Transcript: ...
+
+    def used(self) -> Sequence[Usage]:
+        """What was used since this was last asked; also when the stream is over."""
 
 
 class SpeechToText(Protocol):

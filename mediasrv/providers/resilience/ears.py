@@ -2,7 +2,8 @@
 
 Sound lies in a ring until a final transcript has covered it. When a recogniser fails, the next (or the same once more)
 is given the ring from there: no word is lost, and none is told twice. What is older than the ring is given up, and
-counted. Times in transcripts are those of the whole, whoever heard them.
+counted. Sound that is given twice is paid for twice, the first time in vain. Times in transcripts are those of the
+whole, whoever heard them.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from random import Random
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
-from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
 from mediasrv.providers.resilience.patience import Patience
+from mediasrv.providers.sound import split
 
 RING_MS = 30_000.0
 TRANSCRIPTS_WAITING = 64  # full: the recogniser waits for whoever listens
@@ -46,7 +48,10 @@ class SteadyEars:
         stream = SteadyStream(self.name, self._ring_ms)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, stream, language)
-            yield stream
+            try:
+                yield stream
+            finally:
+                stream.close()
             nursery.cancel_scope.cancel()
 
     async def _listen(self, stream: SteadyStream, language: str) -> None:
@@ -75,6 +80,7 @@ class SteadyEars:
                 failure = error
             except BaseExceptionGroup as group:
                 failure = _only_provider_errors(group)
+            stream.give_up()
             member.breaker.failed(trio.current_time())
             failed = 1 if stream.covered_ms > before else failed + 1
             self._told(member.name, "failed")
@@ -91,6 +97,11 @@ class SteadyStream:
         self._end_ms = 0.0
         self._read = 0  # chunks of the ring that the recogniser has
         self._more = trio.Event()
+        self._inner: SttStream | None = None  # the recogniser's own
+        self._began_ms = 0.0  # where in the whole it began
+        self._metered_ms = 0  # what it has charged for, in all
+        self._used: list[Usage] = []  # what is settled, and nobody has asked for yet
+        self._open: list[Usage] = []  # for sound that another may have to hear again
         self._error: ProviderError | None = None
         self._give, self._take = trio.open_memory_channel[Transcript](TRANSCRIPTS_WAITING)
         self.covered_ms = 0.0  # by final transcripts
@@ -116,6 +127,12 @@ class SteadyStream:
         except trio.EndOfChannel:
             raise self._error or ProviderError(self._name, "nobody listens", retryable=False) from None
 
+    def used(self) -> Sequence[Usage]:
+        """Without what may yet prove to have been in vain, as long as that is not known."""
+        self._settle()
+        used, self._used = self._used, []
+        return used
+
     def fail(self, error: ProviderError) -> None:
         self._error = error
         self._give.close()
@@ -124,8 +141,8 @@ class SteadyStream:
 
     async def serve(self, inner: SttStream, member: Member[SpeechToText]) -> None:
         """Until it fails: hands it the ring from the last final transcript on, and hands on what it says."""
-        self._read = 0
         began_ms = self._ring[0][0] if self._ring else self._end_ms
+        self._read, self._inner, self._began_ms, self._metered_ms = 0, inner, began_ms, 0
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hand_over, inner)
             while True:
@@ -139,6 +156,34 @@ class SteadyStream:
                 if moved.final:
                     self._cover(moved.end_ms)
                 await self._give.send(moved)
+
+    def give_up(self) -> None:
+        """The recogniser has failed: what it had of the ring is for the next one, and will be paid for again."""
+        self._settle()
+        self._used += [replace(usage, in_vain=True) for usage in self._open]
+        self._open.clear()
+        self._inner, self._read = None, 0
+
+    def close(self) -> None:
+        """Nobody listens any more, so nothing is heard again."""
+        self._settle()
+        self._used += self._open
+        self._open.clear()
+        self._inner = None
+
+    def _settle(self) -> None:
+        """What the recogniser was paid for sound without a final transcript is open; all else is settled.
+
+        One that charges by the piece has charged for what it has answered, and for nothing else.
+        """
+        if self._inner is None:
+            return
+        news = self._inner.used()
+        self._metered_ms += sum(usage.units.get("audio_ms", 0) for usage in news)
+        again_ms = sum(duration_ms(self._ring[k][1].pcm, EARS_RATE_HZ) for k in range(self._read))
+        ahead_ms = self._metered_ms - max(0.0, self.covered_ms - self._began_ms)
+        settled, self._open = split([*self._open, *news], max(0.0, min(again_ms, ahead_ms)))
+        self._used += settled
 
     async def _hand_over(self, inner: SttStream) -> None:
         while True:

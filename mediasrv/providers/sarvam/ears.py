@@ -8,7 +8,7 @@ of speech come late, and are not used.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
 from mediasrv.providers.protocols import ProviderError, SttStream, Transcript, Usage
+from mediasrv.providers.sound import AudioMeter
 from mediasrv.providers.wire import Net, WebSocket, open_websocket
 
 URL = "wss://api.sarvam.ai/speech-to-text/ws"
@@ -56,12 +57,14 @@ class SarvamEars:
         }
         url = f"{self._url}?{urlencode(query)}"
         async with open_websocket(self.name, url, {KEY_HEADER: self._key}, self._net) as socket:
-            yield _Stream(self.name, socket, language)
+            meter = AudioMeter(self.name, self._settings.model, self._settings.charge)
+            yield _Stream(self.name, socket, language, meter)
 
 
 class _Stream:
-    def __init__(self, name: str, socket: WebSocket, language: str) -> None:
+    def __init__(self, name: str, socket: WebSocket, language: str, meter: AudioMeter) -> None:
         self._name, self._socket, self._language = name, socket, language
+        self._meter = meter
         self._pushed_ms = 0.0
         self._covered_ms = 0.0
         self._speaking = False
@@ -70,7 +73,9 @@ class _Stream:
         data = base64.b64encode(chunk.pcm).decode()
         audio = {"data": data, "sample_rate": EARS_RATE_HZ, "encoding": "audio/wav"}
         await self._socket.send_json({"audio": audio})
-        self._pushed_ms += duration_ms(chunk.pcm, EARS_RATE_HZ)
+        length_ms = duration_ms(chunk.pcm, EARS_RATE_HZ)
+        self._meter.add(length_ms)
+        self._pushed_ms += length_ms
         if self._speaking and not chunk.speech:
             await self._socket.send_json({"type": "flush"})
         self._speaking = chunk.speech
@@ -84,6 +89,9 @@ class _Stream:
                 raise self._failed(data)
             if told.get("type") == "data" and str(data.get("transcript") or "").strip():
                 return self._transcript(data)
+
+    def used(self) -> Sequence[Usage]:
+        return self._meter.take()
 
     def _transcript(self, data: dict[str, Any]) -> Transcript:
         start_ms, self._covered_ms = self._covered_ms, self._pushed_ms
