@@ -22,6 +22,7 @@ from mediasrv.providers.elevenlabs import (
     ElevenLabsVoice,
 )
 from mediasrv.providers.elevenlabs import settings as elevenlabs
+from mediasrv.providers.elevenlabs.socket_voice import IDLE_S as ELEVENLABS_IDLE_S
 from mediasrv.providers.knowledge import KnowledgeModel, read_book
 from mediasrv.providers.openai import (
     DIALECTS,
@@ -113,7 +114,7 @@ async def elevenlabs_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
 async def elevenlabs_socket_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
     base_url = declared.settings.base_url or elevenlabs.BASE_URL
     key = declared.key("ELEVENLABS_API_KEY")
-    async with Sockets(declared.net) as sockets:
+    async with Sockets(declared.net, ELEVENLABS_IDLE_S) as sockets:
         yield ElevenLabsSocketVoice(_elevenlabs(declared), base_url, key, sockets)
 
 
@@ -125,7 +126,7 @@ async def sarvam_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
         extra=settings.options,
     )  # fmt: skip
     key = declared.key("SARVAM_API_KEY")
-    async with Sockets(declared.net) as sockets:
+    async with Sockets(declared.net, sarvam.IDLE_S) as sockets:
         yield SarvamVoice(chosen, settings.base_url or sarvam.URL, key, sockets)
 
 

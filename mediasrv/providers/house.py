@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import trio
 
@@ -21,13 +21,21 @@ from mediasrv.providers.adapters import ADAPTERS, EARS, MODELS, VOICES, Declared
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
 from mediasrv.providers.resilience import Member, Patience, SteadyEars, SteadyModel, SteadyVoice, Told
 from mediasrv.providers.voice_book import VoiceBook, VoiceOf
-from mediasrv.providers.wire import Net, TrioNet
+from mediasrv.providers.wire import WARM_EVERY_S, Net, TrioNet
 
 P = TypeVar("P")
+WARM_WITHIN_S = 10.0
 
 
 def nobody(provider: str, what: str) -> None:
     """Told, and not listening."""
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """An adapter that gains from a connection which is there before it is needed."""
+
+    async def warm(self) -> None: ...
 
 
 class ProviderHouse:
@@ -104,11 +112,18 @@ class ProviderHouse:
         return {name: state for shelf in shelves for name, state in shelf.states().items()}
 
     async def warm(self) -> None:
-        """Opens connections that the next turns will want; what cannot be reached is for those turns to find out."""
-        async with trio.open_nursery() as nursery:
-            for provider in self._models.all():
-                if (warm := getattr(provider, "warm", None)) is not None:
-                    nursery.start_soon(warm)
+        """Opens connections to whom somebody has named; what cannot be reached is for the next turns to find out."""
+        with trio.move_on_after(WARM_WITHIN_S):
+            async with trio.open_nursery() as nursery:
+                for provider in (*self._models.named(), *self._voices.named(), *self._ears.named()):
+                    if isinstance(provider, Warms):
+                        nursery.start_soon(provider.warm)
+
+    async def keep_warm(self) -> None:
+        """Before the first call, and again before what is idle is closed; until cancelled."""
+        while True:
+            await self.warm()
+            await trio.sleep(WARM_EVERY_S)
 
 
 class _Shelf(Generic[P]):
@@ -117,6 +132,7 @@ class _Shelf(Generic[P]):
     def __init__(self, kind: str, adapters: Mapping[str, object]) -> None:
         self._kind, self._adapters = kind, adapters
         self._members: dict[str, Member[P]] = {}
+        self._named: set[str] = set()
 
     async def fill(self, declared: Mapping[str, Declared], stack: AsyncExitStack) -> None:
         for name, each in declared.items():
@@ -135,10 +151,12 @@ class _Shelf(Generic[P]):
                 )
         if not names:
             raise ConfigError(self._kind, "must name a provider")
+        self._named.update(names)
         return [self._members[name] for name in names]
 
     def states(self) -> dict[str, str]:
         return {name: member.breaker.state.value for name, member in self._members.items()}
 
-    def all(self) -> list[P]:
-        return [member.provider for member in self._members.values()]
+    def named(self) -> list[P]:
+        """Those that somebody means to use."""
+        return [member.provider for name, member in self._members.items() if name in self._named]

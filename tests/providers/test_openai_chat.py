@@ -234,6 +234,26 @@ async def test_a_reply_that_is_left_in_the_middle_leaves_nothing(autojump_clock)
         assert trio.current_time() == pytest.approx(2.5)
 
 
+async def test_the_next_reply_comes_over_the_same_connection(autojump_clock) -> None:
+    fake = OpenAiChat(words("hi"))
+    async with model(fake) as chat:
+        for _ in range(3):
+            await reply(chat)
+            await trio.sleep(1)
+    assert fake.streams == 3 * fake.streams[:1]
+
+
+async def test_a_service_that_never_ends_its_answer_keeps_nobody_waiting(autojump_clock) -> None:
+    async def endless(exchange: Exchange) -> None:
+        await exchange.begin(200, {"Content-Type": "text/event-stream"})
+        await exchange.events(chunk({"content": "hi"}), chunk({}, "stop"), "[DONE]")
+        await trio.sleep_forever()
+
+    async with model(OpenAiChat(instead=endless)) as chat:
+        assert TextDelta("hi") in await reply(chat)
+        assert trio.current_time() < 0.5
+
+
 async def test_a_warm_connection_is_the_one_that_the_reply_comes_over(autojump_clock) -> None:
     async with model(OpenAiChat(words("hi"))) as chat:
         await chat.warm()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import trio
+
 from mediasrv.call.dialogue import ConversationAgent, Persona
 from mediasrv.call.hang_up import HangUp
 from mediasrv.conversation.agents import AgentDeclaration, Library
@@ -55,7 +57,10 @@ class Cast:
             for name, declared in self._declared.items():
                 self._tools[name] = await stack.enter_async_context(open_webhooks(declared.tool, net))
                 _ = self._providers(name) if speaking else self.model(name)
-            yield
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._house.keep_warm)
+                yield
+                nursery.cancel_scope.cancel()
 
     def model(self, name: str) -> LanguageModel:
         return self._opened().model(self._declared[name].providers.model)

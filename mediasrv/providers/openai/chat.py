@@ -13,6 +13,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
+
 from mediasrv.providers.openai.dialects import Dialect
 from mediasrv.providers.protocols import (
     LlmDelta,
@@ -28,6 +30,7 @@ from mediasrv.providers.wire import HttpService, ServerEvent
 from mediasrv.providers.wire.refusals import said
 
 DONE = "[DONE]"
+END_S = 0.2  # from there to the end of the body, of which nothing but the connection depends
 TOOL_CALLS_MAX = 64
 ARGUMENT_CHARACTERS_MAX = 200_000
 TRANSIENT = frozenset(
@@ -50,6 +53,13 @@ class ChatSettings:
     )  # handed on as it is: `top_p`, `reasoning_effort` ...
 
 
+async def _read_to_the_end(events: AsyncGenerator[ServerEvent, None]) -> None:
+    """A connection whose answer was not read to its end is closed, and the next turn would open another."""
+    with trio.move_on_after(END_S):
+        async for _ in events:
+            pass
+
+
 class ChatModel:
     """A LanguageModel over one service; serves all calls."""
 
@@ -67,6 +77,7 @@ class ChatModel:
                 async for event in events:
                     if event.data.strip() == DONE:
                         reply.done = True
+                        await _read_to_the_end(events)
                         break
                     for delta in reply.take(event):
                         yield delta

@@ -18,6 +18,7 @@ from mediasrv.providers.wire import Sockets
 
 URL = "wss://api.sarvam.ai/text-to-speech/ws"
 KEY_HEADER = "api-subscription-key"
+IDLE_S = 50.0  # the service closes after 60
 MODEL, SPEAKER = "bulbul:v2", "anushka"
 CHARACTERS_MAX = 2_500
 SCRIPTS: Mapping[range, str] = {  # Unicode blocks of the languages that it speaks
@@ -52,12 +53,17 @@ class SarvamVoice:
         self.name, self._settings = settings.name, settings
         self._url, self._key, self._sockets = url, key, sockets
 
+    async def warm(self) -> None:
+        await self._sockets.warm(self.name, self._address(), {KEY_HEADER: self._key})
+
+    def _address(self) -> str:
+        return f"{self._url}?{urlencode({'model': self._settings.model, 'send_completion_event': 'true'})}"
+
     async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
         settings, pieces = self._settings, PcmPieces(self._settings.rate_hz)
-        url = f"{self._url}?{urlencode({'model': settings.model, 'send_completion_event': 'true'})}"
-        async with self._sockets.open(self.name, url, {KEY_HEADER: self._key}) as socket:
+        async with self._sockets.open(self.name, self._address(), {KEY_HEADER: self._key}) as socket:
             await socket.send_json({"type": "config", "data": self._config(text, voice)})
             for part in _parts(text):
                 await socket.send_json({"type": "text", "data": {"text": part}})

@@ -175,6 +175,9 @@ class Whisper:
         return HttpServer(self.handle)
 
     async def handle(self, exchange: Exchange) -> None:
+        if exchange.method == "HEAD":
+            await exchange.answer(405)
+            return
         if exchange.headers.get("authorization") != f"Bearer {KEY}":
             await exchange.answer(401, {"error": {"message": "Incorrect API key provided"}})
             return
