@@ -35,7 +35,15 @@ from mediasrv.providers.openai import (
 )
 from mediasrv.providers.prices import shipped
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech, Usage
-from mediasrv.providers.sarvam import SarvamEars, SarvamEarsSettings, SarvamVoice, SarvamVoiceSettings
+from mediasrv.providers.sarvam import (
+    SarvamBatchEars,
+    SarvamBatchSettings,
+    SarvamEars,
+    SarvamEarsSettings,
+    SarvamVoice,
+    SarvamVoiceSettings,
+    batch,
+)
 from mediasrv.providers.sarvam import ears as hearing
 from mediasrv.providers.sarvam import voice as sarvam
 from mediasrv.providers.wire import HttpService, Net, Sockets
@@ -51,8 +59,9 @@ class Declared:
     environment: Mapping[str, str]
 
     def charge(self, usage: Usage) -> Usage:
-        """The usage with its price of today."""
-        return shipped().charged(usage, datetime.now(UTC).date(), provider=self.settings.adapter)
+        """The usage with its price of today, which is the same in whichever way the vendor is reached."""
+        vendor = self.settings.adapter.partition("-")[0]
+        return shipped().charged(usage, datetime.now(UTC).date(), provider=vendor)
 
     def key(self, variable: str) -> str:
         """From the settings, else from the adapter's own variable; ConfigError when there is none."""
@@ -149,6 +158,18 @@ async def sarvam_ears(declared: Declared) -> AsyncIterator[SpeechToText]:
     yield SarvamEars(chosen, settings.base_url or hearing.URL, key, declared.net)
 
 
+@asynccontextmanager
+async def sarvam_batch(declared: Declared) -> AsyncIterator[SpeechToText]:
+    settings = declared.settings
+    chosen = SarvamBatchSettings(
+        declared.name, declared.charge, settings.model or batch.MODEL, settings.options
+    )
+    headers = {sarvam.KEY_HEADER: declared.key("SARVAM_API_KEY")}
+    base_url = settings.base_url or batch.BASE_URL
+    async with HttpService(declared.name, base_url, headers, declared.net) as http:
+        yield SarvamBatchEars(chosen, http)
+
+
 WHISPERS = {"openai": "whisper-1", "groq": "whisper-large-v3-turbo", "vllm": ""}
 
 
@@ -197,6 +218,7 @@ VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpee
 EARS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[SpeechToText]]] = {
     "deepgram": deepgram,
     "sarvam": sarvam_ears,
+    "sarvam-batch": sarvam_batch,
     **dict.fromkeys(WHISPERS, whisper),
 }
 

@@ -12,7 +12,7 @@ import trio
 from mediasrv.providers.protocols import SpeechToText, Transcript, Usage
 from mediasrv.providers.resilience import Member, SteadyEars
 from mediasrv.providers.sound import AudioMeter, split
-from tests.fakes.providers.hearing import DeepgramSocket, SarvamSocketEars, Whisper, spoken
+from tests.fakes.providers.hearing import DeepgramSocket, SarvamFiles, SarvamSocketEars, Whisper, spoken
 from tests.providers.failing import Ears, failure
 from tests.providers.test_hearing import ears, say
 from tests.providers.test_resilience import chunk, company, final
@@ -64,13 +64,19 @@ async def test_a_stream_is_charged_by_all_that_was_sent_silence_included(
     assert (used[0].provider, ms_of(used, in_vain=True)) == ("ears", 0)
 
 
-async def test_a_service_of_pieces_is_charged_by_the_pieces_that_it_answered(autojump_clock) -> None:
-    async with ears("openai", Whisper()) as (stt, _), stt.open("en") as stream:
+@pytest.mark.parametrize(
+    ("adapter", "fake", "per_minute_usd"),
+    [("openai", Whisper, "0.006"), ("sarvam-batch", SarvamFiles, "0.0012")],
+)
+async def test_a_service_of_pieces_is_charged_by_the_pieces_that_it_answered(
+    autojump_clock, adapter: str, fake, per_minute_usd: str
+) -> None:
+    async with ears(adapter, fake()) as (stt, _), stt.open("en") as stream:
         await say(stream, spoken("one"))
         heard = await stream.next()
         used = stream.used()
     assert ms_of(used) == heard.end_ms - heard.start_ms < 20 * len(spoken("one"))
-    assert usd_of(used) == Decimal("0.006") * ms_of(used) / 60_000
+    assert usd_of(used) == Decimal(per_minute_usd) * ms_of(used) / 60_000
 
 
 async def test_what_is_heard_again_by_another_was_paid_for_once_in_vain(autojump_clock) -> None:

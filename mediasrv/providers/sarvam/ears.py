@@ -16,14 +16,13 @@ from urllib.parse import urlencode
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
 from mediasrv.providers.protocols import ProviderError, SttStream, Transcript, Usage
+from mediasrv.providers.sarvam.languages import DETECT, code_of, heard_in
 from mediasrv.providers.sound import AudioMeter
 from mediasrv.providers.wire import Net, WebSocket, open_websocket
 
 URL = "wss://api.sarvam.ai/speech-to-text/ws"
 KEY_HEADER = "api-subscription-key"
 MODEL = "saarika:v2.5"
-REGION = "-IN"
-UNKNOWN = 0.7
 TRANSIENT = frozenset(
     ("rate_limit_exceeded_error", "internal_server_error", "service_unavailable", "timeout")
 )
@@ -46,9 +45,8 @@ class SarvamEars:
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
-        code = language if "-" in language or not language else f"{language}{REGION}"
         query = {
-            "language-code": code or "unknown",
+            "language-code": code_of(language) or DETECT,
             "model": self._settings.model,
             "sample_rate": EARS_RATE_HZ,
             "input_audio_codec": "pcm_s16le",
@@ -95,9 +93,7 @@ class _Stream:
 
     def _transcript(self, data: dict[str, Any]) -> Transcript:
         start_ms, self._covered_ms = self._covered_ms, self._pushed_ms
-        probability = data.get("language_probability")
-        sure = float(probability) if isinstance(probability, int | float) else UNKNOWN
-        language = str(data.get("language_code") or self._language).removesuffix(REGION)
+        language, sure = heard_in(data, self._language)
         return Transcript(str(data["transcript"]).strip(), True, sure, start_ms, self._pushed_ms, language)
 
     def _failed(self, data: dict[str, Any]) -> ProviderError:
