@@ -142,7 +142,9 @@ class TextToSpeech(Protocol):
     name: str
 
     def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
-        """One passage, as sound. Close it with `aclosing`."""
+        """One passage, as sound; what it costs with the first of it, because that is paid however soon it is left.
+
+        Close it with `aclosing`."""
 
 
 class EndOfTurn(Protocol):

@@ -92,6 +92,10 @@ async def test_a_history_with_tools_is_what_the_api_accepts(autojump_clock) -> N
         await reply(chat, LlmRequest(history))
     assistant = fake.bodies[0]["messages"][1]
     assert assistant["content"] is None
+    assert fake.bodies[0]["messages"][3] == {
+        "role": "assistant",
+        "content": "It is —",
+    }  # and then the caller spoke
     assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"day": "Monday"}
     assert wrong_in([{"role": "tool", "tool_call_id": "x", "content": ""}])  # the fake would have said so
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from mediasrv.audio import duration_ms
 from mediasrv.providers.elevenlabs.settings import KEY_HEADER, ElevenLabsSettings, numbers, sound_in, texts
 from mediasrv.providers.protocols import ProviderError, SpeechChunk
-from mediasrv.providers.sound import Characters, PcmPieces, words_of
+from mediasrv.providers.sound import Characters, PcmPieces, charged, words_of
 from mediasrv.providers.wire import Sockets, WebSocket
 
 IDLE_S = 170.0
@@ -31,7 +31,10 @@ class ElevenLabsSocketVoice:
     async def warm(self) -> None:
         await self._sockets.warm(self.name, self._url(self._settings.voice), {KEY_HEADER: self._key})
 
-    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return charged(self._speak(text, voice), self._settings.used(text))
+
+    async def _speak(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
         settings = self._settings
@@ -45,7 +48,6 @@ class ElevenLabsSocketVoice:
             while not passage.over:
                 for chunk in passage.take(await self._next(socket)):
                     yield chunk
-        yield SpeechChunk(b"", settings.rate_hz, usage=settings.used(text))
 
     def _url(self, voice: str) -> str:
         query = {

@@ -29,6 +29,7 @@ from mediasrv.providers.protocols import (
 from mediasrv.providers.wire import HttpService, ServerEvent
 from mediasrv.providers.wire.refusals import said
 
+CUT_OFF = "—"
 DONE = "[DONE]"
 END_S = 0.2  # from there to the end of the body, of which nothing but the connection depends
 TOOL_CALLS_MAX = 64
@@ -101,11 +102,15 @@ class ChatModel:
 
 
 def _message(message: Message) -> dict[str, object]:
-    """One message as the API has it: what was said beside tool calls is `null` when it is nothing."""
+    """One message as the API has it: what was said beside tool calls is `null` when it is nothing.
+
+    What was cut off ends as it does in books; anything more explicit is sooner or later said aloud by some model.
+    """
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
     if not message.tool_calls:
-        return {"role": message.role, "content": message.text}
+        text = f"{message.text} {CUT_OFF}".strip() if message.interrupted else message.text
+        return {"role": message.role, "content": text}
     calls = [
         {
             "id": call.id,

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, Usage
-from mediasrv.providers.sound import PcmPieces
+from mediasrv.providers.sound import PcmPieces, charged
 from mediasrv.providers.wire import Sockets
 
 URL = "wss://api.sarvam.ai/text-to-speech/ws"
@@ -59,10 +59,13 @@ class SarvamVoice:
     def _address(self) -> str:
         return f"{self._url}?{urlencode({'model': self._settings.model, 'send_completion_event': 'true'})}"
 
-    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return charged(self._speak(text, voice), self._used(text))
+
+    async def _speak(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
-        settings, pieces = self._settings, PcmPieces(self._settings.rate_hz)
+        pieces = PcmPieces(self._settings.rate_hz)
         async with self._sockets.open(self.name, self._address(), {KEY_HEADER: self._key}) as socket:
             await socket.send_json({"type": "config", "data": self._config(text, voice)})
             for part in _parts(text):
@@ -74,8 +77,9 @@ class SarvamVoice:
                     break
                 if pcm := self._sound(told, pieces):
                     yield SpeechChunk(pcm, pieces.rate_hz)
-        used = Usage(self.name, settings.model, {"characters": len(text)})
-        yield SpeechChunk(b"", pieces.rate_hz, usage=settings.charge(used))
+
+    def _used(self, text: str) -> Usage:
+        return self._settings.charge(Usage(self.name, self._settings.model, {"characters": len(text)}))
 
     def _config(self, text: str, voice: str) -> dict[str, object]:
         settings = self._settings

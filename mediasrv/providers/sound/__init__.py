@@ -3,6 +3,7 @@
 Whole samples without a file's header, words out of characters; pieces of speech, files of them, and how much it was.
 """
 
+from mediasrv.providers.sound.charged import charged
 from mediasrv.providers.sound.meter import AudioMeter, split
 from mediasrv.providers.sound.pcm import PcmPieces
 from mediasrv.providers.sound.piecewise import open_piecewise
@@ -16,6 +17,7 @@ __all__ = [
     "PcmPieces",
     "Utterance",
     "UtteranceCutter",
+    "charged",
     "open_piecewise",
     "split",
     "wav_file",
