@@ -79,7 +79,14 @@ from mediasrv.media import (
     StreamStatistics,
     VoiceLevels,
 )
-from mediasrv.providers.protocols import EndOfTurn, LanguageModel, ProviderError, Transcript, Usage
+from mediasrv.providers.protocols import (
+    UNCLEAR,
+    EndOfTurn,
+    LanguageModel,
+    ProviderError,
+    Transcript,
+    Usage,
+)
 from mediasrv.providers.registry import Providers
 
 EVENTS_WAITING = 64  # more make their senders wait: the engine's own ring is bounded too
@@ -103,7 +110,10 @@ class Persona:
         """What its turns think with, in one call."""
         waits = settings.failures
         limits = ModelLimits(waits.first_token_s, waits.next_token_s, waits.tool_rounds)
-        return Mind(llm, history, host.described(), limits, self.level, self.cleaning, settings.language)
+        unclear = settings.unclear if settings.least_confidence else ""
+        return Mind(
+            llm, history, host.described(), limits, self.level, self.cleaning, settings.language, unclear
+        )
 
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
@@ -357,7 +367,9 @@ class Dialogue:
         self._call.timeline.note(
             "words", text=transcript.text, final=transcript.final, confidence=transcript.confidence
         )
-        await self._send.send(Words(transcript.text, transcript.final, transcript.confidence))
+        doubted = transcript.final and transcript.confidence < self._call.settings.least_confidence
+        text = UNCLEAR if doubted else transcript.text
+        await self._send.send(Words(text, transcript.final, transcript.confidence))
 
     async def _judge(self, model: EndOfTurn, said: str) -> None:
         """Asks whether the caller has finished, beside the pause; no answer is no opinion."""

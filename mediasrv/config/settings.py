@@ -257,6 +257,14 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[str, Meta(description="Language that callers speak, as in `en`.", min_length=2)] = (
         "en"
     )
+    least_confidence: Annotated[
+        float,
+        Meta(
+            description="Of what was understood; below it the caller is asked again, and nothing is guessed.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.0
     interruptible: Annotated[
         bool, Meta(description="Whether a caller may interrupt the agent by speaking.")
     ] = True

@@ -46,6 +46,7 @@ def call_settings(settings: Settings) -> CallSettings:
     calls = settings.calls
     return CallSettings(
         language=calls.language,
+        least_confidence=calls.least_confidence,
         answer_after_s=calls.answer_after_s,
         max_length_s=calls.max_length_s,
         interruptibility=Interruptibility(
