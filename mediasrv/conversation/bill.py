@@ -28,6 +28,7 @@ class Entry:
             "service": self.service, "provider": usage.provider, "model": usage.model, "units": dict(usage.units),
             "cost_usd": f"{usage.cost_usd.quantize(PLACES):f}", "level": self.level, "at_ms": self.at_ms,
             "speculative": self.speculative, "in_vain": self.speculative or usage.in_vain,
+            "estimated": usage.estimated,
         }  # fmt: skip
 
 

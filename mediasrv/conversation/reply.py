@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mediasrv.conversation.history import History
 from mediasrv.conversation.provider_edge import in_time
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
+    Estimates,
     LanguageModel,
     LlmRequest,
     ProviderError,
@@ -36,6 +37,14 @@ class ModelLimits:
     temperature: float = 0.7
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What one request has come to."""
+
+    written: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+
+
 async def write_reply(
     llm: LanguageModel,
     history: History,
@@ -47,27 +56,15 @@ async def write_reply(
 ) -> AsyncGenerator[str, None]:
     """The reply to the turn that `history` has open; asks again after tools, a bounded number of times."""
     for _ in range(limits.tool_rounds):
+        answer = _Answer()
         request = LlmRequest(history.messages(turn), tools, limits.max_tokens, limits.temperature)
-        calls: list[ToolCall] = []
-        written = ""
-        stream = in_time(llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name)
-        async with aclosing(stream) as deltas:
-            async for delta in deltas:
-                match delta:
-                    case TextDelta(text):
-                        written += text
-                        _check_bound(llm.name, "characters", len(written), MOST_CHARACTERS)
-                        yield text
-                    case ToolRequest(call):
-                        if not isinstance(call.arguments, Mapping):
-                            raise ProviderError(llm.name, "arguments that are no object", retryable=False)
-                        calls.append(call)
-                        _check_bound(llm.name, "tool calls", len(calls), MOST_CALLS)
-                    case Usage():
-                        used(delta)
+        async with aclosing(_ask(llm, request, limits, answer, used)) as texts:
+            async for text in texts:
+                yield text
+        calls = answer.calls
         if not calls:
             return
-        waiting = deque(history.called(turn, written, calls))
+        waiting = deque(history.called(turn, answer.written, calls))
         try:
             yield "\n"  # what was written before the tools is a piece of its own
             while waiting:
@@ -78,6 +75,49 @@ async def write_reply(
             for call in waiting:
                 history.resolve(call.id, NOT_STARTED)
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
+
+
+async def _ask(
+    llm: LanguageModel,
+    request: LlmRequest,
+    limits: ModelLimits,
+    answer: _Answer,
+    used: Callable[[Usage], None],
+) -> AsyncGenerator[str, None]:
+    """The text of one request's answer, as it comes; all of it is in `answer`.
+
+    A reply that is left before its end is paid for, and its provider tells what it took at the end only.
+    """
+    told = failed = False
+    stream = in_time(llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name)
+    try:
+        async with aclosing(stream) as deltas:
+            async for delta in deltas:
+                match delta:
+                    case TextDelta(text):
+                        answer.written += text
+                        _check_bound(llm.name, "characters", len(answer.written), MOST_CHARACTERS)
+                        yield text
+                    case ToolRequest(call):
+                        answer.calls.append(_checked(llm.name, call))
+                        _check_bound(llm.name, "tool calls", len(answer.calls), MOST_CALLS)
+                    case Usage():
+                        told = True
+                        used(delta)
+    except ProviderError:
+        failed = True
+        raise
+    finally:
+        if not told and (answer.written or not failed) and isinstance(llm, Estimates):
+            estimated = llm.estimate(request, answer.written)
+            if estimated is not None:
+                used(estimated)
+
+
+def _checked(provider: str, call: ToolCall) -> ToolCall:
+    if not isinstance(call.arguments, Mapping):
+        raise ProviderError(provider, "arguments that are no object", retryable=False)
+    return call
 
 
 def _check_bound(provider: str, what: str, count: int, most: int) -> None:

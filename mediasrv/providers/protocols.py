@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mediasrv.audio import EarsChunk
 from mediasrv.errors import MediasrvError
@@ -42,6 +42,7 @@ class Usage:
     units: Mapping[str, int] = field(default_factory=dict)  # "input_tokens", "characters", "audio_ms" ...
     cost_usd: Decimal = Decimal(0)
     in_vain: bool = False  # the provider failed, and another had to do the same again
+    estimated: bool = False  # the provider did not say: it was left before, or never does
 
 
 # The text of a transcript where speech was heard and the recogniser will not guess what it was: to be asked again.
@@ -118,6 +119,14 @@ class LanguageModel(Protocol):
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         """Text as it is written, tool calls when complete, usage last. Close it with `aclosing`."""
+
+
+@runtime_checkable
+class Estimates(Protocol):
+    """A model that can guess what a request has used, when nobody tells."""
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage | None:
+        """By the length of what was asked and of what was `written`; None: nothing that is charged."""
 
 
 @dataclass(frozen=True, slots=True)

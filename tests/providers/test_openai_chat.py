@@ -268,3 +268,11 @@ def test_every_dialect_is_complete_and_secret_keys_go_only_to_names_under_tls() 
     for dialect in DIALECTS.values():
         assert dialect.base_url.endswith("/v1/")
         assert dialect.base_url.startswith("https://") or not dialect.key
+
+
+async def test_what_a_request_took_is_estimated_where_nobody_tells(autojump_clock) -> None:
+    async with model(OpenAiChat()) as chat:
+        short, long = chat.estimate(REQUEST, "hi"), chat.estimate(REQUEST, "word " * 400)
+    assert short.estimated
+    assert 5 <= short.units["input_tokens"] <= 30  # two messages of two words
+    assert (short.units["output_tokens"], long.units["output_tokens"]) == (1, pytest.approx(500, abs=1))

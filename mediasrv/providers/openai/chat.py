@@ -29,6 +29,7 @@ from mediasrv.providers.protocols import (
 from mediasrv.providers.wire import HttpService, ServerEvent
 from mediasrv.providers.wire.refusals import said
 
+CHARACTERS_A_TOKEN = 4  # of English; an estimate is for replies that were left before their end
 CUT_OFF = "—"
 DONE = "[DONE]"
 END_S = 0.2  # from there to the end of the body, of which nothing but the connection depends
@@ -84,6 +85,16 @@ class ChatModel:
                         yield delta
         for delta in reply.close():
             yield self._settings.charge(delta) if isinstance(delta, Usage) else delta
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage:
+        asked = sum(
+            len(json.dumps(message)) for message in (*map(_message, request.messages), *request.tools)
+        )
+        units = {
+            "input_tokens": asked // CHARACTERS_A_TOKEN + 1,
+            "output_tokens": len(written) // CHARACTERS_A_TOKEN + 1,
+        }
+        return self._settings.charge(Usage(self.name, self.model, units, estimated=True))
 
     def _body(self, request: LlmRequest) -> dict[str, object]:
         dialect = self._settings.dialect
