@@ -1,4 +1,6 @@
-"""The calls whose records lie in `records/`: `python -m tests.cli.recorded` writes them again, the same to the byte.
+"""The calls whose records lie in `records/`: `python -m tests.cli.recorded` writes them again.
+
+The same but for the order of entries that have the same time.
 
 Two callers of a scripted agent, in virtual time. `desk` is asked, interrupted, coughed at, kept waiting by a slow tool
 and then by a model that fails; `ahead` has its reply begun before the caller has finished, rightly and wrongly, and is
