@@ -55,6 +55,7 @@ from mediasrv.call.turn_events import (
     Words,
 )
 from mediasrv.clock import NS_PER_S
+from mediasrv.conversation.bill import Entry
 from mediasrv.conversation.cleaning import Cleaning
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import BALANCED, Level, Mind
@@ -79,7 +80,14 @@ from mediasrv.media import (
     StreamStatistics,
     VoiceLevels,
 )
-from mediasrv.providers.protocols import EndOfTurn, LanguageModel, ProviderError, Transcript
+from mediasrv.providers.protocols import (
+    UNCLEAR,
+    EndOfTurn,
+    LanguageModel,
+    ProviderError,
+    Transcript,
+    Usage,
+)
 from mediasrv.providers.registry import Providers
 
 EVENTS_WAITING = 64  # more make their senders wait: the engine's own ring is bounded too
@@ -104,7 +112,10 @@ class Persona:
         """What its turns think with, in one call."""
         waits = settings.failures
         limits = ModelLimits(waits.first_token_s, waits.next_token_s, waits.tool_rounds)
-        return Mind(llm, history, host.described(), limits, self.level, self.cleaning, settings.language)
+        unclear = settings.unclear if settings.least_confidence else ""
+        return Mind(
+            llm, history, host.described(), limits, self.level, self.cleaning, settings.language, unclear
+        )
 
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
@@ -169,7 +180,8 @@ class Dialogue:
         self._tools = TurnTools(
             call, providers, mind, self._host, persona.voice, arming, ready, self._turn_over
         )
-        self._ears = Ears(call, providers.stt, self._heard, self._deaf)
+        self._ears = Ears(call, providers.stt, self._heard, self._deaf, self._listened)
+        self._unbilled: list[Usage] = []  # what was listened to since the last turn that was asked for
         self._turn: Turn | None = None
         self._own_hold: HoldId | None = None
         self._failed_turns = 0
@@ -260,12 +272,15 @@ class Dialogue:
         )  # fmt: skip
         lines = self._lines(action)
         self._turn = Turn(record, self._tools, lines, after=self._turn, ahead=action.ahead)
+        if action.kind == "reply" and not action.ahead:
+            self._bill_listening(self._turn)
         call.record.turns += not action.ahead
         call.start_soon(self._turn.run)
 
     def _promote(self, action: Promote) -> None:
         if self._turn is not None and self._turn.number == action.turn:
             self._call.record.turns += 1
+            self._bill_listening(self._turn)
             self._turn.promote(action.text)
 
     def _lines(self, action: StartTurn) -> list[Passage]:
@@ -338,11 +353,21 @@ class Dialogue:
     async def _charge(self, turn: Turn) -> None:
         """The call pays for its turns; one that has spent what it may says good-bye."""
         record, budget = self._call.record, self._call.settings.budget_usd
-        spent = record.charge(turn.record)
+        spent = record.charge(turn.record, turn.bill.listening_usd())
         if budget is not None and spent >= budget and not self._budget_spent:
             self._budget_spent = True
             self._call.timeline.note("budget_spent", cost_usd=record.cost_usd)
             await self._send.send(EndAsked(Ending.BUDGET, goodbye=True))
+
+    def _listened(self, used: Sequence[Usage]) -> None:
+        self._call.record.listened(used)
+        self._unbilled += used
+
+    def _bill_listening(self, turn: Turn) -> None:
+        """It was listened to for this turn: to what was asked, and to the silence before it."""
+        for usage in self._unbilled:
+            turn.bill.add(Entry("stt", usage, turn.record.level, 0.0))
+        self._unbilled.clear()
 
     async def _heard(self, transcript: Transcript) -> None:
         if self._call.secrecy.on:
@@ -350,7 +375,9 @@ class Dialogue:
         self._call.timeline.note(
             "words", text=transcript.text, final=transcript.final, confidence=transcript.confidence
         )
-        await self._send.send(Words(transcript.text, transcript.final, transcript.confidence))
+        doubted = transcript.final and transcript.confidence < self._call.settings.least_confidence
+        text = UNCLEAR if doubted else transcript.text
+        await self._send.send(Words(text, transcript.final, transcript.confidence))
 
     async def _judge(self, model: EndOfTurn, said: str) -> None:
         """Asks whether the caller has finished, beside the pause; no answer is no opinion."""

@@ -7,7 +7,7 @@ oldest; the voice, the gate and the holds work on without it.
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -15,7 +15,7 @@ import trio
 from mediasrv.audio import EARS_RATE_HZ
 from mediasrv.call.call import Call, leaves
 from mediasrv.conversation.provider_edge import provider_errors
-from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 
 # Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an
 # onset or for the end of speech: the stream gives what it has when the gate turns (mediasrv/media/streams/ears.py).
@@ -31,6 +31,7 @@ class Ears:
     stt: SpeechToText
     on_transcript: Callable[[Transcript], Awaitable[None]]
     on_lost: Callable[[], Awaitable[None]]
+    on_used: Callable[[Sequence[Usage]], None]
     _speech_since: float | None = None  # heard, and no transcript since
     _speech_ms: float = 0.0  # so much of it
     _pushing_since: float | None = None
@@ -56,13 +57,18 @@ class Ears:
         self._forget()
         self._pushing_since = None
         name, limit_s = self.stt.name, self.call.settings.failures.stt_answer_s
-        with trio.move_on_after(limit_s) as bound, provider_errors(name):
-            async with self.stt.open(self.call.settings.language) as stream:
-                bound.deadline = math.inf
-                try:
-                    await self._converse(stream)
-                finally:
-                    bound.deadline = trio.current_time() + limit_s
+        stream: SttStream | None = None
+        try:
+            with trio.move_on_after(limit_s) as bound, provider_errors(name):
+                async with self.stt.open(self.call.settings.language) as stream:
+                    bound.deadline = math.inf
+                    try:
+                        await self._converse(stream)
+                    finally:
+                        bound.deadline = trio.current_time() + limit_s
+        finally:
+            if stream is not None:
+                self.on_used(stream.used())  # the last of it is known when it is closed
         raise ProviderError(name, f"no answer for {limit_s:g} s", retryable=True)
 
     async def _converse(self, stream: SttStream) -> None:
@@ -74,6 +80,8 @@ class Ears:
                     transcript = await stream.next()
                 self._transcripts += 1
                 self._forget()
+                if transcript.final:
+                    self.on_used(stream.used())  # whoever answers these words has it on the bill
                 await self.on_transcript(transcript)
 
     async def _push(self, stream: SttStream) -> None:

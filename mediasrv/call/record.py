@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -11,6 +12,9 @@ import msgspec
 
 from mediasrv.conversation.bill import Bill
 from mediasrv.conversation.pipeline import Exchange
+from mediasrv.providers.protocols import Usage
+
+NOTHING = (Decimal(0), Decimal(0))
 
 
 class TurnEnding(Enum):
@@ -122,17 +126,31 @@ class CallRecord:
     turns: int = 0
     interruptions: int = 0
     rejected_holds: int = 0
-    cost_usd: str = "0"  # of all turns together
+    cost_usd: str = "0"  # of all turns together, and of listening
     wasted_usd: str = "0"
+    listened_ms: int = 0  # of sound that recognisers were given, by their own account
+    listening_usd: str = "0"
     secure: list[SecureRecord] = field(default_factory=list)
     error: str = ""
     media: dict[str, int | float] = field(default_factory=dict)
 
-    def charge(self, turn: TurnRecord) -> Decimal:
-        """Adds what a turn cost; returns what the call has cost so far."""
-        spent = Decimal(self.cost_usd) + Decimal(turn.cost_usd)
-        self.cost_usd = f"{spent:f}"
-        self.wasted_usd = f"{Decimal(self.wasted_usd) + Decimal(turn.wasted_usd):f}"
+    def charge(self, turn: TurnRecord, listening: tuple[Decimal, Decimal] = NOTHING) -> Decimal:
+        """Adds what a turn cost; returns what the call has cost so far.
+
+        `listening`: what of the turn's cost and of its waste the call has paid when it listened.
+        """
+        return self._pay(Decimal(turn.cost_usd) - listening[0], Decimal(turn.wasted_usd) - listening[1])
+
+    def listened(self, used: Sequence[Usage]) -> None:
+        """Recognisers have used this, whether or not a turn comes of it."""
+        for usage in used:
+            self.listened_ms += usage.units.get("audio_ms", 0)
+            self.listening_usd = f"{Decimal(self.listening_usd) + usage.cost_usd:f}"
+            self._pay(usage.cost_usd, usage.cost_usd if usage.in_vain else Decimal(0))
+
+    def _pay(self, cost: Decimal, wasted: Decimal) -> Decimal:
+        spent = Decimal(self.cost_usd) + cost
+        self.cost_usd, self.wasted_usd = f"{spent:f}", f"{Decimal(self.wasted_usd) + wasted:f}"
         return spent
 
     def as_json(self) -> dict[str, object]:

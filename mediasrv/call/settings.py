@@ -115,6 +115,10 @@ class CallSettings:
     farewell_s: float = 6.0  # the last words take no longer than this
     hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol
     turn_cleanup_s: float = 0.1
+    least_confidence: float = (
+        0.0  # of a final transcript: below it the caller is asked again, and nothing guessed
+    )
+    unclear: str = "I am sorry, I did not understand that. Could you say it again?"
     prompt: str = "Are you still there?"
     goodbye: str = "Good-bye."
     interruptibility: Interruptibility = field(default_factory=Interruptibility)

@@ -12,7 +12,8 @@ import click
 from mediasrv.cli.control import ask
 from mediasrv.cli.ladder import ladder
 from mediasrv.cli.live import watch
-from mediasrv.cli.output import print_json, print_table
+from mediasrv.cli.output import print_drawing, print_json, print_table
+from mediasrv.cli.turns import views, waterfall
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
 _LISTED = ("id", "began", "caller", "called", "seconds", "ending")
@@ -55,26 +56,33 @@ def list_(data_dir: Path, last: int, as_json: bool) -> None:
 @calls.command()
 @click.argument("call_id")
 @data_dir_option
+@click.option("--ladder", "only_ladder", is_flag=True, help="Its messages only.")
+@click.option("--turns", "only_turns", is_flag=True, help="Its turns only.")
 @click.option("--table", is_flag=True, help="One line an event, in columns.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
-def show(call_id: str, data_dir: Path, table: bool, as_json: bool) -> None:
-    """The timeline of one call, as a ladder: its messages, and what happened between them."""
+def show(
+    call_id: str, data_dir: Path, *, only_ladder: bool, only_turns: bool, table: bool, as_json: bool
+) -> None:
+    """One call: its messages as a ladder, with what happened between them, and its turns as waterfalls."""
     directory = data_dir / "calls"
     timeline = directory / f"{call_id}.timeline.jsonl"
     if "/" in call_id or not timeline.is_file():
         raise click.BadParameter(f"there is no {timeline}", param_hint="CALL_ID")
     entries = _read(timeline)
+    turns = _read(directory / f"{call_id}.turns.jsonl")
     if as_json:
-        turns, record = (
-            _read(directory / f"{call_id}.turns.jsonl"),
-            _read(directory / f"{call_id}.call.jsonl"),
-        )
+        record = _read(directory / f"{call_id}.call.jsonl")
         print_json(
             {"call": call_id, "timeline": entries, "turns": turns, "record": record[-1] if record else None}
         )
         return
     if not table:
-        click.echo("\n".join(ladder(entries, _details)))
+        if only_ladder or not only_turns:
+            click.echo("\n".join(ladder(entries, _details)))
+        if only_turns or not only_ladder:
+            print_drawing(
+                lambda width, terminal: waterfall([*views(turns, entries)], width, terminal=terminal)
+            )
         return
     rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
     print_table(("ms", "event", ""), rows)

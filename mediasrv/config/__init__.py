@@ -6,7 +6,7 @@ into it and names file, key, value and remedy when something is wrong; `referenc
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
 from mediasrv.config.load import CONFIG_FILE_VARIABLE, ENVIRONMENT_PREFIX, load
-from mediasrv.config.provider import ProviderSettings
+from mediasrv.config.provider import ProviderSettings, VoiceSettings
 from mediasrv.config.secret import Secret
 from mediasrv.config.settings import (
     USER_TARGET,
@@ -40,5 +40,6 @@ __all__ = [
     "SipSettings",
     "TrunkSettings",
     "UsersSettings",
+    "VoiceSettings",
     "load",
 ]

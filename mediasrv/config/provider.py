@@ -1,8 +1,8 @@
-"""One provider: which adapter reaches it, where, and with which key."""
+"""One provider: which adapter reaches it, where, and with which key; and one of its voices, by a name of our own."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -31,3 +31,19 @@ class ProviderSettings(Struct, frozen=True, forbid_unknown_fields=True):
         dict[str, str | int | float | bool],
         Meta(description="Handed to the provider as they are, where the adapter allows it."),
     ] = field(default_factory=dict)
+
+
+class VoiceSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A voice that agents name: of which provider, and like what, so that another's nearest can stand in for it."""
+
+    provider: Annotated[str, Meta(description="Whose voice it is: a NAME of `[providers.NAME]`.")] = ""
+    voice: Annotated[
+        str, Meta(description="What that provider calls it; empty: the provider's own choice.")
+    ] = ""
+    language: Annotated[
+        str, Meta(description="What it speaks, as in `en` or `hi-IN`; empty: whatever it is given.")
+    ] = ""
+    gender: Annotated[
+        Literal["", "female", "male", "neutral"], Meta(description="How it sounds; empty: not said.")
+    ] = ""
+    style: Annotated[str, Meta(description="Words for how it speaks, as in `calm, warm`.")] = ""

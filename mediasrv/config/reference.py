@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from mediasrv.config.load import ENVIRONMENT_PREFIX, allowed
-from mediasrv.config.provider import ProviderSettings
+from mediasrv.config.provider import ProviderSettings, VoiceSettings
 from mediasrv.config.settings import Settings
 from mediasrv.config.trunk import TrunkSettings
 
@@ -47,7 +47,7 @@ _FORMS = {
 }
 
 
-_NAMED = {"trunks": TrunkSettings(), "providers": ProviderSettings()}
+_NAMED = {"trunks": TrunkSettings(), "providers": ProviderSettings(), "voices": VoiceSettings()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from mediasrv.config.addresses import Host, HostPort, Network, PortRange
-from mediasrv.config.provider import ProviderSettings
+from mediasrv.config.provider import ProviderSettings, VoiceSettings
 from mediasrv.config.trunk import TrunkSettings, agent_of, check_patterns
 
 USER_TARGET = (
@@ -264,6 +264,14 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     language: Annotated[str, Meta(description="Language that callers speak, as in `en`.", min_length=2)] = (
         "en"
     )
+    least_confidence: Annotated[
+        float,
+        Meta(
+            description="Of what was understood; below it the caller is asked again, and nothing is guessed.",
+            ge=0,
+            le=1,
+        ),
+    ] = 0.0
     interruptible: Annotated[
         bool, Meta(description="Whether a caller may interrupt the agent by speaking.")
     ] = True
@@ -453,6 +461,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     agents: AgentsSettings = field(default_factory=AgentsSettings)
     users: UsersSettings = field(default_factory=UsersSettings)
     providers: dict[str, ProviderSettings] = field(default_factory=dict)
+    voices: dict[str, VoiceSettings] = field(default_factory=dict)
     supervision: SupervisionSettings = field(default_factory=SupervisionSettings)
     trunks: dict[str, TrunkSettings] = field(default_factory=_loopback_trunk)
 

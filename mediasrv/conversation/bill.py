@@ -27,7 +27,8 @@ class Entry:
         return {
             "service": self.service, "provider": usage.provider, "model": usage.model, "units": dict(usage.units),
             "cost_usd": f"{usage.cost_usd.quantize(PLACES):f}", "level": self.level, "at_ms": self.at_ms,
-            "speculative": self.speculative,
+            "speculative": self.speculative, "in_vain": self.speculative or usage.in_vain,
+            "estimated": usage.estimated,
         }  # fmt: skip
 
 
@@ -42,15 +43,26 @@ class Bill:
         return sum((entry.usage.cost_usd for entry in self.entries), Decimal(0))
 
     def speculated(self) -> None:
-        """All of it was for words that were not meant."""
-        self.entries = [replace(entry, speculative=True) for entry in self.entries]
+        """All of it was for words that were not meant; what was heard was heard."""
+        self.entries = [replace(entry, speculative=entry.service != "stt") for entry in self.entries]
 
     def wasted_usd(self, said: int, heard: int) -> Decimal:
-        """What was paid for in vain: guesses, and speech (so many characters of it were heard) that was cut off."""
-        guesses = sum((entry.usage.cost_usd for entry in self.entries if entry.speculative), Decimal(0))
-        spoken = (e.usage.cost_usd for e in self.entries if e.service == "tts" and not e.speculative)
+        """What was paid for in vain: guesses, speech (so many characters of it were heard) that was cut off, and
+        what was done twice because a provider failed."""
+        in_vain = (e.usage.cost_usd for e in self.entries if e.speculative or e.usage.in_vain)
+        spoken = (
+            e.usage.cost_usd
+            for e in self.entries
+            if e.service == "tts" and not (e.speculative or e.usage.in_vain)
+        )
         unheard = Decimal(max(0, said - heard)) / said if said else Decimal(0)
-        return guesses + (sum(spoken, Decimal(0)) * unheard).quantize(PLACES)
+        return sum(in_vain, Decimal(0)) + (sum(spoken, Decimal(0)) * unheard).quantize(PLACES)
+
+    def listening_usd(self) -> tuple[Decimal, Decimal]:
+        """What recognisers took of it, and how much of that in vain."""
+        heard = [entry.usage for entry in self.entries if entry.service == "stt"]
+        lost = (usage.cost_usd for usage in heard if usage.in_vain)
+        return sum((usage.cost_usd for usage in heard), Decimal(0)), sum(lost, Decimal(0))
 
     def tokens(self) -> dict[str, int]:
         """Input and output tokens of all language models together."""

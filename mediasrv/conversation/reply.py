@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mediasrv.conversation.history import History
 from mediasrv.conversation.provider_edge import in_time
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
+    Estimates,
     LanguageModel,
     LlmDelta,
     LlmRequest,
@@ -40,6 +41,14 @@ class ModelLimits:
     temperature: float = 0.7
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What one request has come to."""
+
+    written: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+
+
 async def write_reply(
     llm: LanguageModel,
     history: History,
@@ -51,28 +60,15 @@ async def write_reply(
 ) -> AsyncGenerator[str, None]:
     """The reply to the turn that `history` has open; asks again after tools, a bounded number of times."""
     for _ in range(limits.tool_rounds):
+        answer = _Answer()
         request = LlmRequest(history.messages(turn), tools, limits.max_tokens, limits.temperature)
-        calls: list[ToolCall] = []
-        written = ""
-        stream = in_time(
-            llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name, counts=says_something
-        )
-        async with aclosing(stream) as deltas:
-            async for delta in deltas:
-                match delta:
-                    case TextDelta(text):
-                        written += _checked(llm.name, text, str, "words that are no text")
-                        _check_bound(llm.name, "characters", len(written), MOST_CHARACTERS)
-                        yield text
-                    case ToolRequest(call):
-                        _checked(llm.name, call.arguments, Mapping, "arguments that are no object")
-                        calls.append(call)
-                        _check_bound(llm.name, "tool calls", len(calls), MOST_CALLS)
-                    case Usage():
-                        used(delta)
+        async with aclosing(_ask(llm, request, limits, answer, used)) as texts:
+            async for text in texts:
+                yield text
+        calls = answer.calls
         if not calls:
             return
-        waiting = deque(history.called(turn, written, calls))
+        waiting = deque(history.called(turn, answer.written, calls))
         try:
             yield "\n"  # what was written before the tools is a piece of its own
             while waiting:
@@ -88,6 +84,46 @@ async def write_reply(
 def says_something(delta: LlmDelta) -> bool:
     """Blanks are no sign of life."""
     return not isinstance(delta, TextDelta) or bool(delta.text.strip())
+
+
+async def _ask(
+    llm: LanguageModel,
+    request: LlmRequest,
+    limits: ModelLimits,
+    answer: _Answer,
+    used: Callable[[Usage], None],
+) -> AsyncGenerator[str, None]:
+    """The text of one request's answer, as it comes; all of it is in `answer`.
+
+    A reply that is left before its end is paid for, and its provider tells what it took at the end only.
+    """
+    told = failed = False
+    stream = in_time(
+        llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name, counts=says_something
+    )
+    try:
+        async with aclosing(stream) as deltas:
+            async for delta in deltas:
+                match delta:
+                    case TextDelta(text):
+                        answer.written += _checked(llm.name, text, str, "words that are no text")
+                        _check_bound(llm.name, "characters", len(answer.written), MOST_CHARACTERS)
+                        yield text
+                    case ToolRequest(call):
+                        _checked(llm.name, call.arguments, Mapping, "arguments that are no object")
+                        answer.calls.append(call)
+                        _check_bound(llm.name, "tool calls", len(answer.calls), MOST_CALLS)
+                    case Usage():
+                        told = True
+                        used(delta)
+    except ProviderError:
+        failed = True
+        raise
+    finally:
+        if not told and (answer.written or not failed) and isinstance(llm, Estimates):
+            estimated = llm.estimate(request, answer.written)
+            if estimated is not None:
+                used(estimated)
 
 
 def _checked(provider: str, value: T, kind: type, problem: str) -> T:

@@ -32,6 +32,7 @@ from mediasrv.media.events import (
 )
 from mediasrv.media.face import EngineFace, RecordingFace, ReservationFace, StreamFace
 from mediasrv.media.ports import PortRange, PortsExhausted
+from mediasrv.media.resample import resampled
 from mediasrv.media.scheduling import Policy, available_policy, default_threads, spare_cpus
 from mediasrv.media.spec import (
     Address,
@@ -103,6 +104,7 @@ __all__ = [
     "VoiceLevels",
     "available_policy",
     "default_threads",
+    "resampled",
     "spare_cpus",
     "stream_bytes",
 ]

@@ -22,6 +22,7 @@ from mediasrv.providers.elevenlabs import (
     ElevenLabsVoice,
 )
 from mediasrv.providers.elevenlabs import settings as elevenlabs
+from mediasrv.providers.elevenlabs.socket_voice import IDLE_S as ELEVENLABS_IDLE_S
 from mediasrv.providers.knowledge import KnowledgeModel, read_book
 from mediasrv.providers.openai import (
     DIALECTS,
@@ -34,7 +35,15 @@ from mediasrv.providers.openai import (
 )
 from mediasrv.providers.prices import shipped
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech, Usage
-from mediasrv.providers.sarvam import SarvamEars, SarvamEarsSettings, SarvamVoice, SarvamVoiceSettings
+from mediasrv.providers.sarvam import (
+    SarvamBatchEars,
+    SarvamBatchSettings,
+    SarvamEars,
+    SarvamEarsSettings,
+    SarvamVoice,
+    SarvamVoiceSettings,
+    batch,
+)
 from mediasrv.providers.sarvam import ears as hearing
 from mediasrv.providers.sarvam import voice as sarvam
 from mediasrv.providers.wire import HttpService, Net, Sockets
@@ -50,8 +59,9 @@ class Declared:
     environment: Mapping[str, str]
 
     def charge(self, usage: Usage) -> Usage:
-        """The usage with its price of today."""
-        return shipped().charged(usage, datetime.now(UTC).date(), provider=self.settings.adapter)
+        """The usage with its price of today, which is the same in whichever way the vendor is reached."""
+        vendor = self.settings.adapter.partition("-")[0]
+        return shipped().charged(usage, datetime.now(UTC).date(), provider=vendor)
 
     def key(self, variable: str) -> str:
         """From the settings, else from the adapter's own variable; ConfigError when there is none."""
@@ -113,7 +123,7 @@ async def elevenlabs_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
 async def elevenlabs_socket_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
     base_url = declared.settings.base_url or elevenlabs.BASE_URL
     key = declared.key("ELEVENLABS_API_KEY")
-    async with Sockets(declared.net) as sockets:
+    async with Sockets(declared.net, ELEVENLABS_IDLE_S) as sockets:
         yield ElevenLabsSocketVoice(_elevenlabs(declared), base_url, key, sockets)
 
 
@@ -125,7 +135,7 @@ async def sarvam_voice(declared: Declared) -> AsyncIterator[TextToSpeech]:
         extra=settings.options,
     )  # fmt: skip
     key = declared.key("SARVAM_API_KEY")
-    async with Sockets(declared.net) as sockets:
+    async with Sockets(declared.net, sarvam.IDLE_S) as sockets:
         yield SarvamVoice(chosen, settings.base_url or sarvam.URL, key, sockets)
 
 
@@ -146,6 +156,18 @@ async def sarvam_ears(declared: Declared) -> AsyncIterator[SpeechToText]:
     )
     key = declared.key("SARVAM_API_KEY")
     yield SarvamEars(chosen, settings.base_url or hearing.URL, key, declared.net)
+
+
+@asynccontextmanager
+async def sarvam_batch(declared: Declared) -> AsyncIterator[SpeechToText]:
+    settings = declared.settings
+    chosen = SarvamBatchSettings(
+        declared.name, declared.charge, settings.model or batch.MODEL, settings.options
+    )
+    headers = {sarvam.KEY_HEADER: declared.key("SARVAM_API_KEY")}
+    base_url = settings.base_url or batch.BASE_URL
+    async with HttpService(declared.name, base_url, headers, declared.net) as http:
+        yield SarvamBatchEars(chosen, http)
 
 
 WHISPERS = {"openai": "whisper-1", "groq": "whisper-large-v3-turbo", "vllm": ""}
@@ -196,6 +218,7 @@ VOICES: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[TextToSpee
 EARS: Mapping[str, Callable[[Declared], AbstractAsyncContextManager[SpeechToText]]] = {
     "deepgram": deepgram,
     "sarvam": sarvam_ears,
+    "sarvam-batch": sarvam_batch,
     **dict.fromkeys(WHISPERS, whisper),
 }
 

@@ -8,7 +8,7 @@ has heard one (`Finalize`), it need not. A socket over which nothing comes for t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +16,9 @@ from urllib.parse import urlencode
 
 import trio
 
-from mediasrv.audio import EARS_RATE_HZ, EarsChunk
+from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
 from mediasrv.providers.protocols import ProviderError, SttStream, Transcript, Usage
+from mediasrv.providers.sound import AudioMeter
 from mediasrv.providers.wire import Net, WebSocket, open_websocket
 
 URL = "wss://api.deepgram.com/v1/listen"
@@ -49,7 +50,8 @@ class Deepgram:
         async with open_websocket(
             self.name, url, {"Authorization": f"Token {self._key}"}, self._net
         ) as socket:
-            stream = _Stream(self.name, socket, language)
+            meter = AudioMeter(self.name, self._settings.model, self._settings.charge)
+            stream = _Stream(self.name, socket, language, meter)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(stream.keep_alive)
                 yield stream
@@ -70,14 +72,16 @@ class Deepgram:
 
 
 class _Stream:
-    def __init__(self, name: str, socket: WebSocket, language: str) -> None:
+    def __init__(self, name: str, socket: WebSocket, language: str, meter: AudioMeter) -> None:
         self._name, self._socket, self._language = name, socket, language
+        self._meter = meter
         self._pushed_at = trio.current_time()
         self._speaking = False
 
     async def push(self, chunk: EarsChunk) -> None:
         self._pushed_at = trio.current_time()
         await self._socket.send(chunk.pcm)
+        self._meter.add(duration_ms(chunk.pcm, EARS_RATE_HZ))
         if self._speaking and not chunk.speech:
             await self._socket.send_json({"type": "Finalize"})
         self._speaking = chunk.speech
@@ -90,6 +94,9 @@ class _Stream:
             transcript = self._transcript(told) if told.get("type") == "Results" else None
             if transcript is not None:
                 return transcript
+
+    def used(self) -> Sequence[Usage]:
+        return self._meter.take()
 
     async def keep_alive(self) -> None:
         while True:

@@ -11,22 +11,31 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from random import Random
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import trio
 
-from mediasrv.config import ProviderSettings
+from mediasrv.config import ProviderSettings, VoiceSettings
 from mediasrv.errors import ConfigError
 from mediasrv.providers.adapters import ADAPTERS, EARS, MODELS, VOICES, Declared
 from mediasrv.providers.protocols import LanguageModel, SpeechToText, TextToSpeech
 from mediasrv.providers.resilience import Member, Patience, SteadyEars, SteadyModel, SteadyVoice, Told
-from mediasrv.providers.wire import Net, TrioNet
+from mediasrv.providers.voice_book import VoiceBook, VoiceOf
+from mediasrv.providers.wire import WARM_EVERY_S, Net, TrioNet
 
 P = TypeVar("P")
+WARM_WITHIN_S = 10.0
 
 
 def nobody(provider: str, what: str) -> None:
     """Told, and not listening."""
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """An adapter that gains from a connection which is there before it is needed."""
+
+    async def warm(self) -> None: ...
 
 
 class ProviderHouse:
@@ -36,6 +45,7 @@ class ProviderHouse:
         self,
         declared: Mapping[str, ProviderSettings],
         *,
+        voices: Mapping[str, VoiceSettings] | None = None,
         net: Net | None = None,
         environment: Mapping[str, str] = os.environ,
         chance: Random | None = None,
@@ -46,6 +56,7 @@ class ProviderHouse:
             name: Declared(name, settings, self._net, environment) for name, settings in declared.items()
         }
         self._stack = AsyncExitStack()
+        self._book = VoiceBook(voices or {})
         self._models = _Shelf[LanguageModel]("model", MODELS)
         self._voices = _Shelf[TextToSpeech]("voice", VOICES)
         self._ears = _Shelf[SpeechToText]("ears", EARS)
@@ -54,6 +65,7 @@ class ProviderHouse:
                 known = sorted({adapter for table in ADAPTERS.values() for adapter in table})
                 problem = f"must be one of {', '.join(known)}"
                 raise ConfigError(f"providers.{name}.adapter", problem, value=settings.adapter)
+        self._book.check({name: each for name, each in declared.items() if each.adapter in VOICES})
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -76,8 +88,13 @@ class ProviderHouse:
             first_s=settings.first_s, patience=Patience(settings.attempts), told=self._told,
         )  # fmt: skip
 
-    def voice(self, names: Sequence[str]) -> TextToSpeech:
-        members = self._voices.members(names)
+    def voice(self, names: Sequence[str], voice: str = "") -> TextToSpeech:
+        """The first of them speaks, or whose `voice` is, if that is a declared one; the others, when it cannot."""
+        names = self._book.speakers(voice, names)
+        members: list[Member[TextToSpeech]] = [
+            Member(member.name, VoiceOf(member.provider, member.name, names[0], self._book), member.breaker)
+            for member in self._voices.members(names)
+        ]
         settings = self._declared[names[0]].settings
         return SteadyVoice(
             names[0], members, self._chance,
@@ -95,11 +112,18 @@ class ProviderHouse:
         return {name: state for shelf in shelves for name, state in shelf.states().items()}
 
     async def warm(self) -> None:
-        """Opens connections that the next turns will want; what cannot be reached is for those turns to find out."""
-        async with trio.open_nursery() as nursery:
-            for provider in self._models.all():
-                if (warm := getattr(provider, "warm", None)) is not None:
-                    nursery.start_soon(warm)
+        """Opens connections to whom somebody has named; what cannot be reached is for the next turns to find out."""
+        with trio.move_on_after(WARM_WITHIN_S):
+            async with trio.open_nursery() as nursery:
+                for provider in (*self._models.named(), *self._voices.named(), *self._ears.named()):
+                    if isinstance(provider, Warms):
+                        nursery.start_soon(provider.warm)
+
+    async def keep_warm(self) -> None:
+        """Before the first call, and again before what is idle is closed; until cancelled."""
+        while True:
+            await self.warm()
+            await trio.sleep(WARM_EVERY_S)
 
 
 class _Shelf(Generic[P]):
@@ -108,6 +132,7 @@ class _Shelf(Generic[P]):
     def __init__(self, kind: str, adapters: Mapping[str, object]) -> None:
         self._kind, self._adapters = kind, adapters
         self._members: dict[str, Member[P]] = {}
+        self._named: set[str] = set()
 
     async def fill(self, declared: Mapping[str, Declared], stack: AsyncExitStack) -> None:
         for name, each in declared.items():
@@ -126,10 +151,12 @@ class _Shelf(Generic[P]):
                 )
         if not names:
             raise ConfigError(self._kind, "must name a provider")
+        self._named.update(names)
         return [self._members[name] for name in names]
 
     def states(self) -> dict[str, str]:
         return {name: member.breaker.state.value for name, member in self._members.items()}
 
-    def all(self) -> list[P]:
-        return [member.provider for member in self._members.values()]
+    def named(self) -> list[P]:
+        """Those that somebody means to use."""
+        return [member.provider for name, member in self._members.items() if name in self._named]

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mediasrv.audio import EarsChunk
 from mediasrv.errors import MediasrvError
@@ -41,6 +41,8 @@ class Usage:
     model: str
     units: Mapping[str, int] = field(default_factory=dict)  # "input_tokens", "characters", "audio_ms" ...
     cost_usd: Decimal = Decimal(0)
+    in_vain: bool = False  # the provider failed, and another had to do the same again
+    estimated: bool = False  # the provider did not say: it was left before, or never does
 
 
 # The text of a transcript where speech was heard and the recogniser will not guess what it was: to be asked again.
@@ -64,6 +66,9 @@ class SttStream(Protocol):
         """Hands audio over; waits while the provider is behind."""
 
     async def next(self) -> Transcript: ...
+
+    def used(self) -> Sequence[Usage]:
+        """What was used since this was last asked; also when the stream is over."""
 
 
 class SpeechToText(Protocol):
@@ -119,6 +124,14 @@ class LanguageModel(Protocol):
         """Text as it is written, tool calls when complete, usage last. Close it with `aclosing`."""
 
 
+@runtime_checkable
+class Estimates(Protocol):
+    """A model that can guess what a request has used, when nobody tells."""
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage | None:
+        """By the length of what was asked and of what was `written`; None: nothing that is charged."""
+
+
 @dataclass(frozen=True, slots=True)
 class WordTime:
     """A word of the text and where its sound lies, in milliseconds from the start of the passage."""
@@ -134,13 +147,16 @@ class SpeechChunk:
     rate_hz: int
     words: tuple[WordTime, ...] = ()
     usage: Usage | None = None
+    speaker: str = ""  # whose voice it is, where one stands for several
 
 
 class TextToSpeech(Protocol):
     name: str
 
     def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
-        """One passage, as sound. Close it with `aclosing`."""
+        """One passage, as sound; what it costs with the first of it, because that is paid however soon it is left.
+
+        Close it with `aclosing`."""
 
 
 class EndOfTurn(Protocol):

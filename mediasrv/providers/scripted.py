@@ -247,6 +247,9 @@ class _ScriptedStream:
         self._given += 1
         return self._ready.popleft()
 
+    def used(self) -> Sequence[Usage]:
+        return ()
+
 
 class ScriptedStt:
     name = "scripted"

@@ -33,6 +33,7 @@ from mediasrv.media.ports import PortRange
 from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
 from mediasrv.providers.house import ProviderHouse
+from mediasrv.providers.wire import Net
 from mediasrv.server.network.certificates import CertificateFetch
 from mediasrv.server.vouching import Fetch, Vouching
 from mediasrv.sip.stir import Vetting
@@ -55,6 +56,7 @@ def call_settings(settings: Settings) -> CallSettings:
     calls = settings.calls
     return CallSettings(
         language=calls.language,
+        least_confidence=calls.least_confidence,
         answer_after_s=calls.answer_after_s,
         max_length_s=calls.max_length_s,
         interruptibility=Interruptibility(
@@ -77,7 +79,11 @@ def call_settings(settings: Settings) -> CallSettings:
 
 def cast(settings: Settings) -> Cast:
     """Of the agents that files declare."""
-    return Cast(Library(settings.agents.directory), lambda net: ProviderHouse(settings.providers, net=net))
+    return Cast(Library(settings.agents.directory), lambda net: provider_house(settings, net))
+
+
+def provider_house(settings: Settings, net: Net | None = None) -> ProviderHouse:
+    return ProviderHouse(settings.providers, voices=settings.voices, net=net)
 
 
 def agents(settings: Settings, cast: Cast) -> dict[str, Agent]:

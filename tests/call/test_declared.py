@@ -94,7 +94,8 @@ async def talking(
     waiting = list(replies)
 
     async def handle(exchange: Exchange) -> None:
-        model.chunks = waiting.pop(0)
+        if exchange.method != "HEAD":  # which asks for nothing but a connection
+            model.chunks = waiting.pop(0)
         await model.handle(exchange)
 
     async with trio.open_nursery() as nursery:

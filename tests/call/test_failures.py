@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -26,6 +26,7 @@ from mediasrv.providers.protocols import (
     ToolCall,
     ToolRequest,
     Transcript,
+    Usage,
     WordTime,
 )
 from mediasrv.telemetry import MemorySink
@@ -313,6 +314,9 @@ class BadEars:
 
     async def push(self, chunk: EarsChunk) -> None:
         await self._misbehave("push")
+
+    def used(self) -> Sequence[Usage]:
+        return ()
 
     async def next(self) -> Transcript:
         await self._misbehave("next")

@@ -9,7 +9,15 @@ import trio
 from mediasrv.conversation.history import PENDING, History, malformed
 from mediasrv.conversation.reply import ModelLimits, write_reply
 from mediasrv.conversation.tools import ToolResult
-from mediasrv.providers.protocols import LlmDelta, LlmRequest, ProviderError, ToolCall, ToolRequest, Usage
+from mediasrv.providers.protocols import (
+    LlmDelta,
+    LlmRequest,
+    ProviderError,
+    TextDelta,
+    ToolCall,
+    ToolRequest,
+    Usage,
+)
 
 LIMITS = ModelLimits(first_token_s=1, next_token_s=1, tool_rounds=2)
 
@@ -60,3 +68,49 @@ async def test_arguments_that_are_none_are_the_models_fault(autojump_clock: obje
         async for _ in write_reply(model, history, 1, forever, [], LIMITS, ignore):
             pass
     assert malformed(history.messages()) == []
+
+
+class SlowModel:
+    """Two words a second apart, then what they took; before them it may fail."""
+
+    name = "slow"
+
+    def __init__(self, *, fails: bool = False, tells: bool = True) -> None:
+        self._fails, self._tells = fails, tells
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        if self._fails:
+            raise ProviderError(self.name, "gone", retryable=False)
+        for word in ("one ", "two"):
+            yield TextDelta(word)
+            await trio.sleep(0.5)
+        if self._tells:
+            yield Usage(self.name, "m", {"output_tokens": 2})
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage:
+        return Usage(self.name, "m", {"output_tokens": len(written.split())}, estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "left_after_s", "tokens"),
+    [
+        (SlowModel(), 9.0, [(2, False)]),
+        (SlowModel(), 0.25, [(1, True)]),
+        (SlowModel(tells=False), 9.0, [(2, True)]),
+        (SlowModel(fails=True), 9.0, []),
+    ],
+    ids=["told", "left early", "never tells", "failed before its first word"],
+)
+async def test_a_reply_is_paid_for_once_by_what_is_told_or_else_by_its_length(
+    autojump_clock: object, model: SlowModel, left_after_s: float, tokens: list[tuple[int, bool]]
+) -> None:
+    history, used = History(), list[Usage]()
+    history.open(1, "count")
+    with trio.move_on_after(left_after_s):
+        try:
+            async with aclosing(write_reply(model, history, 1, forever, [], LIMITS, used.append)) as reply:
+                async for _ in reply:
+                    pass
+        except ProviderError:
+            pass
+    assert [(use.units["output_tokens"], use.estimated) for use in used] == tokens

@@ -28,3 +28,14 @@ def test_a_guess_that_came_to_nothing_was_paid_for_in_vain_altogether() -> None:
     bill.speculated()
     assert bill.wasted_usd(0, 0) == bill.total_usd() == Decimal("0.03")
     assert all(entry["speculative"] for entry in bill.as_json())
+
+
+def test_what_was_heard_was_heard_whatever_became_of_the_guess_and_what_was_heard_twice_is_waste() -> None:
+    bill = a_bill()
+    bill.add(Entry("stt", Usage("ears", "e", {}, Decimal("0.004")), "balanced", 0))
+    bill.add(Entry("stt", Usage("ears", "e", {}, Decimal("0.001"), in_vain=True), "balanced", 0))
+    assert bill.wasted_usd(100, 100) == Decimal("0.001")
+    assert bill.listening_usd() == (Decimal("0.005"), Decimal("0.001"))
+    bill.speculated()
+    assert bill.wasted_usd(0, 0) == Decimal("0.031")
+    assert [entry["in_vain"] for entry in bill.as_json()] == [True, True, False, True]

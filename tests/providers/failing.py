@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 import trio
 
@@ -17,6 +18,7 @@ from mediasrv.providers.protocols import (
     SttStream,
     TextDelta,
     Transcript,
+    Usage,
 )
 
 Piece = object  # what is given, an error to be raised, or a pause in seconds
@@ -91,11 +93,18 @@ class _EarsStream:
     def __init__(self, ears: Ears, number: int, steps: list[tuple[float, Transcript | Exception]]) -> None:
         self._ears, self._number, self._steps = ears, number, steps
         self._changed = trio.Event()
+        self._told_ms = 0
 
     async def push(self, chunk: EarsChunk) -> None:
         await trio.lowlevel.checkpoint()
         self._ears.heard[self._number] += chunk.pcm
         self._changed.set()
+
+    def used(self) -> Sequence[Usage]:
+        """A thousandth of a dollar for a millisecond of what it was given."""
+        ms = len(self._ears.heard[self._number]) * 1000 // 2 // EARS_RATE_HZ
+        news, self._told_ms = ms - self._told_ms, ms
+        return (Usage(self._ears.name, "m", {"audio_ms": news}, Decimal(news) / 1000),) if news else ()
 
     async def next(self) -> Transcript:
         while True:

@@ -22,6 +22,7 @@ from tests.fakes.providers.hearing import (
     CHUNK_MS,
     KEY,
     DeepgramSocket,
+    SarvamFiles,
     SarvamSocketEars,
     Whisper,
     heard_in,
@@ -31,10 +32,18 @@ from tests.fakes.providers.hearing import (
 HOSTS = {
     "deepgram": "api.deepgram.com",
     "sarvam": "api.sarvam.ai",
+    "sarvam-batch": "api.sarvam.ai",
     "openai": "api.openai.com",
     "groq": "api.groq.com",
 }
-FAKES = {"deepgram": DeepgramSocket, "sarvam": SarvamSocketEars, "openai": Whisper, "groq": Whisper}
+FAKES = {
+    "deepgram": DeepgramSocket,
+    "sarvam": SarvamSocketEars,
+    "sarvam-batch": SarvamFiles,
+    "openai": Whisper,
+    "groq": Whisper,
+}
+FILES = {"openai": Whisper, "sarvam-batch": SarvamFiles}
 SOCKETS = ("deepgram", "sarvam")
 
 
@@ -127,6 +136,41 @@ async def test_whisper_tells_partials_while_somebody_speaks_where_that_is_wanted
     partials = [each.text for each in found if not each.final]
     assert len(partials) >= 2
     assert all("one two three four".startswith(text) for text in partials)
+
+
+async def test_sarvam_is_sent_each_piece_of_speech_and_told_the_language(autojump_clock) -> None:
+    fake = SarvamFiles()
+    async with ears("sarvam-batch", fake, options={"prompt": "mediasrv"}) as (stt, _):
+        (found,) = await transcripts(stt, spoken("one") + spoken() * 3, 1)
+    assert fake.fields == [{"model": "saarika:v2.5", "language_code": "en-IN", "prompt": "mediasrv"}]
+    assert (fake.paths, found.language, found.confidence) == (["/speech-to-text"], "en", 0.7)
+
+
+@pytest.mark.parametrize("model", ["saaras:v1", "saaras:v2", "saaras:v2.5"])
+async def test_sarvams_translating_models_find_the_language_out(autojump_clock, model: str) -> None:
+    fake = SarvamFiles(probability=0.9)
+    async with ears("sarvam-batch", fake, model=model) as (stt, _):
+        (found,) = await transcripts(stt, spoken("one"), 1)
+    assert (fake.paths, fake.fields) == (["/speech-to-text-translate"], [{"model": model}])
+    assert (found.text, found.language, found.confidence) == ("one", "hi", 0.9)
+
+
+async def test_sarvam_without_a_language_finds_it_out_and_its_newer_models_are_told_their_mode(
+    autojump_clock,
+) -> None:
+    fake = SarvamFiles(probability=0.6)
+    settings = {"model": "saaras:v3", "options": {"mode": "translate"}}
+    async with ears("sarvam-batch", fake, **settings) as (stt, _), stt.open("") as stream:
+        await say(stream, spoken("one"))
+        assert (await stream.next()).confidence == 0.6
+    assert fake.fields == [{"model": "saaras:v3", "mode": "translate", "language_code": "unknown"}]
+    assert fake.paths == ["/speech-to-text"]
+
+
+async def test_a_slow_sarvam_answers_in_the_order_of_the_speech(autojump_clock) -> None:
+    async with ears("sarvam-batch", SarvamFiles(takes_s=2.0)) as (stt, _):
+        found = await transcripts(stt, spoken("one") + spoken("two") + spoken("three"), 3)
+    assert [each.text for each in found] == ["one", "two", "three"]
 
 
 async def test_a_slow_whisper_answers_in_the_order_of_the_speech(autojump_clock) -> None:
@@ -271,32 +315,59 @@ async def test_messages_of_kinds_that_nobody_knows_are_passed_over(autojump_cloc
     assert found[-1].text == "one"
 
 
-@pytest.mark.parametrize(("status", "again"), [(429, True), (500, True), (503, True)])
-async def test_whisper_that_is_busy_is_asked_again_about_the_same_speech(
-    autojump_clock, status: int, again: bool
+@pytest.mark.parametrize("adapter", FILES)
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_service_that_is_busy_is_asked_again_about_the_same_speech(
+    autojump_clock, adapter: str, status: int
 ) -> None:
-    fake = Whisper()
+    fake = FILES[adapter]()
 
     async def busy(exchange: Exchange) -> None:
         fake.instead = None
         await exchange.answer(status, {"error": {"message": "busy"}})
 
     fake.instead = busy
-    async with ears("openai", fake, attempts=2) as (stt, _):
+    async with ears(adapter, fake, attempts=2) as (stt, _):
         found = await transcripts(stt, spoken("one") + spoken(), 1)
     assert found[0].text == "one"
     assert len(fake.fields) == 2
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"text": 5}'])
-async def test_whisper_talking_nonsense_is_an_error(autojump_clock, body: bytes) -> None:
+@pytest.mark.parametrize("adapter", FILES)
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"text": 5, "transcript": 5}'])
+async def test_a_service_talking_nonsense_is_an_error(autojump_clock, adapter: str, body: bytes) -> None:
     async def rubbish(exchange: Exchange) -> None:
         await exchange.answer(200, body)
 
     with pytest.RaisesGroup(ProviderError, flatten_subgroups=True, allow_unwrapped=True):
-        await _nonsense(Whisper(instead=rubbish))
+        await _nonsense(adapter, FILES[adapter](instead=rubbish))
 
 
-async def _nonsense(fake: Whisper) -> None:
-    async with ears("openai", fake) as (stt, _):
+@pytest.mark.parametrize("adapter", FILES)
+async def test_a_service_that_dies_in_mid_answer_is_asked_again(autojump_clock, adapter: str) -> None:
+    fake = FILES[adapter]()
+
+    async def die(exchange: Exchange) -> None:
+        fake.instead = None
+        await exchange.begin(200, {"Content-Type": "application/json"})
+        await exchange.piece(b'{"te')
+        exchange.die()
+
+    fake.instead = die
+    async with ears(adapter, fake, attempts=2) as (stt, _):
+        found = await transcripts(stt, spoken("one") + spoken(), 1)
+    assert found[0].text == "one"
+
+
+@pytest.mark.parametrize("adapter", FILES)
+async def test_a_service_that_is_left_while_it_thinks_leaves_nothing(autojump_clock, adapter: str) -> None:
+    async with ears(adapter, FILES[adapter](takes_s=60.0)) as (stt, net):
+        with trio.move_on_after(5):
+            await transcripts(stt, spoken("one"), 1)
+        assert trio.current_time() < 5.1
+        assert net.open == 0
+
+
+async def _nonsense(adapter: str, fake) -> None:
+    async with ears(adapter, fake) as (stt, _):
         await transcripts_or_fail(stt)

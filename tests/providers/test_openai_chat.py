@@ -92,6 +92,10 @@ async def test_a_history_with_tools_is_what_the_api_accepts(autojump_clock) -> N
         await reply(chat, LlmRequest(history))
     assistant = fake.bodies[0]["messages"][1]
     assert assistant["content"] is None
+    assert fake.bodies[0]["messages"][3] == {
+        "role": "assistant",
+        "content": "It is —",
+    }  # and then the caller spoke
     assert json.loads(assistant["tool_calls"][0]["function"]["arguments"]) == {"day": "Monday"}
     assert wrong_in([{"role": "tool", "tool_call_id": "x", "content": ""}])  # the fake would have said so
 
@@ -234,6 +238,26 @@ async def test_a_reply_that_is_left_in_the_middle_leaves_nothing(autojump_clock)
         assert trio.current_time() == pytest.approx(2.5)
 
 
+async def test_the_next_reply_comes_over_the_same_connection(autojump_clock) -> None:
+    fake = OpenAiChat(words("hi"))
+    async with model(fake) as chat:
+        for _ in range(3):
+            await reply(chat)
+            await trio.sleep(1)
+    assert fake.streams == 3 * fake.streams[:1]
+
+
+async def test_a_service_that_never_ends_its_answer_keeps_nobody_waiting(autojump_clock) -> None:
+    async def endless(exchange: Exchange) -> None:
+        await exchange.begin(200, {"Content-Type": "text/event-stream"})
+        await exchange.events(chunk({"content": "hi"}), chunk({}, "stop"), "[DONE]")
+        await trio.sleep_forever()
+
+    async with model(OpenAiChat(instead=endless)) as chat:
+        assert TextDelta("hi") in await reply(chat)
+        assert trio.current_time() < 0.5
+
+
 async def test_a_warm_connection_is_the_one_that_the_reply_comes_over(autojump_clock) -> None:
     async with model(OpenAiChat(words("hi"))) as chat:
         await chat.warm()
@@ -244,3 +268,11 @@ def test_every_dialect_is_complete_and_secret_keys_go_only_to_names_under_tls() 
     for dialect in DIALECTS.values():
         assert dialect.base_url.endswith("/v1/")
         assert dialect.base_url.startswith("https://") or not dialect.key
+
+
+async def test_what_a_request_took_is_estimated_where_nobody_tells(autojump_clock) -> None:
+    async with model(OpenAiChat()) as chat:
+        short, long = chat.estimate(REQUEST, "hi"), chat.estimate(REQUEST, "word " * 400)
+    assert short.estimated
+    assert 5 <= short.units["input_tokens"] <= 30  # two messages of two words
+    assert (short.units["output_tokens"], long.units["output_tokens"]) == (1, pytest.approx(500, abs=1))

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mediasrv.config import ProviderSettings
 from mediasrv.errors import ConfigError
+from mediasrv.providers.adapters import Declared
 from mediasrv.providers.prices import Price, PriceList, shipped
 from mediasrv.providers.protocols import Usage
+from mediasrv.providers.wire import TrioNet
 
 DAY = date(2026, 1, 1)
 
@@ -67,3 +70,19 @@ def test_a_list_that_is_none_is_refused_with_its_file(tmp_path: Path, text: str)
     file.write_text(text)
     with pytest.raises(ConfigError, match=r"prices\.toml"):
         PriceList.read(file)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "model", "units", "cost_usd"),
+    [
+        ("elevenlabs", "eleven_multilingual_v2", {"characters": 1_000}, "0.30"),
+        ("elevenlabs-socket", "eleven_multilingual_v2", {"characters": 1_000}, "0.30"),
+        ("sarvam", "bulbul:v2", {"characters": 1_000_000}, "16.00"),
+        ("sarvam-batch", "saaras:v1", {"audio_ms": 1_000}, "0.00002"),
+    ],
+)
+def test_a_vendor_has_one_price_in_whichever_way_it_is_reached(
+    adapter: str, model: str, units: dict[str, int], cost_usd: str
+) -> None:
+    declared = Declared("mine", ProviderSettings(adapter=adapter), TrioNet(), {})
+    assert declared.charge(Usage("mine", model, units)).cost_usd == Decimal(cost_usd)

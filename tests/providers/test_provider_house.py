@@ -74,8 +74,9 @@ async def test_a_key_may_stand_in_the_adapters_own_variable(autojump_clock, net:
 async def test_warm_connections_are_there_before_the_first_turn(autojump_clock, net: FakeNet) -> None:
     net.stand("api.openai.com", OpenAiChat([chunk({"content": "hi"})]).server().serve)
     async with ProviderHouse({"mind": openai()}, net=net) as house:
+        mind = house.model(["mind"])  # and as ears and a voice, which it could be too, nobody wants it
         await house.warm()
-        await said(house.model(["mind"]))
+        await said(mind)
         assert len(net.connections) == 1
 
 

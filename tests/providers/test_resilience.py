@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import aclosing
 from random import Random
 
 import pytest
 import trio
 
-from mediasrv.audio import EarsChunk
+from mediasrv.audio import EarsChunk, Span
 from mediasrv.providers.protocols import (
     LlmRequest,
     Message,
@@ -273,22 +274,25 @@ async def test_a_third_voice_takes_over_from_the_second(autojump_clock) -> None:
 CHUNK_MS = 20
 
 
-def chunk(number: int) -> EarsChunk:
+def chunk(number: int, *, speech: bool = False) -> EarsChunk:
     """Each is told from the others by its content."""
-    return EarsChunk(number.to_bytes(2, "little") * (CHUNK_MS * 16), ())
+    spans = (Span(number * CHUNK_MS * 16, 0, CHUNK_MS * 16, speech=True),) if speech else ()
+    return EarsChunk(number.to_bytes(2, "little") * (CHUNK_MS * 16), spans)
 
 
 def final(text: str, start_ms: float, end_ms: float) -> Transcript:
     return Transcript(text, True, 1.0, start_ms, end_ms)
 
 
-async def listened(ears: SteadyEars, chunks: int, transcripts: int) -> list[Transcript]:
+async def listened(
+    ears: SteadyEars, chunks: int, transcripts: int, *, speech: bool = False
+) -> list[Transcript]:
     found: list[Transcript] = []
     async with ears.open("en") as stream:
 
         async def push() -> None:
             for number in range(chunks):
-                await stream.push(chunk(number))
+                await stream.push(chunk(number, speech=speech))
                 await trio.sleep(CHUNK_MS / 1000)
 
         async with trio.open_nursery() as nursery:
@@ -318,6 +322,16 @@ async def test_the_same_recogniser_reconnected_hears_it_again_too(autojump_clock
     (found,) = await listened(company(only), 100, 1)
     assert (found.text, found.start_ms) == ("all", 0)
     assert only.heard[1].startswith(chunk(0).pcm)
+
+
+@pytest.mark.parametrize(("words_after_ms", "heard_by"), [(200.0, "b"), (math.inf, "a")])
+async def test_four_seconds_without_a_word_are_too_many_for_who_tells_words_and_not_for_who_tells_sentences(
+    words_after_ms: float, heard_by: str, autojump_clock
+) -> None:
+    first = Ears("a", [[(4_000, final("a", 0, 4_000))]], words_after_ms=words_after_ms)
+    second = Ears("b", [[(100, final("b", 0, 4_000))]])
+    ears = company(first, second, patience=Patience(attempts=1))
+    assert [t.text for t in await listened(ears, 300, 1, speech=True)] == [heard_by]
 
 
 async def test_a_recogniser_that_cannot_be_opened_is_passed_over(autojump_clock) -> None:

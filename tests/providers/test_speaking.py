@@ -173,6 +173,18 @@ async def test_a_voice_that_the_price_list_knows_costs_something(autojump_clock)
     assert used == [Usage("voice", "eleven_multilingual_v2", {"characters": 13}, Decimal("0.0039"))]
 
 
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_a_passage_that_is_left_at_its_first_sound_is_paid_for_all_the_same(
+    autojump_clock, adapter: str
+) -> None:
+    async with voice(adapter, FAKES[adapter]()) as (tts, _), aclosing(tts.stream(TEXT, "")) as chunks:
+        async for chunk in chunks:
+            if chunk.pcm:
+                break
+    assert chunk.usage is not None
+    assert chunk.usage.units == {"characters": len(TEXT)}
+
+
 # ---- faults ------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import trio
+
 from mediasrv.call.dialogue import ConversationAgent, Persona
 from mediasrv.call.hang_up import HangUp
 from mediasrv.conversation.agents import AgentDeclaration, Library
@@ -16,7 +18,7 @@ from mediasrv.conversation.agents.webhook import open_webhooks
 from mediasrv.conversation.tools import Tool
 from mediasrv.errors import LocalError
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import LanguageModel
+from mediasrv.providers.protocols import LanguageModel, TextToSpeech
 from mediasrv.providers.registry import Providers
 from mediasrv.providers.voices import FormantVoice
 from mediasrv.providers.wire import Net, TrioNet
@@ -55,7 +57,10 @@ class Cast:
             for name, declared in self._declared.items():
                 self._tools[name] = await stack.enter_async_context(open_webhooks(declared.tool, net))
                 _ = self._providers(name) if speaking else self.model(name)
-            yield
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._house.keep_warm)
+                yield
+                nursery.cancel_scope.cancel()
 
     @asynccontextmanager
     async def hired(self, name: str) -> AsyncIterator[ConversationAgent | None]:
@@ -68,9 +73,13 @@ class Cast:
     def model(self, name: str) -> LanguageModel:
         return self._opened().model(self._declared[name].providers.model)
 
+    def voice(self, name: str) -> TextToSpeech:
+        declared = self._declared[name]
+        return self._opened().voice(declared.providers.voice, declared.voice)
+
     def _providers(self, name: str) -> Providers:
         names, house = self._declared[name].providers, self._opened()
-        return Providers(house.ears(names.ears), self.model(name), house.voice(names.voice), FormantVoice())
+        return Providers(house.ears(names.ears), self.model(name), self.voice(name), FormantVoice())
 
     def _opened(self) -> ProviderHouse:
         if self._house is None:

@@ -45,9 +45,9 @@ class ReadySpeech:
         """At the loudness of all the agent's voices."""
         if not chunk.pcm:
             return chunk
-        name = f"{voice}/{self._voice}"
+        name = f"{chunk.speaker or voice}/{self._voice}"
         pcm = self.levels.level(name, chunk.pcm, chunk.rate_hz)
-        return SpeechChunk(pcm, chunk.rate_hz, chunk.words, chunk.usage)
+        return SpeechChunk(pcm, chunk.rate_hz, chunk.words, chunk.usage, chunk.speaker)
 
     async def _make(self, text: str) -> None:
         made: list[SpeechChunk] = []

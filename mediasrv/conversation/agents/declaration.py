@@ -38,7 +38,7 @@ class ProviderNames(Struct, frozen=True, forbid_unknown_fields=True):
     """Of `[providers.NAME]` in the server's configuration; the first is used, the others when it fails."""
 
     model: tuple[str, ...] = ("model",)
-    voice: tuple[str, ...] = ("voice",)
+    voice: tuple[str, ...] = ()  # none: whose the agent's voice is, or `voice`
     ears: tuple[str, ...] = ("ears",)
 
 
@@ -50,7 +50,7 @@ class AgentDeclaration(Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     notice: str = ""  # said first, and not to be interrupted
     greeting: str = ""
-    voice: str = ""  # which of the provider's
+    voice: str = ""  # of `[voices.NAME]`, or what the first provider calls one of its own
     level: str = "balanced"
     cleaning: Literal["none", "light", "full"] = "full"
     knowledge: tuple[str, ...] = ()  # files beside this one, as text

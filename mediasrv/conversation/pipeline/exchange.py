@@ -63,6 +63,7 @@ class Mind:
     level: Level = BALANCED
     cleaning: Cleaning = Cleaning.FULL
     language: str = "en"
+    unclear: str = ""  # said to words that nobody understood; empty: the model says something
 
 
 @dataclass(frozen=True, slots=True)

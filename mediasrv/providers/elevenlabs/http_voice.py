@@ -12,7 +12,7 @@ from typing import Any
 
 from mediasrv.providers.elevenlabs.settings import ElevenLabsSettings, numbers, sound_in, texts
 from mediasrv.providers.protocols import ProviderError, SpeechChunk
-from mediasrv.providers.sound import Characters, PcmPieces, words_of
+from mediasrv.providers.sound import Characters, PcmPieces, charged, words_of
 from mediasrv.providers.wire import HttpService
 
 LINE_BYTES_MAX = 8_000_000
@@ -27,7 +27,10 @@ class ElevenLabsVoice:
     async def warm(self) -> None:
         await self._http.warm("models")
 
-    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return charged(self._speak(text, voice), self._settings.used(text))
+
+    async def _speak(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
         settings = self._settings
@@ -44,7 +47,6 @@ class ElevenLabsVoice:
                         yield chunk
         for chunk in passage.close():
             yield chunk
-        yield SpeechChunk(b"", settings.rate_hz, usage=settings.used(text))
 
 
 class _Passage:

@@ -1,7 +1,8 @@
 """ElevenLabs over a WebSocket: text goes in, sound comes out with the characters that lie in it.
 
 Its times are milliseconds from the beginning of the piece that they come with, so the length of what came before is
-added. One socket a passage: it is closed by the service at the end, and a turn that is interrupted just leaves.
+added. One socket a passage: it is closed by the service at the end, and a turn that is interrupted just leaves. An
+unused one the service closes after 20 s, or after `inactivity_timeout`, which may be 180 s.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from urllib.parse import urlencode
 from mediasrv.audio import duration_ms
 from mediasrv.providers.elevenlabs.settings import KEY_HEADER, ElevenLabsSettings, numbers, sound_in, texts
 from mediasrv.providers.protocols import ProviderError, SpeechChunk
-from mediasrv.providers.sound import Characters, PcmPieces, words_of
+from mediasrv.providers.sound import Characters, PcmPieces, charged, words_of
 from mediasrv.providers.wire import Sockets, WebSocket
 
+IDLE_S = 170.0
 TRANSIENT = ("rate_limit", "too_many_concurrent", "system_busy", "internal")
 
 
@@ -26,7 +28,13 @@ class ElevenLabsSocketVoice:
         self.name, self._settings = settings.name, settings
         self._base_url, self._key, self._sockets = base_url.replace("http", "ws", 1), key, sockets
 
-    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+    async def warm(self) -> None:
+        await self._sockets.warm(self.name, self._url(self._settings.voice), {KEY_HEADER: self._key})
+
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return charged(self._speak(text, voice), self._settings.used(text))
+
+    async def _speak(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
         settings = self._settings
@@ -40,13 +48,13 @@ class ElevenLabsSocketVoice:
             while not passage.over:
                 for chunk in passage.take(await self._next(socket)):
                     yield chunk
-        yield SpeechChunk(b"", settings.rate_hz, usage=settings.used(text))
 
     def _url(self, voice: str) -> str:
         query = {
             "model_id": self._settings.model,
             "output_format": f"pcm_{self._settings.rate_hz}",
             "sync_alignment": "true",
+            "inactivity_timeout": "180",
             **{key: str(value) for key, value in self._settings.other_settings().items()},
         }
         return f"{self._base_url}text-to-speech/{voice}/stream-input?{urlencode(query)}"

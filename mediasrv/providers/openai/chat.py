@@ -13,6 +13,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
+
 from mediasrv.providers.openai.dialects import Dialect
 from mediasrv.providers.protocols import (
     LlmDelta,
@@ -27,7 +29,10 @@ from mediasrv.providers.protocols import (
 from mediasrv.providers.wire import HttpService, ServerEvent
 from mediasrv.providers.wire.refusals import said
 
+CHARACTERS_A_TOKEN = 4  # of English; an estimate is for replies that were left before their end
+CUT_OFF = "—"
 DONE = "[DONE]"
+END_S = 0.2  # from there to the end of the body, of which nothing but the connection depends
 TOOL_CALLS_MAX = 64
 ARGUMENT_CHARACTERS_MAX = 200_000
 TRANSIENT = frozenset(
@@ -50,6 +55,13 @@ class ChatSettings:
     )  # handed on as it is: `top_p`, `reasoning_effort` ...
 
 
+async def _read_to_the_end(events: AsyncGenerator[ServerEvent, None]) -> None:
+    """A connection whose answer was not read to its end is closed, and the next turn would open another."""
+    with trio.move_on_after(END_S):
+        async for _ in events:
+            pass
+
+
 class ChatModel:
     """A LanguageModel over one service; serves all calls."""
 
@@ -67,11 +79,22 @@ class ChatModel:
                 async for event in events:
                     if event.data.strip() == DONE:
                         reply.done = True
+                        await _read_to_the_end(events)
                         break
                     for delta in reply.take(event):
                         yield delta
         for delta in reply.close():
             yield self._settings.charge(delta) if isinstance(delta, Usage) else delta
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage:
+        asked = sum(
+            len(json.dumps(message)) for message in (*map(_message, request.messages), *request.tools)
+        )
+        units = {
+            "input_tokens": asked // CHARACTERS_A_TOKEN + 1,
+            "output_tokens": len(written) // CHARACTERS_A_TOKEN + 1,
+        }
+        return self._settings.charge(Usage(self.name, self.model, units, estimated=True))
 
     def _body(self, request: LlmRequest) -> dict[str, object]:
         dialect = self._settings.dialect
@@ -90,11 +113,15 @@ class ChatModel:
 
 
 def _message(message: Message) -> dict[str, object]:
-    """One message as the API has it: what was said beside tool calls is `null` when it is nothing."""
+    """One message as the API has it: what was said beside tool calls is `null` when it is nothing.
+
+    What was cut off ends as it does in books; anything more explicit is sooner or later said aloud by some model.
+    """
     if message.role == "tool":
         return {"role": "tool", "tool_call_id": message.tool_call_id, "content": message.text}
     if not message.tool_calls:
-        return {"role": message.role, "content": message.text}
+        text = f"{message.text} {CUT_OFF}".strip() if message.interrupted else message.text
+        return {"role": message.role, "content": text}
     calls = [
         {
             "id": call.id,

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, Usage
-from mediasrv.providers.sound import PcmPieces
+from mediasrv.providers.sound import PcmPieces, charged
 from mediasrv.providers.wire import HttpService
 
 RATE_HZ = 24_000
@@ -33,7 +33,10 @@ class SpeechVoice:
     async def warm(self) -> None:
         await self._http.warm("models")
 
-    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return charged(self._speak(text, voice), self._used(text))
+
+    async def _speak(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
         if len(text) > CHARACTERS_MAX:
@@ -56,7 +59,6 @@ class SpeechVoice:
                         raise ProviderError(self.name, str(error), retryable=False) from error
                     if pcm:
                         yield SpeechChunk(pcm, pieces.rate_hz)
-        yield SpeechChunk(b"", pieces.rate_hz, usage=self._used(text))
 
     def _used(self, text: str) -> Usage:
         return self._settings.charge(Usage(self.name, self._settings.model, {"characters": len(text)}))

@@ -16,18 +16,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import trio
-
-from mediasrv.audio import EarsChunk
 from mediasrv.providers.protocols import ProviderError, SttStream, Transcript, Usage
-from mediasrv.providers.sound.utterances import Utterance, UtteranceCutter
-from mediasrv.providers.sound.wav import wav_file
+from mediasrv.providers.sound import AudioMeter, Utterance, open_piecewise, wav_file
 from mediasrv.providers.wire import HttpService
 
 SURE, LOST = -0.5, -3.0  # mean log-probability
 UNKNOWN = 0.7
-PIECES_WAITING = 8  # full: whoever pushes waits, and the engine's own bounded buffer with him
-SHORTEST_MS = 100.0  # the API refuses less
 NOBODY = 0.5  # above it the model doubts that there was speech
 
 
@@ -54,11 +48,14 @@ class Transcription:
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
-        stream = _Stream(self, language, self._settings.partial_s)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.work)
+        settings = self._settings
+        meter = AudioMeter(self.name, settings.model, settings.charge)
+
+        async def recognise(piece: Utterance) -> Transcript | None:
+            return await self.recognise(piece, language)
+
+        async with open_piecewise(recognise, meter, settings.partial_s) as stream:
             yield stream
-            nursery.cancel_scope.cancel()
 
     async def recognise(self, piece: Utterance, language: str) -> Transcript | None:
         """None: nothing was said in it."""
@@ -80,44 +77,6 @@ class Transcription:
             return None
         said_in = str(told.get("language") or language)
         return Transcript(text, piece.whole, confidence_of(told), piece.start_ms, piece.end_ms, said_in)
-
-
-class _Stream:
-    def __init__(self, service: Transcription, language: str, partial_s: float) -> None:
-        self._service, self._language, self._partial_s = service, language, partial_s
-        self._cutter = UtteranceCutter()
-        self._asked_at = -partial_s
-        self._pieces_in, self._pieces = trio.open_memory_channel[Utterance](PIECES_WAITING)
-        self._give, self._take = trio.open_memory_channel[Transcript](PIECES_WAITING)
-
-    async def push(self, chunk: EarsChunk) -> None:
-        await trio.lowlevel.checkpoint()
-        piece = self._cutter.feed(chunk)
-        if piece is not None:
-            await self._pieces_in.send(piece)
-        elif self._partial_s and trio.current_time() - self._asked_at >= self._partial_s:
-            self._ask_so_far()
-
-    def _ask_so_far(self) -> None:
-        """Only when nothing else waits: a partial is worth nothing behind a final."""
-        piece = self._cutter.so_far()
-        if piece is not None and not self._pieces_in.statistics().current_buffer_used:
-            self._asked_at = trio.current_time()
-            self._pieces_in.send_nowait(piece)
-
-    async def next(self) -> Transcript:
-        return await self._take.receive()
-
-    async def work(self) -> None:
-        """One piece after the other, so that transcripts come in the order of the speech."""
-        async for piece in self._pieces:
-            if piece.end_ms - piece.start_ms < SHORTEST_MS:
-                continue
-            if not piece.whole and self._pieces.statistics().current_buffer_used:
-                continue  # what has ended meanwhile says more
-            transcript = await self._service.recognise(piece, self._language)
-            if transcript is not None:
-                await self._give.send(transcript)
 
 
 def confidence_of(told: dict[str, Any]) -> float:

@@ -23,7 +23,7 @@ from mediasrv.audio import EarsChunk
 from mediasrv.providers.pocketsphinx.expectation import Expectation
 from mediasrv.providers.pocketsphinx.frames import FrameError, FrameReader, Kind, frame
 from mediasrv.providers.pocketsphinx.utterances import Segmenter, Utterance
-from mediasrv.providers.protocols import UNCLEAR, ProviderError, SttStream, Transcript
+from mediasrv.providers.protocols import UNCLEAR, ProviderError, SttStream, Transcript, Usage
 
 NAME = "pocketsphinx"
 MOST_WAITING_MS = (
@@ -89,6 +89,10 @@ class PocketSphinxStream:
             self._told = trio.Event()
             await self._told.wait()
         return self._transcripts.popleft()
+
+    def used(self) -> Sequence[Usage]:
+        """Nothing that anybody charges for: it runs here."""
+        return ()
 
     # ---- workers, one after the other --------------------------------------------------------------------------
 

@@ -2,11 +2,13 @@
 
 Sound lies in a ring until a final transcript has covered it. When a recogniser fails, the next (or the same once more)
 is given the ring from there: no word is lost, and none is told twice. What is older than the ring is given up, and
-counted. Times in transcripts are those of the whole, whoever heard them.
+counted. Sound that is given twice is paid for twice, the first time in vain. Times in transcripts are those of the
+whole, whoever heard them.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,9 +19,10 @@ from typing import Never
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
-from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 from mediasrv.providers.resilience.member import Member, Told, failure_of, nobody, none_left, willing
 from mediasrv.providers.resilience.patience import Patience
+from mediasrv.providers.sound import split
 
 RING_MS = 30_000.0
 WORDS_S, WORDLESS_MS = 3.0, 1_000.0  # no words for so long, of so much speech: less may be a cough
@@ -49,7 +52,10 @@ class SteadyEars:
         stream = SteadyStream(self.name, self._ring_ms)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, stream, language)
-            yield stream
+            try:
+                yield stream
+            finally:
+                stream.close()
             nursery.cancel_scope.cancel()
 
     async def _listen(self, stream: SteadyStream, language: str) -> None:
@@ -75,6 +81,7 @@ class SteadyEars:
                 await self._hear(member, stream, language)
             except Exception as error:
                 failure = failure_of(member.name, error)
+            stream.give_up()
             member.breaker.failed(trio.current_time())
             failed = 1 if stream.covered_ms > before else failed + 1
             self._told(member.name, "failed")
@@ -85,7 +92,7 @@ class SteadyEars:
 
     async def _hear(self, member: Member[SpeechToText], stream: SteadyStream, language: str) -> Never:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.expect_words, member.name)
+            nursery.start_soon(stream.expect_words, member.name, math.isinf(member.provider.words_after_ms))
             async with member.provider.open(language) as inner:
                 await stream.serve(inner, member)
 
@@ -97,8 +104,14 @@ class SteadyStream:
         self._end_ms = 0.0
         self._read = 0  # chunks of the ring that the recogniser has
         self._more = trio.Event()
+        self._inner: SttStream | None = None  # the recogniser's own
+        self._began_ms = 0.0  # where in the whole it began
+        self._metered_ms = 0  # what it has charged for, in all
+        self._used: list[Usage] = []  # what is settled, and nobody has asked for yet
+        self._open: list[Usage] = []  # for sound that another may have to hear again
         self._error: ProviderError | None = None
         self._speech_since: float | None = None  # it was heard, and no word came of it since
+        self._finals_only = False  # words can come only when the speech is over
         self._speech_ms = 0.0  # so much of it
         self._give, self._take = trio.open_memory_channel[Transcript](TRANSCRIPTS_WAITING)
         self.covered_ms = 0.0  # by final transcripts
@@ -117,7 +130,8 @@ class SteadyStream:
             self.lost_ms += self._ring[0][0] - at_ms if self._read == 0 and self._ring else 0.0
             self._read = max(0, self._read - 1)
         if chunk.speech:
-            self._speech_since = trio.current_time() if self._speech_since is None else self._speech_since
+            if self._speech_since is None or self._finals_only:
+                self._speech_since = trio.current_time()
             self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
         self._more.set()
 
@@ -127,17 +141,24 @@ class SteadyStream:
         except trio.EndOfChannel:
             raise self._error or ProviderError(self._name, "nobody listens", retryable=False) from None
 
+    def used(self) -> Sequence[Usage]:
+        """Without what may yet prove to have been in vain, as long as that is not known."""
+        self._settle()
+        used, self._used = self._used, []
+        return used
+
     def fail(self, error: ProviderError) -> None:
         self._error = error
         self._give.close()
 
     # ---- a recogniser
 
-    async def expect_words(self, name: str) -> Never:
+    async def expect_words(self, name: str, finals_only: bool) -> Never:
         """A recogniser that is given speech and says nothing is as good as dead, wherever it stalls.
 
         It must be found out before whoever listens loses patience, and with it the ring.
         """
+        self._finals_only = finals_only
         self._speech_since = trio.current_time() if self._speech_ms else None
         while True:
             await trio.sleep(LOOKS_S)
@@ -152,8 +173,8 @@ class SteadyStream:
 
     async def serve(self, inner: SttStream, member: Member[SpeechToText]) -> Never:
         """Until it fails: hands it the ring from the last final transcript on, and hands on what it says."""
-        self._read = 0
         began_ms = self._ring[0][0] if self._ring else self._end_ms
+        self._read, self._inner, self._began_ms, self._metered_ms = 0, inner, began_ms, 0
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hand_over, inner)
             while True:
@@ -168,6 +189,34 @@ class SteadyStream:
                 if moved.final:
                     self._cover(moved.end_ms)
                 await self._give.send(moved)
+
+    def give_up(self) -> None:
+        """The recogniser has failed: what it had of the ring is for the next one, and will be paid for again."""
+        self._settle()
+        self._used += [replace(usage, in_vain=True) for usage in self._open]
+        self._open.clear()
+        self._inner, self._read = None, 0
+
+    def close(self) -> None:
+        """Nobody listens any more, so nothing is heard again."""
+        self._settle()
+        self._used += self._open
+        self._open.clear()
+        self._inner = None
+
+    def _settle(self) -> None:
+        """What the recogniser was paid for sound without a final transcript is open; all else is settled.
+
+        One that charges by the piece has charged for what it has answered, and for nothing else.
+        """
+        if self._inner is None:
+            return
+        news = self._inner.used()
+        self._metered_ms += sum(usage.units.get("audio_ms", 0) for usage in news)
+        again_ms = sum(duration_ms(self._ring[k][1].pcm, EARS_RATE_HZ) for k in range(self._read))
+        ahead_ms = self._metered_ms - max(0.0, self.covered_ms - self._began_ms)
+        settled, self._open = split([*self._open, *news], max(0.0, min(again_ms, ahead_ms)))
+        self._used += settled
 
     async def _hand_over(self, inner: SttStream) -> None:
         while True:

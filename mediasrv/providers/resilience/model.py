@@ -12,7 +12,14 @@ from random import Random
 
 import trio
 
-from mediasrv.providers.protocols import LanguageModel, LlmDelta, LlmRequest, ProviderError
+from mediasrv.providers.protocols import (
+    Estimates,
+    LanguageModel,
+    LlmDelta,
+    LlmRequest,
+    ProviderError,
+    Usage,
+)
 from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
 from mediasrv.providers.resilience.patience import Patience
 
@@ -33,6 +40,11 @@ class SteadyModel:
         self.name = name
         self._members, self._chance, self._told = members, chance, told
         self._first_s, self._patience = first_s, patience or Patience()
+        self._asked: LanguageModel | None = None
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage | None:
+        """Of whoever was asked last."""
+        return self._asked.estimate(request, written) if isinstance(self._asked, Estimates) else None
 
     async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         errors: list[ProviderError] = []
@@ -61,6 +73,7 @@ class SteadyModel:
     async def _ask(
         self, member: Member[LanguageModel], request: LlmRequest
     ) -> AsyncGenerator[LlmDelta, None]:
+        self._asked = member.provider
         with member.asked(trio.current_time):
             async with aclosing(member.provider.stream(request)) as deltas:
                 first = await self._first(member, deltas)

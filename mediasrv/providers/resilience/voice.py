@@ -84,7 +84,7 @@ class SteadyVoice:
                     if chunk.pcm:
                         member.breaker.succeeded()
                         limit_s = self._next_s
-                    yield spoken.take(chunk)
+                    yield replace(spoken.take(chunk), speaker=chunk.speaker or member.name)
 
 
 class _Spoken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +17,13 @@ from urllib.parse import urlencode
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
 from mediasrv.providers.protocols import ProviderError, SttStream, Transcript, Usage
+from mediasrv.providers.sarvam.languages import DETECT, code_of, heard_in
+from mediasrv.providers.sound import AudioMeter
 from mediasrv.providers.wire import Net, WebSocket, open_websocket
 
 URL = "wss://api.sarvam.ai/speech-to-text/ws"
 KEY_HEADER = "api-subscription-key"
 MODEL = "saarika:v2.5"
-REGION = "-IN"
-UNKNOWN = 0.7
 TRANSIENT = frozenset(
     ("rate_limit_exceeded_error", "internal_server_error", "service_unavailable", "timeout")
 )
@@ -48,9 +48,8 @@ class SarvamEars:
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
-        code = language if "-" in language or not language else f"{language}{REGION}"
         query = {
-            "language-code": code or "unknown",
+            "language-code": code_of(language) or DETECT,
             "model": self._settings.model,
             "sample_rate": EARS_RATE_HZ,
             "input_audio_codec": "pcm_s16le",
@@ -59,12 +58,14 @@ class SarvamEars:
         }
         url = f"{self._url}?{urlencode(query)}"
         async with open_websocket(self.name, url, {KEY_HEADER: self._key}, self._net) as socket:
-            yield _Stream(self.name, socket, language)
+            meter = AudioMeter(self.name, self._settings.model, self._settings.charge)
+            yield _Stream(self.name, socket, language, meter)
 
 
 class _Stream:
-    def __init__(self, name: str, socket: WebSocket, language: str) -> None:
+    def __init__(self, name: str, socket: WebSocket, language: str, meter: AudioMeter) -> None:
         self._name, self._socket, self._language = name, socket, language
+        self._meter = meter
         self._pushed_ms = 0.0
         self._covered_ms = 0.0
         self._speaking = False
@@ -73,7 +74,9 @@ class _Stream:
         data = base64.b64encode(chunk.pcm).decode()
         audio = {"data": data, "sample_rate": EARS_RATE_HZ, "encoding": "audio/wav"}
         await self._socket.send_json({"audio": audio})
-        self._pushed_ms += duration_ms(chunk.pcm, EARS_RATE_HZ)
+        length_ms = duration_ms(chunk.pcm, EARS_RATE_HZ)
+        self._meter.add(length_ms)
+        self._pushed_ms += length_ms
         if self._speaking and not chunk.speech:
             await self._socket.send_json({"type": "flush"})
         self._speaking = chunk.speech
@@ -88,11 +91,12 @@ class _Stream:
             if told.get("type") == "data" and str(data.get("transcript") or "").strip():
                 return self._transcript(data)
 
+    def used(self) -> Sequence[Usage]:
+        return self._meter.take()
+
     def _transcript(self, data: dict[str, Any]) -> Transcript:
         start_ms, self._covered_ms = self._covered_ms, self._pushed_ms
-        probability = data.get("language_probability")
-        sure = float(probability) if isinstance(probability, int | float) else UNKNOWN
-        language = str(data.get("language_code") or self._language).removesuffix(REGION)
+        language, sure = heard_in(data, self._language)
         return Transcript(str(data["transcript"]).strip(), True, sure, start_ms, self._pushed_ms, language)
 
     def _failed(self, data: dict[str, Any]) -> ProviderError:

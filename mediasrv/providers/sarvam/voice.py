@@ -13,11 +13,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, Usage
-from mediasrv.providers.sound import PcmPieces
+from mediasrv.providers.sound import PcmPieces, charged
 from mediasrv.providers.wire import Sockets
 
 URL = "wss://api.sarvam.ai/text-to-speech/ws"
 KEY_HEADER = "api-subscription-key"
+IDLE_S = 50.0  # the service closes after 60
 MODEL, SPEAKER = "bulbul:v2", "anushka"
 CHARACTERS_MAX = 2_500
 SCRIPTS: Mapping[range, str] = {  # Unicode blocks of the languages that it speaks
@@ -52,12 +53,20 @@ class SarvamVoice:
         self.name, self._settings = settings.name, settings
         self._url, self._key, self._sockets = url, key, sockets
 
-    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+    async def warm(self) -> None:
+        await self._sockets.warm(self.name, self._address(), {KEY_HEADER: self._key})
+
+    def _address(self) -> str:
+        return f"{self._url}?{urlencode({'model': self._settings.model, 'send_completion_event': 'true'})}"
+
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return charged(self._speak(text, voice), self._used(text))
+
+    async def _speak(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         if not text.strip():
             return
-        settings, pieces = self._settings, PcmPieces(self._settings.rate_hz)
-        url = f"{self._url}?{urlencode({'model': settings.model, 'send_completion_event': 'true'})}"
-        async with self._sockets.open(self.name, url, {KEY_HEADER: self._key}) as socket:
+        pieces = PcmPieces(self._settings.rate_hz)
+        async with self._sockets.open(self.name, self._address(), {KEY_HEADER: self._key}) as socket:
             await socket.send_json({"type": "config", "data": self._config(text, voice)})
             for part in _parts(text):
                 await socket.send_json({"type": "text", "data": {"text": part}})
@@ -68,8 +77,9 @@ class SarvamVoice:
                     break
                 if pcm := self._sound(told, pieces):
                     yield SpeechChunk(pcm, pieces.rate_hz)
-        used = Usage(self.name, settings.model, {"characters": len(text)})
-        yield SpeechChunk(b"", pieces.rate_hz, usage=settings.charge(used))
+
+    def _used(self, text: str) -> Usage:
+        return self._settings.charge(Usage(self.name, self._settings.model, {"characters": len(text)}))
 
     def _config(self, text: str, voice: str) -> dict[str, object]:
         settings = self._settings

@@ -6,10 +6,12 @@ Nothing in here knows a vendor. What leaves this room is answers, events, messag
 from mediasrv.providers.wire.http import HttpResponse, HttpService
 from mediasrv.providers.wire.net import Net, TrioNet
 from mediasrv.providers.wire.refusals import refusal
+from mediasrv.providers.wire.sockets import WARM_EVERY_S, Sockets
 from mediasrv.providers.wire.sse import EventParser, ServerEvent
-from mediasrv.providers.wire.websocket import Sockets, WebSocket, open_websocket
+from mediasrv.providers.wire.websocket import WebSocket, open_websocket
 
 __all__ = [
+    "WARM_EVERY_S",
     "EventParser",
     "HttpResponse",
     "HttpService",

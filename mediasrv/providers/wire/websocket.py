@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import trio
@@ -72,61 +70,6 @@ class WebSocket:
         words = "" if closed.reason is None else str(closed.reason.reason or "")
         problem = f"closed with {code}: {words}" if words else f"closed with {code}"
         return ProviderError(self._provider, problem, retryable=code in TRY_AGAIN)
-
-
-class Sockets:
-    """WebSockets whose tasks live here, as long as an adapter does: `async with`.
-
-    A voice gives its sound out of a generator, and whoever asks for the next piece does so within a limit of his own.
-    Between two pieces that limit is gone, and with it would be every nursery that was opened under it.
-    """
-
-    def __init__(self, net: Net) -> None:
-        self._net = net
-        self._stack = AsyncExitStack()
-        self._nursery: trio.Nursery
-
-    async def __aenter__(self) -> Self:
-        self._nursery = await self._stack.enter_async_context(trio.open_nursery())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._nursery.cancel_scope.cancel()
-        await self._stack.__aexit__(kind, error, trace)
-
-    @asynccontextmanager
-    async def open(self, provider: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[WebSocket]:
-        """As `open_websocket`; may be left and entered in between by whatever scope there is."""
-        lent = _Lent()
-        self._nursery.start_soon(self._hold, lent, provider, url, headers)
-        try:
-            await lent.settled.wait()
-            if lent.socket is None:
-                raise lent.error or ProviderError(provider, "no WebSocket", retryable=True)
-            yield lent.socket
-        finally:
-            lent.scope.cancel()
-
-    async def _hold(self, lent: _Lent, provider: str, url: str, headers: Mapping[str, str]) -> None:
-        try:
-            with lent.scope:
-                async with open_websocket(provider, url, headers, self._net) as lent.socket:
-                    lent.settled.set()
-                    await trio.sleep_forever()
-        except ProviderError as error:
-            lent.error = error
-        finally:
-            lent.settled.set()
-
-
-@dataclass(slots=True)
-class _Lent:
-    socket: WebSocket | None = None
-    error: ProviderError | None = None
-    settled: trio.Event = field(default_factory=trio.Event)
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
 
 @asynccontextmanager

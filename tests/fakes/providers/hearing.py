@@ -1,10 +1,10 @@
-"""Servers that hear as Deepgram, Whisper behind OpenAI's shape, and Sarvam do, as documented.
+"""Servers that hear as Deepgram, Whisper behind OpenAI's shape, and Sarvam (both ways) do, as documented.
 
 What is said in the sound is told by its samples: a caller's word is 200 ms of one value, silence is zero. So each
 server hears what was really sent to it, and nothing else.
 
 https://developers.deepgram.com/reference/speech-to-text/listen-streaming, https://platform.openai.com/docs/api-reference/
-audio/createTranscription, https://docs.sarvam.ai (speech-to-text/ws).
+audio/createTranscription, https://docs.sarvam.ai (speech-to-text, speech-to-text-translate, speech-to-text/ws).
 """
 
 from __future__ import annotations
@@ -175,6 +175,9 @@ class Whisper:
         return HttpServer(self.handle)
 
     async def handle(self, exchange: Exchange) -> None:
+        if exchange.method == "HEAD":
+            await exchange.answer(405)
+            return
         if exchange.headers.get("authorization") != f"Bearer {KEY}":
             await exchange.answer(401, {"error": {"message": "Incorrect API key provided"}})
             return
@@ -202,6 +205,47 @@ class Whisper:
             "segments": segments,
         }
         await exchange.answer(200, body)
+
+
+@dataclass
+class SarvamFiles:
+    """Transcribes files; the address of the older translating models answers in English and is told no language."""
+
+    probability: float | None = None  # of the language, where it was to be found out
+    takes_s: float = 0.0
+    instead: Callable[[Exchange], Awaitable[None]] | None = None
+    fields: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+
+    def server(self) -> HttpServer:
+        return HttpServer(self.handle)
+
+    async def handle(self, exchange: Exchange) -> None:
+        if exchange.method == "HEAD":
+            await exchange.answer(404)
+            return
+        if exchange.headers.get("api-subscription-key") != KEY:
+            await exchange.answer(403, _refusal("Invalid API key", "invalid_api_key_error"))
+            return
+        parts = form(exchange)
+        wav = parts.pop("file", b"")
+        self.fields.append({name: value.decode() for name, value in parts.items()})
+        self.paths.append(exchange.path)
+        translates = exchange.path == "/speech-to-text-translate"
+        if wav[:4] != b"RIFF" or translates == ("language_code" in self.fields[-1]):
+            await exchange.answer(422, _refusal("Validation error", "unprocessable_entity_error"))
+            return
+        await trio.sleep(self.takes_s)
+        if self.instead is not None:
+            await self.instead(exchange)
+            return
+        text = " ".join(word for word, _, _ in heard_in(wav[44:]))
+        told = {"request_id": "r", "transcript": text, "language_code": "hi-IN" if translates else "en-IN"}
+        await exchange.answer(200, {**told, "language_probability": self.probability, "timestamps": None})
+
+
+def _refusal(message: str, code: str) -> dict[str, object]:
+    return {"error": {"message": message, "code": code, "request_id": "r"}}
 
 
 def form(exchange: Exchange) -> dict[str, bytes]:

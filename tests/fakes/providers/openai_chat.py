@@ -62,6 +62,7 @@ class OpenAiChat:
     each_s: float = 0.0
     instead: Callable[[Exchange], Awaitable[None]] | None = None
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    streams: list[int] = field(default_factory=list)  # over which connection each request came
 
     def server(self) -> HttpServer:
         return HttpServer(self.handle)
@@ -77,6 +78,7 @@ class OpenAiChat:
             )
             return
         self.bodies.append(exchange.json())
+        self.streams.append(exchange.stream)
         if self.instead is not None:
             await self.instead(exchange)
             return

@@ -72,6 +72,9 @@ class OpenAiSpeech:
         return HttpServer(self.handle)
 
     async def handle(self, exchange: Exchange) -> None:
+        if exchange.method == "HEAD":
+            await exchange.answer(405)
+            return
         if exchange.headers.get("authorization") != f"Bearer {KEY}":
             await exchange.answer(401, {"error": {"message": "Incorrect API key provided"}})
             return
@@ -100,6 +103,9 @@ class ElevenLabsHttp:
         return HttpServer(self.handle)
 
     async def handle(self, exchange: Exchange) -> None:
+        if exchange.method == "HEAD":
+            await exchange.answer(405)
+            return
         if exchange.headers.get("xi-api-key") != KEY:
             await exchange.answer(
                 401, {"detail": {"status": "invalid_api_key", "message": "Invalid API key"}}

@@ -33,6 +33,11 @@ class Exchange:
     _stream: trio.abc.Stream
 
     @property
+    def stream(self) -> int:
+        """The same for all that comes over one connection."""
+        return id(self._stream)
+
+    @property
     def path(self) -> str:
         return urlsplit(self.target).path
 
