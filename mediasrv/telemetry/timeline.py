@@ -6,7 +6,7 @@ never waits and never fails a call: a sink that cannot keep up drops and counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from mediasrv.clock import NS_PER_MS, Clock
@@ -51,6 +51,7 @@ class Timeline:
     ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
         self.secret = False
+        self._followers: list[Callable[[Kind, Mapping[str, object]], None]] = []
         self.began_ns = clock.now_ns() if began_ns is None else began_ns
 
     def ms(self, at_ns: int | None = None) -> float:
@@ -65,10 +66,19 @@ class Timeline:
         if self.secret:
             fields = {name: _censored(name, value) for name, value in fields.items()}
         entry = {"ms": self.ms(at_ns), "event": event, "call": self._call, "tenant": self._tenant, **fields}
-        self._sink.write(self._call, "timeline", entry)
+        self._write("timeline", entry)
 
     def record(self, kind: Literal["turn", "call"], record: Mapping[str, object]) -> None:
-        self._sink.write(self._call, kind, {"call": self._call, "tenant": self._tenant, **record})
+        self._write(kind, {"call": self._call, "tenant": self._tenant, **record})
+
+    def follow(self, follower: Callable[[Kind, Mapping[str, object]], None]) -> None:
+        """Is told of everything that is written from now on."""
+        self._followers.append(follower)
+
+    def _write(self, kind: Kind, record: Mapping[str, object]) -> None:
+        self._sink.write(self._call, kind, record)
+        for follower in self._followers:
+            follower(kind, record)
 
 
 def _censored(name: str, value: object) -> object:

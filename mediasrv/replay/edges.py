@@ -1,0 +1,236 @@
+"""Where a call touches the world: its leg and its providers, each with somebody who writes down what they bring.
+
+Outside a recorded call these pass everything through. A voice is brought to its loudness here and not later, because
+the gain is what an agent has learnt in other calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import trio
+
+from mediasrv.audio import EarsChunk
+from mediasrv.call.dialogue import ConversationAgent
+from mediasrv.call.services import Agent
+from mediasrv.call.speech.ready import ReadySpeech
+from mediasrv.conversation.tools import Prepared, Tool, ToolResult, ToolSpec
+from mediasrv.legs import Leg
+from mediasrv.media import VoiceLevels
+from mediasrv.providers.protocols import (
+    EndOfTurn,
+    LanguageModel,
+    LlmDelta,
+    LlmRequest,
+    Message,
+    SpeechChunk,
+    SpeechToText,
+    SttStream,
+    TextToSpeech,
+    ToolCall,
+    Transcript,
+)
+from mediasrv.providers.registry import Providers
+from mediasrv.replay.outcomes import CannotBeKept, kept, kept_error
+from mediasrv.replay.recorder import RECORDER
+
+T = TypeVar("T")
+
+
+async def noted(name: str, asked: object, operation: Callable[[], Awaitable[T]]) -> T:
+    """Does it, and tells the call's recorder, if there is one, what came of it and when."""
+    recorder = RECORDER.get()
+    if recorder is None:
+        return await operation()
+    begun = recorder.operation()
+    try:
+        value = await operation()
+    except StopAsyncIteration:
+        recorder.over(begun, name, "end", None, asked)
+        raise
+    except trio.Cancelled:
+        recorder.over(begun, name, "cancelled", None, asked)
+        raise
+    except BaseException as error:
+        recorder.over(begun, name, "error", kept_error(error), asked)
+        raise
+    try:
+        recorder.over(begun, name, "value", kept(value), asked)
+    except CannotBeKept as what:
+        recorder.beyond(f"{name} brought {what}")
+        recorder.over(begun, name, "cancelled", None, asked)
+    return value
+
+
+async def noted_pieces(
+    name: str, asked: object, pieces: AsyncGenerator[T, None]
+) -> AsyncGenerator[T, None]:
+    """Each piece is an operation of its own, and so is the end."""
+    try:
+        while True:
+            try:
+                piece = await noted(f"{name}.next", asked, pieces.__anext__)
+            except StopAsyncIteration:
+                return
+            yield piece
+    finally:
+        await noted(f"{name}.close", asked, pieces.aclose)
+
+
+@dataclass(frozen=True, slots=True)
+class NotedModel:
+    model: LanguageModel
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        said = [[message.role, message.text] for message in request.messages if message.role != "system"]
+        return noted_pieces("model", said[-2:], self.model.stream(request))
+
+
+@dataclass(frozen=True, slots=True)
+class NotedVoice:
+    """`levelled`: brings a piece to the loudness of the agent's voices."""
+
+    voice: TextToSpeech
+    levelled: Callable[[str, SpeechChunk], SpeechChunk] = lambda name, chunk: chunk
+
+    @property
+    def name(self) -> str:
+        return self.voice.name
+
+    def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        return noted_pieces("voice", [text, voice], self._levelled(text, voice))
+
+    async def _levelled(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        pieces = self.voice.stream(text, voice)
+        try:
+            async for piece in pieces:
+                yield self.levelled(self.name, piece)
+        finally:
+            await pieces.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class NotedEars:
+    ears: SpeechToText
+
+    @property
+    def name(self) -> str:
+        return self.ears.name
+
+    @asynccontextmanager
+    async def open(self, language: str) -> AsyncIterator[SttStream]:
+        session = self.ears.open(language)
+        stream = await noted("ears.open", None, session.__aenter__)
+        try:
+            yield _NotedSession(stream)
+        except BaseException as error:
+            failed = error
+
+            async def leave() -> None:
+                if not await session.__aexit__(type(failed), failed, failed.__traceback__):
+                    raise failed
+
+            await noted("ears.close", None, leave)
+        else:
+            await noted("ears.close", None, lambda: session.__aexit__(None, None, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _NotedSession:
+    stream: SttStream
+
+    async def push(self, chunk: EarsChunk) -> None:
+        await noted("ears.push", None, lambda: self.stream.push(chunk))
+
+    async def next(self) -> Transcript:
+        return await noted("ears.next", None, self.stream.next)
+
+
+@dataclass(frozen=True, slots=True)
+class NotedJudge:
+    judge: EndOfTurn
+
+    @property
+    def name(self) -> str:
+        return self.judge.name
+
+    async def finished(self, said: str, before: Sequence[Message]) -> float:
+        return await noted("judge", said, lambda: self.judge.finished(said, before))
+
+
+@dataclass(frozen=True, slots=True)
+class NotedTool:
+    """One that reaches into the world; a call's own are repeated with it."""
+
+    tool: Tool
+
+    @property
+    def spec(self) -> ToolSpec:
+        return self.tool.spec
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        return await noted("tool.prepare", call.name, lambda: self.tool.prepare(call))
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        return await noted("tool.commit", prepared.call.name, lambda: self.tool.commit(prepared, key))
+
+
+class LevelSpeech(ReadySpeech):
+    """Of voices that are at their loudness already."""
+
+    def levelled(self, voice: str, chunk: SpeechChunk) -> SpeechChunk:
+        return chunk
+
+    def keep(self) -> dict[str, list[Any]]:
+        """What is ready now."""
+        return {text: [kept(chunk)[1] for chunk in made] for text, made in self._lines.items()}
+
+    def bring(self, text: str, made: Sequence[SpeechChunk]) -> None:
+        self._lines[text] = tuple(made)
+
+
+def noted_agent(agent: Agent) -> Agent:
+    """The same agent; what its providers bring is written down in calls that are recorded."""
+    if not isinstance(agent, ConversationAgent):
+        return agent
+    voice_name, plain = agent.persona.voice, agent.providers
+    by_loudness = ReadySpeech(lambda: plain().tts, voice_name, VoiceLevels())
+
+    def providers() -> Providers:
+        these = plain()
+        return Providers(
+            NotedEars(these.stt),
+            NotedModel(these.llm),
+            NotedVoice(these.tts, by_loudness.levelled),
+            None if these.spare_voice is None else NotedVoice(these.spare_voice, by_loudness.levelled),
+            None if these.end_of_turn is None else NotedJudge(these.end_of_turn),
+        )
+
+    noted_one = copy(agent)
+    noted_one.providers = providers
+    noted_one.ready = LevelSpeech(lambda: providers().tts, voice_name, VoiceLevels())
+    return noted_one
+
+
+LEG_OPERATIONS = ("answer", "hang_up", "next_request", "ring", "transfer", "wait_ended")
+
+
+def note_leg(leg: Leg) -> None:
+    """The leg itself stays who it is: others of its kind ask for it by identity."""
+    for name in LEG_OPERATIONS:
+        setattr(leg, name, _noted_operation(f"leg.{name}", getattr(leg, name)))
+
+
+def _noted_operation(name: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def operation(*arguments: Any) -> Any:
+        return await noted(name, None, lambda: method(*arguments))
+
+    return operation

@@ -1,0 +1,67 @@
+"""Calls that are kept so that they can be run again: what such a server is built with, and who begins each recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from mediasrv.call import Agent
+from mediasrv.config import Settings
+from mediasrv.legs import CallInfo
+from mediasrv.media.again import WitnessedEngine, WitnessedStream
+from mediasrv.media.engine import Border
+from mediasrv.replay.edges import LevelSpeech
+from mediasrv.replay.recorder import RECORDER, Recorder, recorder_here, step_of
+from mediasrv.replay.steps import Passes, SteadyClock
+from mediasrv.replay.tape import VERSION, Beginning
+from mediasrv.telemetry import FileSink, RecordSink, Timeline
+
+SECTIONS = ("agents", "calls", "media")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """For all calls of a server: its clock and its passes are those that trio runs by."""
+
+    clock: SteadyClock
+    passes: Passes
+
+    @classmethod
+    def new(cls) -> Keeping:
+        clock = SteadyClock()
+        return cls(clock, Passes(clock, step_of))
+
+    @property
+    def border(self) -> Border:
+        return Border(partial(WitnessedEngine, recorder_here), WitnessedStream)
+
+    def begin(
+        self, info: CallInfo, agent: Agent, settings: Settings, timeline: Timeline, sink: RecordSink
+    ) -> Recorder | None:
+        """In the task that will run the call, before there is a stream; None where nothing is written to files."""
+        if not isinstance(sink, FileSink):
+            return None
+        recorder = Recorder(self.clock, self.passes, partial(sink.append, info.id, kind="replay"))
+        ready = getattr(agent, "ready", None)
+        recorder.begin(
+            Beginning(
+                VERSION, info, agent.name, timeline.began_ns, self.clock.wall().isoformat(), self.clock.now_ns(),
+                {name: msgspec.to_builtins(getattr(settings, name)) for name in SECTIONS},
+                _named_files(settings, agent.name), ready.keep() if isinstance(ready, LevelSpeech) else {},
+            )
+        )  # fmt: skip
+        recorder.is_secret = lambda: timeline.secret
+        timeline.follow(recorder.line)
+        RECORDER.set(recorder)
+        return recorder
+
+
+def _named_files(settings: Settings, agent: str) -> Mapping[str, str]:
+    """What the settings name and an agent is made of, as it is now: the recording is one file."""
+    agents = settings.agents
+    named = [agents.script, agents.menu, agents.knowledge, str(Path(agents.directory) / f"{agent}.toml")]
+    return {name: Path(name).read_text() for name in named if name and Path(name).is_file()}
