@@ -138,7 +138,11 @@ class ConversationAgent:
         await self.ready.make(fixed_lines(self.persona, settings))
 
     async def lead(self, call: Call) -> Ending:
-        return await Dialogue(call, self.persona, self.providers(), self.tools, self.ready).run()
+        return await Dialogue(call, self.persona, self.providers(), self.tools, self.speech_of_call()).run()
+
+    def speech_of_call(self) -> ReadySpeech:
+        """What is ready for a call that begins; the same for all."""
+        return self.ready
 
 
 class Dialogue:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import trio
 
@@ -41,8 +40,13 @@ from mediasrv.replay.recorder import RECORDER
 T = TypeVar("T")
 
 
-async def noted(name: str, asked: object, operation: Callable[[], Awaitable[T]]) -> T:
-    """Does it, and tells the call's recorder, if there is one, what came of it and when."""
+async def noted(
+    name: str, asked: object, operation: Callable[[], Awaitable[T]], *, of: int = -1, keeps: bool = True
+) -> T:
+    """Does it, and tells the call's recorder, if there is one, what came of it and when.
+
+    `of`: the stream that it is a piece of; not `keeps`: that it came is all.
+    """
     recorder = RECORDER.get()
     if recorder is None:
         return await operation()
@@ -50,16 +54,16 @@ async def noted(name: str, asked: object, operation: Callable[[], Awaitable[T]])
     try:
         value = await operation()
     except StopAsyncIteration:
-        recorder.over(begun, name, "end", None, asked)
+        recorder.over(begun, name, "end", None, asked, of)
         raise
     except trio.Cancelled:
-        recorder.over(begun, name, "cancelled", None, asked)
+        recorder.over(begun, name, "cancelled", None, asked, of)
         raise
     except BaseException as error:
-        recorder.over(begun, name, "error", kept_error(error), asked)
+        recorder.over(begun, name, "error", kept_error(error), asked, of)
         raise
     try:
-        recorder.over(begun, name, "value", kept(value), asked)
+        recorder.over(begun, name, "value", kept(value) if keeps else None, asked, of)
     except CannotBeKept as what:
         recorder.beyond(f"{name} brought {what}")
         recorder.over(begun, name, "cancelled", None, asked)
@@ -70,15 +74,17 @@ async def noted_pieces(
     name: str, asked: object, pieces: AsyncGenerator[T, None]
 ) -> AsyncGenerator[T, None]:
     """Each piece is an operation of its own, and so is the end."""
+    recorder = RECORDER.get()
+    of = -1 if recorder is None else recorder.operation()[0]
     try:
         while True:
             try:
-                piece = await noted(f"{name}.next", asked, pieces.__anext__)
+                piece = await noted(f"{name}.next", asked, pieces.__anext__, of=of)
             except StopAsyncIteration:
                 return
             yield piece
     finally:
-        await noted(f"{name}.close", asked, pieces.aclose)
+        await noted(f"{name}.close", asked, pieces.aclose, of=of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,7 @@ class NotedEars:
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
         session = self.ears.open(language)
-        stream = await noted("ears.open", None, session.__aenter__)
+        stream = await noted("ears.open", None, session.__aenter__, keeps=False)
         try:
             yield _NotedSession(stream)
         except BaseException as error:
@@ -140,7 +146,7 @@ class NotedEars:
 
             await noted("ears.close", None, leave)
         else:
-            await noted("ears.close", None, lambda: session.__aexit__(None, None, None))
+            await noted("ears.close", None, lambda: session.__aexit__(None, None, None), keeps=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,16 +195,40 @@ class LevelSpeech(ReadySpeech):
     def levelled(self, voice: str, chunk: SpeechChunk) -> SpeechChunk:
         return chunk
 
-    def keep(self) -> dict[str, list[Any]]:
-        """What is ready now."""
-        return {text: [kept(chunk)[1] for chunk in made] for text, made in self._lines.items()}
+    def of_call(self, new_voice: Callable[[], TextToSpeech]) -> SpeechOfCall:
+        """What is ready now, for a call that begins: what others make meanwhile is none of its business."""
+        speech = SpeechOfCall(new_voice, self._voice, self.levels)
+        speech._lines = dict(self._lines)
+        return speech
 
-    def bring(self, text: str, made: Sequence[SpeechChunk]) -> None:
-        self._lines[text] = tuple(made)
+
+class SpeechOfCall(LevelSpeech):
+    """Tells which lines were ready, and the sound of those that are said."""
+
+    _told: frozenset[str] = frozenset()
+
+    def tell(self) -> Self:
+        note_at_once("ready", list(self._lines))
+        return self
+
+    def get(self, text: str) -> Sequence[SpeechChunk] | None:
+        made = super().get(text)
+        if text not in self._told:
+            self._told |= {text}
+            note_at_once("ready.get", None if made is None else [kept(chunk) for chunk in made])
+        return made
+
+
+class NotedAgent(ConversationAgent):
+    """Converses; what its providers bring is written down in calls that are recorded."""
+
+    def speech_of_call(self) -> ReadySpeech:
+        assert isinstance(self.ready, LevelSpeech)
+        return self.ready.of_call(lambda: self.providers().tts).tell()
 
 
 def noted_agent(agent: Agent) -> Agent:
-    """The same agent; what its providers bring is written down in calls that are recorded."""
+    """The same agent, if it is one that converses; others have nothing to write down."""
     if not isinstance(agent, ConversationAgent):
         return agent
     voice_name, plain = agent.persona.voice, agent.providers
@@ -206,6 +236,7 @@ def noted_agent(agent: Agent) -> Agent:
 
     def providers() -> Providers:
         these = plain()
+        note_names(these)
         return Providers(
             NotedEars(these.stt),
             NotedModel(these.llm),
@@ -214,10 +245,25 @@ def noted_agent(agent: Agent) -> Agent:
             None if these.end_of_turn is None else NotedJudge(these.end_of_turn),
         )
 
-    noted_one = copy(agent)
-    noted_one.providers = providers
+    noted_one = NotedAgent(agent.persona, providers, agent.tools, agent.needs)
     noted_one.ready = LevelSpeech(lambda: providers().tts, voice_name, VoiceLevels())
     return noted_one
+
+
+def note_names(providers: Providers) -> None:
+    """What they are called, and which of them there are."""
+    if RECORDER.get() is not None:
+        kinds = ("stt", "llm", "tts", "spare_voice", "end_of_turn")
+        found = {kind: getattr(providers, kind) for kind in kinds}
+        names = {kind: each.name for kind, each in found.items() if each is not None}
+        note_at_once("providers", names)
+
+
+def note_at_once(name: str, value: object) -> None:
+    """Something that was found without a wait."""
+    recorder = RECORDER.get()
+    if recorder is not None:
+        recorder.over(recorder.operation(), name, "value", value)
 
 
 LEG_OPERATIONS = ("answer", "hang_up", "next_request", "ring", "transfer", "wait_ended")

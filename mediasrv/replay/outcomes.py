@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ from mediasrv.providers.protocols import (
     Usage,
 )
 
+SPEED = 1  # of the compression: it runs beside the calls
 VALUES: dict[str, type] = {
     each.__name__: each
     for each in (
@@ -36,6 +39,8 @@ def kept(value: object) -> Any:
         return None
     if type(value).__name__ not in VALUES:
         raise CannotBeKept(type(value).__name__)
+    if isinstance(value, SpeechChunk):
+        value = replace(value, pcm=zlib.compress(value.pcm, SPEED))
     return [type(value).__name__, msgspec.to_builtins(value)]
 
 
@@ -43,7 +48,8 @@ def brought(kept_value: Any) -> Any:
     if kept_value is None:
         return None
     name, value = kept_value
-    return msgspec.convert(value, VALUES[name], strict=False)
+    found = msgspec.convert(value, VALUES[name], strict=False)
+    return replace(found, pcm=zlib.decompress(found.pcm)) if isinstance(found, SpeechChunk) else found
 
 
 class SomeError(Exception):

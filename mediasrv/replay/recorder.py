@@ -125,10 +125,11 @@ class Recorder:
         how: Literal["value", "error", "cancelled", "end"],
         value: object = None,
         asked: object = None,
+        of: int = -1,
     ) -> None:
         if self.is_secret():
             asked = None
-        self._now().over.append(Outcome(begun[0], name, begun[1], how, value, asked))
+        self._now().over.append(Outcome(begun[0], name, begun[1], how, value, asked, of))
 
     # ---- the stream
     def born(self, birth: Birth) -> None:

@@ -14,13 +14,21 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import trio
 
 from mediasrv.clock import NS_PER_S
 from mediasrv.errors import LocalError
+
+
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+DATED_EVERY_NS = 60 * NS_PER_S
+
+
+def wall_at(now_ns: int, unix_offset_ns: int) -> datetime:
+    return BEFORE_ALL + timedelta(microseconds=(now_ns + unix_offset_ns) // 1_000)
 
 
 class _ByAge(random.Random):
@@ -50,11 +58,15 @@ class SteadyClock(trio.abc.Clock):
     """The time at which the pass began: trio's clock and `mediasrv.clock.Clock` in one."""
 
     def __init__(self) -> None:
-        self._now_ns = time.monotonic_ns()
+        self._now_ns = self._dated_ns = time.monotonic_ns()
+        self.unix_offset_ns = time.time_ns() - self._now_ns
 
     def look(self) -> None:
         """A pass begins."""
         self._now_ns = time.monotonic_ns()
+        if self._now_ns - self._dated_ns > DATED_EVERY_NS:
+            self._dated_ns = self._now_ns
+            self.unix_offset_ns = time.time_ns() - self._now_ns
 
     def now(self) -> float:
         return self._now_ns / NS_PER_S
@@ -63,7 +75,7 @@ class SteadyClock(trio.abc.Clock):
         return self._now_ns
 
     def wall(self) -> datetime:
-        return datetime.now(UTC)
+        return wall_at(self._now_ns, self.unix_offset_ns)
 
     def start_clock(self) -> None:
         self.look()

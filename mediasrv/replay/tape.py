@@ -33,11 +33,9 @@ class Beginning(msgspec.Struct, frozen=True, tag="beginning", tag_field="is"):
     info: CallInfo
     agent: str
     began_ns: int
-    wall: str  # when it was `now_ns`
-    now_ns: int
+    unix_offset_ns: int  # from the monotonic clock to the date
     settings: Mapping[str, Any]  # the sections of the server's that a call knows of
     files: Mapping[str, str]  # what those name: path and text
-    ready: Mapping[str, list[Mapping[str, Any]]]  # the agent's lines that were ready when it began
 
 
 class Born(msgspec.Struct, frozen=True, tag="born", tag_field="is"):
@@ -69,6 +67,7 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     how: Literal["value", "error", "cancelled", "end"] = "value"
     value: Any = None
     asked: Any = None
+    of: int = -1  # the stream that it is a piece of, by its own number
 
 
 class Pass(msgspec.Struct, frozen=True, tag="pass", tag_field="is", omit_defaults=True):

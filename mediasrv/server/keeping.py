@@ -14,7 +14,6 @@ from mediasrv.config import Settings
 from mediasrv.legs import CallInfo
 from mediasrv.media.again import WitnessedEngine, WitnessedStream
 from mediasrv.media.engine import Border
-from mediasrv.replay.edges import LevelSpeech
 from mediasrv.replay.recorder import RECORDER, Recorder, recorder_here, step_of
 from mediasrv.replay.steps import Passes, SteadyClock
 from mediasrv.replay.tape import VERSION, Beginning
@@ -46,12 +45,11 @@ class Keeping:
         if not isinstance(sink, FileSink):
             return None
         recorder = Recorder(self.clock, self.passes, partial(sink.append, info.id, kind="replay"))
-        ready = getattr(agent, "ready", None)
         recorder.begin(
             Beginning(
-                VERSION, info, agent.name, timeline.began_ns, self.clock.wall().isoformat(), self.clock.now_ns(),
+                VERSION, info, agent.name, timeline.began_ns, self.clock.unix_offset_ns,
                 {name: msgspec.to_builtins(getattr(settings, name)) for name in SECTIONS},
-                _named_files(settings, agent.name), ready.keep() if isinstance(ready, LevelSpeech) else {},
+                _named_files(settings, agent.name),
             )
         )  # fmt: skip
         recorder.is_secret = lambda: timeline.secret

@@ -5,10 +5,10 @@ before one that is driven by what the witness wrote.
 """
 
 from mediasrv.media.again.moments import Birth, Moment, MomentKind
-from mediasrv.media.again.repeated import RepeatedEngine, repeated_stream
+from mediasrv.media.again.repeated import RepeatedEngine, SentOtherwise, repeated_stream
 from mediasrv.media.again.witnessed import StreamWitness, WitnessedEngine, WitnessedStream
 
 __all__ = [
-    "Birth", "Moment", "MomentKind", "RepeatedEngine", "StreamWitness", "WitnessedEngine", "WitnessedStream",
+    "Birth", "Moment", "MomentKind", "RepeatedEngine", "SentOtherwise", "StreamWitness", "WitnessedEngine", "WitnessedStream",
     "repeated_stream",
 ]  # fmt: skip

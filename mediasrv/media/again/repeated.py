@@ -47,9 +47,14 @@ class RepeatedEngine:
     """`found`: how many moments were over at the reach that comes next; None: as time has it. `now_ns`: what time it is."""
 
     def __init__(
-        self, birth: Birth, moments: Iterable[Moment], found: Callable[[], int | None], now_ns: Callable[[], int]
+        self,
+        birth: Birth,
+        moments: Iterable[Moment],
+        found: Callable[[], int | None],
+        now_ns: Callable[[], int],
+        digest: Callable[[bytes], bytes],
     ) -> None:
-        self._found, self._now_ns = found, now_ns
+        self._found, self._now_ns, self._digest = found, now_ns, digest
         self._native = NativeEngine(
             capacity=1, manual=True, seed=(birth.seed - FIRST_HANDLE * SEED_STEP) % 2**64
         )
@@ -79,6 +84,7 @@ class RepeatedEngine:
         return getattr(self._native, name)
 
     def close(self) -> None:
+        self._native.stop()
         self._native.close()
 
     # ---- the border
@@ -105,8 +111,9 @@ class RepeatedEngine:
             stream.take(self._told.popleft())
         return count == events
 
-    def finish(self) -> None:
-        """What was done until the stream had gone."""
+    def leave(self) -> None:
+        """The stream goes, and what was done until then is done."""
+        self._native.remove(self.handle)
         if not self.is_loose:
             self.catch_up(FOR_EVER)
 
@@ -127,7 +134,7 @@ class RepeatedEngine:
         for packet in self._native.packets():
             was = then.popleft() if then else None
             self.sent += 1
-            if was != packet.data:
+            if was != self._digest(packet.data):
                 self.differences.append(SentOtherwise(deed.number, deed.at_ns, was, packet.data))
         self.differences += [SentOtherwise(deed.number, deed.at_ns, was, None) for was in then]
 
