@@ -29,6 +29,7 @@ from mediasrv_native.engine import NativeEngine, NativeEvent
 from mediasrv_native.errors import StaleHandle, WrongState
 
 FIRST_HANDLE = 1 << 32
+OVERTAKING = 4  # moments, while events are taken
 FRAME_NS = 20 * NS_PER_MS
 FOR_EVER = 2**63
 
@@ -104,8 +105,16 @@ class RepeatedEngine:
             self._do(self._deeds.popleft())
 
     def tell(self, events: int, stream: Stream) -> bool:
-        """Hands so many events to the stream (all, when it is loose); False: there were not as many."""
+        """Hands so many events to the stream (all, when it is loose); False: there were not as many.
+
+        They may have been taken while the next moment had begun: then it has a part in them.
+        """
         self._told.extend(self._native.events())
+        for _ in range(OVERTAKING):
+            if self.is_loose or len(self._told) >= events or not self._deeds:
+                break
+            self._do(self._deeds.popleft())
+            self._told.extend(self._native.events())
         count = len(self._told) if self.is_loose else min(events, len(self._told))
         for _ in range(count):
             stream.take(self._told.popleft())
