@@ -17,6 +17,7 @@ from mediasrv.audio import EarsChunk
 from mediasrv.call.dialogue import ConversationAgent
 from mediasrv.call.services import Agent
 from mediasrv.call.speech.ready import ReadySpeech
+from mediasrv.conversation.agents.webhook import Webhook
 from mediasrv.conversation.tools import Prepared, Tool, ToolResult, ToolSpec
 from mediasrv.legs import Leg
 from mediasrv.media import VoiceLevels
@@ -245,7 +246,10 @@ def noted_agent(agent: Agent) -> Agent:
             None if these.end_of_turn is None else NotedJudge(these.end_of_turn),
         )
 
-    noted_one = NotedAgent(agent.persona, providers, agent.tools, agent.needs)
+    def tools(end_call: Callable[[], None]) -> Sequence[Tool]:
+        return [NotedTool(tool) if isinstance(tool, Webhook) else tool for tool in agent.tools(end_call)]
+
+    noted_one = NotedAgent(agent.persona, providers, tools, agent.needs)
     noted_one.ready = LevelSpeech(lambda: providers().tts, voice_name, VoiceLevels())
     return noted_one
 

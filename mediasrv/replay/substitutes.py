@@ -21,6 +21,8 @@ from mediasrv.call.dialogue import ConversationAgent
 from mediasrv.call.services import Agent
 from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.clock import NS_PER_S
+from mediasrv.conversation.agents.webhook import Webhook
+from mediasrv.conversation.tools import Prepared, Tool, ToolResult, ToolSpec
 from mediasrv.media import VoiceLevels
 from mediasrv.providers.protocols import (
     LlmDelta,
@@ -30,6 +32,7 @@ from mediasrv.providers.protocols import (
     SpeechChunk,
     SttStream,
     TextToSpeech,
+    ToolCall,
     Transcript,
 )
 from mediasrv.providers.registry import Providers
@@ -242,6 +245,30 @@ class SubstituteJudge:
         return float(_come(found.outcome))
 
 
+@dataclass(frozen=True, slots=True)
+class SubstituteTool:
+    """In place of one that reaches into the world."""
+
+    spec: ToolSpec
+    world: World
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        prepared: Prepared = await self._then("tool.prepare", call)
+        return prepared
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        result: ToolResult = await self._then("tool.commit", prepared.call)
+        return result
+
+    async def _then(self, name: str, call: ToolCall) -> Any:
+        found = await self.world.stage.wait_over(name, call.name)
+        if found.outcome is not None:
+            return _come(found.outcome)
+        if name == "tool.prepare":
+            return Prepared(call)
+        return ToolResult(call.id, "failed: was not called then", ok=False)
+
+
 def substituted(agent: Agent, world: World) -> Agent:
     """The same agent, with what its providers had brought, and the lines that it had ready."""
     if not isinstance(agent, ConversationAgent):
@@ -258,12 +285,22 @@ def substituted(agent: Agent, world: World) -> Agent:
             None if judge is None else SubstituteJudge(judge, world),
         )
 
-    return _AgentAgain(agent, providers, world.stage)
+    def tools(end_call: Callable[[], None]) -> Sequence[Tool]:
+        found = agent.tools(end_call)
+        return [SubstituteTool(tool.spec, world) if isinstance(tool, Webhook) else tool for tool in found]
+
+    return _AgentAgain(agent, providers, tools, world.stage)
 
 
 class _AgentAgain(ConversationAgent):
-    def __init__(self, agent: ConversationAgent, providers: Callable[[], Providers], stage: Stage) -> None:
-        super().__init__(agent.persona, providers, agent.tools, agent.needs)
+    def __init__(
+        self,
+        agent: ConversationAgent,
+        providers: Callable[[], Providers],
+        tools: Callable[[Callable[[], None]], Sequence[Tool]],
+        stage: Stage,
+    ) -> None:
+        super().__init__(agent.persona, providers, tools, agent.needs)
         self._stage = stage
 
     def speech_of_call(self) -> ReadySpeech:

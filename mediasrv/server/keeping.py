@@ -19,7 +19,7 @@ from mediasrv.replay.steps import Passes, SteadyClock
 from mediasrv.replay.tape import VERSION, Beginning
 from mediasrv.telemetry import FileSink, RecordSink, Timeline
 
-SECTIONS = ("agents", "calls", "media")
+SECTIONS = ("agents", "calls")  # what a call knows of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,79 @@
+"""What two timelines of one call do not have in common, to be read: lines that are in both stand once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any, Literal
+
+import msgspec
+
+from mediasrv.replay.tape import Line
+
+_IDENTITIES = ("ms", "event", "call", "tenant")
+Mark = Literal[" ", "-", "+"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """` `: then and now; `-`: only then; `+`: only now. A line that only came at another time tells both."""
+
+    mark: Mark
+    ms: str
+    event: str
+    details: str
+
+
+def rows(then: Sequence[Line], now: Sequence[Line]) -> Iterator[Row]:
+    """All lines, in order."""
+    keys = [[_key(line) for line in side] for side in (then, now)]
+    for what, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+        if what == "equal":
+            for was, became in zip(then[a:b], now[c:d], strict=True):
+                yield _row(" ", was, became)
+            continue
+        for was in then[a:b]:
+            yield _row("-", was)
+        for became in now[c:d]:
+            yield _row("+", became)
+
+
+def around(all_rows: Sequence[Row], context: int = 3) -> list[Row]:
+    """Those that differ, and a few before and behind."""
+    differ = [place for place, row in enumerate(all_rows) if row.mark != " " or "->" in row.ms]
+    near = {place + step for place in differ for step in range(-context, context + 1)}
+    return [row for place, row in enumerate(all_rows) if place in near]
+
+
+def _key(line: Line) -> str:
+    if line.kind != "timeline":
+        return f"{line.kind} {line.record.get('turn', '')}"
+    return f"{line.record.get('event')} {_details(line.record)}"
+
+
+def _row(mark: Mark, line: Line, other: Line | None = None) -> Row:
+    ms, event = _ms(line), str(line.record.get("event", f"({line.kind})"))
+    if other is None or other == line:
+        return Row(mark, ms, event, _details(line.record) if line.kind == "timeline" else "")
+    if line.kind != "timeline":
+        return Row(mark, "->", event, _changed(line.record, other.record))
+    return Row(mark, f"{ms}->{_ms(other)}", event, _details(line.record))
+
+
+def _ms(line: Line) -> str:
+    return f"{line.record['ms']:.1f}" if "ms" in line.record else ""
+
+
+def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    return "  ".join(f"{name}={_plain(then.get(name))}->{_plain(now.get(name))}" for name in names)
+
+
+def _plain(value: Any) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _details(record: Mapping[str, Any]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in record.items() if name not in _IDENTITIES)
