@@ -12,12 +12,13 @@ import msgspec
 from mediasrv.replay.tape import Line
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
-Mark = Literal[" ", "-", "+"]
+Mark = Literal[" ", "-", "+", "~"]
+OF_NOTE_MS = 40.0  # two packets: less is how long this or that task waited for its turn
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """` `: then and now; `-`: only then; `+`: only now. A line that only came at another time tells both."""
+    """` `: then and now; `-`: only then; `+`: only now; `~`: in both, and not at the same time or in all it says."""
 
     mark: Mark
     ms: str
@@ -41,7 +42,7 @@ def rows(then: Sequence[Line], now: Sequence[Line]) -> Iterator[Row]:
 
 def around(all_rows: Sequence[Row], context: int = 3) -> list[Row]:
     """Those that differ, and a few before and behind."""
-    differ = [place for place, row in enumerate(all_rows) if row.mark != " " or "->" in row.ms]
+    differ = [place for place, row in enumerate(all_rows) if row.mark != " "]
     near = {place + step for place in differ for step in range(-context, context + 1)}
     return [row for place, row in enumerate(all_rows) if place in near]
 
@@ -57,8 +58,9 @@ def _row(mark: Mark, line: Line, other: Line | None = None) -> Row:
     if other is None or other == line:
         return Row(mark, ms, event, _details(line.record) if line.kind == "timeline" else "")
     if line.kind != "timeline":
-        return Row(mark, "->", event, _changed(line.record, other.record))
-    return Row(mark, f"{ms}->{_ms(other)}", event, _details(line.record))
+        return Row("~", "->", event, _changed(line.record, other.record))
+    later_ms = abs(float(other.record.get("ms", 0)) - float(line.record.get("ms", 0)))
+    return Row("~" if later_ms >= OF_NOTE_MS else " ", f"{ms}->{_ms(other)}", event, _details(line.record))
 
 
 def _ms(line: Line) -> str:

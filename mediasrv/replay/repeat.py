@@ -64,6 +64,8 @@ class _Repeater:
         assert tape.birth is not None
         self._tape, self._stage, self._agent, self._settings = tape, stage, agent, settings
         self._wish: list[int] | None = None
+        self._life = trio.CancelScope()
+        stage.give_up = self._life.cancel
         self._engine = RepeatedEngine(tape.birth, tape.moments, self._found, stage.clock.now_ns, digest)
         self._stream: Stream = repeated_stream(self._engine, tape.birth)
         then = [line for line in tape.lines if line.record.get("event") not in FROM_OUTSIDE]
@@ -104,7 +106,8 @@ class _Repeater:
         agent = substituted(self._agent, world)
         leg = SubstituteLeg(self._tape.beginning.info, self._stream, world)
         await self._stage.wait_begins()
-        await run_call(leg, agent, self._services, self._timeline)
+        with self._life:
+            await run_call(leg, agent, self._services, self._timeline)
         self._stage.stop()
         over.set()
 
@@ -132,6 +135,10 @@ class _Repeater:
             self._wish = None
 
     def _ask_to_end(self, why: str) -> None:
+        """By somebody who is no part of the call; a server that stops cancels it."""
+        if why == Ending.DRAIN.value:
+            self._life.cancel()
+            return
         for call in self._services.live:
             call.end(Ending(why))
 

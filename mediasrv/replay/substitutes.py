@@ -76,8 +76,11 @@ class Memory:
         return memory
 
     def answer(self, name: str, asked: Any) -> list[Piece] | None:
-        """To the same question; the longest, where it was asked more than once and cut off."""
-        same = [pieces for kind, question, pieces in self.streams if kind == name and question == asked]
+        """To the same question, or to one that ends alike; the longest, where it was cut off and asked again."""
+        of_kind = [(question, pieces) for kind, question, pieces in self.streams if kind == name]
+        same = [pieces for question, pieces in of_kind if question == asked]
+        if not same and name == "model":
+            same = [pieces for question, pieces in of_kind if question[-1:] == asked[-1:]]
         return max(same, key=len, default=None)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from mediasrv.call import Agent
 from mediasrv.config import Settings
-from mediasrv.legs import CallInfo
+from mediasrv.ids import CallId
+from mediasrv.legs import CallInfo, Ending
 from mediasrv.media.again import WitnessedEngine, WitnessedStream
 from mediasrv.media.engine import Border
 from mediasrv.replay.recorder import RECORDER, Recorder, recorder_here, step_of
@@ -28,6 +30,7 @@ class Keeping:
 
     clock: SteadyClock
     passes: Passes
+    _live: WeakValueDictionary[CallId, Recorder] = field(default_factory=WeakValueDictionary)
 
     @classmethod
     def new(cls) -> Keeping:
@@ -52,10 +55,21 @@ class Keeping:
                 _named_files(settings, agent.name),
             )
         )  # fmt: skip
+        self._live[info.id] = recorder
         recorder.is_secret = lambda: timeline.secret
         timeline.follow(recorder.line)
         RECORDER.set(recorder)
         return recorder
+
+    def ends(self, call: CallId, why: Ending) -> None:
+        """Somebody outside is about to end that call."""
+        if (recorder := self._live.get(call)) is not None:
+            recorder.asked_to_end(why.value)
+
+    def drains(self) -> None:
+        """All calls are about to be cancelled."""
+        for call in list(self._live):
+            self.ends(call, Ending.DRAIN)
 
 
 def _named_files(settings: Settings, agent: str) -> Mapping[str, str]:

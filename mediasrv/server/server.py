@@ -176,6 +176,8 @@ class Server:
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
         self.drain()
+        if self._keeping is not None:
+            self._keeping.drains()
         self._patience.cancel()
 
     @property

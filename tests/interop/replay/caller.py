@@ -15,6 +15,7 @@ FRAME = 160
 SILENCE = b"\xff" * FRAME
 KEYS = "0123456789*#ABCD"
 KEY_TYPE = 101
+ASKED_AGAIN_S = 0.5
 OFFER = SDP.replace("RTP/AVP 0", "RTP/AVP 0 101").replace(
     "PCMU/8000\r\n", "PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
 )
@@ -49,7 +50,8 @@ class Caller(Telephone):
     def play(self, score: Score, seed: int) -> None:
         """The whole call, from the INVITE to the BYE; `seed`: which packets are lost."""
         chance = random.Random(seed)
-        self.tag, self.cseq = self._dial(), 1
+        self.cseq = 0
+        self.tag = self._dial()
         began, pressed = time.monotonic(), (0, "")
         for number in range(score.packets):
             if number in score.deeds:
@@ -70,11 +72,19 @@ class Caller(Telephone):
         self.request("ACK", self.cseq, self.tag)
 
     def _dial(self) -> str:
-        self.request("INVITE", 1, body=OFFER.format(port=self.rtp.getsockname()[1]))
-        ok = self.wait_for("SIP/2.0 200")
-        self.media = ("127.0.0.1", int(ok.partition("m=audio ")[2].split()[0]))
-        tag = next(line for line in ok.split("\r\n") if line.startswith("To:")).partition("tag=")[2]
-        self.request("ACK", 1, tag)
+        """A server that is late for the moment says so (503), and is asked again."""
+        while True:
+            self.cseq += 1
+            self.request("INVITE", self.cseq, body=OFFER.format(port=self.rtp.getsockname()[1]))
+            answer = self.wait_for("SIP/2.0 ")
+            while answer.startswith("SIP/2.0 1"):
+                answer = self.wait_for("SIP/2.0 ")
+            tag = next(line for line in answer.split("\r\n") if line.startswith("To:")).partition("tag=")[2]
+            self.request("ACK", self.cseq, tag)
+            if answer.startswith("SIP/2.0 200"):
+                break
+            time.sleep(ASKED_AGAIN_S)
+        self.media = ("127.0.0.1", int(answer.partition("m=audio ")[2].split()[0]))
         return tag
 
     def _request(self, method: str, body: str = "") -> None:
