@@ -30,7 +30,11 @@ FILES = ("script", "menu", "knowledge")  # that `agents` names
     "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
 )
 @click.option(
-    "--set", "changed", multiple=True, metavar="KEY=VALUE", help="A setting of `calls` or `agents` that is another."
+    "--set",
+    "changed",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of `calls` or `agents` that is another.",
 )
 @click.option("--diff", "whole", is_flag=True, help="The whole timeline, and not only where it differs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

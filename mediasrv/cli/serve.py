@@ -38,7 +38,11 @@ from mediasrv.telemetry import logging_to
     metavar="NAME",
     help="Answers every number that is no user's name: echo, tone, menu, scripted or demo [agents.default].",
 )
-@click.option("--capture", is_flag=True, help="Keep each call's messages and packets, and all that it takes to run it again [calls.capture].")
+@click.option(
+    "--capture",
+    is_flag=True,
+    help="Keep each call's messages and packets, and all that it takes to run it again [calls.capture].",
+)
 @click.option(
     "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."
 )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import trio
 
@@ -71,7 +71,7 @@ class SentPacket:
 class Border:
     """What stands between trio and an engine's thread; another one may look on."""
 
-    native: Callable[..., NativeEngine] = NativeEngine
+    native: Callable[..., Any] = NativeEngine  # or what stands before one
     stream: Callable[..., Stream] = Stream
 
 
@@ -118,7 +118,7 @@ class Engine:
 
     def _make_thread(self, cpu: int | None, capacity: int) -> EngineThread:
         settings = self.settings
-        engine = self._border.native(
+        engine: NativeEngine = self._border.native(
             capacity=capacity,
             slots=settings.slots,
             manual=self.manual,

@@ -28,8 +28,8 @@ class Row:
 
 def rows(then: Sequence[Line], now: Sequence[Line]) -> Iterator[Row]:
     """All lines, in order."""
-    keys = [[_key(line) for line in side] for side in (then, now)]
-    for what, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    keys_then, keys_now = ([_key(line) for line in side] for side in (then, now))
+    for what, a, b, c, d in SequenceMatcher(None, keys_then, keys_now, autojunk=False).get_opcodes():
         if what == "equal":
             for was, became in zip(then[a:b], now[c:d], strict=True):
                 yield _row(" ", was, became)
@@ -38,6 +38,11 @@ def rows(then: Sequence[Line], now: Sequence[Line]) -> Iterator[Row]:
             yield _row("-", was)
         for became in now[c:d]:
             yield _row("+", became)
+
+
+def alike(then: Sequence[Line], now: Sequence[Line]) -> bool:
+    """The same things happened, at about the same times; what records count may differ."""
+    return all(row.mark == " " or (row.mark == "~" and row.ms == "->") for row in rows(then, now))
 
 
 def around(all_rows: Sequence[Row], context: int = 3) -> list[Row]:

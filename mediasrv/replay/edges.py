@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 import trio
 
 from mediasrv.audio import EarsChunk
 from mediasrv.call.dialogue import ConversationAgent
+from mediasrv.call.menu import MenuAgent
 from mediasrv.call.services import Agent
 from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.conversation.agents.webhook import Webhook
@@ -71,9 +72,7 @@ async def noted(
     return value
 
 
-async def noted_pieces(
-    name: str, asked: object, pieces: AsyncGenerator[T, None]
-) -> AsyncGenerator[T, None]:
+async def noted_pieces(name: str, asked: object, pieces: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """Each piece is an operation of its own, and so is the end."""
     recorder = RECORDER.get()
     of = -1 if recorder is None else recorder.operation()[0]
@@ -88,29 +87,29 @@ async def noted_pieces(
         await noted(f"{name}.close", asked, pieces.aclose, of=of)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotedModel:
     model: LanguageModel
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.model.name
+    def __post_init__(self) -> None:
+        self.name = self.model.name
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         said = [[message.role, message.text] for message in request.messages if message.role != "system"]
         return noted_pieces("model", said[-2:], self.model.stream(request))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotedVoice:
     """`levelled`: brings a piece to the loudness of the agent's voices."""
 
     voice: TextToSpeech
     levelled: Callable[[str, SpeechChunk], SpeechChunk] = lambda name, chunk: chunk
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.voice.name
+    def __post_init__(self) -> None:
+        self.name = self.voice.name
 
     def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         return noted_pieces("voice", [text, voice], self._levelled(text, voice))
@@ -124,13 +123,13 @@ class NotedVoice:
             await pieces.aclose()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotedEars:
     ears: SpeechToText
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.ears.name
+    def __post_init__(self) -> None:
+        self.name = self.ears.name
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
@@ -161,13 +160,13 @@ class _NotedSession:
         return await noted("ears.next", None, self.stream.next)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NotedJudge:
     judge: EndOfTurn
+    name: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        return self.judge.name
+    def __post_init__(self) -> None:
+        self.name = self.judge.name
 
     async def finished(self, said: str, before: Sequence[Message]) -> float:
         return await noted("judge", said, lambda: self.judge.finished(said, before))
@@ -230,6 +229,8 @@ class NotedAgent(ConversationAgent):
 
 def noted_agent(agent: Agent) -> Agent:
     """The same agent, if it is one that converses; others have nothing to write down."""
+    if isinstance(agent, MenuAgent):
+        return agent.with_voices(NotedVoice)
     if not isinstance(agent, ConversationAgent):
         return agent
     voice_name, plain = agent.persona.voice, agent.providers

@@ -48,7 +48,7 @@ def brought(kept_value: Any) -> Any:
     if kept_value is None:
         return None
     name, value = kept_value
-    found = msgspec.convert(value, VALUES[name], strict=False)
+    found: Any = msgspec.convert(value, VALUES[name], strict=False)
     return replace(found, pcm=zlib.decompress(found.pcm)) if isinstance(found, SpeechChunk) else found
 
 

@@ -105,9 +105,7 @@ class Recorder:
     def _flush(self) -> None:
         done, self._pass = self._pass, None
         if done is not None:
-            self._write(
-                Pass(done.at_ns, done.came, done.over, done.reached, done.begins, done.asked_to_end)
-            )
+            self._write(Pass(done.at_ns, done.came, done.over, done.reached, done.begins, done.asked_to_end))
 
     def asked_to_end(self, why: str) -> None:
         """Somebody outside ends the call."""
@@ -171,9 +169,7 @@ class Recorder:
             data = digest(data)
         elif self._secret_from_ns <= moment.at_ns <= self._secret_until_ns:
             data = data[:RTP_HEADER] + SILENT * (len(data) - RTP_HEADER)
-        self._write(
-            Deed(Moment(moment.number, moment.kind, moment.at_ns, moment.due_ns, moment.peer, data))
-        )
+        self._write(Deed(Moment(moment.number, moment.kind, moment.at_ns, moment.due_ns, moment.peer, data)))
 
     def _look_for_secrets(self) -> None:
         if not self.is_secret():

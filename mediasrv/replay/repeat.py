@@ -1,7 +1,7 @@
 """A call that was, once more: the same agent and call code over the same core, in virtual time.
 
-    tape -> stage (passes, time) -> call code -> stream -> engine (moments) -> packets
-                leg, providers: substitutes            timeline, packets: compared as they come
+tape -> stage (passes, time) -> call code -> stream -> engine (moments) -> packets
+            leg, providers: substitutes            timeline, packets: compared as they come
 """
 
 from __future__ import annotations

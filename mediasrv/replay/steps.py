@@ -1,10 +1,10 @@
 """Time and the order of tasks, made so that both can be written down and had again.
 
-Trio runs in passes: it waits for the world, wakes whom something has happened to, and runs each of those one step. Three
-things decide what a call does, beside what comes in: which passes there were, what time it was, and in which order the
-tasks of a pass ran. Here the order is that in which the tasks were made, which is the same for a call whether others run
-between its tasks or not; and the time stands still within a pass, so that one number says what every look at the clock
-has found. A call is then repeated by its passes alone.
+Trio runs in passes: it waits for the world, wakes whom something has happened to, and runs each of those one step.
+Three things decide what a call does, beside what comes in: which passes there were, what time it was, and in which
+order the tasks of a pass ran. Here the order is that in which the tasks were made, which is the same for a call whether
+others run between its tasks or not; and the time stands still within a pass, so that one number says what every look at
+the clock has found. A call is then repeated by its passes alone.
 
 The order is fixed through two names that are private to trio; where they are missing nothing is recorded.
 """
@@ -21,7 +21,6 @@ import trio
 
 from mediasrv.clock import NS_PER_S
 from mediasrv.errors import LocalError
-
 
 BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 DATED_EVERY_NS = 60 * NS_PER_S
@@ -43,7 +42,9 @@ def run_by_age() -> Callable[[], None]:
     scheduler: Any = trio._core._run
     names = "_ALLOW_DETERMINISTIC_SCHEDULING", "_r"
     if any(not hasattr(scheduler, name) for name in names):
-        raise LocalError(f"trio {trio.__version__} lets nobody fix the order of tasks: calls cannot be recorded")
+        raise LocalError(
+            f"trio {trio.__version__} lets nobody fix the order of tasks: calls cannot be recorded"
+        )
     before = {name: getattr(scheduler, name) for name in names}
     scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r = True, _ByAge()
 

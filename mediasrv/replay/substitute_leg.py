@@ -13,7 +13,7 @@ from mediasrv.replay.outcomes import brought, brought_error
 from mediasrv.replay.substitutes import World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubstituteLeg:
     info: CallInfo
     stream: StreamFace
@@ -57,7 +57,9 @@ class SubstituteLeg:
         now_ns = self.world.stage.clock.now_ns()
         while coming:
             at_ns, outcome = coming.popleft()
-            if outcome.how == "cancelled" or (name == "leg.next_request" and at_ns < self.world.stage.loosened_ns):
+            if outcome.how == "cancelled" or (
+                name == "leg.next_request" and at_ns < self.world.stage.loosened_ns
+            ):
                 continue
             if name != "leg.hang_up":
                 await self.world.sleep_until(max(at_ns, now_ns))

@@ -1,9 +1,9 @@
 """In place of leg and providers: they bring what was brought, when it was brought.
 
-In step each answers by the number of the operation, which the stage knows. Loose, they answer as the one that they stand
-for may have done: words come at the times at which they came, for the caller's sound is the same; a question that was
-asked then is answered as fast as then, and one that was not is the provider's failure, because nobody knows the answer. A
-line that was not spoken then is spoken by the built-in voice.
+In step each answers by the number of the operation, which the stage knows. Loose, they answer as the one that they
+stand for may have done: words come at the times at which they came, for the caller's sound is the same; a question that
+was asked then is answered as fast as then, and one that was not is the provider's failure, because nobody knows the
+answer. A line that was not spoken then is spoken by the built-in voice.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import trio
+import trio.lowlevel
 
 from mediasrv.audio import EarsChunk
 from mediasrv.call.dialogue import ConversationAgent
+from mediasrv.call.menu import MenuAgent
 from mediasrv.call.services import Agent
 from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.clock import NS_PER_S
@@ -130,7 +132,7 @@ class World:
         pieces = self.memory.answer(name, asked)
         if pieces is None:
             for piece in failed():
-                await trio.sleep(0)
+                await trio.lowlevel.checkpoint()
                 yield piece
             return
         for each in pieces[begun:]:
@@ -144,7 +146,7 @@ class World:
             yield piece
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubstituteModel:
     name: str
     world: World
@@ -158,7 +160,7 @@ class SubstituteModel:
         return self.world.stream("model", said[-2:], failed)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubstituteVoice:
     name: str
     world: World
@@ -184,7 +186,7 @@ class SubstituteVoice:
                 yield piece
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubstituteEars:
     name: str
     world: World
@@ -236,7 +238,7 @@ class _Session:
         raise AssertionError("for ever is over")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SubstituteJudge:
     name: str
     world: World
@@ -274,6 +276,8 @@ class SubstituteTool:
 
 def substituted(agent: Agent, world: World) -> Agent:
     """The same agent, with what its providers had brought, and the lines that it had ready."""
+    if isinstance(agent, MenuAgent):
+        return agent.with_voices(lambda voice: SubstituteVoice(voice.name, world))
     if not isinstance(agent, ConversationAgent):
         return agent
 

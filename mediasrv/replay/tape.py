@@ -8,6 +8,7 @@ approximation from there on.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -133,9 +134,9 @@ class Tape:
         try:
             if path.stat().st_size > LARGEST_BYTES:
                 raise NoTape(f"{path}: larger than {LARGEST_BYTES} bytes")
-            entries = _entries(path.read_bytes())
-        except OSError as error:
-            raise NoTape(f"{path}: {error.strerror}") from error
+            entries = _entries(_whole(path))
+        except (OSError, EOFError) as error:
+            raise NoTape(f"{path}: {getattr(error, 'strerror', None) or error}") from error
         first = next(entries, None)
         if not isinstance(first, Beginning):
             raise NoTape(f"{path}: not the recording of a call")
@@ -162,6 +163,17 @@ class Tape:
                 self.end = entry
             case Beginning():
                 raise NoTape("a recording has one beginning")
+
+
+def _whole(path: Path) -> bytes:
+    """It may lie there compressed."""
+    if path.suffix != ".gz":
+        return path.read_bytes()
+    with gzip.open(path) as file:
+        data = file.read(LARGEST_BYTES + 1)
+    if len(data) > LARGEST_BYTES:
+        raise NoTape(f"{path}: larger than {LARGEST_BYTES} bytes")
+    return data
 
 
 def _entries(data: bytes) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""Calls that are kept so that they can be run again: what such a server is built with, and who begins each recording."""
+"""Calls that are kept, to be run again: what such a server is built with, and who begins each recording."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ from mediasrv.ids import DEFAULT_TENANT, CallId
 from mediasrv.legs import CallInfo, Ending, LegEnded
 from mediasrv.legs.incoming import OfferUnacceptable, open_incoming
 from mediasrv.legs.sip import SipLeg
-from mediasrv.server.access.identity import called_number, caller_number
 from mediasrv.replay.edges import note_leg
 from mediasrv.replay.recorder import Recorder
+from mediasrv.server.access.identity import called_number, caller_number
 from mediasrv.server.admission import (
     DRAINING,
     FAULT,

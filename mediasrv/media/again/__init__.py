@@ -9,6 +9,6 @@ from mediasrv.media.again.repeated import RepeatedEngine, SentOtherwise, repeate
 from mediasrv.media.again.witnessed import StreamWitness, WitnessedEngine, WitnessedStream
 
 __all__ = [
-    "Birth", "Moment", "MomentKind", "RepeatedEngine", "SentOtherwise", "StreamWitness", "WitnessedEngine", "WitnessedStream",
-    "repeated_stream",
+    "Birth", "Moment", "MomentKind", "RepeatedEngine", "SentOtherwise", "StreamWitness", "WitnessedEngine",
+    "WitnessedStream", "repeated_stream",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from mediasrv.media.spec import Address, StreamSpec
 from mediasrv_native import engine as native
 from mediasrv_native.engine import Captured
 
-NO_PLACE = ("0.0.0.0", 0)  # noqa: S104 nothing is bound to it
+NO_PLACE = ("0.0.0.0", 0)
 
 
 class MomentKind(Enum):
@@ -44,13 +44,16 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, captured: Captured) -> Moment:
         return cls(
-            captured.number, KINDS[captured.kind], captured.at_ns, captured.due_ns, captured.peer, captured.data
+            captured.number,
+            KINDS[captured.kind],
+            captured.at_ns,
+            captured.due_ns,
+            captured.peer,
+            captured.data,
         )
 
     def native(self, stream: int) -> Captured:
-        return Captured(
-            stream, NATIVE[self.kind], self.number, self.at_ns, self.due_ns, self.peer, self.data
-        )
+        return Captured(stream, NATIVE[self.kind], self.number, self.at_ns, self.due_ns, self.peer, self.data)
 
 
 class Birth(msgspec.Struct, frozen=True):

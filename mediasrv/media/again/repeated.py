@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mediasrv.clock import NS_PER_MS
+from mediasrv.ids import SeededTokens
 from mediasrv.media.admission import Admission
 from mediasrv.media.again.moments import Birth, Moment, MomentKind
 from mediasrv.media.again.witnessed import REACHES, SEED_STEP
@@ -24,7 +25,6 @@ from mediasrv.media.ports import PortRange, SharedPort, VirtualPorts
 from mediasrv.media.spec import Cost
 from mediasrv.media.streams import Recordings, Stream
 from mediasrv.media.vad_weights import vad_weights
-from mediasrv.ids import SeededTokens
 from mediasrv_native.engine import NativeEngine, NativeEvent
 from mediasrv_native.errors import StaleHandle, WrongState
 
@@ -45,7 +45,10 @@ class SentOtherwise:
 
 
 class RepeatedEngine:
-    """`found`: how many moments were over at the reach that comes next; None: as time has it. `now_ns`: what time it is."""
+    """`found`: how many moments were over at the reach that comes next; None: as time has it.
+
+    `now_ns`: what time it is; `digest`: by which what was sent is known again.
+    """
 
     def __init__(
         self,
@@ -179,7 +182,7 @@ class RepeatedEngine:
 def repeated_stream(engine: RepeatedEngine, birth: Birth) -> Stream:
     """The stream that trio's tasks had, over that engine."""
     host, number = birth.local
-    native = cast(NativeEngine, engine)
+    native = cast("NativeEngine", engine)
     port = SharedPort(VirtualPorts(PortRange(number, number + 1), SeededTokens(0)).open(rtcp_mux=True))
     share = Admission(1, 1_000.0).reserve(Cost(1, 1.0)).take()
     return Stream(native, engine.handle, birth.spec, (host, port), share, Recordings(native, manual=True), 0)

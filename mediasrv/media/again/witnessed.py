@@ -24,7 +24,9 @@ SEED_STEP = 0x9E3779B97F4A7C15  # what the engine adds to its seed for each hand
 REACHES = frozenset((
     "ears_readable", "finish", "play", "position", "read_ears", "stream_statistics", "want_ears", "want_room",
 ))  # fmt: skip
-LOOKING = frozenset(("ears_readable", "position", "stream_statistics"))  # changes nothing: looks again, if overtaken
+LOOKING = frozenset(
+    ("ears_readable", "position", "stream_statistics")
+)  # changes nothing: looks again, if overtaken
 LOOKS = 16
 INDIFFERENT = frozenset(("read_ears",))  # takes as much as was seen before, whatever has come since
 

@@ -61,13 +61,14 @@ class Caller(Telephone):
             if chance.random() >= score.loss:
                 self._send(number, score.sounds.get(number, SILENCE), pressed)
             time.sleep(max(0.0, began + (number + 1) * 0.02 - time.monotonic()))
-        self._request("BYE")
-        self.wait_for("SIP/2.0 200")
+        self._request("BYE")  # to one who has hung up before: a 481
+        self.wait_for("SIP/2.0 ")
 
     def change(self, direction: str) -> None:
         """By re-INVITE; the 200 is acknowledged unread."""
         port = self.rtp.getsockname()[1]
-        self._request("INVITE", OFFER.format(port=port).replace("o=- 1 1", f"o=- 1 {self.cseq + 1}") + f"a={direction}\r\n")
+        offer = OFFER.format(port=port).replace("o=- 1 1", f"o=- 1 {self.cseq + 1}")
+        self._request("INVITE", f"{offer}a={direction}\r\n")
         self.wait_for("SIP/2.0 200")
         self.request("ACK", self.cseq, self.tag)
 

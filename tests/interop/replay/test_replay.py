@@ -6,8 +6,11 @@ to differs from run to run; that they come to the same again does not.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +36,7 @@ class Server:
 
     def call(self, score: Score, seed: int = 1) -> Path:
         """The recording of that call, when it is over."""
-        before = set(self._tapes())
+        before = set(self.tapes())
         caller = Caller(self.sip)
         try:
             caller.play(score, seed)
@@ -41,13 +44,13 @@ class Server:
             caller.close()
         ends = time.monotonic() + KEPT_WITHIN_S
         while time.monotonic() < ends:
-            for path in set(self._tapes()) - before:
+            for path in set(self.tapes()) - before:
                 if Tape.read(path).end is not None:
                     return path
             time.sleep(0.05)
         raise AssertionError("the recording does not end")
 
-    def _tapes(self) -> list[Path]:
+    def tapes(self) -> list[Path]:
         return list(self.directory.glob("calls/*.replay.jsonl"))
 
 
@@ -91,6 +94,38 @@ def test_a_call_that_is_held_is_the_same_again(scripted: Server) -> None:
     score = Score(250).do(1.5, lambda caller: caller.change("sendonly"))
     done = run_again(Tape.read(scripted.call(score.do(2.5, lambda caller: caller.change("sendrecv")))))
     assert {"hold", "resume"} <= set(events(done))
+    assert_same(done)
+
+
+def test_calls_at_the_same_time_are_each_the_same_again(tmp_path: Path) -> None:
+    with capturing(tmp_path, "--agent", "scripted") as server, ThreadPoolExecutor(3) as callers:
+        scores = [Score(200, loss=0.02).say(0.9 + late_s, SAID) for late_s in (0.0, 0.03, 0.41)]
+        tapes = list(callers.map(server.call, scores))
+        every = {path for path in tmp_path.glob("calls/*.replay.jsonl") if Tape.read(path).end}
+    assert len(every) == len(tapes)
+    for path in every:
+        assert_same(run_again(Tape.read(path)))
+
+
+def test_a_call_that_the_operator_ends_is_the_same_again(scripted: Server) -> None:
+    before = set(scripted.tapes())
+
+    def hang_up(caller: Caller) -> None:
+        name = (set(scripted.tapes()) - before).pop().name.partition(".")[0]
+        command = [
+            sys.executable,
+            "-m",
+            "mediasrv",
+            "calls",
+            "hangup",
+            name,
+            "--data-dir",
+            str(scripted.directory),
+        ]
+        subprocess.Popen(command)
+
+    done = run_again(Tape.read(scripted.call(Score(250).do(0.8, hang_up))))
+    assert done.now[-1].record["ending"] == "admin"
     assert_same(done)
 
 
