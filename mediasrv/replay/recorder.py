@@ -51,6 +51,7 @@ class _Gathering:
     came: list[Told | Wish] = field(default_factory=list)
     over: list[Outcome] = field(default_factory=list)
     reached: list[tuple[int, int]] = field(default_factory=list)
+    doubted: list[int] = field(default_factory=list)
     begins: bool = False
     asked_to_end: str = ""
 
@@ -105,7 +106,17 @@ class Recorder:
     def _flush(self) -> None:
         done, self._pass = self._pass, None
         if done is not None:
-            self._write(Pass(done.at_ns, done.came, done.over, done.reached, done.begins, done.asked_to_end))
+            self._write(
+                Pass(
+                    done.at_ns,
+                    done.came,
+                    done.over,
+                    done.reached,
+                    done.doubted,
+                    done.begins,
+                    done.asked_to_end,
+                )
+            )
 
     def asked_to_end(self, why: str) -> None:
         """Somebody outside ends the call."""
@@ -142,7 +153,10 @@ class Recorder:
         if self._is_wishing is not None:
             self._is_wishing.reached.append(moments)
             return
-        reached = self._now().reached
+        now = self._now()
+        reached = now.reached
+        if not certain:
+            now.doubted.append(sum(count for _, count in reached))
         if reached and reached[-1][0] == moments:
             reached[-1] = moments, reached[-1][1] + 1
         else:

@@ -59,6 +59,7 @@ class _Waiter:
     task: trio.lowlevel.Task
     session: trio.CancelScope | None
     raise_cancel: Callable[[], Any] | None = None
+    is_due: bool = False  # a deadline that expires in this pass cancels it, or nothing does
 
 
 @dataclass(slots=True)
@@ -72,6 +73,9 @@ class Found:
 class Stage(trio.abc.Instrument):
     tape: Tape
     clock: StageClock
+    late: frozenset[tuple[int, int]] = (
+        frozenset()
+    )  # doubted reaches, by pass and place, that came behind the moment
     engine: RepeatedEngine | None = None
     loosened: str = ""  # why
     loosened_ns: int = 0
@@ -81,7 +85,9 @@ class Stage(trio.abc.Instrument):
     _playing: bool = False
     _current: Pass | None = None
     _reached: deque[list[int]] = field(default_factory=deque)
+    _reaches: int = 0
     _waiting: dict[int, _Waiter] = field(default_factory=dict)
+    _due: dict[str, _Waiter] = field(default_factory=dict)
     _driver: trio.lowlevel.Task | None = None
     _beginner: trio.lowlevel.Task | None = None
     _over: dict[int, tuple[int, Outcome]] = field(default_factory=dict)
@@ -111,10 +117,13 @@ class Stage(trio.abc.Instrument):
         if self._reached:
             self.loosen("less was asked of the engine")
             return
+        if self._due:
+            self.loosen(f"{next(iter(self._due))} is not cancelled")
+            return
         self._index += 1
         self._current = current = self.tape.passes[self._index]
         self.clock.set(current.at_ns)
-        self._reached = deque([list(each) for each in current.reached])
+        self._reached, self._reaches = deque([list(each) for each in current.reached]), 0
         for outcome in current.over:
             waiter = self._waiting.pop(outcome.operation, None)
             if waiter is not None:
@@ -128,12 +137,14 @@ class Stage(trio.abc.Instrument):
         if outcome.how != "cancelled":
             trio.lowlevel.reschedule(waiter.task)
             return
-        if waiter.raise_cancel is None and waiter.session is not None:
+        expires = trio.lowlevel.current_statistics().seconds_to_next_deadline <= 0
+        if waiter.raise_cancel is None and waiter.session is not None and not expires:
             waiter.session.cancel()
-        if waiter.raise_cancel is None:
-            self.loosen(f"{outcome.name} is not cancelled")
+        if waiter.raise_cancel is not None:
+            trio.lowlevel.reschedule(waiter.task, trio_outcome.capture(waiter.raise_cancel))
             return
-        trio.lowlevel.reschedule(waiter.task, trio_outcome.capture(waiter.raise_cancel))
+        waiter.is_due = True  # trio looks at its deadlines when the instruments have looked at the pass
+        self._waiting[outcome.operation] = self._due[outcome.name] = waiter
 
     def _go_on(self) -> None:
         """Loose: to the next thing that happens, once nobody has anything to do any more."""
@@ -194,9 +205,10 @@ class Stage(trio.abc.Instrument):
 
             def aborted(raise_cancel: Callable[[], Any]) -> trio.lowlevel.Abort:
                 waiter.raise_cancel = raise_cancel
-                if not self.loosened:
+                if not self.loosened and not waiter.is_due:
                     return trio.lowlevel.Abort.FAILED
                 self._waiting.pop(number, None)
+                self._due.pop(name, None)
                 return trio.lowlevel.Abort.SUCCEEDED
 
             await trio.lowlevel.wait_task_rescheduled(aborted)
@@ -236,11 +248,13 @@ class Stage(trio.abc.Instrument):
             self.loosen("more was asked of the engine")
             return None
         number, left = self._reached[0]
+        number += (self._index, self._reaches) in self.late
+        self._reaches += 1
         if left == 1:
             self._reached.popleft()
         else:
             self._reached[0][1] = left - 1
-        return int(number)
+        return number
 
     def loosen(self, why: str) -> None:
         if self.loosened:

@@ -72,12 +72,16 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Pass(msgspec.Struct, frozen=True, tag="pass", tag_field="is", omit_defaults=True):
-    """`reached`: for each reach over the border how many moments were over, and how often in a row."""
+    """`reached`: for each reach over the border how many moments were over, and how often in a row.
+
+    `doubted`: which of them, by their place in the pass, the next moment has overtaken.
+    """
 
     at_ns: int
     came: list[Told | Wish] = []
     over: list[Outcome] = []
     reached: list[tuple[int, int]] = []
+    doubted: list[int] = []
     begins: bool = False
     asked_to_end: str = ""
 

@@ -1,8 +1,8 @@
 """Calls that once were, run again: whatever lies in tests/replays is a test.
 
 The call must go as it went: the same things happen, at about the same times. That each packet and each millisecond be
-the same is asked only where the code that repeats is the code that recorded (tests/interop/replay): a checkpoint more or
-less moves them, and is no fault.
+the same is asked only where the code that repeats is the code that recorded (tests/interop/replay): a checkpoint more
+or less moves them, and is no fault.
 """
 
 from __future__ import annotations
