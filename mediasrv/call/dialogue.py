@@ -144,14 +144,18 @@ class ConversationAgent:
     ) -> None:
         self.name, self.needs, self.persona = persona.name, needs or MediaNeeds(), persona
         self.providers, self.tools = providers, tools
-        self._ready = ReadySpeech(lambda: providers().tts, persona.voice, VoiceLevels())
+        self.ready = ReadySpeech(lambda: providers().tts, persona.voice, VoiceLevels())
 
     async def prepare(self, settings: CallSettings) -> None:
         """Makes the fixed lines before the first call comes."""
-        await self._ready.make(fixed_lines(self.persona, settings))
+        await self.ready.make(fixed_lines(self.persona, settings))
 
     async def lead(self, call: Call) -> Ending:
-        return await Dialogue(call, self.persona, self.providers(), self.tools, self._ready).run()
+        return await Dialogue(call, self.persona, self.providers(), self.tools, self.speech_of_call()).run()
+
+    def speech_of_call(self) -> ReadySpeech:
+        """What is ready for a call that begins; the same for all."""
+        return self.ready
 
 
 class Dialogue:

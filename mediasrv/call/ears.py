@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import trio
 
@@ -36,6 +36,10 @@ class Ears:
     _speech_ms: float = 0.0  # so much of it
     _pushing_since: float | None = None
     _transcripts: int = 0
+    _tells_sentences: bool = field(init=False)  # words come only when the speech is over
+
+    def __post_init__(self) -> None:
+        self._tells_sentences = math.isinf(self.stt.words_after_ms)
 
     async def run(self) -> None:
         """Listens until cancelled; when the recogniser fails too often in a row, says so once and goes deaf."""
@@ -94,7 +98,8 @@ class Ears:
                 chunk = self.call.secrecy.censored(chunk)
                 if chunk.speech:
                     spoken_at = now
-                    self._speech_since = now if self._speech_since is None else self._speech_since
+                    if self._speech_since is None or self._tells_sentences:
+                        self._speech_since = now
                     self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
                 self._pushing_since = self.call.now()
                 await stream.push(chunk)

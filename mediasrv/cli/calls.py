@@ -13,6 +13,7 @@ from mediasrv.cli.control import ask
 from mediasrv.cli.ladder import ladder
 from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_drawing, print_json, print_table
+from mediasrv.cli.replay import replay
 from mediasrv.cli.turns import views, waterfall
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
@@ -37,6 +38,9 @@ def calls(context: click.Context, data_dir: Path, *, live: bool, as_json: bool) 
         return
     click.echo(context.get_help())
     context.exit(2)
+
+
+calls.add_command(replay)
 
 
 @calls.command("list")

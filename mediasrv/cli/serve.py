@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,13 @@ import trio
 
 from mediasrv.cli.output import print_json
 from mediasrv.clock import SystemClock
-from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
+from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, Settings, load
+from mediasrv.errors import LocalError
 from mediasrv.ids import SystemTokens
+from mediasrv.replay.steps import run_by_age
 from mediasrv.server import Ready, Server, native_engine
 from mediasrv.server import serve as run_server
+from mediasrv.server.keeping import Keeping
 from mediasrv.server.network.reach import dns_records
 from mediasrv.server.network.streams import open_streams
 from mediasrv.telemetry import logging_to
@@ -34,7 +38,11 @@ from mediasrv.telemetry import logging_to
     metavar="NAME",
     help="Answers every number that is no user's name: echo, tone, menu, scripted or demo [agents.default].",
 )
-@click.option("--capture", is_flag=True, help="Keep each call's messages and packets [calls.capture].")
+@click.option(
+    "--capture",
+    is_flag=True,
+    help="Keep each call's messages and packets, and all that it takes to run it again [calls.capture].",
+)
 @click.option(
     "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."
 )
@@ -64,15 +72,33 @@ def serve(
         given["agents.numbers"] = ("--agent", "{}")
     settings = load(config, os.environ, given)
     with logging_to(level=settings.server.log_level):
+        keeping = _keeping(settings)
         server = Server(
             settings,
-            clock=SystemClock(),
+            clock=keeping.clock if keeping else SystemClock(),
             tokens=SystemTokens(),
-            open_engine=native_engine,
+            open_engine=partial(native_engine, border=keeping.border) if keeping else native_engine,
+            keeping=keeping,
             open_streams=open_streams,
             open_records=dns_records,
         )
-        trio.run(partial(run_server, server, _announce))
+        trio.run(
+            partial(run_server, server, _announce),
+            clock=keeping.clock if keeping else None,
+            instruments=[keeping.passes] if keeping else [],
+        )
+
+
+def _keeping(settings: Settings) -> Keeping | None:
+    """For calls that can be run again; without it they are still captured."""
+    if not settings.calls.capture:
+        return None
+    try:
+        run_by_age()
+    except LocalError as error:
+        logging.getLogger(__name__).warning("calls cannot be run again", extra={"problem": str(error)})
+        return None
+    return Keeping.new()
 
 
 def _announce(ready: Ready) -> None:

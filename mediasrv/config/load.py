@@ -48,9 +48,15 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, tuple[str, str]] | None = None,
+    table: Mapping[str, Any] | None = None,
 ) -> Settings:
-    """The settings; `flags` maps a key (`sip.listen`) to the flag's name and its value. Raises ConfigError."""
+    """The settings; `flags` maps a key (`sip.listen`) to the flag's name and its value. Raises ConfigError.
+
+    `table`: settings that were once in force, as a recording has them.
+    """
     given: _Tree = {}
+    if table is not None:
+        _put_table(given, table, "the recording")
     if file is not None:
         _put_table(given, _read_file(file), str(file))
     for name, text in sorted((environment or {}).items()):

@@ -10,11 +10,11 @@ thread can do, so a full engine refuses a call rather than starve two.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import trio
 
@@ -67,6 +67,14 @@ class SentPacket:
     is_rtcp: bool = False  # a report; with `rtcp="port"` it leaves from the port above the stream's
 
 
+@dataclass(frozen=True, slots=True)
+class Border:
+    """What stands between trio and an engine's thread; another one may look on."""
+
+    native: Callable[..., Any] = NativeEngine  # or what stands before one
+    stream: Callable[..., Stream] = Stream
+
+
 class Engine:
     def __init__(
         self,
@@ -74,9 +82,11 @@ class Engine:
         *,
         manual: bool = False,
         tokens: TokenSource | None = None,
+        border: Border | None = None,
     ) -> None:
         self.settings = settings if settings is not None else EngineSettings()
         self.manual = manual
+        self._border = border or Border()
         self._tokens = tokens if tokens is not None else SystemTokens()
         self._ports = self._make_ports()
         self._threads: list[EngineThread] = []
@@ -108,7 +118,7 @@ class Engine:
 
     def _make_thread(self, cpu: int | None, capacity: int) -> EngineThread:
         settings = self.settings
-        engine = NativeEngine(
+        engine: NativeEngine = self._border.native(
             capacity=capacity,
             slots=settings.slots,
             manual=self.manual,
@@ -125,6 +135,7 @@ class Engine:
             vad_weights(settings.vad_weights),
             manual=self.manual,
             captures=settings.captured > 0,
+            make_stream=self._border.stream,
         )
 
     async def __aexit__(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import trio
@@ -35,10 +36,10 @@ COLLECT_S = 0.05  # pause between looks at what was captured
 class EngineThread:
     def __init__(
         self, engine: NativeEngine, admission: Admission, weights: SileroWeights | None, *, manual: bool,
-        captures: bool = False,
+        captures: bool = False, make_stream: Callable[..., Stream] = Stream,
     ) -> None:  # fmt: skip
         self.native, self.admission, self.manual = engine, admission, manual
-        self._weights = weights
+        self._weights, self._make_stream = weights, make_stream
         self.streams: dict[int, Stream] = {}
         self._orders = Orders()
         self._recordings = Recordings(engine, self._orders, manual=manual)
@@ -113,7 +114,9 @@ class EngineThread:
         except BaseException:
             port.close()
             raise
-        stream = Stream(self.native, self._orders, handle, spec, (host, port), share, self._recordings, group)
+        stream = self._make_stream(
+            self.native, self._orders, handle, spec, (host, port), share, self._recordings, group
+        )
         self.streams[handle] = stream
         self._groups[group] += 1
         return stream

@@ -16,6 +16,7 @@ from mediasrv.media import EngineFace
 from mediasrv.media.recognition import RecognitionRoom
 from mediasrv.server import wiring
 from mediasrv.server.access.door import Door
+from mediasrv.server.keeping import Keeping
 from mediasrv.server.roster import Roster
 from mediasrv.server.tracing import Tracing
 from mediasrv.server.trunk_gates import TrunkGates
@@ -41,6 +42,7 @@ class House:
     recognition: RecognitionRoom
     roster: Roster = field(default_factory=Roster)
     vouching: Vouching | None = None  # without it nobody's signature is looked at
+    keeping: Keeping | None = None  # calls are kept, to be run again
 
     def agent(self, name: str) -> Agent:
         """Also one that no number names: whoever rings a user's telephones."""

@@ -22,6 +22,8 @@ from mediasrv.legs import CallInfo, Ending, LegEnded
 from mediasrv.legs.incoming import OfferUnacceptable, open_incoming
 from mediasrv.legs.sip import SipLeg
 from mediasrv.legs.transfers import target_uri
+from mediasrv.replay.edges import note_leg
+from mediasrv.replay.recorder import Recorder
 from mediasrv.server.access.identity import called_number, caller_number
 from mediasrv.server.admission import (
     DRAINING,
@@ -94,6 +96,7 @@ class Reception:
             return
         agent = visit.agent if visit else self._house.agent(decision.agent)
         needs = visit.needs if visit else agent.needs
+        recorder = self._keep(trace, info, agent)
         try:
             kept.enter_context(self._house.recognition.kept(needs.recogniser_millicores))
             call.talk.ask_session(trunk.session_timer_s)
@@ -114,7 +117,7 @@ class Reception:
             if visit is not None and visit.seat is not None:
                 await self._seat(leg, visit.visited, visit.seat)
             else:
-                await self._run(leg, agent, trace)
+                await self._run(leg, agent, trace, recorder)
 
     async def _attestation(self, call: SipCall) -> str:
         vouching = self._house.vouching
@@ -166,15 +169,27 @@ class Reception:
         media = house.leg_media(trunk, needs, call.remote[0])
         return await open_incoming(call, info, house.place(group), media, house.session_id())
 
-    async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:
+    def _keep(self, trace: Trace, info: CallInfo, agent: Agent) -> Recorder | None:
+        """From here on what enters the call is written down, if calls are kept."""
+        house = self._house
+        if house.keeping is None:
+            return None
+        return house.keeping.begin(info, agent, house.settings, trace.timeline, house.services.sink)
+
+    async def _run(self, leg: SipLeg, agent: Agent, trace: Trace, recorder: Recorder | None) -> None:
         self._house.counters.count("calls", "taken")
         try:
             async with trio.open_nursery() as beside:
                 beside.start_soon(leg.attend)
+                if recorder is not None:
+                    note_leg(leg)
+                    recorder.leads()
                 await run_call(leg, agent, self._house.services, trace.timeline, self._note_end)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()
+            if recorder is not None:
+                recorder.end()
 
     def _note_end(self, record: CallRecord) -> None:
         self._house.counters.count("calls_ended", record.ending)

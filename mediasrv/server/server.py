@@ -32,6 +32,7 @@ from mediasrv.endpoints.streams import Streams
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.media import EngineFace
+from mediasrv.replay.edges import noted_agent
 from mediasrv.server import wiring
 from mediasrv.server.access.access import Access, users_on_disk
 from mediasrv.server.access.enrolment import Enrolments, Find
@@ -40,6 +41,7 @@ from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
+from mediasrv.server.keeping import Keeping
 from mediasrv.server.live import LiveView
 from mediasrv.server.network.keep_alive import KeepAlive
 from mediasrv.server.network.outside import Outside
@@ -108,10 +110,12 @@ class Server:
         find: Find | None = None,
         locations: Locations | None = None,
         vouching: Vouching | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
         """Without a `sink`, records and users are those of the data directory.
 
-        `vouching`: who judges the signatures of callers' networks; None: as the settings say."""
+        `vouching`: who judges the signatures of callers' networks; None: as the settings say. `keeping`: calls are
+        kept to be run again; trio then runs by its clock and its passes."""
         self.settings, self.counters = settings, Counters()
         self._clock, self._tokens = clock, tokens
         self._open_engine, self._sink = open_engine, sink
@@ -123,7 +127,9 @@ class Server:
         self._outside = Outside(settings, clock, tokens, self._finder)
         wiring.check_trunks(settings)
         self._cast = wiring.cast(settings)
-        self._agents = wiring.agents(settings, self._cast)
+        self._agents, self._keeping = wiring.agents(settings, self._cast), keeping
+        if keeping is not None:
+            self._agents = {name: noted_agent(agent) for name, agent in self._agents.items()}
         self._recordings = Path(settings.server.data_dir) / "recordings"
         self._drain, self._stopped = trio.Event(), trio.Event()
         self._patience = trio.CancelScope()
@@ -173,6 +179,8 @@ class Server:
     def hurry(self) -> None:
         """Drains, and ends running calls at once."""
         self.drain()
+        if self._keeping is not None:
+            self._keeping.drains()
         self._patience.cancel()
 
     @property
@@ -351,6 +359,7 @@ class Server:
             self._outside.media.towards, security,
             Tracing(sink, self._clock, local, self._captures(sink)),
             TrunkGates(self.settings.trunks), wiring.recognition_room(self.settings), self._roster, self._vouching,
+            self._keeping,
         )  # fmt: skip
 
     def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:

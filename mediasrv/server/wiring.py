@@ -28,7 +28,7 @@ from mediasrv.ids import TokenSource
 from mediasrv.legs.security import MediaSecurity
 from mediasrv.media import Cost, EngineFace, StreamSpec
 from mediasrv.media.dtls import Certificate
-from mediasrv.media.engine import Engine, EngineSettings
+from mediasrv.media.engine import Border, Engine, EngineSettings
 from mediasrv.media.ports import PortRange
 from mediasrv.media.recognition import RecognitionRoom, millicores_for_recognition, spared_cpus
 from mediasrv.media.scheduling import Policy
@@ -197,9 +197,9 @@ def engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
-def native_engine(settings: Settings, tokens: TokenSource) -> EngineFace:
+def native_engine(settings: Settings, tokens: TokenSource, border: Border | None = None) -> EngineFace:
     """The engine that hears and speaks on real sockets, with threads of its own."""
-    return Engine(engine_settings(settings), tokens=tokens)
+    return Engine(engine_settings(settings), tokens=tokens, border=border)
 
 
 def media_host(settings: Settings) -> str:

@@ -1,5 +1,5 @@
 """Records in files: DATA_DIR/calls/<call>.timeline.jsonl, .turns.jsonl and .call.jsonl, one JSON object a line; and
-.pcap, where calls are captured.
+.pcap and .replay.jsonl, where calls are captured.
 
 A call never waits for a disk. `write` encodes a record and puts it into a bounded channel; one task takes what has
 gathered there and appends it in a worker thread. When the channel is full the record is dropped and counted, and
@@ -21,19 +21,21 @@ from mediasrv.ids import CallId
 from mediasrv.telemetry.counters import Counters
 from mediasrv.telemetry.timeline import Kind
 
-FileKind = Literal[Kind, "capture"]
+FileKind = Literal[Kind, "capture", "replay"]
 QUEUED_RECORDS_MAX = 8_192
 BATCH_RECORDS_MAX = 2_048
 GATHER_S = 0.25  # what a crash may take along; a thread and an open file for every few lines cost more than the lines
 FAREWELL_S = 3.0
 
 OWNER_ONLY = 0o600
+PRIVATE = ("capture", "replay")  # they hold what callers say
 
 _SUFFIX: dict[FileKind, str] = {
     "timeline": "timeline.jsonl",
     "turn": "turns.jsonl",
     "call": "call.jsonl",
     "capture": "pcap",
+    "replay": "replay.jsonl",
 }
 _log = logging.getLogger(__name__)
 
@@ -84,9 +86,9 @@ class FileSink:
             if len(self._missing) > self._holes_max:
                 del self._missing[next(iter(self._missing))]
 
-    def append(self, call: CallId, piece: bytes) -> bool:
+    def append(self, call: CallId, piece: bytes, kind: Literal["capture", "replay"] = "capture") -> bool:
         """A piece of the call's capture; False: it was dropped, and nothing in the file says so."""
-        return self._queue((call, "capture"), piece)
+        return self._queue((call, kind), piece)
 
     def _queue(self, file: _File, line: bytes) -> bool:
         try:
@@ -150,7 +152,7 @@ class FileSink:
         for (call, kind), lines in by_file.items():
             try:
                 path = self.directory / f"{_safe(call)}.{_SUFFIX[kind]}"
-                with open(path, "ab", opener=_private if kind == "capture" else None) as file:
+                with open(path, "ab", opener=_private if kind in PRIVATE else None) as file:
                     file.write(b"".join(lines))
             except OSError as error:
                 failed[call, kind] = error

@@ -8,7 +8,7 @@ a call.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from mediasrv.clock import NS_PER_MS, Clock
@@ -55,6 +55,7 @@ class Timeline:
     ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
         self.secret, self._told_of_loss = False, False
+        self._followers: list[Callable[[Kind, Mapping[str, object]], None]] = []
         self.began_ns = clock.now_ns() if began_ns is None else began_ns
 
     def ms(self, at_ns: int | None = None) -> float:
@@ -73,6 +74,10 @@ class Timeline:
     def record(self, kind: Literal["turn", "call"], record: Mapping[str, object]) -> None:
         self._write(kind, {**self._whose(), **record})
 
+    def follow(self, follower: Callable[[Kind, Mapping[str, object]], None]) -> None:
+        """Is told of everything that is written from now on."""
+        self._followers.append(follower)
+
     def _whose(self) -> dict[str, object]:
         return {"call": self._call, "tenant": self._tenant}
 
@@ -84,6 +89,8 @@ class Timeline:
             if not self._told_of_loss:
                 _log.exception("a record was lost", extra={"kind": kind})
             self._told_of_loss = True
+        for follower in self._followers:
+            follower(kind, record)
 
 
 def _censored(name: str, value: object) -> object:

@@ -47,6 +47,11 @@ RECORD_SAID: Final[int]
 RECORDING_STOPPED: Final[int]
 RECORDING_FAILED: Final[int]
 
+MOMENT_RECEIVED: Final[int]
+MOMENT_SENT: Final[int]
+MOMENT_OBEYED: Final[int]
+MOMENT_DEADLINE: Final[int]
+MOMENT_TICKED: Final[int]
 SPAN_GAP: Final[int]
 SPAN_MASKED: Final[int]
 SPAN_SPEECH: Final[int]
@@ -99,12 +104,14 @@ class OutPacket(NamedTuple):
     channel: int  # 0 RTP, 1 RTCP
 
 class Captured(NamedTuple):
-    """A packet as it was on the wire."""
+    """A moment at which the engine touched a stream: a packet as it was on the wire, or another of MOMENT_*."""
 
     stream: int
+    kind: int
+    number: int  # of the moment, over all captured streams; a packet that is sent bears its tick's
     at_ns: int
-    peer: Address
-    sent: bool
+    due_ns: int  # of a tick
+    peer: Address | None
     data: bytes
 
 class NativeStatistics(TypedDict):
@@ -156,7 +163,10 @@ class NativeEngine:
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def close(self) -> None: ...
-    def add(self, *, rtp_fd: int, rtcp_fd: int = -1, group: int, **settings: Unpack[Settings]) -> int: ...
+    def add(
+        self, *, rtp_fd: int, rtcp_fd: int = -1, group: int, captured: bool = False, **settings: Unpack[Settings]
+    ) -> int:
+        """`captured`: from its first moment on, as `capture` does later."""
     def remove(self, stream: int) -> None: ...
     def reclaim(self, stream: int) -> None: ...
     def hold(self, stream: int, hold: int, lease_ms: int, on_lease: int) -> None: ...
@@ -200,6 +210,10 @@ class NativeEngine:
         """Whether `captured` tells of its packets; WrongState when the engine was made without room for any."""
 
     def captured(self, limit: int = 1024) -> list[Captured]: ...
+    def moments(self) -> int:
+        """Those that are over, doubled; odd while another is under way."""
+    def again(self, stream: int, moment: Captured) -> None:
+        """Manual mode: what the engine did then, it does now; WrongState when there is no order left to obey."""
     def datagrams(self) -> list[Datagram]: ...
     def send_datagram(self, stream: int, data: bytes, to: Address) -> None: ...
     def events(self, limit: int = 256) -> list[NativeEvent]: ...

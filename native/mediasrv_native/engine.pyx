@@ -5,7 +5,7 @@ from collections import namedtuple
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.errno cimport errno
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from mediasrv_native.errors import raise_status
 
@@ -57,6 +57,12 @@ RECORD_SAID = MS_RECORD_SAID
 RECORDING_STOPPED = MS_RECORD_STOPPED
 RECORDING_FAILED = MS_RECORD_FAILED
 
+MOMENT_RECEIVED = MS_RECEIVED
+MOMENT_SENT = MS_SENT
+MOMENT_OBEYED = MS_OBEYED
+MOMENT_DEADLINE = MS_DEADLINE_MET
+MOMENT_TICKED = MS_TICKED
+
 SPAN_GAP = MS_SPAN_GAP
 SPAN_MASKED = MS_SPAN_MASKED
 SPAN_SPEECH = MS_SPAN_SPEECH
@@ -70,7 +76,7 @@ NativeEvent = namedtuple(
 NativeSpan = namedtuple("NativeSpan", "rtp_extended at_ns samples flags")
 OutPacket = namedtuple("OutPacket", "stream at_ns to data channel")
 Datagram = namedtuple("Datagram", "stream at_ns source data")
-Captured = namedtuple("Captured", "stream at_ns peer sent data")
+Captured = namedtuple("Captured", "stream kind number at_ns due_ns peer data")
 
 
 # ---- translations ---------------------------------------------------------------------------------------------
@@ -145,14 +151,14 @@ cdef class NativeEngine:
             ms_engine_free(engine)
 
     # ---- the pool
-    def add(self, *, rtp_fd, rtcp_fd=-1, group, **settings):
+    def add(self, *, rtp_fd, rtcp_fd=-1, group, captured=False, **settings):
         cdef ms_engine *engine = self.open()
         cdef ms_config config
         cdef ms_handle handle = 0
         cdef int status
         cdef ms_sockets sockets
         cdef uint32_t group_id = group
-        sockets.rtp_fd, sockets.rtcp_fd = rtp_fd, rtcp_fd
+        sockets.rtp_fd, sockets.rtcp_fd, sockets.captured = rtp_fd, rtcp_fd, captured
         to_config(settings, &config)
         self.weights.add(settings.get("silero"))
         with nogil:
@@ -356,8 +362,14 @@ cdef class NativeEngine:
         taken = []
         while len(taken) < limit and ms_engine_next_captured(engine, &packet):
             data = PyBytes_FromStringAndSize(<char *>packet.data, packet.n)
-            taken.append(Captured(packet.stream, packet.at_ns, from_address(&packet.peer), bool(packet.sent), data))
+            taken.append(
+                Captured(packet.stream, packet.kind, packet.number, packet.at_ns, packet.due_ns,
+                         from_address(&packet.peer), data)
+            )
         return taken
+
+    def moments(self):
+        return ms_engine_moments(self.open())
 
     def position(self, ms_handle stream):
         cdef ms_position position
@@ -390,6 +402,18 @@ cdef class NativeEngine:
         with nogil:
             status = ms_engine_step(engine, now_ns)
         check(status, "step")
+
+    def again(self, ms_handle stream, moment):
+        cdef ms_captured again
+        cdef const uint8_t[::1] data = moment.data
+        if data.shape[0] > <Py_ssize_t>sizeof(again.data):
+            raise ValueError("longer than any packet")
+        memset(&again, 0, sizeof(again))
+        again.kind, again.at_ns, again.due_ns, again.n = moment.kind, moment.at_ns, moment.due_ns, data.shape[0]
+        to_address(moment.peer, &again.peer)
+        if data.shape[0] > 0:
+            memcpy(again.data, &data[0], data.shape[0])
+        check(ms_engine_again(self.open(), stream, &again), "repeating a moment")
 
     def next_step(self):
         return ms_engine_next_step(self.open())

@@ -62,6 +62,7 @@ cdef extern from "ms_engine.h" nogil:
     # the pool
     ctypedef struct ms_sockets:
         int rtp_fd, rtcp_fd
+        bint captured
 
     int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets, uint32_t group, ms_handle *out)
     int ms_engine_remove(ms_engine *engine, ms_handle stream)
@@ -89,13 +90,21 @@ cdef extern from "ms_engine.h" nogil:
                                 const ms_address *to)
 
     # captures
+    enum ms_moment:
+        MS_RECEIVED, MS_SENT, MS_OBEYED, MS_DEADLINE_MET, MS_TICKED
+
     ctypedef struct ms_captured:
         ms_handle stream
         int64_t at_ns
+        int64_t due_ns
+        uint64_t number
         ms_address peer
         uint16_t n
-        uint8_t sent
-        uint8_t data[MS_MAX_PACKET]
+        uint8_t kind
+        uint8_t data[MS_MAX_PACKET + 1]
+
+    uint64_t ms_engine_moments(const ms_engine *engine)
+    int ms_engine_again(ms_engine *engine, ms_handle stream, const ms_captured *moment)
 
     int ms_engine_capture(ms_engine *engine, ms_handle stream, bint on)
     int ms_engine_next_captured(ms_engine *engine, ms_captured *out)

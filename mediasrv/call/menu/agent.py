@@ -7,6 +7,7 @@ who pressed a key is never left in silence because of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import trio
@@ -32,6 +33,7 @@ from mediasrv.call.menu.sounds import melody
 from mediasrv.call.services import MediaNeeds
 from mediasrv.legs import CannotTransfer, Ending
 from mediasrv.media import Clip, RecordingFailed
+from mediasrv.providers.protocols import TextToSpeech
 from mediasrv.providers.registry import voice
 from mediasrv.providers.voices import FormantVoice, prepare
 
@@ -43,18 +45,32 @@ NO_RECORDINGS = "this server keeps no recordings"
 Exit = str | Ending  # the menu that comes next, or the end of the call
 
 
+Voices = tuple[TextToSpeech, TextToSpeech]  # the second speaks when the first fails
+
+
 class MenuAgent:
     """Leads callers through a book of menus; each call has a voice of its own."""
 
     name = "menu"
 
-    def __init__(self, book: MenuBook) -> None:
+    def __init__(self, book: MenuBook, speaking: Callable[[], Voices] | None = None) -> None:
+        """`speaking`: makes a call's voices, in place of those that the book names."""
         self._book = book
+        self.speaking = speaking or (lambda: (voice(book.voice.kind), FormantVoice()))
         self.needs = MediaNeeds(aec=False, ns=False, vad=False, bridge=book.is_overheard)
 
+    def with_voices(self, through: Callable[[TextToSpeech], TextToSpeech]) -> MenuAgent:
+        """The same agent, whose voices come `through` somebody."""
+
+        def speaking() -> Voices:
+            first, spare = self.speaking()
+            return through(first), through(spare)
+
+        return MenuAgent(self._book, speaking)
+
     async def lead(self, call: Call) -> Ending:
-        said = self._book.voice
-        line = Line(call, voice(said.kind), said.name, FormantVoice())
+        first, spare = self.speaking()
+        line = Line(call, first, self._book.voice.name, spare)
         call.start_soon(line.attend)
         with trio.move_on_after(call.settings.max_length_s):
             return await MenuCall(call, self._book, line).run()

@@ -331,9 +331,11 @@ class Stream:
 
     def take_captured(self, packet: Captured) -> None:
         """Called by the engine for each packet that it was asked for."""
-        if self._capture is not None:
+        if self._capture is not None and packet.kind in (native.MOMENT_RECEIVED, native.MOMENT_SENT):
             local = self._captured_at(packet.data)
-            self._capture(CapturedPacket(packet.at_ns, local, packet.peer, packet.sent, packet.data))
+            sent = packet.kind == native.MOMENT_SENT
+            assert packet.peer is not None
+            self._capture(CapturedPacket(packet.at_ns, local, packet.peer, sent, packet.data))
 
     def _captured_at(self, data: bytes) -> Address:
         host, port = self.local

@@ -121,8 +121,13 @@ class Control:
         return {"call": call_id}
 
     async def _hang_up(self, client: trio.abc.Stream, request: Request) -> Line:
-        self._find(request).end(Ending.ADMIN)
+        self._end(self._find(request), Ending.ADMIN)
         return {}
+
+    def _end(self, call: Call, why: Ending) -> None:
+        if self._house.keeping is not None:
+            self._house.keeping.ends(call.info.id, why)
+        call.end(why)
 
     async def _transfer(self, client: trio.abc.Stream, request: Request) -> Line:
         call, target = self._find(request), _text(request, "to")
@@ -134,7 +139,7 @@ class Control:
                 await call.leg.transfer(target)
         except (CannotTransfer, trio.TooSlowError) as error:
             raise Refused(f"not transferred: {error or 'no answer'}") from error
-        call.end(Ending.TRANSFERRED)
+        self._end(call, Ending.TRANSFERRED)
         return {}
 
     async def _count(self, client: trio.abc.Stream, request: Request) -> Line:
@@ -171,7 +176,7 @@ class Control:
             await client.receive_some(1)
         call = self._house.services.live.find(call_id)
         if call is not None:
-            call.end(Ending.ADMIN)
+            self._end(call, Ending.ADMIN)
             await trio.sleep(FINAL_S)
         run.cancel()
 

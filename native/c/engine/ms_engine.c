@@ -231,7 +231,8 @@ static void reset_stream(ms_stream *stream, ms_sockets sockets)
     stream->link_count = stream->recording_id = 0;
     stream->recording = NULL;
     ms_mix_init(&stream->mix);
-    atomic_store_explicit(&stream->is_captured, false, memory_order_relaxed);
+    stream->ticks = 0;
+    atomic_store_explicit(&stream->is_captured, sockets.captured, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_room, 0, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_ears, 0, memory_order_relaxed);
     reset_published(stream);
@@ -242,7 +243,7 @@ int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets
     ms_stream *stream = free_stream(engine);
     if (stream == NULL)
         return MS_E_FULL;
-    int status = prepare_sockets(engine, sockets);
+    int status = sockets.captured && engine->captured.items == NULL ? MS_E_STATE : prepare_sockets(engine, sockets);
     if (status != MS_OK)
         return status;
     stream->handle = (ms_handle)stream->generation << 32 | (uint32_t)(stream - engine->pool);

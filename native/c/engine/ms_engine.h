@@ -85,6 +85,7 @@ int ms_engine_eventfd(const ms_engine *engine);         /* -1 in manual mode */
 
 typedef struct ms_sockets {   /* bound, non-blocking UDP, the caller's until REMOVED; -1 in manual mode */
     int rtp_fd, rtcp_fd;      /* rtcp_fd -1: multiplexed with RTP */
+    bool captured;            /* from the first moment, as `ms_engine_capture` does later */
 } ms_sockets;
 
 /* `group`: streams of one call share one, hence a slot. */
@@ -150,15 +151,29 @@ int ms_engine_send_datagram(ms_engine *engine, ms_handle stream, const uint8_t *
 
 /* ms_engine_capture.c: what streams receive and send, as it is on the wire, oldest first: 1 and a packet, or 0. Nobody is
  * woken for it: who captures comes by often enough, or the newest are lost and counted. Datagrams that the border itself
- * sends are not among it. MS_E_STATE: the engine was made without room for it. */
+ * sends are not among it. MS_E_STATE: the engine was made without room for it.
+ *
+ * Between the packets stand the other moments at which the engine touched the stream, in the order in which it did:
+ * all that `ms_engine_again` needs to do the same once more. */
+enum ms_moment { MS_RECEIVED = 0, MS_SENT, MS_OBEYED, MS_DEADLINE_MET, MS_TICKED };
+
 typedef struct ms_captured {
     ms_handle stream;
     int64_t at_ns;
+    int64_t due_ns;  /* of a tick */
+    uint64_t number; /* of the moment, counted over all captured streams; a packet that is sent bears its tick's */
     ms_address peer;
     uint16_t n;
-    uint8_t sent;
-    uint8_t data[MS_MAX_PACKET];
+    uint8_t kind; /* enum ms_moment */
+    uint8_t data[MS_MAX_PACKET + 1]; /* as in ms_datagram */
 } ms_captured;
+
+/* How many moments are over, doubled, and one more while the next is under way: what the border reads between two equal
+ * and even numbers, it reads at that moment. */
+uint64_t ms_engine_moments(const ms_engine *engine);
+
+/* Manual mode: that moment again, with what was ordered since; MS_E_STATE: there is no order left to obey. */
+int ms_engine_again(ms_engine *engine, ms_handle stream, const ms_captured *moment);
 int ms_engine_capture(ms_engine *engine, ms_handle stream, bool on);
 int ms_engine_next_captured(ms_engine *engine, ms_captured *out);
 

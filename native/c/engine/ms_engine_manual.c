@@ -42,6 +42,18 @@ int ms_engine_step(ms_engine *engine, int64_t now_ns)
     return MS_OK;
 }
 
+int ms_engine_again(ms_engine *engine, ms_handle handle, const ms_captured *moment)
+{
+    uint32_t index = (uint32_t)handle;
+    if (!engine->config.manual)
+        return MS_E_STATE;
+    if (index >= engine->config.capacity || engine->pool[index].handle != handle ||
+        engine->pool[index].life != MS_LIFE_LIVE)
+        return MS_E_STALE;
+    engine->again = true;
+    return ms_run_again(engine, &engine->pool[index], moment);
+}
+
 int64_t ms_engine_next_step(const ms_engine *engine) { return engine->due_ns < 0 ? 0 : engine->due_ns; }
 
 int ms_engine_take_packet(ms_engine *engine, ms_out *out)

@@ -124,7 +124,7 @@ static void note_deadline(ms_engine *engine, const ms_stream *stream)
 static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, int64_t now_ns)
 {
     ms_capture(engine, stream, &(ms_passing){.data = packet->data, .n = packet->n, .peer = &packet->to,
-                                             .at_ns = now_ns, .sent = true});
+                                             .at_ns = now_ns, .kind = MS_SENT});
     if (engine->config.manual)
         ms_manual_send(engine, stream, packet, now_ns);
     else if (stream->fault_errno == 0)
@@ -227,11 +227,19 @@ static void take_order(ms_engine *engine, ms_stream *stream, const ms_order *ord
     }
 }
 
+static void follow(ms_engine *engine, const ms_order *order, int64_t now_ns)
+{
+    ms_stream *stream = &engine->pool[(uint32_t)order->stream];
+    ms_moment_begins(engine, stream, &(ms_passing){.at_ns = now_ns, .kind = MS_OBEYED});
+    take_order(engine, stream, order, now_ns);
+    ms_moment_ends(engine);
+}
+
 static void take_orders(ms_engine *engine, int64_t now_ns)
 {
     const ms_order *order;
     while ((order = ms_ring_peek(&engine->orders)) != NULL) {
-        take_order(engine, &engine->pool[(uint32_t)order->stream], order, now_ns);
+        follow(engine, order, now_ns);
         ms_ring_drop(&engine->orders);
     }
 }
@@ -248,11 +256,9 @@ static void hand_over(ms_engine *engine, ms_stream *stream, const uint8_t *packe
         engine->to_notify = true;
 }
 
-void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
-                     int64_t received_ns)
+static void hear(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
+                 int64_t received_ns)
 {
-    engine->tally.packets_received++;
-    ms_capture(engine, stream, &(ms_passing){.data = packet, .n = n, .peer = from, .at_ns = received_ns});
     if (stream->takes_dtls && ms_is_dtls(packet, n)) {
         hand_over(engine, stream, packet, n, from, received_ns);
         return;
@@ -265,6 +271,16 @@ void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet
         grant(engine, stream, &stream->wanted_ears, ms_ears_readable(stream->core), MS_EVENT_EARS, received_ns);
 }
 
+void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
+                     int64_t received_ns)
+{
+    engine->tally.packets_received++;
+    ms_moment_begins(engine, stream, &(ms_passing){.data = packet, .n = n <= MS_MAX_PACKET ? n : MS_MAX_PACKET + 1,
+                                                   .peer = from, .at_ns = received_ns, .kind = MS_RECEIVED});
+    hear(engine, stream, packet, n, from, received_ns);
+    ms_moment_ends(engine);
+}
+
 void ms_run_fault(ms_stream *stream, int32_t error)
 {
     if (stream->fault_errno != 0)
@@ -273,17 +289,21 @@ void ms_run_fault(ms_stream *stream, int32_t error)
     stream->owed |= MS_OWED_FAULT;
 }
 
+static void meet_deadline(ms_engine *engine, ms_stream *stream, int64_t now_ns)
+{
+    ms_moment_begins(engine, stream, &(ms_passing){.at_ns = now_ns, .kind = MS_DEADLINE_MET});
+    int status = ms_handle_deadline(stream->core, now_ns);
+    note_deadline(engine, stream);
+    if (status == MS_URGENT)
+        move_events(engine, stream, now_ns);
+    ms_moment_ends(engine);
+}
+
 static void meet_deadlines(ms_engine *engine, int64_t now_ns)
 {
-    for (uint32_t i = 0; i < engine->deadlines; i++) {
-        if (engine->deadline_ns[i] > now_ns)
-            continue;
-        ms_stream *stream = &engine->pool[i];
-        int status = ms_handle_deadline(stream->core, now_ns);
-        note_deadline(engine, stream);
-        if (status == MS_URGENT)
-            move_events(engine, stream, now_ns);
-    }
+    for (uint32_t i = 0; i < engine->deadlines; i++)
+        if (engine->deadline_ns[i] <= now_ns)
+            meet_deadline(engine, &engine->pool[i], now_ns);
 }
 
 static void record(ms_stream *stream, int64_t due_ns)
@@ -297,6 +317,7 @@ static void record(ms_stream *stream, int64_t due_ns)
 static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t now_ns)
 {
     engine->tally.ticks++;
+    ms_moment_begins(engine, stream, &(ms_passing){.at_ns = now_ns, .due_ns = due_ns, .kind = MS_TICKED});
     stream->datagrams = 0;
     if (now_ns - due_ns > MS_MAX_LATE_NS)
         engine->tally.late_ticks_skipped++;
@@ -307,10 +328,11 @@ static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t n
         record(stream, due_ns);
     grant_wishes(engine, stream, now_ns);
     publish_position(stream);
-    if (engine->config.manual || ++stream->ticks % STATISTICS_TICKS == 0)
+    if (++stream->ticks % STATISTICS_TICKS == 0 || (engine->config.manual && !engine->again))
         publish_statistics(stream);
     note_deadline(engine, stream);
     move_events(engine, stream, now_ns);
+    ms_moment_ends(engine);
 }
 
 /* A stream that leaves is not looked at again once REMOVED is in the ring: its place may be another's by then. */
@@ -330,6 +352,35 @@ static void tick_members(ms_engine *engine, uint32_t slot, int64_t due_ns, int64
         members->index[stay++] = members->index[i];
     }
     members->count = stay;
+}
+
+/* ---- once more ------------------------------------------------------------------------------------------- */
+
+/* A moment of a call that was, in a call that repeats it: each does what it did, and with what it finds now. */
+int ms_run_again(ms_engine *engine, ms_stream *stream, const ms_captured *moment)
+{
+    const ms_order *order;
+    switch ((enum ms_moment)moment->kind) {
+    case MS_RECEIVED:
+        ms_run_received(engine, stream, moment->data, moment->n, &moment->peer, moment->at_ns);
+        return MS_OK;
+    case MS_OBEYED:
+        if ((order = ms_ring_peek(&engine->orders)) == NULL)
+            return MS_E_STATE;
+        follow(engine, order, moment->at_ns);
+        ms_ring_drop(&engine->orders);
+        return MS_OK;
+    case MS_DEADLINE_MET:
+        meet_deadline(engine, stream, moment->at_ns);
+        return MS_OK;
+    case MS_TICKED:
+        ms_mix_gather(stream, moment->due_ns);
+        tick(engine, stream, moment->due_ns, moment->at_ns);
+        return MS_OK;
+    case MS_SENT:
+        break;
+    }
+    return MS_E_ARGUMENT;
 }
 
 /* ---- the slot -------------------------------------------------------------------------------------------- */

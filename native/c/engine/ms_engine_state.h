@@ -107,6 +107,7 @@ struct ms_engine {
     ms_ring orders, events; /* ms_order in, ms_engine_event out */
     ms_ring datagrams;      /* ms_datagram out */
     ms_ring captured;       /* ms_captured out; without items when there is no room for any */
+    _Atomic uint64_t moments; /* of captured streams, doubled; odd while one is under way */
     ms_recorder recorder;
     int64_t slot_ns;
 
@@ -132,6 +133,7 @@ struct ms_engine {
 
     /* manual mode */
     ms_ring inbox, outbox; /* ms_datagram, ms_out */
+    bool again;            /* moments are repeated: no slot is run */
 
     /* across */
     int event_fd;
@@ -150,6 +152,7 @@ void ms_run_close_recordings(ms_engine *engine); /* when no slot will be run any
 void ms_run_received(ms_engine *engine, ms_stream *stream, const uint8_t *packet, size_t n, const ms_address *from,
                      int64_t received_ns);
 void ms_run_fault(ms_stream *stream, int32_t error);
+int ms_run_again(ms_engine *engine, ms_stream *stream, const ms_captured *moment);
 
 /* ms_engine_net.c: sockets */
 int ms_net_open(ms_engine *engine);
@@ -172,9 +175,12 @@ typedef struct ms_passing { /* a packet where it lies */
     size_t n;
     const ms_address *peer;
     int64_t at_ns;
-    bool sent;
+    int64_t due_ns;
+    enum ms_moment kind;
 } ms_passing;
 void ms_capture(ms_engine *engine, const ms_stream *stream, const ms_passing *packet);
+void ms_moment_begins(ms_engine *engine, const ms_stream *stream, const ms_passing *moment);
+void ms_moment_ends(ms_engine *engine);
 
 /* ms_engine_manual.c: the same, without sockets */
 void ms_manual_receive(ms_engine *engine, int64_t now_ns);

@@ -1,0 +1,1 @@
+"""Calls in real time that are recorded, and run again in virtual time."""

@@ -1,0 +1,1 @@
+"""The room `replay`: the file, the order of tasks, and calls that are run again."""
