@@ -1,4 +1,4 @@
-"""One call with all of it, struck at its checkpoints: whatever happens at whichever await, nothing is left and all holds."""
+"""One call with all of it, struck at its checkpoints: whatever happens at whichever await, nothing is left."""
 
 from __future__ import annotations
 
