@@ -77,7 +77,8 @@ class VirtualClock(trio.abc.Clock):
     def deadline_to_sleep_time(self, deadline: float) -> float:
         if self._stopped is not None:
             raise self._stopped
-        return 0.0 if deadline <= self.current_time() or self.idle() else 1e9  # only the agenda lets time pass
+        passes = deadline <= self.current_time() or self.idle()
+        return 0.0 if passes else 1e9  # only the agenda lets time pass
 
 
 class Standstill(trio.abc.Instrument):
@@ -207,7 +208,8 @@ class Agenda:
 
     def _jump(self, at_ns: int) -> None:
         if at_ns > self._until_ns:
-            raise OutOfTime(f"still running after {(self._until_ns - BEGINNING_NS) / NS_PER_S:g} simulated seconds")
+            lived_s = (self._until_ns - BEGINNING_NS) / NS_PER_S
+            raise OutOfTime(f"still running after {lived_s:g} simulated seconds")
         self.clock.jump_to(at_ns)
 
 

@@ -129,7 +129,8 @@ class World:
             settings,
             sip=replace(settings.sip, listen=HostPort(*SERVER)),
             media=replace(settings.media, media_timeout_ms=scenario.media_timeout_ms),
-            agents=replace(settings.agents, default=scenario.agent, script=script, numbers={}),  # nobody else answers
+            # nobody else answers: other agents would make their fixed lines ahead, some with real synthesisers
+            agents=replace(settings.agents, default=scenario.agent, script=script, numbers={}),
         )
 
     def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
