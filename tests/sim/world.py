@@ -18,6 +18,7 @@ from mediasrv.errors import AtCapacity
 from mediasrv.ids import SeededTokens, TokenSource
 from mediasrv.media import Cost
 from mediasrv.media.engine import Engine, EngineSettings
+from mediasrv.media.ports import VirtualPorts
 from mediasrv.server import Server
 from tests.sim import deterministic
 from tests.sim.caller import Caller
@@ -173,6 +174,7 @@ class World:
             reservations = []
         left = {
             "reservations": reservations,
+            "ports": [str(port) for port in sorted(ports_in_use(self.engine))],
             "transactions": ["live"] * live_transactions(server),
             "tasks": tasks,
             "calls": ["live"] * statistics.live_calls,
@@ -223,6 +225,12 @@ def live_transactions(server: Server) -> int:
 
 
 ELSEWHERE = f"{__name__}.{elsewhere.__qualname__}"
+
+
+def ports_in_use(engine: Engine) -> set[int]:
+    """That streams hold; the engine itself tells nobody."""
+    assert isinstance(engine._ports, VirtualPorts)
+    return engine._ports._numbers.held
 
 
 def living_tasks() -> Counter[str]:
