@@ -65,9 +65,11 @@ bench: build  ## every benchmark, as tables; docs/bench.md explains the figures
 quality: build .stamps/quality  ## how it sounds and hears, beside references; ARGS="--only plc --pictures DIR"
 	$(BIN)/mediasrv bench quality $(ARGS)
 
-nightly: build .stamps/system-test  ## the long forms: 1,000 seeds of each simulated call, twice, and of each SIP story; long interop runs
+SIMULATED_SECONDS ?= 1000000
+nightly: build .stamps/system-test  ## the long forms: a million seconds of simulated calls, 1,000 seeds twice, each SIP story; long interop runs
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 	$(BIN)/python -m tests.sim --seeds 1000 --twice
+	$(BIN)/python -m tests.sim --from 1000 --simulated-seconds $(SIMULATED_SECONDS)
 	$(BIN)/python -m tests.sim.sip --seeds 1000
 
 sanitize: .stamps/system-build  ## core and engine under address, undefined-behaviour and thread sanitizers

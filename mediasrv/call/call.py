@@ -50,6 +50,7 @@ class Call:
     apology: Callable[[], Sequence[SpeechChunk] | None] = lambda: (
         None
     )  # ready to be said after a fault of ours
+    on_secret_key: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
     _owes_apology: bool = False
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 
@@ -114,6 +115,7 @@ class Call:
         """What the stream tells next, secrets apart; a caller who is no longer there ends the call."""
         event = await self.floor.caller.next_event()
         while isinstance(event, Dtmf) and self.secrecy.took_key(event.digit, event.at_ns):
+            await self.on_secret_key()
             event = await self.floor.caller.next_event()
         if isinstance(event, MediaTimeout) and not self.floor.caller.held:
             self.end(Ending.MEDIA_TIMEOUT)

@@ -47,6 +47,7 @@ from mediasrv.call.turn_events import (
     SpeechBegan,
     SpeechEnded,
     StartTurn,
+    Stirred,
     TakeHold,
     TurnEvent,
     TurnOver,
@@ -179,6 +180,7 @@ class Dialogue:
         self._call.start_soon(self._watch_wish_to_end)
         self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
         self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
+        self._call.on_secret_key = lambda: self._send.send(Stirred())
         event: TurnEvent = Answered(greets=bool(self._persona.opening()))
         while True:
             ending = self._take(event)
@@ -287,14 +289,15 @@ class Dialogue:
         turn.cancel(action.why)
 
     def _release(self, action: Reject) -> None:
-        """Lets the voice go on, from the beginning of the word it was held in."""
+        """Lets the voice go on, from the beginning of the word it was held in; one that has said all says no more."""
         hold = action.hold if action.hold is not None else self._own_hold
         self._own_hold = None
         self._note_reject(action.evidence)
         if hold is None:
             return
         at, turn = self._call.stream.position(), self._turn
-        mark = turn.truth.word_start(at.source) if turn and at.generation == turn.generation else None
+        goes_on = turn is not None and at.generation == turn.generation and not turn.settled.is_set()
+        mark = turn.truth.word_start(at.source) if turn is not None and goes_on else None
         self._call.stream.release(hold, mark)
 
     def _note_reject(self, evidence: Evidence) -> None:

@@ -37,6 +37,7 @@ from mediasrv.providers.registry import Providers
 
 SENTENCES_AHEAD = 1  # more makes the model wait
 SOUNDS_AHEAD = 8  # more makes the voice wait
+MASK_WAITS_S = 0.3  # for a line that is not ready; then the tone has to do
 
 
 class Sounded(Enum):
@@ -260,8 +261,9 @@ class Turn:
     async def _mask(self, step: int) -> None:
         tools, mouth = self.tools, self.mouth
         line = line_for(tools.call.settings.masking, self.number, step)
-        if line:
-            await tools.ready.make([line])
+        if line and tools.ready.get(line) is None:
+            with trio.move_on_after(MASK_WAITS_S):  # the voice may be what is slow
+                await tools.ready.make([line])
         sound = tools.ready.get(line)
         if sound is not None and mouth is not None and await mouth.say_aside(sound):
             self.record.asides.append(line)

@@ -128,6 +128,11 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Stirred:
+    """The caller is there, and does what is not ours to know."""
+
+
+@dataclass(frozen=True, slots=True)
 class PassageBegan:
     """The first sample of a passage was sent."""
 
@@ -172,7 +177,7 @@ class EndAsked:
 
 TurnEvent = (
     Answered | SpeechBegan | SpeechEnded | Lulled | Words | Judged | KeyPressed | PassageBegan | VoiceDry | TurnOver
-    | HoldLapsed | Due | EndAsked
+    | HoldLapsed | Due | EndAsked | Stirred
 )  # fmt: skip
 
 

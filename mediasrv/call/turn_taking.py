@@ -44,6 +44,7 @@ from mediasrv.call.turn_events import (
     SpeechBegan,
     SpeechEnded,
     StartTurn,
+    Stirred,
     TakeHold,
     TurnEvent,
     TurnKind,
@@ -331,6 +332,10 @@ def _judged(state: TurnState, event: Judged, now: float) -> Step:
     return replace(state, finished=min(1.0, max(0.0, event.finished))), ()
 
 
+def _stirred_listening(state: TurnState, event: Stirred, now: float) -> Step:
+    return replace(state, idle_since=now, prompts=0), ()
+
+
 def _turn_over_listening(state: TurnState, event: TurnOver, now: float) -> Step:
     """A reply begun ahead has failed, and will be asked for again; any other is over long since."""
     return (replace(state, ahead=None) if event.turn == state.turn else state), ()
@@ -520,6 +525,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Lulled: _lulled_listening,
         Words: _words_listening,
         Judged: _judged,
+        Stirred: _stirred_listening,
         KeyPressed: _key_listening,
         PassageBegan: _ignore,
         VoiceDry: _ignore,
@@ -534,6 +540,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Lulled: _lulled,
         Words: _words_busy,
         Judged: _ignore,
+        Stirred: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
         VoiceDry: _voice_dry,
@@ -548,6 +555,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Lulled: _lulled,
         Words: _words_busy,
         Judged: _ignore,
+        Stirred: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
         VoiceDry: _voice_dry,
@@ -562,6 +570,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Lulled: _lulled,
         Words: _words_held,
         Judged: _ignore,
+        Stirred: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
         VoiceDry: _voice_dry,
@@ -576,6 +585,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Lulled: _ignore,
         Words: _ignore,
         Judged: _ignore,
+        Stirred: _ignore,
         KeyPressed: _ignore,
         PassageBegan: _ignore,
         VoiceDry: _ignore,

@@ -25,6 +25,7 @@ from mediasrv.call.turn_events import (
     SpeechBegan,
     SpeechEnded,
     StartTurn,
+    Stirred,
     TurnEvent,
     TurnOver,
     TurnState,
@@ -47,6 +48,7 @@ HAPPENINGS = st.one_of(
     st.tuples(st.just("key"), st.integers(0, 11)),
     st.tuples(st.just("sounds"), st.integers(0, 1)),
     st.tuples(st.just("over"), st.integers(0, 1)),
+    st.tuples(st.just("stirred"), st.just(0)),
     st.tuples(st.just("lapsed"), st.integers(0, 2)),
     st.tuples(st.just("leave"), st.integers(0, 19)),
 )
@@ -63,6 +65,7 @@ EVENTS: dict[str, Callable[[int, TurnState, float], TurnEvent | None]] = {
     "key": lambda n, state, now: KeyPressed("0123456789*#"[n]),
     "sounds": lambda n, state, now: PassageBegan(state.turn, interruptible=bool(n)),
     "over": lambda n, state, now: TurnOver(state.turn - n),
+    "stirred": lambda n, state, now: Stirred(),
     "lapsed": lambda n, state, now: HoldLapsed(HoldId(n)),
     "leave": lambda n, state, now: WISHES.get(n),
 }

@@ -98,8 +98,10 @@ class Caller:
         codes = g711.encode(pcm)
         begins_ns = max(self.agenda.clock.now_ns(), round(self._frame_ns))
         voiced_ns = begins_ns + voiced_at * 1_000_000_000 // g711.RATE_HZ
-        self.spoken.append(Spoken(text, voiced_ns, begins_ns + len(codes) * 1_000_000_000 // g711.RATE_HZ))
+        ends_ns = begins_ns + len(codes) * 1_000_000_000 // g711.RATE_HZ
+        self.spoken.append(Spoken(text, voiced_ns, ends_ns))
         self.handset.say(codes)
+        self._anchor("spoke", len(self.spoken), began_ns=ends_ns)
 
     def hang_up(self) -> None:
         if self._call is None or self.over.is_set():
@@ -203,6 +205,7 @@ class Caller:
     def _on_rtp(self, data: bytes, source: Address, to: Address) -> None:
         now_ns = self.agenda.clock.now_ns()
         audible = g711.audible(data[12:])
+        self.handset.heard(data[12:])
         self.heard.append(
             Heard(
                 now_ns,

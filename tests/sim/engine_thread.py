@@ -8,6 +8,7 @@ from mediasrv_native.errors import StaleHandle
 from tests.sim.network import Address, Network
 
 IDLE_NS = 20_000_000  # without a stream there is nothing to be punctual for
+RESTING_NS = 1_000_000_000
 
 
 class EngineThread:
@@ -15,23 +16,40 @@ class EngineThread:
 
     def __init__(self, engine: Engine, network: Network, host: str) -> None:
         self._engine, self._network, self._agenda = engine, network, network.agenda
+        self._idle_ns = IDLE_NS
         self.stray = 0  # datagrams to a port of ours that no stream holds
         network.attach_host(host, self._on_datagram)
         self._agenda.at(self._agenda.clock.now_ns(), self._wake)
 
+    def rest(self) -> None:
+        """No call will come any more: what is over need not be looked at so often."""
+        self._idle_ns = RESTING_NS
+
     def _wake(self) -> None:
-        now_ns = self._agenda.clock.now_ns()
         try:
-            self._engine.step(now_ns)
-            packets, next_ns = self._engine.packets(), self._engine.next_tick_ns()
+            self._step()
         except LocalError:  # the engine was closed: here its thread would have been joined
             return
+        idle_ns = 0 if self._engine.streams() else self._idle_ns
+        self._agenda.at(max(self._agenda.clock.now_ns() + idle_ns, self._engine.next_tick_ns()), self._wake)
+
+    def _step(self) -> None:
+        """Slot by slot, up to whatever else is going to happen: most slots concern nobody but the engine."""
+        clock, engine = self._agenda.clock, self._engine
+        engine.step(clock.now_ns())
+        packets = engine.packets()
+        if not packets and engine.streams():
+            quiet_until_ns, next_ns = self._agenda.quiet_until_ns(), engine.next_tick_ns()
+            while next_ns < quiet_until_ns and not packets:
+                clock.jump_to(next_ns)
+                engine.step(next_ns)
+                packets, next_ns = engine.packets(), engine.next_tick_ns()
+                if self._agenda.has_woken():
+                    break
         for packet in packets:
             host, port = packet.stream.local
             apart = packet.is_rtcp and packet.stream.spec.rtcp == "port"
             self._network.send(packet.data, (host, port + apart), packet.to)
-        idle_ns = 0 if self._engine.streams() else IDLE_NS
-        self._agenda.at(max(now_ns + idle_ns, next_ns), self._wake)
 
     def _on_datagram(self, data: bytes, source: Address, to: Address) -> None:
         stream = next((stream for stream in self._engine.streams() if stream.local == to), None)

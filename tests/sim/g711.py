@@ -54,9 +54,25 @@ def audible(payload: bytes) -> bool:
     return len(payload.translate(None, _QUIET)) > FRAME // 40
 
 
+_DECODED = np.array([_decode(code) for code in range(256)], dtype=np.int32)
+
+
+def scaled(gain: float) -> bytes:
+    """For `bytes.translate`: every code as it sounds when it is louder or softer by `gain`."""
+    return encode((_DECODED * gain).astype("<i2").tobytes())
+
+
+def mixed(one: bytes, other: bytes) -> bytes:
+    """Both at once; as long as the shorter."""
+    count = min(len(one), len(other))
+    both = _DECODED[np.frombuffer(one[:count], np.uint8)] + _DECODED[np.frombuffer(other[:count], np.uint8)]
+    codes: bytes = _ENCODE[both.clip(-CLIP, CLIP).astype("<i2").view("<u2")].tobytes()
+    return codes
+
+
 @lru_cache(maxsize=8)
-def room_noise(seed: int, frames: int = 100) -> tuple[bytes, ...]:
-    """The caller's room: frames of faint noise (about -64 dBFS), to be sent round and round."""
-    noise = np.random.default_rng(seed).normal(0.0, 20.0, frames * FRAME).astype("<i2")
+def room_noise(seed: int, frames: int = 100, amplitude: float = 20.0) -> tuple[bytes, ...]:
+    """The caller's room: frames of noise (faint, about -64 dBFS), to be sent round and round."""
+    noise = np.random.default_rng(seed).normal(0.0, amplitude, frames * FRAME).astype("<i2")
     codes = encode(noise.tobytes())
     return tuple(codes[k * FRAME : (k + 1) * FRAME] for k in range(frames))

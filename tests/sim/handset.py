@@ -32,6 +32,9 @@ class Handset:
     sequence: int = field(init=False)
     timestamp: int = field(init=False)
     silent: bool = False  # sends nothing: a muted handset with silence suppression, or a dead one
+    noise: tuple[bytes, ...] = g711.room_noise(0)
+    _echo: deque[bytes] | None = None  # what the loudspeaker said, until the microphone hears it
+    _echo_gain: bytes = b""
     _speech: bytearray = field(default_factory=bytearray)
     _keys: deque[_Key] = field(default_factory=deque)
     _frames: int = 0
@@ -56,12 +59,22 @@ class Handset:
     def press(self, key: str, duration_ms: int) -> None:
         self._keys.append(_Key(KEYS.index(key), 0, max(2, duration_ms // 20)))
 
+    def echoes(self, gain_db: float, delay_ms: int) -> None:
+        """From now on, what is `heard` comes back softer and later, once it has been heard that long."""
+        self._echo_gain = g711.scaled(10 ** (gain_db / 20))
+        self._echo = deque([g711.encode(bytes(2 * g711.FRAME))] * (delay_ms // 20))
+
+    def heard(self, codes: bytes) -> None:
+        if self._echo is not None:
+            self._echo.append(codes.translate(self._echo_gain))
+
     def packet(self) -> bytes | None:
-        noise = g711.room_noise(0)
-        codes = noise[self._frames % len(noise)]
+        codes = self.noise[self._frames % len(self.noise)]
         if self._speech:
             codes = bytes(self._speech[: g711.FRAME])
             del self._speech[: g711.FRAME]
+        if self._echo:
+            codes = g711.mixed(codes, self._echo.popleft())
         key = self._keys[0] if self._keys else None
         packet = None
         if not self.silent:

@@ -1,15 +1,13 @@
 """The scenarios a seed may draw: ordinary calls, interruptions, noises, tools, and everything that goes wrong.
 
 Each is a function from a random source to a scenario, so that its moments, words and faults vary with the seed while
-what must come of it stays the same. `draw(seed)` picks one and puts a path of some quality under it; what a scenario
-expects is only asked of paths on which a person would hear the same.
+what must come of it stays the same.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from tests.sim import expectations as expect
 from tests.sim.agents import LONG_REPLY, TOOL_POLICIES, Fault, agent_script
@@ -311,23 +309,3 @@ SCENARIOS: Mapping[str, tuple[Draw, int]] = {  # and how often each is drawn, ag
     "rubbish_and_keys": (rubbish_and_keys, 2),
     "simple_agent": (simple_agent, 1),
 }
-FAIR_PATHS = ("clean", "lan", "fibre", "skewed")
-ROUGH_PATHS = ("wifi", "mobile", "lossy", "bursty", "reordering", "bufferbloat", "satellite")
-CANCELLED = 0.4  # of the seeds have a turn cancelled at some checkpoint
-CHECKPOINTS = 400  # among which it is drawn; a turn has a few hundred
-
-
-def draw(seed: int) -> Scenario:
-    """The scenario of this seed, on the path and with the faults of this seed."""
-    source = random.Random(f"{seed}/scenario")
-    draws, weights = zip(*SCENARIOS.values(), strict=True)
-    scenario: Scenario = source.choices(draws, weights)[0](source)
-    rough, cancelled = source.random() < 0.4, source.random() < CANCELLED
-    scenario = replace(
-        scenario,
-        uplink=source.choice(ROUGH_PATHS if rough else FAIR_PATHS),
-        downlink=source.choice(ROUGH_PATHS if rough else FAIR_PATHS),
-        skew_ppm=source.uniform(-100.0, 100.0),
-        cancel_at=1 + int(CHECKPOINTS * source.random() ** 2) if cancelled else 0,
-    )
-    return replace(scenario, expects=()) if rough or cancelled else scenario

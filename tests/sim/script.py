@@ -11,8 +11,11 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+import numpy as np
+
 from mediasrv.providers import formant
 from tests.sim import g711
+from tests.sim.network import Address
 
 if TYPE_CHECKING:
     from tests.sim.caller import Caller
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 class Moment:
     """`after_ms` after the anchor; passages of the agent's voice count from 1, as the caller hears them."""
 
-    anchor: Literal["answered", "passage", "quiet", "dialled"]
+    anchor: Literal["answered", "passage", "quiet", "spoke", "dialled"]
     nth: int
     after_ms: float
 
@@ -38,6 +41,11 @@ def passage(nth: int, after_ms: float) -> Moment:
 def quiet(nth: int, after_ms: float) -> Moment:
     """Never sooner than the caller can tell a pause from an end."""
     return Moment("quiet", nth, after_ms)
+
+
+def spoke(nth: int, after_ms: float) -> Moment:
+    """After the end of the nth thing that the caller said, coughs included."""
+    return Moment("spoke", nth, after_ms)
 
 
 def dialled(after_ms: float) -> Moment:
@@ -64,6 +72,25 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class SayTogether:
+    """Two people at one telephone, the second of them a while after the first."""
+
+    texts: tuple[str, str]
+    later_ms: int = 0
+
+    def do(self, caller: Caller) -> None:
+        first, second = (
+            np.frombuffer(formant.speak(text, g711.RATE_HZ, voice).pcm, "<i2").astype(np.int32)
+            for text, voice in zip(self.texts, ("low", "high"), strict=True)
+        )
+        second = np.concatenate((np.zeros(self.later_ms * g711.RATE_HZ // 1000, np.int32), second))
+        both = np.zeros(max(len(first), len(second)), np.int32)
+        both[: len(first)] += first
+        both[: len(second)] += second
+        caller.speak(" ".join(self.texts), both.clip(-32_000, 32_000).astype("<i2").tobytes(), 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Cough:
     """A burst of noise: loud, short, and not a word."""
 
@@ -87,6 +114,44 @@ class Press:
 
     def do(self, caller: Caller) -> None:
         caller.handset.press(self.key, self.duration_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """From now on the caller's loudspeaker is heard by the caller's microphone."""
+
+    gain_db: float = -20.0
+    delay_ms: int = 200
+
+    def do(self, caller: Caller) -> None:
+        caller.handset.echoes(self.gain_db, self.delay_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """The caller's room gets as loud as this: a street, an office."""
+
+    amplitude: float = 300.0  # 20 dB below a voice
+
+    def do(self, caller: Caller) -> None:
+        caller.handset.noise = g711.room_noise(0, amplitude=self.amplitude)
+
+
+@dataclass(frozen=True, slots=True)
+class LineDrops:
+    """For a while nothing reaches anybody, in either direction."""
+
+    for_ms: float
+
+    def do(self, caller: Caller) -> None:
+        network, before = caller.network, caller.network.censor
+        until_ns = caller.agenda.clock.now_ns() + round(self.for_ms * 1e6)
+
+        def censor(data: bytes, source: Address, to: Address) -> bool:
+            down = caller.agenda.clock.now_ns() < until_ns
+            return down or (before is not None and before(data, source, to))
+
+        network.censor = censor
 
 
 @dataclass(frozen=True, slots=True)

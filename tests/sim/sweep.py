@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from tests.sim.catalogue import draw
 from tests.sim.invariants import violations
 from tests.sim.scenario import Scenario
-from tests.sim.scenarios import draw
 from tests.sim.trace import Trace
 from tests.sim.witness import describe
 from tests.sim.world import run
@@ -29,8 +29,9 @@ class Outcome:
     simulated_s: float = 0.0  # of the call itself; the settling after it is not counted
 
 
-def run_seed(seed: int) -> Outcome:
-    return judge(draw(seed), seed)
+def run_seed(seed: int, name: str = "") -> Outcome:
+    """`name`: of the scenario that the seed is told with; empty: the one that it draws."""
+    return judge(draw(seed, name), seed)
 
 
 def judge(scenario: Scenario, seed: int) -> Outcome:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests.sim.catalogue import ROUGH_PATHS, draw
 from tests.sim.scenario import Scenario
-from tests.sim.scenarios import ROUGH_PATHS, SCENARIOS, draw
+from tests.sim.scenarios import SCENARIOS
 from tests.sim.sweep import judge, run_seed
 from tests.sim.world import run
 

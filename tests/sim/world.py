@@ -18,6 +18,7 @@ from mediasrv.errors import AtCapacity
 from mediasrv.ids import SeededTokens, TokenSource
 from mediasrv.media import Cost
 from mediasrv.media.engine import Engine, EngineSettings
+from mediasrv.media.ports import VirtualPorts
 from mediasrv.server import Server
 from tests.sim import deterministic
 from tests.sim.caller import Caller
@@ -75,7 +76,7 @@ class World:
                 if self.scenario.stage is not None:
                     self.scenario.stage(self)
                 await nursery.start(server.run)
-                EngineThread(self.engine, self.network, SERVER[0])
+                engine_thread = EngineThread(self.engine, self.network, SERVER[0])
                 await trio.sleep(SETTING_UP_S)
                 before = living_tasks()
                 self.caller(CALLER, self.scenario.script, skew_ppm=self.scenario.skew_ppm).dial()
@@ -83,6 +84,7 @@ class World:
                     for caller in self.callers:
                         await caller.over.wait()
                 over_ns = self.agenda.clock.now_ns()
+                engine_thread.rest()
                 await self._settle(server)
                 left = self._leftovers(server, before)
                 if self.unmet:
@@ -128,7 +130,8 @@ class World:
             settings,
             sip=replace(settings.sip, listen=HostPort(*SERVER)),
             media=replace(settings.media, media_timeout_ms=scenario.media_timeout_ms),
-            agents=replace(settings.agents, default=scenario.agent, script=script),
+            # nobody else answers: other agents would make their fixed lines ahead, some with real synthesisers
+            agents=replace(settings.agents, default=scenario.agent, script=script, numbers={}),
         )
 
     def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
@@ -171,6 +174,7 @@ class World:
             reservations = []
         left = {
             "reservations": reservations,
+            "ports": [str(port) for port in sorted(ports_in_use(self.engine))],
             "transactions": ["live"] * live_transactions(server),
             "tasks": tasks,
             "calls": ["live"] * statistics.live_calls,
@@ -221,6 +225,12 @@ def live_transactions(server: Server) -> int:
 
 
 ELSEWHERE = f"{__name__}.{elsewhere.__qualname__}"
+
+
+def ports_in_use(engine: Engine) -> set[int]:
+    """That streams hold; the engine itself tells nobody."""
+    assert isinstance(engine._ports, VirtualPorts)
+    return engine._ports._numbers.held
 
 
 def living_tasks() -> Counter[str]:
