@@ -201,15 +201,12 @@ def stand_spare() -> Any:
     return ElevenLabsHttp().server().serve
 
 
+def both_voices(make: Callable[[], Any]) -> dict[str, Callable[[], Any]]:
+    return {VOICE: lambda: make().server().serve, SPARE_VOICE: stand_spare}
+
+
 for what, make in VOICES.items():
-    wires = Wires(
-        SCRIPT,
-        {
-            VOICE: lambda make=make: make().server().serve,
-            SPARE_VOICE: lambda: ElevenLabsHttp().server().serve,
-        },
-        voices=["voice", "spare_voice"],
-    )
+    wires = Wires(SCRIPT, both_voices(make), voices=["voice", "spare_voice"])
     enter(
         f"voice_on_the_wire_{what}", wired(wires, ask_twice),
         expect.ending("local"), expected.never_apologised, expected.answered_after_all, expected.nothing_left_out,
