@@ -1,4 +1,4 @@
-"""Every fault in the book: what must hold holds, and what must come of it comes. Every sixth always, all in the night."""
+"""Every fault in the book: what must hold holds, and what must come of it comes. Every sixth always, all at night."""
 
 from __future__ import annotations
 
