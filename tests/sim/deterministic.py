@@ -4,9 +4,10 @@ Trio runs the tasks of one batch in random order, on purpose. Here the order is 
 from the seed, so a thousand seeds try a thousand orders and each can be had again.
 
 Time belongs to the *agenda*: a heap of moments at which something outside the program happens (a datagram
-arrives, the engine's clock ticks). When every task is blocked, the clock jumps to the next moment or the
-next deadline of a task, whichever comes first. Most moments wake no task at all; these cost a heap operation
-each, and no turn of trio's scheduler, which is what makes the simulation fast.
+arrives, the engine's clock ticks). When every task is blocked, trio asks its clock how long to sleep; that is
+when the clock jumps to the next moment or the next deadline of a task, whichever comes first. Most moments wake
+no task at all; these cost a heap operation each, and no turn of trio's scheduler, which is what makes the
+simulation fast. A task of the agenda's own only sees to what cannot be done there: to await, and to fail.
 
 Nothing here may wait for the real world: a task blocked on a thread or a socket is, to the agenda, just
 blocked.
@@ -48,6 +49,7 @@ class VirtualClock(trio.abc.Clock):
     def __init__(self) -> None:
         self._now_ns = BEGINNING_NS
         self._stopped: Exception | None = None
+        self.idle: Callable[[], bool] = lambda: False  # lets time pass; false when it must not
 
     def now(self) -> float:
         return self._now_ns / NS_PER_S
@@ -75,7 +77,8 @@ class VirtualClock(trio.abc.Clock):
     def deadline_to_sleep_time(self, deadline: float) -> float:
         if self._stopped is not None:
             raise self._stopped
-        return 0.0 if deadline <= self.current_time() else 1e9  # only the agenda lets time pass
+        passes = deadline <= self.current_time() or self.idle()
+        return 0.0 if passes else 1e9  # only the agenda lets time pass
 
 
 class Standstill(trio.abc.Instrument):
@@ -107,6 +110,10 @@ class Agenda:
         self._entries: list[tuple[int, int, Action]] = []
         self._numbers = itertools.count()
         self._until_ns = BEGINNING_NS
+        self._driven = False
+        self._waiting: Awaitable[None] | None = None  # what the last action left to be awaited
+        self._failed: Exception | None = None
+        clock.idle = self._let_pass
 
     def at(self, at_ns: int, action: Action) -> None:
         """Runs `action` at `at_ns`, or as soon as may be when that has passed."""
@@ -134,11 +141,29 @@ class Agenda:
 
     async def drive(self, until_ns: int) -> None:
         """Lets time pass until cancelled; raises OutOfTime when the program lives longer than it may."""
-        self._until_ns = until_ns
-        while True:
-            await trio.testing.wait_all_tasks_blocked()
-            while not await self._next(until_ns):
+        self._until_ns, self._driven = until_ns, True
+        try:
+            while True:
+                await trio.testing.wait_all_tasks_blocked()
+                waiting, self._waiting = self._waiting, None
+                failed, self._failed = self._failed, None
+                if waiting is not None:
+                    await waiting
+                if failed is not None:
+                    raise failed
+        finally:
+            self._driven = False
+
+    def _let_pass(self) -> bool:
+        """Within trio's loop, while every task is blocked: true when some of them may have something to do now."""
+        if not self._driven:
+            return False
+        try:
+            while not self._next():
                 pass
+        except Exception as error:
+            self._failed = error
+        return self._waiting is None and self._failed is None
 
     async def drive_to_the_end(self, until_ns: int, program: trio.CancelScope) -> None:
         """The same; but when that fails, the program is cancelled, and time passes on until it has unwound."""
@@ -152,7 +177,7 @@ class Agenda:
         except Exception as error:
             self.clock.stop(error)  # tasks that cannot be woken, not even to be cancelled: only trio can end
 
-    async def _next(self, until_ns: int) -> bool:
+    def _next(self) -> bool:
         """Jumps to the next moment and lets it happen; true when tasks may have something to do now."""
         runner = self._runner()
         if runner.runq:
@@ -162,15 +187,13 @@ class Agenda:
         if happens_ns is None and wakes_ns is None:
             raise OutOfTime("every task is blocked, and nothing is going to happen")
         if wakes_ns is not None and (happens_ns is None or wakes_ns <= happens_ns):
-            self._jump(wakes_ns, until_ns)
+            self._jump(wakes_ns)
             return True
         assert happens_ns is not None
-        self._jump(happens_ns, until_ns)
+        self._jump(happens_ns)
         _, _, action = heapq.heappop(self._entries)
-        waiting = action()
-        if waiting is not None:
-            await waiting
-        return False
+        self._waiting = action()
+        return self._waiting is not None
 
     def _runner(self) -> trio._core._run.Runner:
         """Trio's own; its public statistics say the same, and to ask for them took a tenth of every run."""
@@ -183,9 +206,10 @@ class Agenda:
             return None
         return self.clock.now_ns() + max(0 if seconds <= 0 else 1, math.ceil(seconds * NS_PER_S))
 
-    def _jump(self, at_ns: int, until_ns: int) -> None:
-        if at_ns > until_ns:
-            raise OutOfTime(f"still running after {(until_ns - BEGINNING_NS) / NS_PER_S:g} simulated seconds")
+    def _jump(self, at_ns: int) -> None:
+        if at_ns > self._until_ns:
+            lived_s = (self._until_ns - BEGINNING_NS) / NS_PER_S
+            raise OutOfTime(f"still running after {lived_s:g} simulated seconds")
         self.clock.jump_to(at_ns)
 
 

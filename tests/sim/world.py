@@ -18,6 +18,7 @@ from mediasrv.errors import AtCapacity
 from mediasrv.ids import SeededTokens, TokenSource
 from mediasrv.media import Cost
 from mediasrv.media.engine import Engine, EngineSettings
+from mediasrv.media.ports import VirtualPorts
 from mediasrv.server import Server
 from tests.sim import deterministic
 from tests.sim.caller import Caller
@@ -129,7 +130,8 @@ class World:
             settings,
             sip=replace(settings.sip, listen=HostPort(*SERVER)),
             media=replace(settings.media, media_timeout_ms=scenario.media_timeout_ms),
-            agents=replace(settings.agents, default=scenario.agent, script=script),
+            # nobody else answers: other agents would make their fixed lines ahead, some with real synthesisers
+            agents=replace(settings.agents, default=scenario.agent, script=script, numbers={}),
         )
 
     def _open_engine(self, settings: Settings, tokens: TokenSource) -> Engine:
@@ -172,6 +174,7 @@ class World:
             reservations = []
         left = {
             "reservations": reservations,
+            "ports": [str(port) for port in sorted(ports_in_use(self.engine))],
             "transactions": ["live"] * live_transactions(server),
             "tasks": tasks,
             "calls": ["live"] * statistics.live_calls,
@@ -222,6 +225,12 @@ def live_transactions(server: Server) -> int:
 
 
 ELSEWHERE = f"{__name__}.{elsewhere.__qualname__}"
+
+
+def ports_in_use(engine: Engine) -> set[int]:
+    """That streams hold; the engine itself tells nobody."""
+    assert isinstance(engine._ports, VirtualPorts)
+    return engine._ports._numbers.held
 
 
 def living_tasks() -> Counter[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from random import Random
 from typing import Generic, TypeVar
 
 from mediasrv.providers.protocols import ProviderError
-from mediasrv.providers.resilience.breaker import Breaker
+from mediasrv.providers.resilience.breaker import Breaker, BreakerState
+from mediasrv.providers.resilience.patience import Patience
 
 P = TypeVar("P")
 Told = Callable[[str, str], None]
@@ -38,6 +40,10 @@ class Member(Generic[P]):
         except BaseException:
             self.breaker.given_up()
             raise
+
+    def pause_s(self, failed: int, error: ProviderError, patience: Patience, chance: Random) -> float | None:
+        """Before it is asked again; None: it is not, for the error's sake or its breaker's."""
+        return None if self.breaker.state is BreakerState.OPEN else patience.pause_s(failed, error, chance)
 
 
 def failure_of(provider: str, error: Exception) -> ProviderError:

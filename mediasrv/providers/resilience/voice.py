@@ -55,7 +55,7 @@ class SteadyVoice:
                 except ProviderError as error:
                     failed += 1
                     self._told(member.name, "failed")
-                    pause_s = self._patience.pause_s(failed, error, self._chance)
+                    pause_s = member.pause_s(failed, error, self._patience, self._chance)
                     if pause_s is None:
                         errors.append(error)
                         break

@@ -103,3 +103,10 @@ def neighbour_answered(trace: Trace) -> Iterator[str]:
     turns = [turn for call, turn in trace.of("turn") if call in calls and turn["kind"] == "reply"]
     if [turn["ending"] for turn in turns] != ["completed"]:
         yield f"the neighbour heard {[(turn['ending'], turn['heard']) for turn in turns]}"
+
+
+def nothing_left_out(trace: Trace) -> Iterator[str]:
+    """Every reply that nobody interrupted was heard to its last word."""
+    for turn in replies(trace):
+        if turn["ending"] != "hangup" and turn["heard"] != str(turn["written"]).strip():
+            yield f"turn {turn['turn']}: of {turn['written']!r} only {turn['heard']!r} was heard"

@@ -19,7 +19,7 @@ from tests.sim.world import World
 LOOKS_S = 0.05
 MS = 1_000_000
 MY_TURN_MS = 1_800  # nobody who still has something to say is silent for so long: a mask comes before
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0  # the longest reply that is spoken, and somewhat more
 
 Story = Callable[["Talk"], Awaitable[None]]
 
