@@ -85,7 +85,7 @@ class SteadyEars:
 
     async def _hear(self, member: Member[SpeechToText], stream: SteadyStream, language: str) -> Never:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.expect_words, member.name)
+            nursery.start_soon(stream.expect_words, member.name, len(self._members) == 1)
             async with member.provider.open(language) as inner:
                 await stream.serve(inner, member)
 
@@ -133,10 +133,11 @@ class SteadyStream:
 
     # ---- a recogniser
 
-    async def expect_words(self, name: str) -> Never:
+    async def expect_words(self, name: str, ask_again: bool) -> Never:
         """A recogniser that is given speech and says nothing is as good as dead, wherever it stalls.
 
-        It must be found out before whoever listens loses patience, and with it the ring.
+        It must be found out before whoever listens loses patience, and with it the ring. There is time for that once:
+        so it is asked again only when there is nobody else.
         """
         self._speech_since = trio.current_time() if self._speech_ms else None
         while True:
@@ -144,7 +145,7 @@ class SteadyStream:
             if self._speech_since is None or trio.current_time() - self._speech_since < WORDS_S:
                 continue
             if self._speech_ms >= WORDLESS_MS:
-                raise ProviderError(name, f"speech, and no words for {WORDS_S:g} s", retryable=True)
+                raise ProviderError(name, f"speech, and no words for {WORDS_S:g} s", retryable=ask_again)
             self._has_words()  # a cough has none
 
     def _has_words(self) -> None:

@@ -24,6 +24,7 @@ from mediasrv.providers.wire.refusals import refusal
 MESSAGE_BYTES_MAX = 16_000_000
 MESSAGES_WAITING = 16  # full: the socket is not read, and the provider waits
 GOODBYE_S = 0.5
+SECURE = frozenset(("wss", "https"))  # as people write it; a slip there must not send a key in the clear
 TRY_AGAIN = frozenset((1001, 1005, 1006, 1011, 1012, 1013, 1014))
 
 
@@ -152,7 +153,7 @@ async def open_websocket(
 
 async def _connect(provider: str, url: str, net: Net) -> trio.abc.Stream:
     parts = urlsplit(url)
-    host, secret = parts.hostname or "", parts.scheme == "wss"
+    host, secret = parts.hostname or "", parts.scheme in SECURE
     try:
         with trio.fail_after(CONNECT_S):
             stream = await net.connect(host, parts.port or (443 if secret else 80))

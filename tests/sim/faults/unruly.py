@@ -33,23 +33,23 @@ EVERY_S = 0.005  # what has no end costs time, too
 Misdeed = Callable[[], AsyncGenerator[Any, None]]
 
 
-async def dies() -> AsyncGenerator[Any, None]:
-    async for _ in gives(None)():
-        raise ProviderError("unruly", "the connection was lost", retryable=True)
-    yield
+def fails(problem: Callable[[], Exception | None]) -> Misdeed:
+    async def fail() -> AsyncGenerator[Any, None]:
+        await trio.lowlevel.checkpoint()
+        if (error := problem()) is not None:
+            raise error
+        yield
+
+    return fail
 
 
 async def stalls() -> AsyncGenerator[Any, None]:
-    async for _ in gives(None)():
-        await trio.sleep(math.inf)
+    await trio.sleep(math.inf)
     yield
 
 
-async def raises() -> AsyncGenerator[Any, None]:
-    """An error of its own, which no adapter ought to let out."""
-    async for _ in gives(None)():
-        raise KeyError("choices")
-    yield
+dies = fails(lambda: ProviderError("unruly", "the connection was lost", retryable=True))
+raises = fails(lambda: KeyError("choices"))  # an error of its own, which no adapter ought to let out
 
 
 def gives(*things: object) -> Misdeed:

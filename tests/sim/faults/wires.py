@@ -161,14 +161,12 @@ async def ask_until_the_breaker_opens(talk: Talk) -> None:
     talk.hang_up()
 
 
+questions = agent_script(*["what else is there?"] * 40)
+both_minds = {MIND: counted.stand, SPARE_MIND: lambda: mind(SPARE_ANSWER).server().serve}
 enter(
     "breaker_of_a_mind_opens_and_closes_again",
     wired(
-        Wires(
-            agent_script(*["what else is there?"] * 40),
-            {MIND: counted.stand, SPARE_MIND: lambda: mind(SPARE_ANSWER).server().serve},
-            minds=["mind", "spare_mind"],
-        ),
+        Wires(questions, both_minds, minds=["mind", "spare_mind"]),
         ask_until_the_breaker_opens,
     ),
     expect.ending("local"), expected.never_apologised, expected.said_in_all(SPARE_ANSWER),
@@ -197,15 +195,18 @@ VOICES: dict[str, Callable[[], Any]] = {
     "stalls_in_mid_sentence": lambda: ElevenLabsSocket(after=5, act=says_nothing_more),
     "sends_rubbish_in_mid_sentence": lambda: ElevenLabsSocket(after=5, act=sends_rubbish),
 }
+
+
+def stand_spare() -> Any:
+    return ElevenLabsHttp().server().serve
+
+
+def both_voices(make: Callable[[], Any]) -> dict[str, Callable[[], Any]]:
+    return {VOICE: lambda: make().server().serve, SPARE_VOICE: stand_spare}
+
+
 for what, make in VOICES.items():
-    wires = Wires(
-        SCRIPT,
-        {
-            VOICE: lambda make=make: make().server().serve,
-            SPARE_VOICE: lambda: ElevenLabsHttp().server().serve,
-        },
-        voices=["voice", "spare_voice"],
-    )
+    wires = Wires(SCRIPT, both_voices(make), voices=["voice", "spare_voice"])
     enter(
         f"voice_on_the_wire_{what}", wired(wires, ask_twice),
         expect.ending("local"), expected.never_apologised, expected.answered_after_all, expected.nothing_left_out,

@@ -15,7 +15,6 @@ from mediasrv.call.dialogue import ConversationAgent, Persona
 from mediasrv.config import ProviderSettings, Secret
 from mediasrv.conversation.tools import Tool
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import SpeechToText
 from mediasrv.providers.registry import Providers, scripted
 from mediasrv.providers.script import parse_script
 from mediasrv.providers.voices import FormantVoice
@@ -52,7 +51,7 @@ class Wires:
     minds: Sequence[str] = ()  # none: the script thinks
     voices: Sequence[str] = ()  # none: the script speaks
     providers: Mapping[str, ProviderSettings] = field(default_factory=lambda: PROVIDERS)
-    ears: Callable[[World], SpeechToText] | None = None
+    ears: Sequence[str] = ()  # none: the script hears
 
     def __call__(self, world: World) -> None:
         net = FakeNet(world.outside)
@@ -69,7 +68,8 @@ class Wires:
             made = scripted(script)
             mind = house.model(self.minds) if self.minds else made.llm
             voice = house.voice(self.voices) if self.voices else made.tts
-            return Providers(self.ears(world) if self.ears else made.stt, mind, voice, FormantVoice())
+            ears = house.ears(self.ears) if self.ears else made.stt
+            return Providers(ears, mind, voice, FormantVoice())
 
         def tools(end_call: Callable[[], None]) -> Sequence[Tool]:
             return ()
