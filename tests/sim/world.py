@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import trio
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from mediasrv.bench.netem import PROFILES
 from mediasrv.config import Settings, load
 from mediasrv.config.addresses import HostPort
+from mediasrv.endpoints import sip as endpoint
 from mediasrv.endpoints.datagram import DatagramSocket
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import SeededTokens, TokenSource
@@ -34,6 +36,7 @@ from tests.sim.witness import WitnessSink, listening_to_the_log
 
 SERVER, CALLER = ("127.0.0.1", 5060), "127.0.0.2"
 STREAMS = 4
+LOOKS_S = 1.0  # at how late the loop is: in virtual time never; to look was a third of all passes
 SETTING_UP_S = 0.1
 SETTLING_S = 120  # a BYE that nobody answers is given up after 32 s, a late one may follow a media time-out
 
@@ -66,6 +69,7 @@ class World:
     async def live(self) -> Trace:
         with (
             listening_to_the_log() as logs,
+            patch.object(endpoint, "LOOK_S", LOOKS_S),
             self.turns.watching(),
             tempfile.TemporaryDirectory() as directory,
         ):
