@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from mediasrv.cli.control import ask
-from mediasrv.cli.ladder import ladder
 from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_json, print_table
+from mediasrv.cli.shown import ladder, talk
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
 _LISTED = ("id", "began", "caller", "called", "seconds", "ending")
@@ -28,7 +28,7 @@ data_dir_option = click.option(
 @click.option("--json", "as_json", is_flag=True, help="With --live: one JSON object a line and second.")
 @click.pass_context
 def calls(context: click.Context, data_dir: Path, *, live: bool, as_json: bool) -> None:
-    """Calls that were, their timelines and records; with --live, calls that are."""
+    """Calls that were, as ladders or as talk; with --live, those that are."""
     if context.invoked_subcommand is not None:
         return
     if live:
@@ -55,29 +55,32 @@ def list_(data_dir: Path, last: int, as_json: bool) -> None:
 @calls.command()
 @click.argument("call_id")
 @data_dir_option
+@click.option("--talk", "as_talk", is_flag=True, help="Who said what, and what each reply took.")
 @click.option("--table", is_flag=True, help="One line an event, in columns.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
-def show(call_id: str, data_dir: Path, table: bool, as_json: bool) -> None:
-    """The timeline of one call, as a ladder: its messages, and what happened between them."""
+def show(call_id: str, data_dir: Path, as_talk: bool, table: bool, as_json: bool) -> None:
+    """One call as a ladder: its messages, and what happened between them."""
     directory = data_dir / "calls"
     timeline = directory / f"{call_id}.timeline.jsonl"
     if "/" in call_id or not timeline.is_file():
         raise click.BadParameter(f"there is no {timeline}", param_hint="CALL_ID")
-    entries = _read(timeline)
+    entries, turns = _read(timeline), _read(directory / f"{call_id}.turns.jsonl")
     if as_json:
-        turns, record = (
-            _read(directory / f"{call_id}.turns.jsonl"),
-            _read(directory / f"{call_id}.call.jsonl"),
-        )
-        print_json(
-            {"call": call_id, "timeline": entries, "turns": turns, "record": record[-1] if record else None}
-        )
-        return
-    if not table:
+        record = _read(directory / f"{call_id}.call.jsonl")
+        told = {
+            "call": call_id,
+            "timeline": entries,
+            "turns": turns,
+            "record": record[-1] if record else None,
+        }
+        print_json(told)
+    elif as_talk:
+        click.echo("\n".join(talk(turns, entries)) or "nobody talked: no agent of this call converses")
+    elif table:
+        rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
+        print_table(("ms", "event", ""), rows)
+    else:
         click.echo("\n".join(ladder(entries, _details)))
-        return
-    rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
-    print_table(("ms", "event", ""), rows)
 
 
 @calls.command()
