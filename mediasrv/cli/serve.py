@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
 import click
 import trio
 
-from mediasrv.cli.output import print_json
+from mediasrv.cli.welcome import announce_as_json, welcome
 from mediasrv.clock import SystemClock
-from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, load
+from mediasrv.config import CONFIG_FILE_VARIABLE, load
 from mediasrv.ids import SystemTokens
 from mediasrv.server import Ready, Server, native_engine
 from mediasrv.server import serve as run_server
@@ -36,7 +37,7 @@ from mediasrv.telemetry import logging_to
 )
 @click.option("--capture", is_flag=True, help="Keep each call's messages and packets [calls.capture].")
 @click.option(
-    "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."
+    "--json", "as_json", is_flag=True, help="On a terminal, too: what it says and logs as JSON lines."
 )
 def serve(
     config: Path | None,
@@ -45,9 +46,12 @@ def serve(
     rtp_ports: str | None,
     agent: str | None,
     capture: bool,
-    _json: bool,
+    as_json: bool,
 ) -> None:
-    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does, and at the first start another.
+    """Takes calls until SIGTERM or SIGINT.
+
+    It says on stdout when it does: one JSON line, and at the first start another with new users' passwords; on a
+    terminal the same in words. Logs go to stderr.
 
     The first signal lets running calls finish, for server.drain_s at most; the second ends them at once.
     """
@@ -63,7 +67,15 @@ def serve(
     if agent is not None:  # "every number": also those that the file gives to somebody else
         given["agents.numbers"] = ("--agent", "{}")
     settings = load(config, os.environ, given)
-    with logging_to(level=settings.server.log_level):
+
+    def announce(ready: Ready) -> None:
+        if as_json or not sys.stdout.isatty():
+            announce_as_json(ready)
+        else:
+            click.echo(welcome(ready, settings))
+
+    plain = not as_json and sys.stderr.isatty()
+    with logging_to(level=settings.server.log_level, plain=plain):
         server = Server(
             settings,
             clock=SystemClock(),
@@ -72,24 +84,4 @@ def serve(
             open_streams=open_streams,
             open_records=dns_records,
         )
-        trio.run(partial(run_server, server, _announce))
-
-
-def _announce(ready: Ready) -> None:
-    print_json(
-        {
-            "event": "ready",
-            "sip": str(HostPort(*ready.sip)),
-            "rtp": f"{ready.rtp_host}:{ready.rtp_ports}",
-            "pid": ready.pid,
-        }
-    )
-    if ready.new_users:
-        print_json(
-            {
-                "event": "new_users",
-                "registrar": str(HostPort(*ready.sip)),
-                "users": [{"name": user.name, "password": user.password} for user in ready.new_users],
-                "note": "not shown again; `mediasrv users password NAME` makes another",
-            }
-        )
+        trio.run(partial(run_server, server, announce))
