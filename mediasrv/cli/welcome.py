@@ -49,7 +49,7 @@ def _lines(ready: Ready, settings: Settings) -> Iterator[str]:
         yield f"  {number:<{width}}  {agent:<8}  {AGENTS.get(agent, '')}".rstrip()
     if ready.new_users:
         yield ""
-        yield "Telephones may register, with passwords that are shown this once (`mediasrv users password NAME`: another):"
+        yield "Telephones may register; these passwords are shown once (`mediasrv users password NAME`: another):"
         yield ""
         for user in ready.new_users:
             yield f"  {user.name}  {user.password}"
