@@ -40,6 +40,8 @@ class Deck:
         if self._tape is not None and self._recorder is None:
             self._recorder = pj.AudioMediaRecorder()
             self._recorder.createRecorder(str(self._tape.file))
+        # Into the null device: PJSIP tells no level of a call that nobody listens to.
+        call.startTransmit(pj.Endpoint.instance().audDevManager().getPlaybackDevMedia())
         if self._recorder is not None:
             call.startTransmit(self._recorder)
         for source in (self._player, self._keys):
