@@ -45,7 +45,10 @@ _SAID = {
 def call(
     to: str, agent: str | None, trunk: str | None, data_dir: Path, *, detach: bool, as_json: bool
 ) -> None:
-    """Has the running server call TO: a number, an extension, or a sip: address. Ctrl-C hangs up."""
+    """Has the running server call somebody.
+
+    TO is a number, an extension, or a sip: address. Ctrl-C hangs up.
+    """
     request: dict[str, object] = {"do": "call", "to": to, "agent": agent, "trunk": trunk}
     if detach:
         request["follow"] = False

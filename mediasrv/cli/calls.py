@@ -28,7 +28,7 @@ data_dir_option = click.option(
 @click.option("--json", "as_json", is_flag=True, help="With --live: one JSON object a line and second.")
 @click.pass_context
 def calls(context: click.Context, data_dir: Path, *, live: bool, as_json: bool) -> None:
-    """Calls that were, as ladders or as talk; with --live, those that are."""
+    """Calls that were; with --live, those that are."""
     if context.invoked_subcommand is not None:
         return
     if live:
@@ -59,7 +59,10 @@ def list_(data_dir: Path, last: int, as_json: bool) -> None:
 @click.option("--table", is_flag=True, help="One line an event, in columns.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
 def show(call_id: str, data_dir: Path, as_talk: bool, table: bool, as_json: bool) -> None:
-    """One call as a ladder: its messages, and what happened between them."""
+    """One call, as a ladder or as a conversation.
+
+    The ladder has its messages, and what happened between them.
+    """
     directory = data_dir / "calls"
     timeline = directory / f"{call_id}.timeline.jsonl"
     if "/" in call_id or not timeline.is_file():
