@@ -44,6 +44,12 @@ def test_what_was_thought_ahead_is_part_of_the_waiting() -> None:
     assert told.endswith("530 ms after the caller fell silent: 500 waited for more, 10 voice, 20 on its way")
 
 
+def test_a_tool_that_was_done_after_the_turn_is_told_as_done() -> None:
+    timeline = [{"ms": 9.0, "event": "tool_ended", "turn": 1, "id": "c-1", "outcome": "done"}]
+    told = turn(1, "bye", "Bye.", tools=[{"id": "c-1", "name": "hang_up", "outcome": "prepared"}])
+    assert text(talk([told], timeline)).endswith("tool hang_up: done")
+
+
 def test_a_guess_that_nobody_wanted_is_left_out() -> None:
     timeline = events((4_100, "turn_started", 1), kind="reply", ahead=True)
     assert talk([turn(1, "are you", "Yes.", "")], timeline) == []

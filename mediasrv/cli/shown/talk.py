@@ -71,6 +71,11 @@ class _Moments:
         found = [float(e["ms"]) for e in self._before if e["event"] == event and float(e["ms"]) <= until]
         return found[-1] if found else None
 
+    def outcome(self, tool_id: str) -> str:
+        """Of a tool, which may have been done only after the turn was over."""
+        ended = [entry for entry in self._own if entry["event"] == "tool_ended" and entry["id"] == tool_id]
+        return str(ended[-1]["outcome"]) if ended else ""
+
     def delay(self) -> Iterator[str]:
         """Of a reply: from the caller's silence to the agent's first packet, and what it went into."""
         started = self.first("turn_started")
@@ -112,7 +117,7 @@ def _notes(turn: Entry, moments: _Moments) -> Iterator[str]:
     if turn["rejects"]:
         yield f"held for what was no interruption: {turn['rejects']} times"
     for tool in turn["tools"]:
-        yield f"tool {tool['name']}: {tool['outcome']}"
+        yield f"tool {tool['name']}: {moments.outcome(tool['id']) or tool['outcome']}"
     if turn["error"]:
         yield f"failed: {turn['error']}"
 
