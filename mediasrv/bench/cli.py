@@ -18,7 +18,10 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="One line 
 
 @click.group()
 def bench() -> None:
-    """Measures this build on this machine; docs/bench.md explains every figure."""
+    """Measures this build on this machine.
+
+    docs/bench.md explains every figure.
+    """
 
 
 @bench.command("media")
@@ -51,7 +54,7 @@ def bench_media(*, calls: int, seconds: float, busy: bool, as_json: bool) -> Non
 @click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
 @as_json_option
 def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed: int, as_json: bool) -> None:
-    """How long the agent goes on talking when the caller begins to."""
+    """How long the agent talks on when interrupted."""
     plan = barge_in.Plan(trials, calls_in_background, min(callers, trials), seed)
     show(trio.run(barge_in.run, plan), as_json=as_json)
 
@@ -65,7 +68,10 @@ def bench_barge_in(*, trials: int, calls_in_background: int, callers: int, seed:
 @click.option("--seed", default=1, show_default=True, help="Of the instants and the words.")
 @as_json_option
 def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
-    """What the server adds to a turn, beside the silence it waits for and its providers' time."""
+    """What the server adds to a turn.
+
+    Beside the silence that it waits for, and its providers' time.
+    """
     show(trio.run(turn.run, turn.Plan(calls, turns, seed)), as_json=as_json)
 
 
@@ -82,7 +88,10 @@ def bench_turn(*, calls: int, turns: int, seed: int, as_json: bool) -> None:
 @click.option("--seed", default=1, show_default=True, help="Of who ends how, and when.")
 @as_json_option
 def bench_churn(*, calls: int, rounds: int, at_once: int, seed: int, as_json: bool) -> None:
-    """What is left in a server of calls that ended in every way a call can end."""
+    """What ended calls leave in a server.
+
+    Calls that end in every way that a call can end.
+    """
     plan = churn.Plan(calls, min(rounds, calls), at_once, seed)
     show(trio.run(churn.run, plan), as_json=as_json)
 
@@ -94,7 +103,10 @@ def bench_churn(*, calls: int, rounds: int, at_once: int, seed: int, as_json: bo
 @click.option("--seed", default=1, show_default=True, help="Of the networks, and of what everybody does.")
 @as_json_option
 def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
-    """Whether the same seed gives the same run, to the bit, and how much faster than life."""
+    """Whether the same seed gives the same run.
+
+    To the bit; and how much faster than life.
+    """
     show(determinism.run(determinism.Plan(minutes, seed)), as_json=as_json)
 
 
@@ -103,7 +115,10 @@ def bench_determinism(*, minutes: float, seed: int, as_json: bool) -> None:
 @click.option("--seed", default=1, show_default=True, help="Of which questions are asked, and of the noise.")
 @as_json_option
 def bench_stt(*, brief: bool, seed: int, as_json: bool) -> None:
-    """What the embedded recogniser understands of the demonstration's own questions, and what it costs."""
+    """What the embedded recogniser understands.
+
+    Of the demonstration's own questions, and what it costs.
+    """
     # numpy comes with the extras `test` and `quality`, which a server does without
     stt = importlib.import_module("mediasrv.bench.stt")
     show(stt.run(stt.Plan(brief, seed)), as_json=as_json)
@@ -115,7 +130,10 @@ def bench_stt(*, brief: bool, seed: int, as_json: bool) -> None:
 )
 @as_json_option
 def bench_words(*, rounds: int, as_json: bool) -> None:
-    """What cleaning, shaping and the stages of a turn take of a core."""
+    """What cleaning and shaping words take of a core.
+
+    And the stages of a turn.
+    """
     show(trio.run(words.run, words.Plan(rounds)), as_json=as_json)
 
 
@@ -133,7 +151,10 @@ def bench_words(*, rounds: int, as_json: bool) -> None:
 def bench_interruptions(
     *, seed: int, ears: Literal["embedded", "scripted"], recogniser_ms: int, as_json: bool
 ) -> None:
-    """What cuts the agent off and should not, and what should and does not."""
+    """What cuts the agent off, and what should.
+
+    What does and should not, and what should and does not.
+    """
     show(interruptions.run(interruptions.Plan(seed, ears, recogniser_ms)), as_json=as_json)
 
 

@@ -31,6 +31,8 @@ from mediasrv.providers.protocols import SpeechChunk
 from mediasrv.telemetry import Timeline
 
 Leader = Callable[["Call"], Awaitable[Ending]]
+# What the agent ends, often with a word of good-bye.
+SPOKEN_ENDINGS = {Ending.AGENT_HUNG_UP, Ending.SILENCE, Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT}
 
 
 @dataclass(slots=True, eq=False)
@@ -225,6 +227,7 @@ async def _live(call: Call, needs: MediaNeeds, *, pick_up: bool) -> None:
         # when nobody here has ended the call, somebody outside has
         call.end(Ending.DRAIN)
         await call.apologise()
+        await _let_last_words_arrive(call)
         await _hang_up(call)
 
 
@@ -238,6 +241,13 @@ async def _answer(call: Call) -> bool:
 
 async def _watch(call: Call) -> None:
     call.end(await call.floor.caller.wait_empty())
+
+
+async def _let_last_words_arrive(call: Call) -> None:
+    """What was sent last still lies in the other side's jitter buffer, which a BYE empties unheard."""
+    if call.record.answered and call.ending in SPOKEN_ENDINGS:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(call.settings.last_words_arrive_s)
 
 
 async def _hang_up(call: Call) -> None:

@@ -113,6 +113,7 @@ class CallSettings:
     max_length_s: float = 3_600.0
     budget_usd: Decimal | None = None  # what a call may cost before it says good-bye; None: whatever it takes
     farewell_s: float = 6.0  # the last words take no longer than this
+    last_words_arrive_s: float = 0.2  # after them, before the call is hung up: jitter buffers hold so much
     hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol
     turn_cleanup_s: float = 0.1
     least_confidence: float = (

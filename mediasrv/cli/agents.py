@@ -37,14 +37,14 @@ config_option = click.option(
 
 @click.group()
 def agents() -> None:
-    """Agents: those built in, and those that files declare (docs/agents.md)."""
+    """Agents, built in and declared by files (docs/agents.md)."""
 
 
 @agents.command("list")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 def list_(config: Path | None, as_json: bool) -> None:
-    """Every agent by its name, and what leads to it."""
+    """Every agent by its name, and the number that leads to it."""
     settings = load(config, os.environ, {})
     numbers = {name: number for number, name in settings.agents.numbers.items()}
     rows = [{"name": name, "kind": "built in", "level": "", "about": ""} for name in AGENTS]
@@ -65,7 +65,10 @@ def list_(config: Path | None, as_json: bool) -> None:
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def show(name: str, config: Path | None, as_json: bool) -> None:
-    """What an agent's file comes to: prompt and knowledge, tools, level, providers."""
+    """What an agent's file comes to.
+
+    Prompt and knowledge, tools, level of optimisation, providers.
+    """
     settings = load(config, os.environ, {})
     found = Library(settings.agents.directory).find(name)
     if found is None:
@@ -86,7 +89,7 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
     "--json", "as_json", is_flag=True, help="One record of each turn, as JSON, instead of the text."
 )
 def chat(name: str, config: Path | None, level: str | None, as_json: bool) -> None:
-    """Talks with an agent in writing: the stages of a call, without the sound.
+    """Talks with an agent in writing: a call without the sound.
 
     Ctrl-C interrupts a reply as a caller would; with none to interrupt, it ends the chat.
     """

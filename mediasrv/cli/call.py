@@ -59,7 +59,10 @@ def call(
     detach: bool,
     as_json: bool,
 ) -> None:
-    """Has the running server call TO: a number, an extension, or a sip: address. Ctrl-C hangs up."""
+    """Has the running server call somebody.
+
+    TO is a number, an extension, or a sip: address. Ctrl-C hangs up.
+    """
     request: dict[str, object] = {"do": "call", "to": to, "agent": agent, "trunk": trunk}
     if headers:
         told = (header.partition(":") for header in headers)

@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from mediasrv.cli.control import ask
-from mediasrv.cli.ladder import ladder
 from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_drawing, print_json, print_table
 from mediasrv.cli.replay import replay
+from mediasrv.cli.shown import ladder, talk
 from mediasrv.cli.turns import views, waterfall
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
@@ -30,7 +30,7 @@ data_dir_option = click.option(
 @click.option("--json", "as_json", is_flag=True, help="With --live: one JSON object a line and second.")
 @click.pass_context
 def calls(context: click.Context, data_dir: Path, *, live: bool, as_json: bool) -> None:
-    """Calls that were, their timelines and records; with --live, calls that are."""
+    """Calls that were; with --live, those that are."""
     if context.invoked_subcommand is not None:
         return
     if live:
@@ -60,36 +60,42 @@ def list_(data_dir: Path, last: int, as_json: bool) -> None:
 @calls.command()
 @click.argument("call_id")
 @data_dir_option
-@click.option("--ladder", "only_ladder", is_flag=True, help="Its messages only.")
-@click.option("--turns", "only_turns", is_flag=True, help="Its turns only.")
-@click.option("--table", is_flag=True, help="One line an event, in columns.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: timeline, turns, call.")
-def show(
-    call_id: str, data_dir: Path, *, only_ladder: bool, only_turns: bool, table: bool, as_json: bool
-) -> None:
-    """One call: its messages as a ladder, with what happened between them, and its turns as waterfalls."""
+@click.option("--ladder", "shown", flag_value="ladder", help="Its messages only.")
+@click.option("--turns", "shown", flag_value="turns", help="Its turns only, each as a waterfall.")
+@click.option("--talk", "shown", flag_value="talk", help="Who said what, and what each reply took.")
+@click.option("--table", "shown", flag_value="table", help="One line an event, in columns.")
+@click.option("--json", "shown", flag_value="json", help="One JSON object: timeline, turns, call.")
+def show(call_id: str, data_dir: Path, shown: str | None) -> None:
+    """One call, as a ladder and its turns, or as a conversation.
+
+    The ladder has its messages, and what happened between them; a turn is a waterfall of what its reply waited for.
+    """
     directory = data_dir / "calls"
     timeline = directory / f"{call_id}.timeline.jsonl"
     if "/" in call_id or not timeline.is_file():
         raise click.BadParameter(f"there is no {timeline}", param_hint="CALL_ID")
-    entries = _read(timeline)
-    turns = _read(directory / f"{call_id}.turns.jsonl")
-    if as_json:
-        record = _read(directory / f"{call_id}.call.jsonl")
-        print_json(
-            {"call": call_id, "timeline": entries, "turns": turns, "record": record[-1] if record else None}
-        )
-        return
-    if not table:
-        if only_ladder or not only_turns:
+    entries, turns = _read(timeline), _read(directory / f"{call_id}.turns.jsonl")
+    match shown:
+        case "json":
+            record = _read(directory / f"{call_id}.call.jsonl")
+            last = record[-1] if record else None
+            print_json({"call": call_id, "timeline": entries, "turns": turns, "record": last})
+        case "talk":
+            click.echo("\n".join(talk(turns, entries)) or "nobody talked: no agent of this call converses")
+        case "table":
+            rows = [(f"{each.get('ms', 0):.0f}", each.get("event", ""), _details(each)) for each in entries]
+            print_table(("ms", "event", ""), rows)
+        case "turns":
+            _print_turns(turns, entries)
+        case "ladder":
             click.echo("\n".join(ladder(entries, _details)))
-        if only_turns or not only_ladder:
-            print_drawing(
-                lambda width, terminal: waterfall([*views(turns, entries)], width, terminal=terminal)
-            )
-        return
-    rows = [(f"{entry.get('ms', 0):.0f}", entry.get("event", ""), _details(entry)) for entry in entries]
-    print_table(("ms", "event", ""), rows)
+        case _:
+            click.echo("\n".join(ladder(entries, _details)))
+            _print_turns(turns, entries)
+
+
+def _print_turns(turns: list[dict[str, Any]], entries: list[dict[str, Any]]) -> None:
+    print_drawing(lambda width, terminal: waterfall([*views(turns, entries)], width, terminal=terminal))
 
 
 @calls.command()

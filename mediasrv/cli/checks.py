@@ -43,9 +43,7 @@ class Finding:
 
 
 def python(settings: Settings) -> Finding:
-    return Finding(
-        "python", "ok", f"{platform.python_version()}, switch interval {sys.getswitchinterval()} s by default"
-    )
+    return Finding("python", "ok", platform.python_version())
 
 
 def native(settings: Settings) -> Finding:
@@ -127,7 +125,7 @@ def sip_port(settings: Settings) -> Finding:
         "sip port",
         "warning",
         f"{listen}: {error}",
-        "a server runs there already, or choose another with --sip",
+        "if that is not this server, choose another: `mediasrv serve --sip 127.0.0.1:5070`",
     )
 
 
@@ -211,9 +209,10 @@ def data_dir(settings: Settings) -> Finding:
 def optional(settings: Settings) -> Iterator[Finding]:
     """Parts that may be missing, and what each would give."""
     modules = {
-        "espeakng_loader": ("espeak-ng voices", "pip install 'mediasrv[local]'"),
-        "cffi": ("needed by the espeak-ng voices", "pip install 'mediasrv[local]'"),
-        "pjsua2": ("softphone for trying it out (tools/softphone.py)", "pip install pjsua2-python"),
+        "pocketsphinx": ("ears of the agent `demo`", "pip install 'mediasrv[local]'"),
+        "espeakng_loader": ("voice of the agent `demo`", "pip install 'mediasrv[local]'"),
+        "cffi": ("needed by that voice", "pip install 'mediasrv[local]'"),
+        "pjsua2": ("softphone for trying it out (tools/softphone)", "pip install pjsua2-python"),
     }
     for module, (purpose, remedy) in modules.items():
         there = importlib.util.find_spec(module) is not None

@@ -19,7 +19,10 @@ from mediasrv.config import CONFIG_FILE_VARIABLE, load
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_context
 def doctor(context: click.Context, config: Path | None, as_json: bool) -> None:
-    """Looks at the build, the machine, ports and optional parts; status 1 when something needed is bad."""
+    """Is this machine fit to serve, and what would help?
+
+    Looks at the build, the machine, ports and optional parts; status 1 when something needed is bad.
+    """
     findings = examine(load(config, os.environ))
     fit = all(finding.status != "bad" for finding in findings)
     if as_json:
@@ -27,4 +30,5 @@ def doctor(context: click.Context, config: Path | None, as_json: bool) -> None:
     else:
         rows = [(one.status, one.check, one.found, one.advice) for one in findings]
         print_table(("", "check", "found", "what to do"), rows)
+        click.echo("\nFit to serve." if fit else "\nNot fit to serve yet: see what is bad.")
     context.exit(0 if fit else 1)

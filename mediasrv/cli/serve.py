@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
 import click
 import trio
 
-from mediasrv.cli.output import print_json
+from mediasrv.cli.welcome import announce_as_json, welcome
 from mediasrv.clock import SystemClock
-from mediasrv.config import CONFIG_FILE_VARIABLE, HostPort, Settings, load
+from mediasrv.config import CONFIG_FILE_VARIABLE, Settings, load
 from mediasrv.errors import LocalError
 from mediasrv.ids import SystemTokens
 from mediasrv.replay.steps import run_by_age
@@ -44,7 +45,7 @@ from mediasrv.telemetry import logging_to
     help="Keep each call's messages and packets, and all that it takes to run it again [calls.capture].",
 )
 @click.option(
-    "--json", "_json", is_flag=True, help="For uniformity: the ready line and the logs are always JSON."
+    "--json", "as_json", is_flag=True, help="On a terminal, too: what it says and logs as JSON lines."
 )
 def serve(
     config: Path | None,
@@ -53,9 +54,12 @@ def serve(
     rtp_ports: str | None,
     agent: str | None,
     capture: bool,
-    _json: bool,
+    as_json: bool,
 ) -> None:
-    """Takes calls until SIGTERM or SIGINT; prints one JSON line when it does, and at the first start another.
+    """Takes calls until SIGTERM or SIGINT.
+
+    It says on stdout when it does: one JSON line, and at the first start another with new users' passwords; on a
+    terminal the same in words. Logs go to stderr.
 
     The first signal lets running calls finish, for server.drain_s at most; the second ends them at once.
     """
@@ -71,7 +75,15 @@ def serve(
     if agent is not None:  # "every number": also those that the file gives to somebody else
         given["agents.numbers"] = ("--agent", "{}")
     settings = load(config, os.environ, given)
-    with logging_to(level=settings.server.log_level):
+
+    def announce(ready: Ready) -> None:
+        if as_json or not sys.stdout.isatty():
+            announce_as_json(ready)
+        else:
+            click.echo(welcome(ready, settings))
+
+    plain = not as_json and sys.stderr.isatty()
+    with logging_to(level=settings.server.log_level, plain=plain):
         keeping = _keeping(settings)
         server = Server(
             settings,
@@ -83,7 +95,7 @@ def serve(
             open_records=dns_records,
         )
         trio.run(
-            partial(run_server, server, _announce),
+            partial(run_server, server, announce),
             clock=keeping.clock if keeping else None,
             instruments=[keeping.passes] if keeping else [],
         )
@@ -99,23 +111,3 @@ def _keeping(settings: Settings) -> Keeping | None:
         logging.getLogger(__name__).warning("calls cannot be run again", extra={"problem": str(error)})
         return None
     return Keeping.new()
-
-
-def _announce(ready: Ready) -> None:
-    print_json(
-        {
-            "event": "ready",
-            "sip": str(HostPort(*ready.sip)),
-            "rtp": f"{ready.rtp_host}:{ready.rtp_ports}",
-            "pid": ready.pid,
-        }
-    )
-    if ready.new_users:
-        print_json(
-            {
-                "event": "new_users",
-                "registrar": str(HostPort(*ready.sip)),
-                "users": [{"name": user.name, "password": user.password} for user in ready.new_users],
-                "note": "not shown again; `mediasrv users password NAME` makes another",
-            }
-        )

@@ -25,7 +25,10 @@ Command = Callable[..., Any]
 
 @click.group()
 def users() -> None:
-    """Users: they register with a name and a password, call from anywhere, and can be called."""
+    """Telephones that may register, with a name and a password.
+
+    They call from anywhere, and can be called.
+    """
 
 
 def place(command: Command) -> Command:
@@ -77,7 +80,10 @@ def add(
 def change_password(
     name: str, password_stdin: bool, config: Path | None, data_dir: str | None, as_json: bool
 ) -> None:
-    """Another password for a user, printed this once; the one before opens nothing any more."""
+    """Another password for a user, printed this once.
+
+    The one before opens nothing any more.
+    """
     _, file = _open(config, data_dir)
     new = _password(password_stdin)
     file.change_password(name, new)
@@ -88,7 +94,10 @@ def change_password(
 @click.argument("name")
 @place
 def remove(name: str, config: Path | None, data_dir: str | None, as_json: bool) -> None:
-    """A user less: no more calls, no more registrations, and nobody reaches the telephone."""
+    """A user less.
+
+    No more calls, no more registrations, and nobody reaches the telephone.
+    """
     _, file = _open(config, data_dir)
     file.remove(name)
     if as_json:

@@ -325,7 +325,7 @@ class Server:
             try:
                 socket = await self._open_socket(listen.address)
             except OSError as error:
-                problem = f"cannot be bound: {error.strerror}; choose another, or port 0 for any that is free"
+                problem = f"cannot be bound: {error.strerror}; choose another with --sip; port 0 is any that is free"
                 raise ConfigError("sip.listen", problem, value=str(listen)) from error
             try:
                 return socket, await self._open_streams(self.settings, socket.local)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, with the call, turn and tenant it belongs to.
+"""Logs: one JSON object a line on stderr, with the call, turn and tenant it belongs to; in words on a terminal.
 
 Whose line it is comes from the task that wrote it (`concerning`), so no room passes identities along. A stderr
 that nobody reads must not stop a call: lines wait in a bounded queue for one thread to write them, and what finds
@@ -50,12 +50,27 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "room": record.name.removeprefix("mediasrv."),
             "event": record.getMessage(),
-            **getattr(record, "concerns", {}),
-            **{key: value for key, value in record.__dict__.items() if key not in _PLAIN_FIELDS},
+            **_fields(record),
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line, enc_hook=str).decode()
+
+
+class PlainFormatter(logging.Formatter):
+    """A record for whoever looks at a terminal: the time of day, what happened, and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        fields = "".join(f"  {key}={value}" for key, value in _fields(record).items())
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"{at}  {level}{record.getMessage()}{fields}{trace}"
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    own = {key: value for key, value in record.__dict__.items() if key not in _PLAIN_FIELDS}
+    return {**getattr(record, "concerns", {}), **own}
 
 
 class BoundedQueueHandler(logging.handlers.QueueHandler):
@@ -137,10 +152,12 @@ def _stderr() -> TextIO:
 
 
 @contextmanager
-def logging_to(stream: TextIO | None = None, level: str = "info") -> Iterator[BoundedQueueHandler]:
+def logging_to(
+    stream: TextIO | None = None, level: str = "info", *, plain: bool = False
+) -> Iterator[BoundedQueueHandler]:
     """Everything that `mediasrv` and its dependencies log goes to `stream` (stderr) until the end of the block."""
     writer = _Writer(_stderr() if stream is None else stream)
-    writer.setFormatter(JsonFormatter())
+    writer.setFormatter(PlainFormatter() if plain else JsonFormatter())
     lines: queue.Queue[Any] = queue.Queue(QUEUED_LINES_MAX)
     handler, listener = BoundedQueueHandler(lines), _BoundedListener(lines, writer)
     root, level_before = logging.getLogger(), logging.getLogger().level

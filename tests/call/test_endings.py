@@ -78,3 +78,10 @@ async def test_a_call_that_has_spent_its_budget_says_good_bye(autojump_clock: ob
     assert [turn["kind"] for turn in call.turns] == ["reply", "reply", "goodbye"]
     assert call.turns[1]["heard"] == "Yes, that is so."
     assert Decimal(call.record.cost_usd) == Decimal("0.04")
+
+
+async def test_the_last_word_has_time_to_leave_the_callers_jitter_buffer(autojump_clock: object) -> None:
+    call = await converse('[[reply]]\ntext = "Yes."\n', [])
+    assert call.record.ending == "silence"
+    said, over = call.noted("turn_ended")[-1]["ms"], call.noted("call_ended")[-1]["ms"]
+    assert over - said >= 1_000 * CallSettings().last_words_arrive_s

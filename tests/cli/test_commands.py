@@ -30,6 +30,13 @@ def test_every_command_explains_itself_and_takes_json() -> None:
         assert "--json" in shown.stdout
 
 
+def test_a_list_of_commands_says_whole_sentences() -> None:
+    for group in ([], ["agents"], ["bench"], ["calls"], ["users"]):
+        listed = run(*group, "--help").stdout.partition("Commands:")[2]
+        assert listed
+        assert "..." not in listed, group
+
+
 def test_version_says_it_for_people_and_for_programs() -> None:
     assert mediasrv.__version__ in run("version").stdout
     assert json.loads(run("version", "--json").stdout)["mediasrv"] == mediasrv.__version__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediasrv.cli.ladder import STEP, ladder
+from mediasrv.cli.shown.ladder import STEP, ladder
 
 
 def sip(
@@ -66,3 +66,9 @@ def test_a_line_that_is_too_long_is_cut_to_the_room_there_is() -> None:
     (row,) = drawn(sip(0, False, f"INVITE sip:{'9' * 80}@x SIP/2.0"))
     assert len(row) == STEP + 1
     assert row.endswith(">|")
+
+
+def test_the_words_of_a_voice_make_one_line_until_something_else_happens() -> None:
+    entries = [{"ms": ms, "event": "word", "word": word} for ms, word in ((1, "Good"), (2, "day"), (4, "to"))]
+    lines = ladder([*entries, {"ms": 3, "event": "key"}], lambda entry: str(entry.get("word", "")))
+    assert [line.split("  ")[-1] for line in lines[1:]] == ["Good day", "key", "to"]

@@ -24,7 +24,7 @@ PLANS = ROOT / "sip_config" / "softphone"
 
 
 async def softphone(server: ServerProcess, *arguments: str, number: str = "anyone") -> dict[str, Any]:
-    """One call; what tools/softphone.py says of it."""
+    """One call; what tools/softphone says of it."""
     host, port = server.sip
     command = [sys.executable, "-m", "tools.softphone", f"sip:{number}@{host}:{port}", "--json", *arguments]
     with trio.fail_after(60):

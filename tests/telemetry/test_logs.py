@@ -105,3 +105,13 @@ def test_a_stderr_that_was_closed_costs_the_lines_and_nothing_else() -> None:
             assert process.wait(timeout=10) == 0
         finally:
             process.kill()
+
+
+def test_on_a_terminal_a_line_is_read_without_a_parser() -> None:
+    stream = io.StringIO()
+    with logging_to(stream, plain=True), concerning(call="c1"):
+        logging.getLogger("mediasrv.call").info("cut off", extra={"heard_ms": 320})
+        logging.getLogger("mediasrv.call").warning("nobody there")
+    info, warning = (line.partition("  ")[2] for line in stream.getvalue().splitlines())
+    assert info == "cut off  call=c1  heard_ms=320"
+    assert warning == "warning: nobody there  call=c1"

@@ -14,7 +14,8 @@ from typing import Literal
 
 import pjsua2 as pj
 
-from tools.softphone.deck import Deck
+from tools.softphone.attention import Attention
+from tools.softphone.deck import Deck, Tape
 from tools.softphone.outcome import Event, Outcome
 
 KeysBy = Literal["rfc4733", "info", "inband"]
@@ -42,7 +43,7 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         account: pj.Account,
         adopt: Adopt,
         uri: str,
-        record: Path | None,
+        tape: Tape | None,
         number: int = pj.PJSUA_INVALID_ID,
     ) -> None:
         super().__init__(account, number)
@@ -50,7 +51,8 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         self.over = False
         self.incoming = number != pj.PJSUA_INVALID_ID
         self._account, self._adopt = account, adopt
-        self._deck = Deck(record)
+        self._deck = Deck(tape)
+        self._attention = Attention()
         self._began_s = time.monotonic()
 
     # ---- what happens -------------------------------------------------------------------------------------------
@@ -115,6 +117,17 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
     def onCallReplaced(self, by: pj.OnCallReplacedParam) -> None:
         self.note("replaced")
         by.newCall = self._successor("", by.newCallId)
+
+    def listen(self) -> None:
+        """Notes when the other side begins to speak, and when it has finished."""
+        if self.over or not self.hasMedia():
+            return
+        try:
+            level = self._sound().getTxLevel()  # as the bridge sees it: what the call gives to it
+        except pj.Error:  # on hold, or on its way out
+            level = 0
+        if name := self._attention.hear(level, time.monotonic()):
+            self.note(name)
 
     def _successor(self, uri: str, number: int = pj.PJSUA_INVALID_ID) -> PhoneCall:
         call = PhoneCall(self._account, self._adopt, uri, None, number)

@@ -14,6 +14,7 @@ import msgspec
 import pjsua2 as pj
 
 import tools.softphone
+from tools.softphone.deck import Tape
 from tools.softphone.keyboard import attend
 from tools.softphone.outcome import Report
 from tools.softphone.performance import carry_out
@@ -24,14 +25,16 @@ STEPS = "tools.softphone.steps"  # where those of the plan's file wait for the c
 WAV = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def stdout_for_the_outcome_alone() -> TextIO:
-    """What stdout was. From here on PJSIP's log, written there before it can be told not to, goes to stderr.
+def stdout_for_the_outcome_alone(log_level: int) -> TextIO:
+    """What stdout was. PJSIP writes its log there, and begins before it can be told not to.
 
-    For good: C's stdio keeps some of it until the process ends.
+    From here on it goes to stderr, or nowhere when nobody asked for it; for good, since C's stdio keeps some of it
+    until the process ends.
     """
     sys.stdout.flush()
     outcome = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    log = 2 if log_level else os.open(os.devnull, os.O_WRONLY)
+    os.dup2(log, 1)
     return outcome
 
 
@@ -58,7 +61,7 @@ def steps_of(wishes: dict[str, Any]) -> list[Step]:
     if wishes["listen"]:
         steps.append(Answer(on="called", after=wishes["answer_after"], status=wishes["answer_with"]))
     if wishes["say"]:
-        steps.append(Say(after=wishes["play_after"], words=wishes["say"]))
+        steps.append(Say(after=wishes["play_after"], words=wishes["say"], voice=wishes["voice"]))
     elif wishes["play"] is not None:
         steps.append(Play(after=wishes["play_after"], file=str(wishes["play"])))
     if wishes["dtmf"]:
@@ -96,10 +99,16 @@ def settings_of(wishes: dict[str, Any]) -> PhoneSettings:
 @click.option("--password", default="", help="What proves it, when somebody asks (digest).")
 @click.option("--registrar", default="", help="URI to register at first (sip:HOST:PORT).")
 @click.option("--port", default=0, help="Our UDP port; 0: any.")
-@click.option("--say", default="", help="Words to say, in the built-in voice, instead of a file.")
+@click.option("--say", default="", help="Words to say, instead of a file.")
+@click.option(
+    "--voice",
+    default="",
+    help="Of espeak-ng, to --say it in (en-us), instead of the built-in one.",
+)
 @click.option("--play", type=WAV, help="WAV file to say.")
 @click.option("--play-after", default=0.0, show_default=True, help="Seconds after the answer to begin.")
 @click.option("--record", type=click.Path(dir_okay=False, path_type=Path), help="WAV file for what is heard.")
+@click.option("--own-voice", is_flag=True, help="Record what we say, too.")
 @click.option("--dtmf", default="", help="Keys to press: 0-9 * # A-D.")
 @click.option(
     "--dtmf-by", type=click.Choice(["rfc4733", "info", "inband"]), default="rfc4733", show_default=True,
@@ -127,7 +136,7 @@ def settings_of(wishes: dict[str, Any]) -> PhoneSettings:
 @click.pass_context
 def main(context: click.Context, /, **wishes: Any) -> None:
     check(context, wishes)
-    stdout = stdout_for_the_outcome_alone()
+    stdout = stdout_for_the_outcome_alone(wishes["log_level"])
     try:
         report = run(context, wishes, stdout)
     except pj.Error as error:
@@ -151,14 +160,15 @@ def check(context: click.Context, wishes: dict[str, Any]) -> None:
 
 def run(context: click.Context, wishes: dict[str, Any], stdout: TextIO) -> Report:
     settings = settings_of(wishes)
+    tape = Tape(wishes["record"], wishes["own_voice"]) if wishes["record"] is not None else None
     if wishes["interactive"]:
-        return attend(settings, wishes["uri"], wishes["record"], stdout)
+        return attend(settings, wishes["uri"], tape, stdout)
     plan = Plan(
         uri=wishes["uri"],
         listen=wishes["listen"],
         seconds=wishes["seconds"],
         answer_within_s=wishes["answer_within"],
-        record=wishes["record"],
+        tape=tape,
         steps=context.meta[STEPS],
     )
 

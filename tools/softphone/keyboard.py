@@ -15,7 +15,7 @@ from typing import TextIO
 import pjsua2 as pj
 
 from tools.softphone.call import PhoneCall
-from tools.softphone.deck import say_into
+from tools.softphone.deck import Tape, say_into
 from tools.softphone.outcome import Report, describe
 from tools.softphone.phone import PhoneSettings, Softphone
 from tools.softphone.terminal import Terminal
@@ -107,11 +107,11 @@ class Keyboard:
             self._told[number] = len(call.outcome.events)
 
 
-def attend(settings: PhoneSettings, uri: str, record: Path | None, screen: TextIO) -> Report:
+def attend(settings: PhoneSettings, uri: str, tape: Tape | None, screen: TextIO) -> Report:
     """For a person at the terminal; a call is made at once where a URI is given."""
     terminal = Terminal(screen)
     with Softphone(settings) as phone:
-        phone.record = record
+        phone.tape = tape
         terminal.write(f"we are {phone.contact}")
         if uri:
             phone.dial(uri)

@@ -65,8 +65,15 @@ class Report:
         }
 
     def as_text(self) -> str:
-        lines = [f"registration: {self.registration}"] if self.registration else []
+        lines = [registered(self.registration)] if self.registration else []
         return "\n".join([*lines, *map(describe, self.calls)]) or "no call"
+
+
+def registered(status: int) -> str:
+    if status == 200:
+        return "registered"
+    why = {401: ": not this user's password", 408: ": nobody answered"}.get(status, "")
+    return f"not registered, {status}{why}"
 
 
 def describe(call: Outcome) -> str:

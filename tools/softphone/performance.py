@@ -79,7 +79,7 @@ def carry_out(settings: PhoneSettings, plan: Plan, tell_ready: Callable[[str], N
             report.registration = phone.registration or 408
             if report.registration != 200:
                 return report
-        phone.record = plan.record
+        phone.tape = plan.tape
         if plan.uri:
             phone.dial(plan.uri)
         elif plan.listen:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pjsua2 as pj
 
 from tools.softphone.call import PhoneCall
+from tools.softphone.deck import Tape
 
 POLL_MS = 10
 G711 = ("PCMU", "PCMA")
@@ -58,7 +58,7 @@ class PhoneAccount(pj.Account):  # type: ignore[misc]
 class Softphone:
     def __init__(self, settings: PhoneSettings) -> None:
         self.calls: list[PhoneCall] = []
-        self.record: Path | None = None  # for the next call
+        self.tape: Tape | None = None  # for the next call
         self._settings = settings
         self._endpoint = pj.Endpoint()
         self._account = PhoneAccount(self._came)
@@ -132,24 +132,26 @@ class Softphone:
         return self._account.registration
 
     def dial(self, uri: str) -> PhoneCall:
-        call = PhoneCall(self._account, self.calls.append, uri, self._take_record())
+        call = PhoneCall(self._account, self.calls.append, uri, self._take_tape())
         self.calls.append(call)
         call.makeCall(uri, pj.CallOpParam(True))
         return call
 
     def _came(self, number: int) -> None:
-        call = PhoneCall(self._account, self.calls.append, "", self._take_record(), number)
+        call = PhoneCall(self._account, self.calls.append, "", self._take_tape(), number)
         call.outcome.uri = call.getInfo().remoteUri
         self.calls.append(call)
 
-    def _take_record(self) -> Path | None:
+    def _take_tape(self) -> Tape | None:
         """The first call is recorded, and no other writes into its file."""
-        record, self.record = self.record, None
-        return record
+        tape, self.tape = self.tape, None
+        return tape
 
     def handle_events(self) -> None:
         """Waits for a moment at most."""
         self._endpoint.libHandleEvents(POLL_MS)
+        for call in self.calls:
+            call.listen()
 
     def hang_up_all(self) -> None:
         for call in self.calls:

@@ -18,8 +18,9 @@
     with = 2
 
 Events are `dialled`, `called` (a call came), `ringing`, `answered`, `talking` (there is sound), `holding` (our hold),
-`held` (theirs), `key 5`, `transfer 200` (what we are told of our transfer), `replaced` and `over`. Of several with
-one name the first counts. A step whose event never comes is not done, and the outcome says so.
+`held` (theirs), `key 5`, `transfer 200` (what we are told of our transfer), `replaced`, `over`, and, as far as the
+other side's voice tells, `speaks 2` (it begins for the second time) and `silent 2` (and has been silent for a second).
+Of several with one name the first counts. A step whose event never comes is not done, and the outcome says so.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tools.softphone.call import KeysBy, PhoneCall
-from tools.softphone.deck import say_into
+from tools.softphone.deck import Tape, say_into
 from tools.softphone.phone import Softphone
 
 KEY_GAP_S = 0.3
@@ -78,10 +79,13 @@ class Play(Step, frozen=True, tag="play"):
 
 class Say(Step, frozen=True, tag="say"):
     words: str
+    voice: str = (
+        ""  # one of espeak-ng's, such as en-us; empty: the built-in one, which no recogniser understands
+    )
 
     def perform(self, call: PhoneCall, phone: Softphone) -> None:
         with tempfile.NamedTemporaryFile(suffix=".wav") as file:  # the player keeps it open
-            call.play(say_into(Path(file.name), self.words))
+            call.play(say_into(Path(file.name), self.words, self.voice))
 
 
 class Press(Step, frozen=True, tag="press"):
@@ -152,5 +156,5 @@ class Plan:
     listen: bool = False
     seconds: float = 10.0  # after the answer of the first call everything still up is hung up
     answer_within_s: float = 10.0
-    record: Path | None = None
+    tape: Tape | None = None
     steps: Sequence[Step] = field(default_factory=tuple)

@@ -41,7 +41,10 @@ PACKAGES = ("numpy", "matplotlib", "onnxruntime", "speechmos", "pesq")  # of the
 def bench_quality(
     *, only: Sequence[str], brief: bool, seed: int, pictures: Path | None, as_json: bool
 ) -> None:
-    """How good it sounds and how well it hears, beside a reference on the same material."""
+    """How good it sounds and how well it hears.
+
+    Beside a reference, on the same material.
+    """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise click.ClickException(

@@ -83,3 +83,13 @@ def test_confidence_falls_with_the_sound_and_with_the_order() -> None:
     assert expectation.confidence("breakfast when free is", 1.0) == 0.0
     assert expectation.confidence("", 0.0) == 0.0
     assert expectation.confidence("when is", 1.0, final=False) > expectation.confidence("when is", 1.0)
+
+
+@needs_wheel
+def test_a_whole_question_is_believed_of_sounds_that_fit_less_well() -> None:
+    expectation = expect([["when is breakfast served", "is parking free"], ["yes please"]], {})
+    whole, part = "when is breakfast served", "is breakfast served"
+    assert expectation.confidence(whole, 6.0) > 0.0
+    assert expectation.confidence(part, 6.0) == 0.0
+    assert expectation.confidence("yes please", 6.0) == 0.0, "two words are soon found in anything"
+    assert expectation.confidence(whole, 9.0) == 0.0

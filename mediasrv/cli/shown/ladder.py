@@ -21,7 +21,9 @@ US = "mediasrv"
 
 def ladder(entries: Sequence[Entry], details: Callable[[Entry], str]) -> list[str]:
     """The lines; `details` puts what is not a message into words."""
-    entries = sorted(entries, key=lambda entry: float(entry.get("ms", 0)))  # messages may be told of late
+    entries = _folded(
+        sorted(entries, key=lambda entry: float(entry.get("ms", 0)))
+    )  # messages may be told of late
     columns = _columns(entries)
     lines = [_heading(columns)]
     seen: set[tuple[object, ...]] = set()
@@ -32,6 +34,17 @@ def ladder(entries: Sequence[Entry], details: Callable[[Entry], str]) -> list[st
             row = f"{_lives(columns)}  {entry.get('event', '')}  {details(entry)}".rstrip()
         lines.append(f"{float(entry.get('ms', 0)):9.0f}  {row}")
     return lines
+
+
+def _folded(entries: Iterable[Entry]) -> list[Entry]:
+    """Words of the agent's voice that follow each other with nothing between them make one line."""
+    folded: list[Entry] = []
+    for entry in entries:
+        if entry.get("event") == "word" and folded and folded[-1].get("event") == "word":
+            folded[-1] = {**folded[-1], "word": f"{folded[-1]['word']} {entry['word']}"}
+        else:
+            folded.append(entry)
+    return folded
 
 
 def _columns(entries: Iterable[Entry]) -> dict[str, int]:
