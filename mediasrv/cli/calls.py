@@ -10,11 +10,10 @@ from typing import Any
 import click
 
 from mediasrv.cli.control import ask
-from mediasrv.cli.live import watch
 from mediasrv.cli.output import print_drawing, print_json, print_table
 from mediasrv.cli.replay import replay
-from mediasrv.cli.shown import ladder, talk
-from mediasrv.cli.turns import views, waterfall
+from mediasrv.cli.shown import ladder, talk, views, waterfall
+from mediasrv.cli.shown.live import watch
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
 _LISTED = ("id", "began", "caller", "called", "seconds", "ending")

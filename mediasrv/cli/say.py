@@ -63,7 +63,10 @@ def say(
     listing: bool,
     as_json: bool,
 ) -> None:
-    """Says TEXT, and tells how soon its sound came, how long it is, and what it cost."""
+    """Says TEXT, with what it took.
+
+    How soon its sound came, how long it is, and what it cost.
+    """
     settings = load(config, os.environ, {})
     if listing:
         rows = listed(settings)

@@ -12,7 +12,7 @@ from rich.console import Console
 import mediasrv
 from mediasrv.cli import commands
 from mediasrv.cli.checks import Finding, network, rtp_ports, speech
-from mediasrv.cli.live import table
+from mediasrv.cli.shown.live import table
 from mediasrv.config import load
 from mediasrv.ids import CallId
 from mediasrv.media import StreamStatistics

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from mediasrv.cli import commands
-from mediasrv.cli.turns import Span, TurnView, views, waterfall
+from mediasrv.cli.shown import Span, TurnView, views, waterfall
 
 RECORDS = Path(__file__).with_name("records")
 

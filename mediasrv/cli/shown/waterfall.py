@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from mediasrv.cli.turns.spans import Kind, Span, TurnView
+from mediasrv.cli.shown.spans import Kind, Span, TurnView
 
 LABEL = 12  # characters
 TOLD = 44  # at least, beside the bars
