@@ -7,7 +7,7 @@ from contextlib import aclosing
 from mediasrv.conversation.pipeline.exchange import Exchange, Line, Pieces, Stage
 from mediasrv.conversation.speakable import Shaper
 
-READ_ON_MS = 10_000.0  # after the last word that is said
+READ_ON_MS = 30_000.0  # after the last word that is said
 
 
 async def shape(exchange: Exchange, pieces: Pieces) -> Pieces:
