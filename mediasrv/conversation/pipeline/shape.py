@@ -7,9 +7,15 @@ from contextlib import aclosing
 from mediasrv.conversation.pipeline.exchange import Exchange, Line, Pieces, Stage
 from mediasrv.conversation.speakable import Shaper
 
+READ_ON_MS = 30_000.0  # after the last word that is said
+
 
 async def shape(exchange: Exchange, pieces: Pieces) -> Pieces:
-    """What comes after the last word that is said is still read: the bill stands at its end, and tools may."""
+    """What comes after the last word that is said is still read: the bill stands at its end, and tools may.
+
+    But not for ever: a model that does not know when to stop would keep the caller waiting for nothing.
+    """
+    cut_ms: float | None = None
     most = exchange.mind.level.reply_words
     shaper = Shaper(most, exchange.mind.language)
     async with aclosing(pieces):
@@ -19,6 +25,10 @@ async def shape(exchange: Exchange, pieces: Pieces) -> Pieces:
                 continue
             for line in shaper.shape(piece.text):
                 yield Line(line)
+            if shaper.cut:
+                cut_ms = exchange.ms() if cut_ms is None else cut_ms
+                if exchange.ms() - cut_ms > READ_ON_MS:
+                    break
     for line in shaper.close():
         yield Line(line)
     if shaper.cut:

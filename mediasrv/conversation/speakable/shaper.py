@@ -31,7 +31,11 @@ class Shaper:
         if not text or self.cut:
             return []
         self._sentence.append(text)
-        return self._say() if self._silent or _is_whole(text) else []
+        return self._say() if self._silent or _is_whole(text) or self._is_too_long() else []
+
+    def _is_too_long(self) -> bool:
+        """Whatever it ends with, the sentence will not be said: a model may never come to its end."""
+        return sum(len(line.split()) for line in self._sentence) > self._left
 
     def close(self) -> list[str]:
         """What is left at the reply's end."""
