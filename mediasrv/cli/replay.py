@@ -39,7 +39,7 @@ FILES = ("script", "menu", "knowledge")  # that `agents` names
 @click.option("--diff", "whole", is_flag=True, help="The whole timeline, and not only where it differs.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def replay(call: str, data_dir: Path, changed: tuple[str, ...], *, whole: bool, as_json: bool) -> None:
-    """Runs CALL (its name, or the file of its recording) again; status 1 when it is not the same."""
+    """Runs CALL again: its name, or the file of its recording. Status 1 when it is not the same."""
     path = Path(call)
     if not path.is_file():
         path = data_dir / "calls" / f"{call}.replay.jsonl"

@@ -53,6 +53,7 @@ class PaidEars:
     """The scripted recogniser, and a price on every second of sound that it is sent."""
 
     name = "ears"
+    words_after_ms = 0.0
 
     def __init__(self, script: Script) -> None:
         self._inner = ScriptedStt(script)

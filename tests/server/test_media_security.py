@@ -348,8 +348,8 @@ async def test_a_caller_who_shows_another_certificate_is_hung_up_on(autojump_clo
             with trio.fail_after(5):
                 await call.wait_ended()
             nursery.cancel_scope.cancel()
-        assert [record["ending"] for record in house.call_records()] == ["fault"]
         await nothing_is_left(house)
+        assert [record["ending"] for record in house.call_records()] == ["fault"]
 
 
 async def test_a_caller_who_never_shakes_hands_is_hung_up_on(autojump_clock) -> None:

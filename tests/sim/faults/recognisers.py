@@ -14,7 +14,7 @@ from random import Random
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk
-from mediasrv.providers.protocols import SpeechToText, SttStream, Transcript
+from mediasrv.providers.protocols import SpeechToText, SttStream, Transcript, Usage
 from mediasrv.providers.resilience import Member, SteadyEars
 from tests.sim import expectations as expect
 from tests.sim.agents import agent_script
@@ -38,6 +38,7 @@ class Knowing:
 
     spoken: Callable[[], Sequence[Spoken]]
     name: str = "knowing"
+    words_after_ms: float = 0.0
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
@@ -56,6 +57,9 @@ class _KnowingStream:
 
     def __post_init__(self) -> None:
         self._give, self._take = trio.open_memory_channel[Transcript](64)
+
+    def used(self) -> Sequence[Usage]:
+        return ()
 
     async def push(self, chunk: EarsChunk) -> None:
         for span in chunk.spans:

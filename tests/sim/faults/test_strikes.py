@@ -21,21 +21,24 @@ SEED = 1
 DEEDS = {"hang_up": caller_hangs_up, "operator": operator_hangs_up, "drain": house_drains}
 
 
+CHECKPOINTS, STEPS = 550, 170  # a little less than the call has, and than its turn has
+
+
 def spread(steps: int, count: int) -> list[int]:
     """So many of them, from the first to the last, closer together at the beginning, where a call is built."""
     return sorted({1 + round((steps - 1) * (k / (count - 1)) ** 1.5) for k in range(count)})
 
 
 def test_the_reference_has_all_of_it() -> None:
-    assert checkpoints_of(reference(), SEED) > 1_500
+    assert checkpoints_of(reference(), SEED) > CHECKPOINTS
 
 
 @pytest.mark.parametrize("name", DEEDS)
 def test_a_call_that_is_struck_at_some_checkpoint_leaves_nothing(name: str) -> None:
-    assert violations_at(reference(), SEED, DEEDS[name], spread(2_000, 5)) == []
+    assert violations_at(reference(), SEED, DEEDS[name], spread(CHECKPOINTS, 5)) == []
 
 
-@pytest.mark.parametrize("nth", spread(230, 8))
+@pytest.mark.parametrize("nth", spread(STEPS, 8))
 def test_a_turn_that_is_cancelled_at_some_checkpoint_leaves_nothing(nth: int) -> None:
     outcome = judge(replace(reference(), cancel_at=nth), SEED)
     assert outcome.injected

@@ -137,6 +137,7 @@ class UnrulyEars:
     where: str
     trouble: Trouble  # requests are openings; pieces are those that were taken or given there
     name: str = "unruly ears"
+    words_after_ms: float = 0.0
     openings: int = 0
 
     @asynccontextmanager
@@ -174,6 +175,9 @@ class _UnrulyStream:
             if rubbish is not None:
                 return rubbish
         return await self.inner.next()
+
+    def used(self) -> Sequence[Usage]:
+        return self.inner.used()
 
     def _strikes(self, where: str) -> bool:
         self.done[where] = self.done.get(where, 0) + 1
