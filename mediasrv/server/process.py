@@ -3,6 +3,10 @@
 Measured (switch interval): a busy Python thread delays the engine's wake-up by 5 ms at the median with the default
 interval, by 0.7 ms with ours. A full collection over a million start-up objects would take 100 ms; frozen, they are
 never looked at again.
+
+Nearly all that a call makes is freed by its counts when the call ends. With Python's default the young are looked
+through after every 700 of them, and what is found are live calls: that took 8 % of what a SIP call costs. Now most
+are gone before anybody looks.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import trio
 from mediasrv.server.server import Ready, Server
 
 SWITCH_INTERVAL_S = 0.000_5
+YOUNG_OBJECTS = 10_000
 
 
 async def serve(server: Server, announce: Callable[[Ready], None]) -> None:
@@ -28,6 +33,7 @@ async def serve(server: Server, announce: Callable[[Ready], None]) -> None:
             ready = await nursery.start(server.run)
             gc.collect()
             gc.freeze()
+            gc.set_threshold(YOUNG_OBJECTS)
             announce(ready)
             await server.wait_stopped()
             nursery.cancel_scope.cancel()
