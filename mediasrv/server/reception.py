@@ -136,8 +136,11 @@ class Reception:
 
     def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
         """A new one, or that of the same party's calls, where people are joined."""
-        same = [each.group for each in self._roster.calls() if _party(each.info) == _party(info)]
-        if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
+        if not needs.bridge:
+            return self._roster.new_group()
+        party = _party(info)
+        same = [each.group for each in self._roster.calls() if _party(each.info) == party]
+        if same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
         return self._roster.new_group()
 
