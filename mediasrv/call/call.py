@@ -154,10 +154,12 @@ async def run_call(
     services: CallServices,
     timeline: Timeline | None = None,
     ended: Callable[[CallRecord], None] = lambda record: None,
+    attend: Callable[[], Awaitable[None]] | None = None,
 ) -> CallRecord:
     """Answers, lets the agent lead, hangs up; a fault of this call ends this call, and is in its record.
 
     `timeline`: that was begun before there was a leg. `ended`: hears of the end even when that came from outside.
+    `attend`: what the leg needs to have running as long as the call, unless whoever opened it sees to that.
 
     Cancelled from outside (the server drains) it still says good-bye and writes its record.
     """
@@ -175,6 +177,8 @@ async def run_call(
     try:
         async with trio.open_nursery() as nursery:
             call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead)
+            if attend is not None:
+                call.start_for_all(attend)
             with services.live.knows(call):
                 later = info.direction == "in" and picks_up_itself(agent)
                 await _live(call, replace(agent.needs, bridge=True), pick_up=not later)

@@ -153,10 +153,8 @@ class Reception:
     async def _run(self, leg: SipLeg, agent: Agent, trace: Trace) -> None:
         self._house.counters.count("calls", "taken")
         try:
-            async with trio.open_nursery() as beside:
-                beside.start_soon(leg.attend)
-                await run_call(leg, agent, self._house.services, trace.timeline, self._note_end)
-                beside.cancel_scope.cancel()
+            services = self._house.services
+            await run_call(leg, agent, services, trace.timeline, self._note_end, leg.attend)
         finally:
             await leg.aclose()
 
