@@ -45,10 +45,8 @@ def number(text: str, largest: int, what: str) -> int:
 
 def split(text: str, separator: str) -> list[str]:
     """Pieces between separators that stand outside of quotes and angle brackets; no empty ones."""
-    if '"' in text or "<" in text:
-        pieces = _split_carefully(text, separator)
-    else:
-        pieces = text.split(separator)
+    plain = '"' not in text and "<" not in text
+    pieces = text.split(separator) if plain else _split_carefully(text, separator)
     return [piece for piece in map(str.strip, pieces) if piece]
 
 
