@@ -235,6 +235,10 @@ class SipEndpoint:
         finally:
             self._probes.pop(probe, None)
 
+    def takes_no_stream(self, destination: Address) -> None:
+        """What goes there is a datagram, however large: without this, TCP is tried first for what is too large."""
+        self._core.takes_no_stream(destination)
+
     def keep_open(self, flow: Address) -> None:
         """A sign of life through the NATs on the way there (RFC 5626 section 3.5); it dials nobody, and never waits."""
         if isinstance(flow, Hop):
