@@ -7,7 +7,7 @@ import importlib
 import click
 import trio
 
-from mediasrv.bench import barge_in, determinism, media, turn, words
+from mediasrv.bench import barge_in, determinism, interruptions, media, turn, words
 from mediasrv.bench.churn import rounds as churn
 from mediasrv.bench.quality.command import bench_quality
 from mediasrv.bench.report import show
@@ -116,6 +116,18 @@ def bench_stt(*, brief: bool, seed: int, as_json: bool) -> None:
 def bench_words(*, rounds: int, as_json: bool) -> None:
     """What cleaning, shaping and the stages of a turn take of a core."""
     show(trio.run(words.run, words.Plan(rounds)), as_json=as_json)
+
+
+@bench.command("interruptions")
+@click.option("--seed", default=1, show_default=True, help="Of the coughs, the clicks and the noise.")
+@click.option(
+    "--recogniser-ms", default=250, show_default=True, type=click.IntRange(0, 2_000),
+    help="From a word's end until the recogniser tells it.",
+)  # fmt: skip
+@as_json_option
+def bench_interruptions(*, seed: int, recogniser_ms: int, as_json: bool) -> None:
+    """What cuts the agent off and should not, and what should and does not."""
+    show(interruptions.run(interruptions.Plan(seed, recogniser_ms)), as_json=as_json)
 
 
 bench.add_command(bench_quality)

@@ -17,7 +17,7 @@ from pathlib import Path
 import trio
 
 from mediasrv.bench.figures import spread
-from mediasrv.bench.instruments.callers import Caller, Callers, calling
+from mediasrv.bench.instruments.callers import Caller, Callers, NotAnswered, calling
 from mediasrv.bench.instruments.process_meter import Usage, measure
 from mediasrv.bench.instruments.server_process import ServerProcess, serving, settings_file
 from mediasrv.bench.instruments.timelines import Timeline, timelines
@@ -36,6 +36,8 @@ LOOK_EVERY_S = (
 )
 REPLY_WITHIN_S = 6.0
 REPLY_ENDS_WITHIN_S = 15.0
+BETWEEN_CALLS_S = 0.05
+ATTEMPTS, COME_AGAIN_S = 5, 1.0
 QUIET_PACKETS = 35  # of 20 ms after a reply: it is over
 INTERRUPT_AFTER_S = 0.9  # of a reply: later than what is merged with the question
 
@@ -59,6 +61,7 @@ class Turns:
 
     overhead_ms: list[float] = field(default_factory=list)
     unanswered: int = 0
+    turned_away: int = 0  # calls that were told to come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ async def converse(
     """All calls at once, each taking its turns; then they are hung up."""
     chance, clock = random.Random(plan.seed), SystemClock()
     idle = server.usage()
-    talking = [await callers.call(f"turns-{n}", slot=chance.randrange(SLOTS)) for n in range(plan.calls)]
+    talking = [await let_in(callers, f"turns-{n}", chance.randrange(SLOTS), turns) for n in range(plan.calls)]
     began, began_s, ours = server.usage(), clock.now(), measure(os.getpid())
     async with trio.open_nursery() as nursery:
         for caller in talking:
@@ -135,6 +138,18 @@ async def converse(
         for packet in caller.heard:
             cadence.add(packet)
     return Costs(idle, began, ended, ours, ended_s - began_s)
+
+
+async def let_in(callers: Callers, number: str, slot: int, turns: Turns) -> Caller:
+    """Calls until it is taken: a server that is late for the moment turns new calls away, and says so."""
+    for _ in range(ATTEMPTS - 1):
+        await trio.sleep(BETWEEN_CALLS_S)
+        try:
+            return await callers.call(number, slot=slot)
+        except NotAnswered:
+            turns.turned_away += 1
+            await trio.sleep(COME_AGAIN_S)
+    return await callers.call(number, slot=slot)
 
 
 async def take_turns(
@@ -198,6 +213,7 @@ def report(
         "calls": plan.calls,
         "turns": len(turns.overhead_ms),
         "unanswered": turns.unanswered,
+        "turned_away": turns.turned_away,
         "declared_ms": plan.declared_ms,
         "overhead_ms": spread(turns.overhead_ms),
         "cancel_ms": spread(cancelled),

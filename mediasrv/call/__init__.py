@@ -7,8 +7,8 @@ decisions out, a turn owns everything that must vanish when the caller interrupt
 from mediasrv.call.agents import AgentSettings, build_agent
 from mediasrv.call.call import Call, run_call
 from mediasrv.call.record import CallRecord, TurnEnding, TurnRecord
-from mediasrv.call.services import Agent, CallServices, LiveCalls, MediaNeeds
-from mediasrv.call.settings import CallSettings, Failures, Interruptibility, Patience
+from mediasrv.call.services import Agent, CallServices, LiveCalls, MediaNeeds, Rehearses
+from mediasrv.call.settings import CallSettings, Failures, Interruptibility, Masking, Patience, Speculation
 
 __all__ = [
     "Agent",
@@ -20,8 +20,11 @@ __all__ = [
     "Failures",
     "Interruptibility",
     "LiveCalls",
+    "Masking",
     "MediaNeeds",
     "Patience",
+    "Rehearses",
+    "Speculation",
     "TurnEnding",
     "TurnRecord",
     "build_agent",

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, samples_in
+from mediasrv.call.bridge.extension import ExtensionAgent
 from mediasrv.call.call import Call
 from mediasrv.call.demo import HOTEL, demo_agent
-from mediasrv.call.extension import ExtensionAgent
 from mediasrv.call.menu import DEMO as DEMO_MENUS
 from mediasrv.call.menu import menu_agent, read_menus
 from mediasrv.call.scripted_agent import scripted_agent

@@ -9,8 +9,8 @@ started for one party ends with it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -19,12 +19,15 @@ from mediasrv.call.bridge.floor import Floor
 from mediasrv.call.bridge.handover import attend_requests
 from mediasrv.call.bridge.parties import Seat
 from mediasrv.call.record import CallRecord
+from mediasrv.call.secure import Secrecy, Secret
 from mediasrv.call.services import Agent, CallServices, MediaNeeds, picks_up_itself
 from mediasrv.call.settings import CallSettings
+from mediasrv.call.speech.last_words import say_last_words
 from mediasrv.clock import NS_PER_MS
 from mediasrv.errors import MediasrvError
 from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
-from mediasrv.media import MediaEvent, MediaFault, MediaTimeout, StreamFace
+from mediasrv.media import Dtmf, MediaEvent, MediaFault, MediaTimeout, StreamFace
+from mediasrv.providers.protocols import SpeechChunk
 from mediasrv.telemetry import Timeline
 
 Leader = Callable[["Call"], Awaitable[Ending]]
@@ -41,8 +44,13 @@ class Call:
     record: CallRecord
     nursery: trio.Nursery
     leader: Leader
+    secrecy: Secrecy
     ending: Ending | None = None
     over: trio.Event = field(default_factory=trio.Event)
+    apology: Callable[[], Sequence[SpeechChunk] | None] = lambda: (
+        None
+    )  # ready to be said after a fault of ours
+    _owes_apology: bool = False
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 
     @property
@@ -96,11 +104,21 @@ class Call:
         errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
         self.record.error = self.record.error or "; ".join(errors)
         self.timeline.note("fault", errors=errors)
+        self._owes_apology = self.ending is None
         self.end(Ending.FAULT)
 
+    @asynccontextmanager
+    async def secure(self) -> AsyncIterator[Secret]:
+        """Inside the block nothing the caller says or presses is heard, kept or written down by anybody else."""
+        await trio.lowlevel.checkpoint()
+        with self.secrecy.keep() as secret:
+            yield secret
+
     async def next_event(self) -> MediaEvent:
-        """What the stream tells next; a caller who is no longer there ends the call."""
+        """What the stream tells next, secrets apart; a caller who is no longer there ends the call."""
         event = await self.floor.caller.next_event()
+        while isinstance(event, Dtmf) and self.secrecy.took_key(event.digit, event.at_ns):
+            event = await self.floor.caller.next_event()
         if isinstance(event, MediaTimeout) and not self.floor.caller.held:
             self.end(Ending.MEDIA_TIMEOUT)
         elif isinstance(event, MediaFault):
@@ -128,6 +146,13 @@ class Call:
         self.record.answered = True
         self.timeline.note("answered")
         return True
+
+    async def apologise(self) -> None:
+        """After a fault of ours, if there is a voice left; the caller is not left with a click."""
+        sound = self.apology() if self._owes_apology and self.record.answered else None
+        if sound:
+            said = await say_last_words(self.stream, sound, self.settings.farewell_s)
+            self.timeline.note("apologised", whole=said)
 
     # ---- who leads ---------------------------------------------------------------------------------------------
 
@@ -176,7 +201,8 @@ async def run_call(
     )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:
-            call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead)
+            secrecy = Secrecy(clock, timeline, record.secure)
+            call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead, secrecy)
             if attend is not None:
                 call.start_for_all(attend)
             with services.live.knows(call):
@@ -202,6 +228,7 @@ async def _live(call: Call, needs: MediaNeeds, *, pick_up: bool) -> None:
     finally:
         # when nobody here has ended the call, somebody outside has
         call.end(Ending.DRAIN)
+        await call.apologise()
         await _hang_up(call)
 
 

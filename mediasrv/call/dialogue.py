@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import trio
 
@@ -19,10 +19,12 @@ from mediasrv.call import turn_taking
 from mediasrv.call.call import Call
 from mediasrv.call.ears import Ears
 from mediasrv.call.media_notes import note_media
-from mediasrv.call.mouth import Passage
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.services import MediaNeeds
-from mediasrv.call.settings import CallSettings
+from mediasrv.call.settings import CallSettings, Speculation
+from mediasrv.call.speech.mask import lines_of
+from mediasrv.call.speech.mouth import Passage
+from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.call.tool_host import ToolHost, ToolOwner
 from mediasrv.call.turn import Turn, TurnTools
 from mediasrv.call.turn_events import (
@@ -34,9 +36,13 @@ from mediasrv.call.turn_events import (
     EndCall,
     Evidence,
     HoldLapsed,
+    Judged,
     KeyPressed,
+    Lulled,
+    Mask,
     PassageBegan,
     Phase,
+    Promote,
     Reject,
     SpeechBegan,
     SpeechEnded,
@@ -44,28 +50,35 @@ from mediasrv.call.turn_events import (
     TakeHold,
     TurnEvent,
     TurnOver,
+    VoiceDry,
     Words,
 )
 from mediasrv.clock import NS_PER_S
 from mediasrv.conversation.cleaning import Cleaning
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import BALANCED, Level, Mind
+from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
+from mediasrv.errors import MediasrvError
 from mediasrv.legs import Ending
 from mediasrv.media import (
     Arming,
     Dtmf,
     Finished,
     HoldId,
+    Lull,
     MarkReached,
     MediaEvent,
     Offset,
     Onset,
     Released,
     ReleaseReason,
+    Starved,
+    StreamStatistics,
+    VoiceLevels,
 )
-from mediasrv.providers.protocols import LanguageModel, Transcript
+from mediasrv.providers.protocols import EndOfTurn, LanguageModel, ProviderError, Transcript
 from mediasrv.providers.registry import Providers
 
 EVENTS_WAITING = 64  # more make their senders wait: the engine's own ring is bounded too
@@ -82,6 +95,8 @@ class Persona:
     voice: str = ""
     level: Level = BALANCED
     cleaning: Cleaning = Cleaning.FULL
+    speculates: bool = True  # begins replies before the caller has finished, as far as the level does
+    rehearses: bool = True  # has its opening and its other fixed lines made once, for all its calls
 
     def mind(self, llm: LanguageModel, history: History, host: ToolHost, settings: CallSettings) -> Mind:
         """What its turns think with, in one call."""
@@ -92,6 +107,16 @@ class Persona:
     def opening(self) -> list[Passage]:
         said = [Passage(self.notice, interruptible=False)] if self.notice else []
         return said + ([Passage(self.greeting)] if self.greeting else [])
+
+
+def fixed_lines(persona: Persona, settings: CallSettings) -> list[str]:
+    """What is said word for word in every call, the most urgent first."""
+    failures = settings.failures
+    always = [*lines_of(settings.masking), failures.farewell]
+    if not persona.rehearses:
+        return always
+    opening = [passage.text for passage in persona.opening()]
+    return [*opening, *always, settings.prompt, settings.goodbye, failures.apology]
 
 
 class ConversationAgent:
@@ -106,9 +131,14 @@ class ConversationAgent:
     ) -> None:
         self.name, self.needs, self.persona = persona.name, needs or MediaNeeds(), persona
         self.providers, self.tools = providers, tools
+        self._ready = ReadySpeech(lambda: providers().tts, persona.voice, VoiceLevels())
+
+    async def prepare(self, settings: CallSettings) -> None:
+        """Makes the fixed lines before the first call comes."""
+        await self._ready.make(fixed_lines(self.persona, settings))
 
     async def lead(self, call: Call) -> Ending:
-        return await Dialogue(call, self.persona, self.providers(), self.tools).run()
+        return await Dialogue(call, self.persona, self.providers(), self.tools, self._ready).run()
 
 
 class Dialogue:
@@ -118,10 +148,11 @@ class Dialogue:
         persona: Persona,
         providers: Providers,
         tools: Callable[[Callable[[], None]], Sequence[Tool]],
+        ready: ReadySpeech,
     ) -> None:
-        self._call, self._persona = call, persona
+        self._call, self._persona, self._providers, self._ready = call, persona, providers, ready
         self._send, self._receive = trio.open_memory_channel[TurnEvent](EVENTS_WAITING)
-        self._state = turn_taking.begin(call.settings, call.now())
+        self._state = turn_taking.begin(self._settings(), call.now())
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
         self._host = ToolHost(
@@ -133,22 +164,35 @@ class Dialogue:
         if not limits.enabled:
             arming = Arming("ignore")
         mind = persona.mind(providers.llm, self.history, self._host, call.settings)
-        self._tools = TurnTools(call, providers, mind, self._host, persona.voice, arming, self._turn_over)
+        self._tools = TurnTools(
+            call, providers, mind, self._host, persona.voice, arming, ready, self._turn_over
+        )
         self._ears = Ears(call, providers.stt, self._heard, self._deaf)
         self._turn: Turn | None = None
         self._own_hold: HoldId | None = None
         self._failed_turns = 0
+        self._budget_spent = False
 
     async def run(self) -> Ending:
         self._call.start_soon(self._ears.run)
         self._call.start_soon(self._watch_stream)
         self._call.start_soon(self._watch_wish_to_end)
+        self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
+        self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
         event: TurnEvent = Answered(greets=bool(self._persona.opening()))
         while True:
             ending = self._take(event)
             if ending is not None:
                 return ending
             event = await self._next_event()
+
+    def _settings(self) -> CallSettings:
+        """The call's; how much is guessed is the level's business, unless the call says otherwise."""
+        settings, level = self._call.settings, self._persona.level
+        if settings.speculation is not None or level.speculate_words is None or not self._persona.speculates:
+            return settings
+        wished = Speculation(level.speculate_words, level.partial_confidence or 1.0)
+        return replace(settings, speculation=wished)
 
     async def _next_event(self) -> TurnEvent:
         """The next event, or Due when the table's deadline comes first."""
@@ -164,6 +208,9 @@ class Dialogue:
         if self._state.phase is not before:
             self._call.timeline.note("phase", phase=self._state.phase.value, because=type(event).__name__)
             self._note_hold(before, event)
+        model = self._providers.end_of_turn
+        if isinstance(event, Words) and event.final and self._state.text and model is not None:
+            self._call.start_soon(self._judge, model, self._state.text)
         for action in actions:
             if isinstance(action, EndCall):
                 return action.why
@@ -184,6 +231,11 @@ class Dialogue:
         match action:
             case StartTurn():
                 self._start(action)
+            case Promote():
+                self._promote(action)
+            case Mask():
+                if self._turn is not None and self._turn.number == action.turn:
+                    self._turn.mask(action.step)
             case CancelTurn():
                 self._cancel(action)
             case TakeHold():
@@ -199,9 +251,15 @@ class Dialogue:
             turn=f"{call.info.id}-{action.turn}", number=action.turn, kind=action.kind, asked=action.text,
             began_ms=call.timeline.ms(), level=self._persona.level.name,
         )  # fmt: skip
-        self._turn = Turn(record, self._tools, self._lines(action), after=self._turn)
-        call.record.turns += 1
+        lines = self._lines(action)
+        self._turn = Turn(record, self._tools, lines, after=self._turn, ahead=action.ahead)
+        call.record.turns += not action.ahead
         call.start_soon(self._turn.run)
+
+    def _promote(self, action: Promote) -> None:
+        if self._turn is not None and self._turn.number == action.turn:
+            self._call.record.turns += 1
+            self._turn.promote(action.text)
 
     def _lines(self, action: StartTurn) -> list[Passage]:
         settings = self._call.settings
@@ -223,7 +281,7 @@ class Dialogue:
             return
         if action.why in (TurnEnding.USER_BARGE_IN, TurnEnding.REPLACED):
             self._call.record.interruptions += 1
-            self._call.timeline.note("confirm", turn=turn.number, **asdict(action.evidence))
+            self._note_verdict("confirm", turn.number, action.evidence)
         self._call.timeline.note("cancelled", turn=turn.number, why=action.why.value)
         self._own_hold = None
         turn.cancel(action.why)
@@ -244,23 +302,58 @@ class Dialogue:
         if self._turn is not None:
             self._turn.record.rejects += 1
         self._call.record.rejected_holds += 1
-        self._call.timeline.note("reject", turn=number, **asdict(evidence))
+        self._note_verdict("reject", number, evidence)
+
+    def _note_verdict(self, verdict: str, turn: int, evidence: Evidence) -> None:
+        """With all that it was judged by; the line's echo, too, which may have been what was heard."""
+        try:
+            line = self._call.stream.statistics()
+        except MediasrvError:
+            line = StreamStatistics()
+        self._call.timeline.note(
+            verdict, turn=turn, **asdict(evidence), echo_seen=bool(line.echo_seen), erle_db=line.erle_db,
+            echo_delay_ms=line.echo_delay_ms,
+        )  # fmt: skip
 
     # ---- events ------------------------------------------------------------------------------------------------
 
     async def _turn_over(self, turn: Turn) -> None:
         failed = turn.record.ending == TurnEnding.ERROR.value and not turn.is_heard()
-        self._failed_turns = self._failed_turns + 1 if failed else 0
+        if not turn.ahead:
+            self._failed_turns = self._failed_turns + 1 if failed else 0
         await self._send.send(TurnOver(turn.number))
+        await self._charge(turn)
         if self._failed_turns >= self._call.settings.failures.failed_turns:
             self._failed_turns = 0
             await self._deaf()
 
+    async def _charge(self, turn: Turn) -> None:
+        """The call pays for its turns; one that has spent what it may says good-bye."""
+        record, budget = self._call.record, self._call.settings.budget_usd
+        spent = record.charge(turn.record)
+        if budget is not None and spent >= budget and not self._budget_spent:
+            self._budget_spent = True
+            self._call.timeline.note("budget_spent", cost_usd=record.cost_usd)
+            await self._send.send(EndAsked(Ending.BUDGET, goodbye=True))
+
     async def _heard(self, transcript: Transcript) -> None:
+        if self._call.secrecy.on:
+            return  # words of what is now secret, or was just before
         self._call.timeline.note(
             "words", text=transcript.text, final=transcript.final, confidence=transcript.confidence
         )
-        await self._send.send(Words(transcript.text, transcript.final))
+        await self._send.send(Words(transcript.text, transcript.final, transcript.confidence))
+
+    async def _judge(self, model: EndOfTurn, said: str) -> None:
+        """Asks whether the caller has finished, beside the pause; no answer is no opinion."""
+        within_s = self._call.settings.patience.judged_within_ms / 1000
+        try:
+            with trio.move_on_after(within_s), provider_errors(model.name):
+                finished = await model.finished(said, self.history.messages())
+                self._call.timeline.note("judged", text=said, finished=finished, model=model.name)
+                await self._send.send(Judged(said, finished))
+        except ProviderError as error:
+            self._call.timeline.note("judge_failed", problem=str(error))
 
     async def _deaf(self) -> None:
         await self._send.send(EndAsked(Ending.FAULT, goodbye=True))
@@ -287,10 +380,15 @@ class Dialogue:
         match event:
             case Onset():
                 note("speech_began", at_ns=event.at_ns, hold=event.hold)
+                if self._turn is not None:
+                    self._turn.hold_sound.stop()
                 return SpeechBegan(event.at_ns / NS_PER_S, event.hold)
             case Offset():
                 note("speech_denied" if event.denied else "speech_ended", at_ns=event.at_ns)
                 return SpeechEnded(event.at_ns / NS_PER_S)
+            case Lull(at_ns):
+                note("lull_over" if event.over else "lull", at_ns=at_ns)
+                return Lulled(at_ns / NS_PER_S, event.over)
             case MarkReached():
                 return self._mark_reached(event)
             case Released(hold, ReleaseReason.LEASE):
@@ -300,6 +398,9 @@ class Dialogue:
                 return KeyPressed(event.digit)
             case Finished():
                 self._finished(event)
+            case Starved() if self._turn is not None and event.at.generation == self._turn.generation:
+                note_media(self._call.timeline, event)
+                return VoiceDry(self._turn.number)
             case _:
                 note_media(self._call.timeline, event)
         return None
@@ -312,10 +413,10 @@ class Dialogue:
         if passage is None:
             self._call.timeline.note("word", at_ns=event.at.at_ns, word=event.name.partition(":")[2])
             return None
-        if turn.record.first_audio_ms is None:
+        if turn.record.first_audio_ms is None and not passage.aside:
             turn.record.first_audio_ms = round(self._call.timeline.ms() - turn.record.began_ms, 3)
             self._call.timeline.note("first_audio", at_ns=event.at.at_ns, turn=turn.number)
-        return PassageBegan(turn.number, passage.interruptible)
+        return PassageBegan(turn.number, passage.interruptible, passage.aside)
 
     def _finished(self, event: Finished) -> None:
         turn = self._turn

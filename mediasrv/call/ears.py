@@ -82,6 +82,7 @@ class Ears:
                 chunk = await self.call.stream.read(
                     PTIME_MS if now - spoken_at < LIVELY_S else QUIET_PTIME_MS
                 )
+                chunk = self.call.secrecy.censored(chunk)
                 if chunk.speech:
                     spoken_at = now
                     self._speech_since = now if self._speech_since is None else self._speech_since

@@ -20,6 +20,7 @@ class TurnEnding(Enum):
     ERROR = "error"
     MANUAL = "manual"
     REPLACED = "replaced"
+    SPECULATED = "speculated"  # begun ahead, and not what the caller asked in the end
     HANGUP = "hangup"
 
 
@@ -70,11 +71,15 @@ class TurnRecord:
     usage: list[dict[str, object]] = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
     cost_usd: str = "0"
+    wasted_usd: str = "0"  # of it: guesses that came to nothing, and speech that nobody heard
+    ahead: bool = False  # begun before the caller had finished
+    asides: list[str] = field(default_factory=list)  # said to mask a silence; no part of `said`
     error: str = ""
 
     def write_down(self, exchange: Exchange | None, bill: Bill) -> None:
         """What the stages did and what it cost, as far as they came."""
         self.usage, self.tokens, self.cost_usd = bill.as_json(), bill.tokens(), f"{bill.total_usd():f}"
+        self.wasted_usd = f"{bill.wasted_usd(len(self.said), len(self.heard)):f}"
         if exchange is None:
             return
         self.first_token_ms, self.pace = exchange.pace.first_token_ms, exchange.pace.as_json()
@@ -89,6 +94,15 @@ class TurnRecord:
 
     def as_json(self) -> dict[str, object]:
         return cast("dict[str, object]", msgspec.to_builtins(self))  # a twentieth of what asdict takes
+
+
+@dataclass(slots=True)
+class SecureRecord:
+    """A while in which nothing the caller said or pressed was kept."""
+
+    from_ms: float  # since the call began
+    to_ms: float | None = None
+    keys: int = 0
 
 
 @dataclass(slots=True)
@@ -108,11 +122,17 @@ class CallRecord:
     interruptions: int = 0
     rejected_holds: int = 0
     cost_usd: str = "0"  # of all turns together
+    wasted_usd: str = "0"
+    secure: list[SecureRecord] = field(default_factory=list)
     error: str = ""
     media: dict[str, int | float] = field(default_factory=dict)
 
-    def charge(self, bill: Bill) -> None:
-        self.cost_usd = f"{Decimal(self.cost_usd) + bill.total_usd():f}"
+    def charge(self, turn: TurnRecord) -> Decimal:
+        """Adds what a turn cost; returns what the call has cost so far."""
+        spent = Decimal(self.cost_usd) + Decimal(turn.cost_usd)
+        self.cost_usd = f"{spent:f}"
+        self.wasted_usd = f"{Decimal(self.wasted_usd) + Decimal(turn.wasted_usd):f}"
+        return spent
 
     def as_json(self) -> dict[str, object]:
         return cast("dict[str, object]", msgspec.to_builtins(self))  # a twentieth of what asdict takes

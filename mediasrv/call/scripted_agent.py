@@ -26,8 +26,9 @@ class ScriptedTool:
     def spec(self) -> ToolSpec:
         tool = self.script
         return ToolSpec(
-            tool.name, tool.description, on_cancel=OnCancel(tool.on_cancel), deadline_s=tool.deadline_s
-        )
+            tool.name, tool.description, on_cancel=OnCancel(tool.on_cancel), deadline_s=tool.deadline_s,
+            ends_call=tool.ends_call,
+        )  # fmt: skip
 
     async def prepare(self, call: ToolCall) -> Prepared:
         await trio.lowlevel.checkpoint()
@@ -48,7 +49,8 @@ def scripted_agent(script: Script, voice: str = "") -> ConversationAgent:
         prepare(script.spoken(), voice or script.voice.name)
     persona = Persona(
         name="scripted", system=script.system, notice=script.uninterruptible, greeting=script.greeting,
-        voice=voice or script.voice.name,
+        voice=voice or script.voice.name, speculates=script.model.speculates,
+        rehearses=script.voice.rehearses,
     )  # fmt: skip
 
     def tools(end_call: Callable[[], None]) -> Sequence[Tool]:

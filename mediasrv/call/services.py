@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
@@ -118,3 +118,11 @@ class PicksUpItself(Agent, Protocol):
 def picks_up_itself(agent: Agent) -> bool:
     """Asked for every call, and an isinstance of a Protocol looks at each of its members."""
     return getattr(agent, "picks_up_itself", False)
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """An agent that makes something ready before the first call comes."""
+
+    async def prepare(self, settings: CallSettings) -> None:
+        """Bounded; what cannot be made is made in the calls."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 BACKCHANNELS = (
     "ah", "aha", "alright", "hm", "hmm", "mhm", "mm", "mm-hm", "mmhm", "mm-hmm", "oh", "ok", "okay", "right", "sure",
@@ -18,10 +19,9 @@ class Interruptibility:
     enabled: bool = True
     duck: bool = False  # soften the voice at onset instead of pausing it
     confirm_words: int = 1  # words that are not backchannels, before they count as an interruption
-    unbroken_ms: int = 450  # speech that nothing explains
+    unbroken_ms: int = 450  # of sound without a lull that nothing explains
     undecided_ms: int = 700  # no hold lasts longer
     cough_ms: int = 250  # shorter speech, then quiet, is a cough or a click
-    gate_hangover_ms: int = 200  # how long the gate waits before it says that speech has ended
     lease_ms: int = 1_500  # the engine lets go by itself when nobody has decided
     backchannels: tuple[str, ...] = BACKCHANNELS
     keywords: tuple[str, ...] = KEYWORDS
@@ -35,11 +35,40 @@ class Patience:
     shortest_ms: int = 200  # after what is plainly a whole sentence
     ordinary_ms: int = 500
     longest_ms: int = 1_200  # after "and", or in the middle of a number
+    judged_within_ms: int = 300  # a model that says whether the caller has finished; later it has no say
     final_wait_ms: int = 2_000  # quiet, and still only a partial transcript: it will have to do
     merge_ms: int = 500  # a reply heard for less than this is merged with what the caller adds
     keys_ms: int = 1_500  # between two keys
     prompt_ms: int = 8_000  # of silence, before "are you still there?"
     prompts: int = 2  # so many times; then goodbye
+
+
+@dataclass(frozen=True, slots=True)
+class Speculation:
+    """How early a reply is begun that nobody may need: it is paid for, and saves the time that it has had."""
+
+    words: int = (
+        0  # of a transcript, before the reply to it is thought of; 0: never before the caller has finished
+    )
+    confidence: float = 0.8  # the recogniser's, at least
+    most: int = 3  # guesses for one utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """What is heard while a reply is long in coming; nothing of it over the caller."""
+
+    enabled: bool = True
+    acknowledge_ms: int = 0  # "Okay." after so much silence; 0: not
+    filler_ms: int = 1_000  # "One moment, please."
+    hold_sound_ms: int = 1_000  # a soft tone, after so much silence more
+    acknowledgement: str = "Okay."
+    fillers: tuple[str, ...] = ("One moment, please.", "Just a second.", "I am still looking.")
+
+    def steps_ms(self) -> tuple[int, ...]:
+        """The silence before each step; the last is taken again and again."""
+        early = (self.acknowledge_ms,) if self.acknowledge_ms else ()
+        return (*early, self.filler_ms, self.hold_sound_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +97,7 @@ class CallSettings:
     language: str = "en"
     answer_after_s: float = 0.0  # a call that comes in rings for so long
     max_length_s: float = 3_600.0
+    budget_usd: Decimal | None = None  # what a call may cost before it says good-bye; None: whatever it takes
     farewell_s: float = 6.0  # the last words take no longer than this
     hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol
     turn_cleanup_s: float = 0.1
@@ -75,4 +105,6 @@ class CallSettings:
     goodbye: str = "Good-bye."
     interruptibility: Interruptibility = field(default_factory=Interruptibility)
     patience: Patience = field(default_factory=Patience)
+    speculation: Speculation | None = None  # None: as the agent's level says
+    masking: Masking = field(default_factory=Masking)
     failures: Failures = field(default_factory=Failures)

@@ -61,14 +61,14 @@ class ToolHost:
         if tool is None:
             records.append(ToolRecord(call.id, call.name, dict(call.arguments), "none", "failed"))
             return ToolResult(call.id, status(f"there is no tool {call.name}"), ok=False)
-        record = ToolRecord(call.id, call.name, dict(call.arguments), tool.spec.on_cancel.value)
+        record = ToolRecord(call.id, call.name, dict(call.arguments), tool.spec.policy.value)
         records.append(record)
         if problem := self._checks[call.name](call.arguments):
             record.outcome, record.result = "refused", status(f"not run: {problem}")
             return ToolResult(call.id, record.result, ok=False)
         job = _Job(tool, turn, call, record, self._owner.now_ns())
         self._owner.note("tool", turn=turn, tool=call.name, id=call.id)
-        match tool.spec.on_cancel:
+        match tool.spec.policy:
             case OnCancel.CANCEL:
                 return await self._run_in_turn(job)
             case OnCancel.SHIELD:

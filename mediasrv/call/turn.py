@@ -11,15 +11,17 @@ That farewell is shielded and bounded.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 
 import trio
 
 from mediasrv.call.call import Call, leaves
-from mediasrv.call.mouth import Mouth, Passage, PassageDone, Sound
 from mediasrv.call.record import TurnEnding, TurnRecord
+from mediasrv.call.speech.mask import HoldSound, line_for
+from mediasrv.call.speech.mouth import Mouth, Passage, PassageDone, Sound
+from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.call.tool_host import ToolHost
 from mediasrv.clock import NS_PER_MS
 from mediasrv.conversation.bill import Bill, Entry
@@ -55,6 +57,7 @@ class TurnTools:
     host: ToolHost
     voice: str
     arming: Arming
+    ready: ReadySpeech
     over: Callable[[Turn], Awaitable[None]]
 
     @property
@@ -64,22 +67,26 @@ class TurnTools:
 
 @dataclass(slots=True, eq=False)
 class Turn:
-    """`lines` are said as they are; without them the model writes the reply to what was asked."""
+    """`lines` are said as they are; without them the model writes the reply to what was asked.
+
+    `ahead`: on a guess of what will be asked. Until it is promoted nothing of it is heard, stored or done.
+    """
 
     record: TurnRecord
     tools: TurnTools
     lines: Sequence[Passage] = ()
     after: Turn | None = None
+    ahead: bool = False
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     settled: trio.Event = field(default_factory=trio.Event)
     generation: Generation | None = None
-    stream: StreamFace = field(
-        init=False
-    )  # the caller's when the turn began: another may have the seat at its end
+    stream: StreamFace = field(init=False)  # of who had the caller's seat when the turn began
     truth: PlayoutTruth = field(init=False)
     mouth: Mouth | None = None
     bill: Bill = field(default_factory=Bill)
     exchange: Exchange | None = None  # while the reply is being thought of, and after
+    hold_sound: HoldSound = field(init=False)
+    _nursery: trio.Nursery | None = None
     _why: TurnEnding | None = None
     _spoken: bool = False  # to the last sample
     _answered: bool = True  # what it says is what it had to say, and no apology
@@ -91,7 +98,7 @@ class Turn:
 
     def __post_init__(self) -> None:
         self.stream = self.tools.call.stream
-        self.truth = PlayoutTruth(self.stream.rate_hz)
+        self.truth, self.hold_sound = PlayoutTruth(self.stream.rate_hz), HoldSound(self.stream)
 
     @property
     def number(self) -> int:
@@ -110,21 +117,36 @@ class Turn:
         if self._why is None and not self.settled.is_set():
             self._why, self._cancelled_ns = why, self._now_ns()
             self.scope.cancel()
+            self.hold_sound.stop()
             if self.generation is not None and not self._spoken:
                 self.tools.call.start_soon(self._silence)
 
+    def promote(self, asked: str) -> None:
+        """The guess was right: it may be heard."""
+        self.ahead, self.record.asked = False, asked
+        self.tools.call.timeline.note("promoted", turn=self.number, asked=asked, after_ms=self._ms())
+        if self.exchange is not None:
+            self.exchange.promote()
+
+    def mask(self, step: int) -> None:
+        """Fills the silence, if it is one when the sound for that is there."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._mask, step)
+
     async def run(self) -> None:
-        call = self.tools.call
-        self._began_ns = self._now_ns()
-        call.timeline.note("turn_started", turn=self.number, kind=self.record.kind, asked=self.record.asked)
+        call, record = self.tools.call, self.record
+        self._began_ns, record.ahead = self._now_ns(), self.ahead
+        call.timeline.note(
+            "turn_started", turn=self.number, kind=record.kind, asked=record.asked, ahead=self.ahead
+        )
         opened = False
         try:
             with self.scope:
                 await self._wait_for_the_one_before()
-                self.tools.history.open(self.number, self.record.asked)
+                self.tools.history.open(self.number, record.asked, draft=self.ahead)
                 opened = True
                 await self._perform()
-                self._why = self._why or (TurnEnding.ERROR if self.record.error else TurnEnding.COMPLETED)
+                self._why = self._why or (TurnEnding.ERROR if record.error else TurnEnding.COMPLETED)
         except* ProviderError as failed:
             self._failed("; ".join(str(error) for error in leaves(failed)))
             self._why = self._why or TurnEnding.ERROR
@@ -134,13 +156,15 @@ class Turn:
 
     async def _perform(self) -> None:
         self.generation = self.stream.begin()
-        self.mouth = Mouth(self.stream, self.generation, self.tools.arming, self.truth)
+        self.mouth = Mouth(self.stream, self.generation, self.tools.arming, self.truth, self.hold_sound.stop)
         write_lines, read_lines = trio.open_memory_channel[Passage](SENTENCES_AHEAD)  # full: the model waits
         give_sound, take_sound = trio.open_memory_channel[Sound](SOUNDS_AHEAD)  # full: the voice waits
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, write_lines)
             nursery.start_soon(self._voice, read_lines, give_sound)
+            self._nursery = nursery
             await self.mouth.speak(take_sound)
+            nursery.cancel_scope.cancel()  # a mask that comes too late
         self._spoken = True
 
     # ---- words -------------------------------------------------------------------------------------------------
@@ -154,6 +178,8 @@ class Turn:
             try:
                 await self._write_reply(out)
             except ProviderError as error:
+                if self.ahead:
+                    raise  # nobody has asked yet, and nobody is told
                 self._failed(str(error))
                 self._answered = False
                 await out.send(Passage(self.tools.call.settings.failures.apology))
@@ -166,7 +192,8 @@ class Turn:
             self.number, self.tools.mind, invoke, self._now_ns, self.tools.call.timeline.note, self._began_ns,
             self.bill,
         )  # fmt: skip
-        exchange.promote()
+        if not self.ahead:
+            exchange.promote()
         async with aclosing(lines(exchange, self.record.asked)) as reply:
             async for line in reply:
                 await out.send(Passage(line))
@@ -179,6 +206,12 @@ class Turn:
         with lines, out:
             async for line in lines:
                 await out.send(line)
+                ready = self.tools.ready.get(line.text)
+                if ready is not None:
+                    for chunk in ready:
+                        await self._hand_over(chunk, out)
+                    await out.send(PassageDone(whole=True))
+                    continue
                 sounded = await self._say(line, self.tools.providers.tts, out)
                 if sounded is Sounded.NOTHING:
                     sounded = await self._say_spare(line, out)
@@ -195,7 +228,7 @@ class Turn:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)
                     sound_ms = check_sound(chunk, sound_ms, tts.name)
-                    await self._hand_over(chunk, out)
+                    await self._hand_over(self.tools.ready.levelled(tts.name, chunk), out)
             if not sound_ms and any(character.isalnum() for character in line.text):
                 raise ProviderError(tts.name, "words, and no sound", retryable=False)
         except ProviderError as error:
@@ -219,6 +252,19 @@ class Turn:
         if chunk.pcm or chunk.words:  # some voices tell where the words lie apart from the sound
             await out.send(chunk)
 
+    async def _mask(self, step: int) -> None:
+        tools, mouth = self.tools, self.mouth
+        line = line_for(tools.call.settings.masking, self.number, step)
+        if line:
+            await tools.ready.make([line])
+        sound = tools.ready.get(line)
+        if sound is not None and mouth is not None and await mouth.say_aside(sound):
+            self.record.asides.append(line)
+            tools.call.timeline.note("masked", turn=self.number, text=line)
+        elif sound is None and mouth is not None and mouth.is_dry:
+            self.hold_sound.start()
+            tools.call.timeline.note("masked", turn=self.number, text="")
+
     # ---- the end -----------------------------------------------------------------------------------------------
 
     async def _settle(self, opened: bool) -> None:
@@ -228,6 +274,9 @@ class Turn:
             self.record.cancel_ms = self._ms(self._cancelled_ns)
             call.timeline.note("tasks_gone", turn=self.number, cancel_ms=self.record.cancel_ms)
         try:
+            self._nursery = None
+            with suppress(MediasrvError):
+                self.hold_sound.stop()
             with trio.CancelScope(shield=True):
                 await self._wait_for_the_one_before()
             if not self._spoken:
@@ -282,8 +331,9 @@ class Turn:
         record.interrupted = self.truth.cut_short or (not self._spoken and record.heard != record.said)
         record.unheard_characters = max(0, len(record.said) - len(record.heard))
         record.ended_ms = self._ms()
+        if why is TurnEnding.SPECULATED:
+            self.bill.speculated()
         record.write_down(self.exchange, self.bill)
-        call.record.charge(self.bill)
         if self._spoken:
             record.sent_ms = round(heard * 1000 / self.stream.rate_hz, 1)
         if opened and not (

@@ -42,19 +42,32 @@ class TurnState:
     sounding_since: float | None = None
     interruptible: bool = True
 
+    quiet_since: float | None = None  # nothing of the turn sounds; None: something does
+    masks: int = 0  # steps taken against that silence
+
+    # a reply begun before the caller had finished: the turn's number is `turn`
+    ahead: str | None = None  # what it answers
+    guesses: int = 0  # for this utterance
+
     # the hold under judgement
     hold: HoldId | None = None  # None: the one that the call took by itself
     held_since: float = 0.0
+    sounded: tuple[tuple[float, float], ...] = ()  # since then, from when to when
     under: Phase = Phase.SPEAKING  # what a release goes back to
     explained: bool = False  # so far these were only backchannels
     murmured: str = ""  # and this is what they were
 
     # the caller
-    speech_since: float | None = None  # unbroken, and still going on
+    speech_since: float | None = None  # as the gate has it: with the pauses that it bridges
+    sound_since: float | None = (
+        None  # of that, what has gone on without a lull; None: nothing sounds just now
+    )
     speech_ended: float = 0.0
     text: str = ""  # final words that nobody has answered
     partial: str = ""
+    sure: float = 1.0  # the recogniser's confidence in them
     words_at: float = 0.0
+    finished: float | None = None  # how likely `text` is all, if a model has said so
     keys: bool = False  # the last of the text was keyed in, and no '#' has closed it
     idle_since: float = 0.0
     prompts: int = 0
@@ -87,9 +100,26 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Lulled:
+    """Within speech, no sound for a moment: a cough is over, or a consonant is closed. `over`: it goes on."""
+
+    at: float
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     text: str
     final: bool
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A model's opinion: how likely the caller who said `text` has finished."""
+
+    text: str
+    finished: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +133,14 @@ class PassageBegan:
 
     turn: int
     interruptible: bool = True
+    aside: bool = False  # it masks a silence, and is no part of the reply
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceDry:
+    """All that the turn had to say so far was sent, and more is to come."""
+
+    turn: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +171,8 @@ class EndAsked:
 
 
 TurnEvent = (
-    Answered | SpeechBegan | SpeechEnded | Words | KeyPressed | PassageBegan | TurnOver | HoldLapsed | Due | EndAsked
+    Answered | SpeechBegan | SpeechEnded | Lulled | Words | Judged | KeyPressed | PassageBegan | VoiceDry | TurnOver
+    | HoldLapsed | Due | EndAsked
 )  # fmt: skip
 
 
@@ -148,6 +187,7 @@ class Evidence:
     words: str = ""
     speech_ms: float = 0.0
     held_ms: float = 0.0
+    spans_ms: tuple[tuple[float, float], ...] = ()  # what sounded, from the beginning of the hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +195,23 @@ class StartTurn:
     turn: int
     kind: TurnKind
     text: str = ""
+    ahead: bool = False  # nothing of it may be heard, stored or done before it is promoted
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """The caller has asked what the turn answers: it may be heard."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """The silence has lasted: the `step`th thing against it."""
+
+    turn: int
+    step: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +241,4 @@ class EndCall:
     why: Ending
 
 
-Action = StartTurn | TakeHold | Reject | CancelTurn | EndCall
+Action = StartTurn | Promote | Mask | TakeHold | Reject | CancelTurn | EndCall

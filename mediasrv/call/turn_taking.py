@@ -6,6 +6,11 @@ confirm the interruption; only such noises, or speech as short as a cough, rejec
 nothing explains confirms it; and after `undecided_ms` whatever is more likely by then. A reply that has hardly begun
 is not interrupted but *merged*: the caller went on, so both halves are answered together.
 
+A reply may be begun *ahead*, while the caller may still go on: it is a turn that runs in LISTENING, unheard, until the
+end of the utterance promotes it (the words are the same) or drops it (they are not). A reply that is long in coming is
+*masked*: after each silence of a given length the table asks for the next thing against it, and never while the caller
+speaks.
+
 Every state and event meet in `TABLE`; a pair that is not there cannot happen and is an error. Late news of a turn
 that is over (its number is not the running turn's) is met by `_ignore`, not by an error: tasks and engine overtake
 each other. Nothing here knows a clock: `now` is told, and `deadline` says when it wants to be told again.
@@ -18,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from mediasrv.call.record import TurnEnding
-from mediasrv.call.settings import CallSettings
+from mediasrv.call.settings import CallSettings, Speculation
 from mediasrv.call.turn_events import (
     Action,
     Answered,
@@ -28,9 +33,13 @@ from mediasrv.call.turn_events import (
     EndCall,
     Evidence,
     HoldLapsed,
+    Judged,
     KeyPressed,
+    Lulled,
+    Mask,
     PassageBegan,
     Phase,
+    Promote,
     Reject,
     SpeechBegan,
     SpeechEnded,
@@ -41,6 +50,7 @@ from mediasrv.call.turn_events import (
     TurnOver,
     TurnState,
     TurnTakingError,
+    VoiceDry,
     Words,
 )
 from mediasrv.conversation.words import Completeness, Weight, completeness, tokens, weigh
@@ -48,7 +58,8 @@ from mediasrv.legs import Ending
 
 Step = tuple[TurnState, tuple[Action, ...]]
 
-FINAL = (Ending.MAX_LENGTH, Ending.FAULT)  # reasons to leave that no interruption takes back
+NO_SPECULATION = Speculation()
+FINAL = (Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
 def begin(settings: CallSettings, now: float) -> TurnState:
@@ -72,7 +83,7 @@ def deadline(state: TurnState) -> float:
     length = state.began + state.settings.max_length_s
     if state.phase is Phase.LISTENING:
         return min(length, *(at for at, _ in _listening_timers(state)))
-    return min(length, _undecided_until(state))
+    return min(length, _undecided_until(state), _mask_at(state))
 
 
 # ---- timers ----------------------------------------------------------------------------------------------------
@@ -93,6 +104,8 @@ def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
 
 def _patience_s(state: TurnState) -> float:
     patience = state.settings.patience
+    if state.finished is not None:
+        return (patience.longest_ms - (patience.longest_ms - patience.shortest_ms) * state.finished) / 1000
     pause_ms = {
         Completeness.WHOLE: patience.shortest_ms,
         Completeness.UNSURE: patience.ordinary_ms,
@@ -106,10 +119,20 @@ def _undecided_until(state: TurnState) -> float:
         return math.inf
     limits = state.settings.interruptibility
     until = state.held_since + limits.undecided_ms / 1000
-    if state.speech_since is None or state.explained:
+    if state.sound_since is None or state.explained:
         return until
-    # the gate tells late that speech has ended: unbroken is what it has had time to contradict
-    return min(until, state.speech_since + (limits.unbroken_ms + limits.gate_hangover_ms) / 1000)
+    return min(until, state.sound_since + limits.unbroken_ms / 1000)
+
+
+def _mask_at(state: TurnState) -> float:
+    """When the silence of a reply that is long in coming has lasted; never while the caller speaks."""
+    masking, busy = state.settings.masking, state.phase in (Phase.THINKING, Phase.SPEAKING)
+    if state.quiet_since is None or state.speech_since is not None or state.kind != "reply":
+        return math.inf
+    if not (masking.enabled and busy):
+        return math.inf
+    steps_ms = masking.steps_ms()
+    return state.quiet_since + steps_ms[min(state.masks, len(steps_ms) - 1)] / 1000
 
 
 # ---- steps that several events share ---------------------------------------------------------------------------
@@ -120,12 +143,51 @@ def _ignore(state: TurnState, event: TurnEvent, now: float) -> Step:
 
 
 def _speak(state: TurnState, kind: TurnKind, now: float, text: str = "", **changes: object) -> Step:
-    turn = state.turn + 1
-    state = replace(
-        state, phase=Phase.THINKING, turn=turn, kind=kind, asked=text, sounding_since=None, interruptible=True,
-        text="", partial="", keys=False, explained=False, murmured="", idle_since=now,
+    state, dropped = _drop_ahead(state)
+    state = replace(_think(state, kind, now, text), turn=state.turn + 1)
+    start = StartTurn(state.turn, kind, text)
+    return replace(state, **changes), (*dropped, start)  # type: ignore[arg-type]
+
+
+def _think(state: TurnState, kind: TurnKind, now: float, text: str) -> TurnState:
+    return replace(
+        state, phase=Phase.THINKING, kind=kind, asked=text, sounding_since=None, interruptible=True, quiet_since=now,
+        masks=0, ahead=None, guesses=0, finished=None, text="", partial="", keys=False, explained=False, murmured="",
+        idle_since=now,
     )  # fmt: skip
-    return replace(state, **changes), (StartTurn(turn, kind, text),)  # type: ignore[arg-type]
+
+
+def _reply(state: TurnState, text: str, now: float) -> Step:
+    """The reply to `text`: the one that was begun ahead, if that is what it answers."""
+    if state.ahead is None or tokens(state.ahead) != tokens(text):
+        return _speak(state, "reply", now, text)
+    return _think(state, "reply", now, text), (Promote(state.turn, text),)
+
+
+def _think_ahead(state: TurnState) -> Step:
+    """Begins the reply to what was said so far, where that is wanted and may already be all.
+
+    Not while the caller sounds: words that a recogniser gives then are the beginning of something.
+    """
+    limits, said = state.settings.speculation or NO_SPECULATION, _joined(state.text, state.partial)
+    may = limits.words and state.sound_since is None and state.leaving is None and not state.keys
+    if not may or state.sure < limits.confidence or len(tokens(said)) < limits.words:
+        return state, ()
+    if completeness(said) is Completeness.OPEN or (state.ahead and tokens(state.ahead) == tokens(said)):
+        return state, ()
+    state, dropped = _drop_ahead(state)
+    if state.guesses >= limits.most:
+        return state, dropped
+    turn = state.turn + 1
+    state = replace(state, turn=turn, ahead=said, guesses=state.guesses + 1)
+    return state, (*dropped, StartTurn(turn, "reply", said, ahead=True))
+
+
+def _drop_ahead(state: TurnState) -> Step:
+    if state.ahead is None:
+        return state, ()
+    cancel = CancelTurn(state.turn, TurnEnding.SPECULATED, Evidence("not_asked", state.ahead))
+    return replace(state, ahead=None), (cancel,)
 
 
 def _listen(state: TurnState, now: float) -> TurnState:
@@ -143,6 +205,15 @@ def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evide
         words or state.partial or state.murmured or state.text,
         round(speech * 1000, 1),
         round(held * 1000, 1),
+        _spans_ms(state, now) if held else (),
+    )
+
+
+def _spans_ms(state: TurnState, now: float) -> tuple[tuple[float, float], ...]:
+    still = ((state.sound_since, now),) if state.sound_since is not None else ()
+    return tuple(
+        (round((began - state.held_since) * 1000, 1), round((ended - state.held_since) * 1000, 1))
+        for began, ended in (*state.sounded, *still)
     )
 
 
@@ -179,6 +250,7 @@ def _gather(state: TurnState, words: Words, now: float) -> TurnState:
     state = replace(
         state, words_at=now, prompts=0, idle_since=now, speech_ended=now if missed else state.speech_ended
     )
+    state = replace(state, finished=None)
     if not words.final:
         return replace(state, partial=said)
     return replace(state, text=_joined(state.text, said), partial="", keys=False)
@@ -198,7 +270,7 @@ def _hold(state: TurnState, began: SpeechBegan, now: float) -> Step:
     since = now if began.hold is None else min(now, began.at)
     held = replace(
         state, phase=Phase.HELD, under=state.phase, hold=began.hold, held_since=since, explained=False,
-        murmured="", speech_since=began.at, partial="",
+        murmured="", speech_since=began.at, sound_since=began.at, partial="", sounded=(),
     )  # fmt: skip
     if began.hold is not None:
         return held, ()
@@ -224,23 +296,49 @@ def _answered(state: TurnState, event: Answered, now: float) -> Step:
 
 
 def _speech_began_listening(state: TurnState, event: SpeechBegan, now: float) -> Step:
-    state = replace(state, speech_since=event.at, prompts=0)
+    state = replace(state, speech_since=event.at, sound_since=event.at, prompts=0)
     if event.hold is None:
         return state, ()
     return state, (Reject(event.hold, Evidence("nothing_to_hold")),)
 
 
 def _speech_ended(state: TurnState, event: SpeechEnded, now: float) -> Step:
-    return replace(state, speech_since=None, speech_ended=event.at, idle_since=now), ()
+    return replace(state, speech_since=None, sound_since=None, speech_ended=event.at, idle_since=now), ()
+
+
+def _lulled(state: TurnState, event: Lulled, now: float) -> Step:
+    """What goes on after a lull is counted anew: two coughs are not one sentence."""
+    if state.speech_since is None:
+        return state, ()
+    span = () if state.sound_since is None else ((state.sound_since, max(event.at, state.sound_since)),)
+    if event.over:
+        return replace(state, sound_since=event.at), ()
+    return replace(state, sound_since=None, sounded=(*state.sounded, *span)), ()
+
+
+def _lulled_listening(state: TurnState, event: Lulled, now: float) -> Step:
+    return _think_ahead(_lulled(state, event, now)[0])
 
 
 def _words_listening(state: TurnState, event: Words, now: float) -> Step:
-    return _gather(state, event, now), ()
+    return _think_ahead(replace(_gather(state, event, now), sure=event.confidence))
+
+
+def _judged(state: TurnState, event: Judged, now: float) -> Step:
+    """Counts only for what is still all that was said."""
+    if tokens(event.text) != tokens(state.text):
+        return state, ()
+    return replace(state, finished=min(1.0, max(0.0, event.finished))), ()
+
+
+def _turn_over_listening(state: TurnState, event: TurnOver, now: float) -> Step:
+    """A reply begun ahead has failed, and will be asked for again; any other is over long since."""
+    return (replace(state, ahead=None) if event.turn == state.turn else state), ()
 
 
 def _key_listening(state: TurnState, event: KeyPressed, now: float) -> Step:
     state = _keyed(state, event, now)
-    return _speak(state, "reply", now, state.text) if state.text and not state.keys else (state, ())
+    return _reply(state, state.text, now) if state.text and not state.keys else (state, ())
 
 
 def _keyed(state: TurnState, event: KeyPressed, now: float) -> TurnState:
@@ -258,7 +356,7 @@ def _due_listening(state: TurnState, event: Due, now: float) -> Step:
     if now < at:
         return state, ()
     if what != "silence":
-        return _speak(state, "reply", now, f"{state.text} {state.partial}".strip())
+        return _reply(state, _joined(state.text, state.partial), now)
     if state.prompts < state.settings.patience.prompts:
         return _speak(state, "prompt", now, prompts=state.prompts + 1)
     return _speak(_leave(state, Ending.SILENCE, now), "goodbye", now)
@@ -281,7 +379,7 @@ def _speech_began_busy(state: TurnState, event: SpeechBegan, now: float) -> Step
     limits = state.settings.interruptibility
     if limits.enabled and state.interruptible:
         return _hold(state, event, now)
-    state = replace(state, speech_since=event.at)
+    state = replace(state, speech_since=event.at, sound_since=event.at)
     return state, ((Reject(event.hold, Evidence("uninterruptible")),) if event.hold is not None else ())
 
 
@@ -310,15 +408,20 @@ def _key_busy(state: TurnState, event: KeyPressed, now: float) -> Step:
 def _passage_began(state: TurnState, event: PassageBegan, now: float) -> Step:
     if event.turn != state.turn:
         return state, ()
-    since = state.sounding_since if state.sounding_since is not None else now
-    state = replace(state, sounding_since=since, interruptible=event.interruptible and _may_interrupt(state))
+    since = state.sounding_since if state.sounding_since is not None or event.aside else now
+    interruptible = event.interruptible and _may_interrupt(state)
+    state = replace(state, sounding_since=since, quiet_since=None, interruptible=interruptible)
     if state.phase is not Phase.HELD:
         return replace(state, phase=Phase.SPEAKING), ()
     return replace(state, under=Phase.SPEAKING), ()
 
 
 def _may_interrupt(state: TurnState) -> bool:
-    return state.leaving is not Ending.MAX_LENGTH
+    return state.leaving not in (Ending.MAX_LENGTH, Ending.BUDGET)
+
+
+def _voice_dry(state: TurnState, event: VoiceDry, now: float) -> Step:
+    return (replace(state, quiet_since=now) if event.turn == state.turn else state), ()
 
 
 def _turn_over(state: TurnState, event: TurnOver, now: float) -> Step:
@@ -337,6 +440,8 @@ def _due_busy(state: TurnState, event: Due, now: float) -> Step:
     if state.leaving is not None:
         ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, (CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("farewell")), *actions)
+    if now >= _mask_at(state):
+        return replace(state, quiet_since=now, masks=state.masks + 1), (Mask(state.turn, state.masks),)
     cancel = CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("max_length"))
     leaving = _leave(_listen(state, now), Ending.MAX_LENGTH, now)
     spoken, actions = _speak(leaving, "goodbye", now, interruptible=False)
@@ -344,7 +449,7 @@ def _due_busy(state: TurnState, event: Due, now: float) -> Step:
 
 
 def _end_asked_busy(state: TurnState, event: EndAsked, now: float) -> Step:
-    if event.goodbye and state.leaving is not Ending.MAX_LENGTH:
+    if event.goodbye and _may_interrupt(state):
         return replace(_leave(state, event.why, now), owes_goodbye=state.kind != "goodbye"), ()
     return (state if state.leaving is not None else _leave(state, event.why, now)), ()
 
@@ -354,19 +459,19 @@ def _end_asked_busy(state: TurnState, event: EndAsked, now: float) -> Step:
 
 def _speech_began_held(state: TurnState, event: SpeechBegan, now: float) -> Step:
     """More speech in the same hold: `undecided_ms` still counts from the first."""
-    return replace(
-        state, speech_since=event.at, hold=event.hold if event.hold is not None else state.hold
-    ), ()
+    hold = event.hold if event.hold is not None else state.hold
+    return replace(state, speech_since=event.at, sound_since=event.at, hold=hold), ()
 
 
 def _speech_ended_held(state: TurnState, event: SpeechEnded, now: float) -> Step:
     began = state.speech_since if state.speech_since is not None else state.held_since
-    state = replace(state, speech_since=None, speech_ended=event.at)
+    state = replace(_lulled(state, Lulled(event.at), now)[0], speech_since=None, speech_ended=event.at)
     spoke_ms = round((event.at - began) * 1000, 1)
     if state.explained or spoke_ms < state.settings.interruptibility.cough_ms:
         rule = "backchannel" if state.explained else "cough"
         held_ms = round((now - state.held_since) * 1000, 1)
-        return _reject(state, Evidence(rule, state.partial, spoke_ms, held_ms), now)
+        evidence = Evidence(rule, state.partial, spoke_ms, held_ms, _spans_ms(state, now))
+        return _reject(state, evidence, now)
     return state, ()
 
 
@@ -391,9 +496,8 @@ def _due_held(state: TurnState, event: Due, now: float) -> Step:
     if now < _undecided_until(state):
         return _due_busy(state, event, now)
     limits = state.settings.interruptibility
-    if state.speech_since is not None and not state.explained:
-        spoken_ms = (now - state.speech_since) * 1000
-        unbroken = spoken_ms >= limits.unbroken_ms
+    if state.sound_since is not None and not state.explained:
+        unbroken = now >= state.sound_since + limits.unbroken_ms / 1000
         return _confirm(state, _evidence(state, "unbroken" if unbroken else "undecided", now), now)
     rule = "backchannel" if state.explained else "undecided"
     return _reject(state, _evidence(state, rule, now), now)
@@ -413,10 +517,13 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Answered: _answered,
         SpeechBegan: _speech_began_listening,
         SpeechEnded: _speech_ended,
+        Lulled: _lulled_listening,
         Words: _words_listening,
+        Judged: _judged,
         KeyPressed: _key_listening,
         PassageBegan: _ignore,
-        TurnOver: _ignore,
+        VoiceDry: _ignore,
+        TurnOver: _turn_over_listening,
         HoldLapsed: _ignore,
         Due: _due_listening,
         EndAsked: _end_asked_listening,
@@ -424,9 +531,12 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.THINKING: {
         SpeechBegan: _speech_began_busy,
         SpeechEnded: _speech_ended,
+        Lulled: _lulled,
         Words: _words_busy,
+        Judged: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
+        VoiceDry: _voice_dry,
         TurnOver: _turn_over,
         HoldLapsed: _ignore,
         Due: _due_busy,
@@ -435,9 +545,12 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.SPEAKING: {
         SpeechBegan: _speech_began_busy,
         SpeechEnded: _speech_ended,
+        Lulled: _lulled,
         Words: _words_busy,
+        Judged: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
+        VoiceDry: _voice_dry,
         TurnOver: _turn_over,
         HoldLapsed: _ignore,
         Due: _due_busy,
@@ -446,9 +559,12 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.HELD: {
         SpeechBegan: _speech_began_held,
         SpeechEnded: _speech_ended_held,
+        Lulled: _lulled,
         Words: _words_held,
+        Judged: _ignore,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
+        VoiceDry: _voice_dry,
         TurnOver: _turn_over,
         HoldLapsed: _lapsed,
         Due: _due_held,
@@ -457,9 +573,12 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.ENDED: {
         SpeechBegan: _ignore,
         SpeechEnded: _ignore,
+        Lulled: _ignore,
         Words: _ignore,
+        Judged: _ignore,
         KeyPressed: _ignore,
         PassageBegan: _ignore,
+        VoiceDry: _ignore,
         TurnOver: _ignore,
         HoldLapsed: _ignore,
         EndAsked: _ignore,

@@ -260,6 +260,27 @@ class CallsSettings(Struct, frozen=True, forbid_unknown_fields=True):
     interruptible: Annotated[
         bool, Meta(description="Whether a caller may interrupt the agent by speaking.")
     ] = True
+    ducks: Annotated[
+        bool,
+        Meta(description="Soften the agent's voice when the caller begins to speak, instead of pausing it."),
+    ] = False
+    keys_interrupt: Annotated[
+        bool, Meta(description="Whether a key on the telephone interrupts the agent.")
+    ] = True
+    masks_silence: Annotated[
+        bool,
+        Meta(
+            description="Say `One moment, please.` and then play a soft tone when a reply is long in coming."
+        ),
+    ] = True
+    budget_usd: Annotated[
+        float,
+        Meta(
+            description="What a call's turns may cost before it says good-bye; 0: whatever they do.",
+            ge=0,
+            le=10_000,
+        ),
+    ] = 0.0
     unbroken_ms: Annotated[
         int,
         Meta(

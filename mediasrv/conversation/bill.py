@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -40,6 +40,17 @@ class Bill:
 
     def total_usd(self) -> Decimal:
         return sum((entry.usage.cost_usd for entry in self.entries), Decimal(0))
+
+    def speculated(self) -> None:
+        """All of it was for words that were not meant."""
+        self.entries = [replace(entry, speculative=True) for entry in self.entries]
+
+    def wasted_usd(self, said: int, heard: int) -> Decimal:
+        """What was paid for in vain: guesses, and speech (so many characters of it were heard) that was cut off."""
+        guesses = sum((entry.usage.cost_usd for entry in self.entries if entry.speculative), Decimal(0))
+        spoken = (e.usage.cost_usd for e in self.entries if e.service == "tts" and not e.speculative)
+        unheard = Decimal(max(0, said - heard)) / said if said else Decimal(0)
+        return guesses + (sum(spoken, Decimal(0)) * unheard).quantize(PLACES)
 
     def tokens(self) -> dict[str, int]:
         """Input and output tokens of all language models together."""

@@ -30,6 +30,11 @@ class ToolSpec:
     on_cancel: OnCancel = OnCancel.CANCEL
     deadline_s: float = 10.0
     idempotent: bool = False
+    ends_call: bool = False  # whatever else it declares, it acts only when the caller has heard the reply
+
+    @property
+    def policy(self) -> OnCancel:
+        return OnCancel.COMMIT_IF_HEARD if self.ends_call else self.on_cancel
 
     def described(self) -> Mapping[str, object]:
         """As a language model is told of it."""

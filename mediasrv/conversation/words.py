@@ -15,8 +15,12 @@ _CONTINUES = frozenset((
 _DIGITS = frozenset((
     "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double", "triple",
 ))  # fmt: skip
+_LETTER_RUN = 2  # so many single letters in a row are a word that is being spelled
 _NUMBER_RUN = 3  # so many digits in a row are a number that is being read out
 _WHOLE_NUMBER = 10  # and so many are probably all of it
+
+
+_AS_IN = (["as", "in"], ["like", "in"])  # "b as in bravo"
 
 
 class Weight(Enum):
@@ -62,11 +66,28 @@ def completeness(text: str) -> Completeness:
     if text.rstrip().endswith(("...", "…", ",", "-", ":")) or said[-1] in _CONTINUES:
         return Completeness.OPEN
     digits = trailing_digits(said)
+    if _is_spelling(said):
+        return Completeness.OPEN
     if _NUMBER_RUN <= digits < _WHOLE_NUMBER:
         return Completeness.OPEN
     if text.rstrip().endswith((".", "?", "!", "।", "。", "？", "！")) or digits >= _WHOLE_NUMBER:
         return Completeness.WHOLE
     return Completeness.UNSURE
+
+
+def _is_spelling(said: list[str]) -> bool:
+    """Whether it ends in letters: "m a r", "m-a-r", "b as in bravo" and the like."""
+    last = said[-1].split("-")
+    if len(last) > 1 and all(len(part) == 1 and part.isalpha() for part in last):
+        return True
+    if len(said) >= 4 and len(said[-4]) == 1 and said[-3:-1] in _AS_IN:
+        return True
+    run = 0
+    for word in reversed(said):
+        if len(word) != 1 or not word.isalpha():
+            break
+        run += 1
+    return run >= _LETTER_RUN
 
 
 def trailing_digits(said: list[str]) -> int:

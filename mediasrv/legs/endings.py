@@ -11,6 +11,7 @@ WORDS = {  # what the other side can read of why we ended it
     Ending.TRANSFERRED: "transferred",
     Ending.SILENCE: "caller was silent",
     Ending.MAX_LENGTH: "longest call reached",
+    Ending.BUDGET: "budget spent",
     Ending.MEDIA_TIMEOUT: "no media received",
     Ending.DRAIN: "server is shutting down",
     Ending.ADMIN: "ended by operator",

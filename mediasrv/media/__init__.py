@@ -14,6 +14,7 @@ from mediasrv.media.events import (
     Generation,
     Held,
     HoldId,
+    Lull,
     MarkReached,
     MediaBack,
     MediaEvent,
@@ -46,6 +47,7 @@ from mediasrv.media.spec import (
 )
 from mediasrv.media.statistics import EngineStatistics, Lateness, StreamStatistics, stream_bytes
 from mediasrv.media.streams import Recording, RecordingFailed, Stream
+from mediasrv.media.voice_level import VoiceLevels
 
 __all__ = [
     "Address",
@@ -67,6 +69,7 @@ __all__ = [
     "HoldId",
     "Lateness",
     "Listen",
+    "Lull",
     "MarkReached",
     "MediaBack",
     "MediaEvent",
@@ -97,6 +100,7 @@ __all__ = [
     "StreamFace",
     "StreamSpec",
     "StreamStatistics",
+    "VoiceLevels",
     "available_policy",
     "default_threads",
     "spare_cpus",

@@ -66,6 +66,15 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
+class Lull:
+    """Within speech that nobody can say has ended: 60 ms without sound; `over`: it goes on. `at_ns`: since when."""
+
+    at_ns: int
+    rtp_extended: int
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     hold: HoldId
     at: Position
@@ -158,6 +167,6 @@ class RecordingOver:
 
 
 MediaEvent = (
-    Onset | Offset | Held | Released | MarkReached | Finished | Starved | Dtmf | DtmfSent
+    Onset | Offset | Lull | Held | Released | MarkReached | Finished | Starved | Dtmf | DtmfSent
     | MediaTimeout | MediaBack | SourceLocked | MediaFault | RecordingOver
 )  # fmt: skip

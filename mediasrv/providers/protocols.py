@@ -138,3 +138,16 @@ class TextToSpeech(Protocol):
 
     def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         """One passage, as sound. Close it with `aclosing`."""
+
+
+class EndOfTurn(Protocol):
+    """Says whether the caller has finished, beside the rule that is always there (`conversation.words`).
+
+    Asked about what was said in parallel with the pause that is waited for anyway, so that a slow or failing model
+    costs nothing but its opinion.
+    """
+
+    name: str
+
+    async def finished(self, said: str, before: Sequence[Message]) -> float:
+        """How likely it is, from 0 to 1, that a caller who said this after `before` expects an answer now."""

@@ -11,7 +11,14 @@ from mediasrv.providers.espeak import EspeakVoice, is_installed
 from mediasrv.providers.pocketsphinx.expectation import expect
 from mediasrv.providers.pocketsphinx.lexicon import model_directory
 from mediasrv.providers.pocketsphinx.recogniser import PocketSphinx
-from mediasrv.providers.protocols import LanguageModel, ProviderError, SpeechToText, SttStream, TextToSpeech
+from mediasrv.providers.protocols import (
+    EndOfTurn,
+    LanguageModel,
+    ProviderError,
+    SpeechToText,
+    SttStream,
+    TextToSpeech,
+)
 from mediasrv.providers.script import Script
 from mediasrv.providers.scripted import ScriptedLlm, ScriptedStt, ScriptedTts
 from mediasrv.providers.voices import FormantVoice, ToneVoice
@@ -37,6 +44,7 @@ class Providers:
     llm: LanguageModel
     tts: TextToSpeech
     spare_voice: TextToSpeech | None = None
+    end_of_turn: EndOfTurn | None = None
 
 
 class NoRecogniser:

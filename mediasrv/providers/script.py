@@ -34,6 +34,9 @@ class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_token_ms: int = 120
     token_ms: int = 15
+    speculates: bool = (
+        False  # begins replies before the caller has finished; they count as turns and requests
+    )
 
 
 class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +45,9 @@ class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_sound_ms: int = 60
     sound_ms: int = 0  # before every further piece of sound
     word_times: bool = True
+    rehearses: bool = (
+        False  # the fixed lines are made once for all calls; no request of a call's is counted for them
+    )
 
 
 class Heard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

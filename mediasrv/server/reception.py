@@ -14,10 +14,10 @@ import trio
 from mediasrv.call import Agent, Call, CallRecord, MediaNeeds, run_call
 from mediasrv.call.bridge import Seat, take_over
 from mediasrv.config import TrunkSettings
-from mediasrv.endpoints import SipCall
+from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.errors import AtCapacity
 from mediasrv.ids import DEFAULT_TENANT, CallId
-from mediasrv.legs import CallInfo, LegEnded
+from mediasrv.legs import CallInfo, Ending, LegEnded
 from mediasrv.legs.incoming import OfferUnacceptable, open_incoming
 from mediasrv.legs.sip import SipLeg
 from mediasrv.server.access.identity import called_number, caller_number
@@ -91,11 +91,13 @@ class Reception:
             return
         agent = visit.agent if visit else self._house.agent(decision.agent)
         needs = visit.needs if visit else agent.needs
-        call.talk.ask_session(trunk.session_timer_s)
         try:
             kept.enter_context(self._house.recognition.kept(needs.recogniser_millicores))
+            call.talk.ask_session(trunk.session_timer_s)
             leg = await self._lodge(call, info, needs, visit)
             leg.may_refer = trunk.transfer == "refer"
+        except CallGone:  # its caller was quicker than we
+            self._house.counters.count("calls_ended", Ending.CALLER_CANCELLED.value)
         except AtCapacity as full:
             await self._refuse(call, at_capacity(full.retry_after_s))
         except OfferUnacceptable as error:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import trio
 
-from mediasrv.call import CallServices
+from mediasrv.call import CallServices, Rehearses
 from mediasrv.clock import Clock
 from mediasrv.config import Settings
 from mediasrv.endpoints import SipEndpoint, SocketFactory, open_datagram_socket
@@ -207,6 +207,9 @@ class Server:
     ) -> None:
         async with trio.open_nursery() as calls:
             calls.start_soon(self._accept, endpoint, reception, calls)
+            for agent in self._agents.values():
+                if isinstance(agent, Rehearses):
+                    calls.start_soon(agent.prepare, house.services.settings)
             await self._obey(house, calls)
             task_status.started(self._ready(endpoint))
             await self._drain.wait()

@@ -85,11 +85,11 @@ class Trace:
     def messages(self, call: SipCall) -> None:
         call.traffic.follow(self._note)
         if self.capture is not None:
-            call.traffic.follow(self.capture.message)
+            call.traffic.follow(self._capture_message)
 
     def packets(self, stream: StreamFace) -> None:
         if self.capture is not None:
-            stream.capture(self.capture.packet)
+            stream.capture(self._capture_packet)
 
     def refused(self, info: CallInfo, agent: str, problem: str) -> None:
         """The record of a call that came to nothing, for the operator who is asked why."""
@@ -100,6 +100,14 @@ class Trace:
             ending=Ending.REFUSED.value, error=problem,
         )  # fmt: skip
         self.timeline.record("call", record.as_json())
+
+    def _capture_message(self, seen: Seen) -> None:
+        if self.capture is not None and not self.timeline.secret:
+            self.capture.message(seen)
+
+    def _capture_packet(self, packet: CapturedPacket) -> None:
+        if self.capture is not None and not self.timeline.secret:
+            self.capture.packet(packet)
 
     def _note(self, seen: Seen) -> None:
         peer = seen.peer

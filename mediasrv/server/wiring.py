@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from mediasrv.call import (
     Agent,
     AgentSettings,
     CallSettings,
     Interruptibility,
+    Masking,
     Patience,
     build_agent,
 )
@@ -46,8 +48,14 @@ def call_settings(settings: Settings) -> CallSettings:
         answer_after_s=calls.answer_after_s,
         max_length_s=calls.max_length_s,
         interruptibility=Interruptibility(
-            enabled=calls.interruptible, unbroken_ms=calls.unbroken_ms, undecided_ms=calls.undecided_ms
+            enabled=calls.interruptible,
+            duck=calls.ducks,
+            keys=calls.keys_interrupt,
+            unbroken_ms=calls.unbroken_ms,
+            undecided_ms=calls.undecided_ms,
         ),
+        masking=Masking(enabled=calls.masks_silence),
+        budget_usd=Decimal(str(calls.budget_usd)) if calls.budget_usd else None,
         patience=Patience(
             shortest_ms=calls.shortest_pause_ms,
             ordinary_ms=calls.ordinary_pause_ms,

@@ -33,13 +33,24 @@ class MemorySink:
         return [record for owner, k, record in self.records if owner == call and k == kind]
 
 
+SECRET = "[secure]"
+NEVER_SECRET = frozenset((
+    "because", "by", "ending", "file", "id", "kind", "outcome", "peer", "phase", "rule", "stage", "state", "tool",
+    "transport", "why",
+))  # fmt: skip
+
+
 class Timeline:
-    """One call's timeline: each entry carries milliseconds since the call began, and whose call it is."""
+    """One call's timeline: each entry carries milliseconds since the call began, and whose call it is.
+
+    While it is `secret`, entries keep their figures, and lose every word that may be the caller's.
+    """
 
     def __init__(
         self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId, began_ns: int | None = None
     ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
+        self.secret = False
         self.began_ns = clock.now_ns() if began_ns is None else began_ns
 
     def ms(self, at_ns: int | None = None) -> float:
@@ -51,8 +62,14 @@ class Timeline:
         return self._clock.wall().isoformat()
 
     def note(self, event: str, *, at_ns: int | None = None, **fields: object) -> None:
+        if self.secret:
+            fields = {name: _censored(name, value) for name, value in fields.items()}
         entry = {"ms": self.ms(at_ns), "event": event, "call": self._call, "tenant": self._tenant, **fields}
         self._sink.write(self._call, "timeline", entry)
 
     def record(self, kind: Literal["turn", "call"], record: Mapping[str, object]) -> None:
         self._sink.write(self._call, kind, {"call": self._call, "tenant": self._tenant, **record})
+
+
+def _censored(name: str, value: object) -> object:
+    return value if name in NEVER_SECRET or isinstance(value, int | float | None) else SECRET

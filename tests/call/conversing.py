@@ -51,11 +51,12 @@ async def converse(
     why: Ending = Ending.CALLER_HUNG_UP,
     settings: CallSettings | None = None,
     events: list[tuple[float, MediaEvent]] | None = None,
+    agent: Agent | None = None,
 ) -> Outcome:
     """The call, from answer to record; afterwards nothing of it may be left, which is checked here."""
     stream = FakeStream(speech, events=events or [])
     leg = FakeLeg(stream, hangs_up_at=hang_up_at, why=why)
-    sink, agent = MemorySink(), scripted_agent(parse_script(script))
+    sink, agent = MemorySink(), agent or scripted_agent(parse_script(script))
     services = CallServices(TrioClock(), SeededTokens(1), sink, settings or CallSettings())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stream.run)

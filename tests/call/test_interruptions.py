@@ -218,3 +218,28 @@ async def test_an_agent_whose_hang_up_was_withdrawn_can_hang_up_later(autojump_c
     call = await converse(script, [(1.0, 2.0), (6.0, 7.5), (13.0, 14.0)])
     assert call.record.ending == "agent_hung_up"
     assert call.turns[0]["ending"] == "user_barge_in"
+
+
+async def test_a_tool_that_ends_the_call_does_not_for_a_reply_that_nobody_heard(
+    autojump_clock: object,
+) -> None:
+    script = f"""
+    [[hears]]
+    text = "Good-bye."
+    [[hears]]
+    text = "Wait, I have another question."
+    [[reply]]
+    hears = ["good-bye"]
+    tools = [{{ name = "hang_up" }}]
+    then = "{LONG}"
+    [[reply]]
+    text = "Please ask."
+    [[tool]]
+    name = "hang_up"
+    on_cancel = "POLICY"
+    ends_call = true
+    """
+    for policy in ("cancel", "shield"):
+        call = await converse(script.replace("POLICY", policy), [(1.0, 2.0), (6.0, 7.5)], hang_up_at=20)
+        assert call.record.ending == "caller_hung_up"
+        assert [entry["outcome"] for entry in call.noted("tool_ended")] == ["withdrawn"]

@@ -16,7 +16,9 @@ from mediasrv.call.turn_events import (
     EndCall,
     Evidence,
     HoldLapsed,
+    Judged,
     KeyPressed,
+    Lulled,
     PassageBegan,
     Phase,
     Reject,
@@ -28,6 +30,7 @@ from mediasrv.call.turn_events import (
     TurnOver,
     TurnState,
     TurnTakingError,
+    VoiceDry,
     Words,
 )
 from mediasrv.call.turn_taking import TABLE, begin, deadline, step
@@ -45,7 +48,7 @@ def state(phase: Phase, **changes: object) -> TurnState:
     if phase in (S, H):
         base = replace(base, sounding_since=NOW - 2)
     if phase is H:
-        base = replace(base, hold=HOLD, held_since=NOW, speech_since=NOW)
+        base = replace(base, hold=HOLD, held_since=NOW, speech_since=NOW, sound_since=NOW)
     return replace(base, **changes)  # type: ignore[arg-type]
 
 
@@ -61,6 +64,9 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (L, SpeechBegan(NOW, HOLD), L, [Reject]),
     (L, SpeechEnded(NOW), L, []),
     (L, Words("hello", final=True), L, []),
+    (L, Lulled(NOW), L, []),
+    (L, Judged("hello", 0.9), L, []),
+    (L, VoiceDry(3), L, []),
     (L, KeyPressed("5"), L, []),
     (L, KeyPressed("#"), L, []),
     (L, PassageBegan(3), L, []),
@@ -75,6 +81,9 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (T, SpeechEnded(NOW), T, []),
     (T, Words("mm-hm", final=True), T, []),
     (T, Words("and another thing", final=True), L, [CancelTurn]),
+    (T, Lulled(NOW), T, []),
+    (T, Judged("hello", 0.9), T, []),
+    (T, VoiceDry(3), T, []),
     (T, KeyPressed("5"), L, [CancelTurn]),
     (T, PassageBegan(3), S, []),
     (T, PassageBegan(2), T, []),
@@ -90,6 +99,9 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (S, Words("", final=False), S, []),
     (S, Words("right okay", final=True), S, []),
     (S, Words("that is wrong", final=False), L, [CancelTurn]),
+    (S, Lulled(NOW), S, []),
+    (S, Judged("hello", 0.9), S, []),
+    (S, VoiceDry(3), S, []),
     (S, KeyPressed("5"), L, [CancelTurn]),
     (S, KeyPressed("#"), L, [CancelTurn]),
     (S, PassageBegan(3, interruptible=False), S, []),
@@ -105,6 +117,9 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (H, Words("mm", final=False), H, []),
     (H, Words("no", final=False), L, [CancelTurn]),
     (H, Words("I would rather", final=False), L, [CancelTurn]),
+    (H, Lulled(NOW), H, []),
+    (H, Judged("hello", 0.9), H, []),
+    (H, VoiceDry(3), H, []),
     (H, KeyPressed("1"), L, [CancelTurn]),
     (H, PassageBegan(3), H, []),
     (H, TurnOver(3), L, [Reject]),
@@ -117,6 +132,9 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (E, SpeechBegan(NOW, HOLD), E, []),
     (E, SpeechEnded(NOW), E, []),
     (E, Words("hello", final=True), E, []),
+    (E, Lulled(NOW), E, []),
+    (E, Judged("hello", 0.9), E, []),
+    (E, VoiceDry(3), E, []),
     (E, KeyPressed("5"), E, []),
     (E, PassageBegan(3), E, []),
     (E, TurnOver(3), E, []),
@@ -153,16 +171,47 @@ def rule(actions: tuple[object, ...]) -> str:
     return evidence.rule
 
 
-def test_unbroken_speech_that_nothing_explains_confirms_once_the_gate_could_have_said_otherwise() -> None:
+def test_unbroken_speech_that_nothing_explains_confirms() -> None:
     held = state(H)
-    assert deadline(held) == pytest.approx(NOW + 0.65)
-    new, actions = step(held, Due(), NOW + 0.65)
+    assert deadline(held) == pytest.approx(NOW + 0.45)
+    new, actions = step(held, Due(), NOW + 0.45)
     assert new.phase is L
     assert rule(actions) == "unbroken"
 
 
+def test_two_coughs_are_not_one_sentence() -> None:
+    held, _ = step(state(H), Lulled(NOW + 0.2), NOW + 0.26)
+    assert deadline(held) == pytest.approx(NOW + 0.7)
+    held, _ = step(held, Lulled(NOW + 0.35, over=True), NOW + 0.36)
+    assert deadline(held) == pytest.approx(NOW + 0.7)
+    held, _ = step(held, Lulled(NOW + 0.55), NOW + 0.61)
+    new, actions = step(held, Due(), NOW + 0.7)
+    assert (new.phase, rule(actions)) == (S, "undecided")
+
+
+def test_a_verdict_says_what_sounded_while_the_voice_was_held() -> None:
+    held, _ = step(state(H), Lulled(NOW + 0.2), NOW + 0.26)
+    held, _ = step(held, Lulled(NOW + 0.35, over=True), NOW + 0.36)
+    _, actions = step(held, Words("I would rather", final=False), NOW + 0.5)
+    (cancel,) = actions
+    assert isinstance(cancel, CancelTurn)
+    assert cancel.evidence.spans_ms == ((0.0, 200.0), (350.0, 500.0))
+
+
+def test_speech_that_goes_on_after_a_lull_is_an_interruption_at_the_limit() -> None:
+    held, _ = step(state(H), Lulled(NOW + 0.3), NOW + 0.36)
+    held, _ = step(held, Lulled(NOW + 0.4, over=True), NOW + 0.41)
+    new, actions = step(held, Due(), NOW + 0.7)
+    assert (new.phase, rule(actions)) == (L, "undecided")
+
+
 def test_no_hold_lasts_longer_than_the_limit() -> None:
-    for changes in ({}, {"speech_since": None}, {"explained": True}, {"speech_since": NOW + 0.5}):
+    for changes in (
+        {},
+        {"speech_since": None, "sound_since": None},
+        {"explained": True},
+        {"sound_since": NOW + 0.5},
+    ):
         held = state(H, **changes)
         assert deadline(held) <= NOW + 0.7 + 1e-9
         new, actions = step(held, Due(), NOW + 0.71)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediasrv.call import CallSettings
+from mediasrv.call.settings import Speculation
 from mediasrv.call.turn_events import (
     Answered,
     CancelTurn,
@@ -15,7 +17,9 @@ from mediasrv.call.turn_events import (
     EndAsked,
     EndCall,
     HoldLapsed,
+    Judged,
     KeyPressed,
+    Lulled,
     PassageBegan,
     Phase,
     SpeechBegan,
@@ -24,6 +28,7 @@ from mediasrv.call.turn_events import (
     TurnEvent,
     TurnOver,
     TurnState,
+    VoiceDry,
     Words,
 )
 from mediasrv.call.turn_taking import begin, deadline, step
@@ -34,6 +39,9 @@ TEXTS = ["mm-hm", "stop", "I want", "yes.", "one two three", "", "and"]
 HAPPENINGS = st.one_of(
     st.tuples(st.just("began"), st.integers(0, 2)),
     st.tuples(st.just("ended"), st.just(0)),
+    st.tuples(st.just("lull"), st.integers(0, 1)),
+    st.tuples(st.just("judged"), st.integers(0, len(TEXTS) - 1)),
+    st.tuples(st.just("dry"), st.integers(0, 1)),
     st.tuples(st.just("partial"), st.integers(0, len(TEXTS) - 1)),
     st.tuples(st.just("final"), st.integers(0, len(TEXTS) - 1)),
     st.tuples(st.just("key"), st.integers(0, 11)),
@@ -44,25 +52,21 @@ HAPPENINGS = st.one_of(
 )
 
 
-def event_of(kind: str, n: int, state: TurnState, now: float) -> TurnEvent | None:
-    match kind:
-        case "began":
-            return SpeechBegan(now, HoldId(n) if n else None)
-        case "ended":
-            return SpeechEnded(now)
-        case "partial" | "final":
-            return Words(TEXTS[n], final=kind == "final")
-        case "key":
-            return KeyPressed("0123456789*#"[n])
-        case "sounds":
-            return PassageBegan(state.turn, interruptible=bool(n))
-        case "over":
-            return TurnOver(state.turn - n)
-        case "lapsed":
-            return HoldLapsed(HoldId(n))
-        case _:
-            wishes = {0: EndAsked(Ending.AGENT_HUNG_UP), 1: EndAsked(Ending.FAULT, goodbye=True)}
-            return wishes.get(n)
+EVENTS: dict[str, Callable[[int, TurnState, float], TurnEvent | None]] = {
+    "began": lambda n, state, now: SpeechBegan(now, HoldId(n) if n else None),
+    "ended": lambda n, state, now: SpeechEnded(now),
+    "lull": lambda n, state, now: Lulled(now, over=bool(n)),
+    "judged": lambda n, state, now: Judged(TEXTS[n], n / len(TEXTS)),
+    "dry": lambda n, state, now: VoiceDry(state.turn - n),
+    "partial": lambda n, state, now: Words(TEXTS[n], final=False),
+    "final": lambda n, state, now: Words(TEXTS[n], final=True),
+    "key": lambda n, state, now: KeyPressed("0123456789*#"[n]),
+    "sounds": lambda n, state, now: PassageBegan(state.turn, interruptible=bool(n)),
+    "over": lambda n, state, now: TurnOver(state.turn - n),
+    "lapsed": lambda n, state, now: HoldLapsed(HoldId(n)),
+    "leave": lambda n, state, now: WISHES.get(n),
+}
+WISHES = {0: EndAsked(Ending.AGENT_HUNG_UP), 1: EndAsked(Ending.FAULT, goodbye=True)}
 
 
 class Run:
@@ -70,7 +74,7 @@ class Run:
 
     def __init__(self) -> None:
         self.now = 1_000.0
-        self.state = begin(CallSettings(max_length_s=60), self.now)
+        self.state = begin(CallSettings(max_length_s=60, speculation=Speculation(words=2)), self.now)
         self.running = 0
         self.held_since = math.inf
         self.ended = False
@@ -116,7 +120,7 @@ def test_any_order_of_events_keeps_the_rules(
     run.feed(Answered(greets))
     for seconds, (kind, n) in happenings:
         run.wait(seconds)
-        event = event_of(kind, n, run.state, run.now)
+        event = EVENTS[kind](n, run.state, run.now)
         if event is not None:
             run.feed(event)
     run.wait(200)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import trio
 
 from mediasrv.endpoints.datagram import Address
-from tests.carriers.carrier import MAGIC, Carrier, Manner
+from tests.carriers.carrier import MAGIC, NOTIFIES_FROM, Carrier, Manner
 from tests.carriers.digest import is_right, parameters
 from tests.carriers.message import Message, respond, write
 from tests.fakes.datagrams import FakeNetwork, FakeSocket
@@ -54,7 +54,7 @@ class TakenCall:
         lines = [
             f"Via: SIP/2.0/UDP {host}:{port};branch={MAGIC}bye{invite['call-id']}",
             f"From: {invite['to']};tag=carrier", f"To: {invite['from']}", f"Call-ID: {invite['call-id']}",
-            "CSeq: 7 BYE", "Max-Forwards: 70",
+            f"CSeq: {NOTIFIES_FROM + 100} BYE", "Max-Forwards: 70",
         ]  # fmt: skip
         bye = write(f"BYE {invite['contact'].strip('<>')} SIP/2.0", lines)
         self.carrier.send(bye)

@@ -28,6 +28,7 @@ from mediasrv.media import (
     Held,
     HoldId,
     Listen,
+    Lull,
     MarkReached,
     MediaEvent,
     Offset,
@@ -51,6 +52,7 @@ ROOM = 2 * RATE_HZ
 FAR_DELAY = RATE_HZ * 60 // 1000
 GATE_MS = 40
 HANGOVER_MS = 200
+LULL_MS = 60
 
 
 def now_ns() -> int:
@@ -116,6 +118,7 @@ class FakeStream:
         self.sent: list[Sent] = []
         self.listens_to: dict[tuple[int, Listen], float] = {}
         self.behind: Clip | None = None
+        self.backgrounds: list[Clip | None] = []  # one after the other
         self.pressed = ""
         self.recordings: list[FakeRecording] = []
         self.flushed: dict[int, float] = {}
@@ -130,6 +133,7 @@ class FakeStream:
         self._events: deque[MediaEvent] = deque()
         self._changed = trio.Event()
         self._speaking_since: float | None = None
+        self._lulled = False
         self._ears: deque[Span] = deque(maxlen=50)
         self.closed = False
         self._began = 0.0
@@ -158,9 +162,18 @@ class FakeStream:
         if heard and self._speaking_since is None:
             self._speaking_since = t
             self._tell(Onset(now_ns(), round(t * RATE_HZ), self._hold_at_onset()))
-        elif not heard and self._speaking_since is not None:
+            self._lulled = False
+        elif heard:
+            self._tell_lull(t, any(a <= t < b + LULL_MS / 1000 for a, b in self.speech))
+        elif self._speaking_since is not None:
             self._speaking_since = None
             self._tell(Offset(now_ns() - HANGOVER_MS * 1_000_000, round(t * RATE_HZ)))
+
+    def _tell_lull(self, t: float, sounds: bool) -> None:
+        if sounds == self._lulled:
+            self._lulled = not sounds
+            at_ns = now_ns() - (0 if sounds else LULL_MS * 1_000_000)
+            self._tell(Lull(at_ns, round(t * RATE_HZ), over=sounds))
 
     def _hold_at_onset(self) -> HoldId | None:
         voice = self._voice()
@@ -349,6 +362,7 @@ class FakeStream:
     ) -> None:
         self._check()
         self.behind = clip
+        self.backgrounds.append(clip)
 
     @asynccontextmanager
     async def record(self, path: Path, format: RecordingFormat = "wav") -> AsyncIterator[RecordingFace]:  # noqa: A002

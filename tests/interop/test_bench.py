@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import trio
 
+from mediasrv.bench.churn import rounds as churn
+from mediasrv.bench.churn.endings import MANNERS
 from mediasrv.bench.instruments.server_process import serving
 
 pytestmark = pytest.mark.interop
@@ -88,3 +90,15 @@ async def test_load_stands_what_its_callers_do(options: tuple[str, ...]) -> None
     report = await run("tools.load", "--calls", "3", "--seconds", "3", *options)
     assert report["failed"] == 0, report
     assert report["answered"] >= 3
+
+
+async def test_calls_that_end_in_every_way_leave_nothing_behind() -> None:
+    """Each way once; SIP's own memory of them is not waited for."""
+    with trio.fail_after(90):
+        report = await churn.run(churn.Plan(len(MANNERS), 1, len(MANNERS), linger_s=4.0, warm_up_each=0))
+    assert report["failure_reasons"] == {}
+    assert report["errors_logged"] == {}
+    rounds = report["rounds"]
+    assert isinstance(rounds, list)
+    (left,) = rounds
+    assert [left[name] for name in ("calls", "streams", "ports", "tasks", "descriptors")] == [0] * 5

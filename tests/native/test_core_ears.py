@@ -16,6 +16,7 @@ from tests.native.line import (
     HELD,
     HOLD,
     IGNORE,
+    LULL,
     MS,
     OFFSET,
     ONSET,
@@ -32,6 +33,7 @@ from tests.native.line import (
 ENGINE_HOLD = 0x80000000
 QUIET = pcm_of([0] * FRAME)
 KIB = 1024
+LULL_BEGAN, LULL_OVER = 0, 1
 
 
 def hum(n: int, seed: int = 3) -> bytes:
@@ -67,6 +69,29 @@ def test_speech_begins_and_ends_and_the_spans_say_so() -> None:
     marked = [s for s in spans if s.flags & SPEECH]
     assert marked[0].rtp_extended == onset.rtp_extended
     assert sum(s.samples for s in marked) >= 20 * 300
+
+
+def test_that_a_cough_is_over_is_told_long_before_the_end_of_speech() -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    ended_ns = line.now_ns
+    talk(line, hum(25 * FRAME))
+    (lull,), (offset,) = line.of_kind(LULL), line.of_kind(OFFSET)
+    assert lull.reason == LULL_BEGAN
+    assert line.kinds().index(LULL) < line.kinds().index(OFFSET)
+    assert abs(lull.at_ns - ended_ns) <= 40 * MS
+    assert abs(lull.rtp_extended - offset.rtp_extended) <= 20 * 8
+
+
+def test_speech_that_goes_on_after_a_closed_consonant_is_told_to_go_on() -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME) + hum(6 * FRAME))
+    resumed_ns = line.now_ns
+    talk(line, voice(10 * FRAME) + hum(25 * FRAME))
+    lulls = line.of_kind(LULL)
+    assert [lull.reason for lull in lulls] == [LULL_BEGAN, LULL_OVER, LULL_BEGAN]
+    assert 0 <= lulls[1].at_ns - resumed_ns <= 60 * MS
+    assert len(line.of_kind(ONSET)) == len(line.of_kind(OFFSET)) == 1
 
 
 def test_the_noise_suppressor_does_not_delay_an_onset() -> None:

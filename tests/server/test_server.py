@@ -284,6 +284,21 @@ async def test_a_caller_who_goes_away_while_ringing_leaves_nothing(autojump_cloc
         await nothing_is_left(house)
 
 
+async def test_a_caller_who_goes_away_before_anybody_has_looked_is_no_fault(autojump_clock) -> None:
+    """INVITE and CANCEL are read in one go, as on a machine that had something else to do."""
+    lines = (
+        "{} sip:100@127.0.0.1 SIP/2.0", "Via: SIP/2.0/UDP 127.0.0.1:5070;branch=z9hG4bKquick",
+        "From: <sip:anna@127.0.0.1:5070>;tag=a", "To: <sip:100@127.0.0.1>", "Call-ID: quick",
+        "CSeq: 1 {}", "Contact: <sip:anna@127.0.0.1:5070>", "Max-Forwards: 70", "Content-Length: 0", "", "",
+    )  # fmt: skip
+    async with running() as house:
+        anna = await house.network.open(("127.0.0.1", 5070))
+        for method in ("INVITE", "CANCEL"):
+            anna.send("\r\n".join(lines).format(method, method).encode(), HOUSE)
+        await nothing_is_left(house)
+        assert house.server.counters.snapshot()["calls_ended"] == {"caller_cancelled": 1}
+
+
 async def test_no_sound_is_sent_before_the_ack(autojump_clock) -> None:
     """Only who has read our 200 can send it: until then, the address in the offer may be anybody's."""
     async with running() as house, house.caller() as caller:

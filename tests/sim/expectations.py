@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tests.sim.invariants import MS
 from tests.sim.scenario import Expectation
@@ -59,3 +60,34 @@ def voice_stopped_within(limit_ms: float) -> Expectation:
                 yield f"the voice went on for {(last_ns - voiced_ns) / MS:g} ms after the caller spoke"
 
     return check
+
+
+def never_left_in_silence(limit_ms: float) -> Expectation:
+    """From the beginning of a reply's thought to its first sound, as the caller hears it."""
+
+    def check(trace: Trace) -> Iterator[str]:
+        audible_ns = [heard.at_ns for caller in trace.callers for heard in caller.heard if heard.audible]
+        for call in trace.calls():
+            timeline = trace.timeline(call)
+            for thought in timeline:
+                if thought["event"] != "turn_started" or thought["kind"] != "reply":
+                    continue
+                sounds = (e for e in timeline if e["event"] == "first_audio" and e["turn"] == thought["turn"])
+                began_ns = trace.at_ns(call, thought)
+                until_ns = next((trace.at_ns(call, entry) for entry in sounds), began_ns)
+                heard_ns = [began_ns, *(at for at in audible_ns if began_ns < at < until_ns), until_ns]
+                longest_ms = max(b - a for a, b in pairwise(heard_ns)) / MS
+                if longest_ms > limit_ms:
+                    yield f"the caller heard nothing for {longest_ms:g} ms while turn {thought['turn']} thought"
+
+    return check
+
+
+def masked(trace: Trace) -> Iterator[str]:
+    if not any(turn["asides"] for _, turn in trace.of("turn")):
+        yield "a reply was long in coming, and nothing was said meanwhile"
+
+
+def promoted(trace: Trace) -> Iterator[str]:
+    if not any(turn["ahead"] and turn["ending"] == "completed" for _, turn in trace.of("turn")):
+        yield "no reply that was begun ahead was the one that was heard"

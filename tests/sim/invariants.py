@@ -83,7 +83,8 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
     """Nothing audible leaves after the tick in which a turn was cancelled, until a later turn has a voice."""
     for call in trace.calls():
         entries = [(trace.at_ns(call, entry), entry) for entry in trace.timeline(call)]
-        sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] == "first_sound"]
+        voiced = ("first_sound", "masked")
+        sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] in voiced]
         for at_ns, entry in entries:
             if entry["event"] == "cancelled":
                 from_ns = at_ns + TICK_NS + ROUNDING_NS

@@ -115,6 +115,61 @@ def cough(source: random.Random) -> Scenario:
     )
 
 
+def two_coughs(source: random.Random) -> Scenario:
+    """One after the other, so that the gate takes them for one speech."""
+    at_ms = source.uniform(500, 5_000)
+    script = (
+        Cue(quiet(GREETING, 300), Say(QUESTION)),
+        Cue(passage(REPLY, at_ms), Cough(duration_ms=140)),
+        Cue(passage(REPLY, at_ms + source.uniform(260, 330)), Cough(duration_ms=120)),
+        Cue(quiet(REPLY, 500), HangUp()),
+        GIVE_UP,
+    )
+    return Scenario(
+        "two_coughs",
+        script,
+        agent_script=agent_script(QUESTION),
+        expects=(expect.ending("local"), expect.no_interruption),
+    )
+
+
+def slow_model(source: random.Random) -> Scenario:
+    """The model takes its time: the caller is told so, and then hears that somebody is there."""
+    fault = Fault("llm", 1, "slow", 0, round(source.uniform(2_600, 4_700)))
+    script = (
+        Cue(quiet(GREETING, 300), Say(QUESTION)),
+        Cue(answered(20_000), HangUp()),
+        GIVE_UP,
+    )
+    return Scenario(
+        "slow_model",
+        script,
+        agent_script=agent_script(QUESTION, faults=(fault,)),
+        expects=(
+            expect.ending("local"),
+            expect.masked,
+            expect.no_interruption,
+            expect.never_left_in_silence(1_500),
+        ),
+    )
+
+
+def guessed(source: random.Random) -> Scenario:
+    """Replies are begun before the caller has finished: the right one is heard, and no other."""
+    question = "please tell me everything about the house"
+    script = (
+        Cue(quiet(GREETING, source.uniform(100, 800)), Say(question)),
+        Cue(quiet(REPLY, 500), HangUp()),
+        GIVE_UP,
+    )
+    return Scenario(
+        "guessed",
+        script,
+        agent_script=agent_script(question) + "\n[model]\nspeculates = true\n",
+        expects=(expect.ending("local"), expect.promoted, expect.no_interruption),
+    )
+
+
 def tool(source: random.Random) -> Scenario:
     """A tool of each policy, and the caller speaks before, while or after it runs."""
     policy = source.choice(TOOL_POLICIES)
@@ -243,6 +298,9 @@ SCENARIOS: Mapping[str, tuple[Draw, int]] = {  # and how often each is drawn, ag
     "twice_interrupted": (twice_interrupted, 2),
     "backchannel": (backchannel, 2),
     "cough": (cough, 2),
+    "two_coughs": (two_coughs, 1),
+    "slow_model": (slow_model, 2),
+    "guessed": (guessed, 2),
     "tool": (tool, 4),
     "provider_fault": (provider_fault, 4),
     "hang_up_anywhere": (hang_up_anywhere, 4),

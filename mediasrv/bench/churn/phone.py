@@ -19,16 +19,22 @@ from mediasrv.clock import SystemClock
 from mediasrv.endpoints import CallGone, SipCall, SipEndpoint, TrioDatagramSocket
 from mediasrv.errors import MediasrvError
 from mediasrv.ids import SystemTokens
+from mediasrv.sip import Rejected
 from mediasrv.sip.agent import UserAgent
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv_native.wire import Wire
 
 ANSWER_WITHIN_S = 10.0
+BUSY_STATUS = 503
 LAST_WORDS_S = 0.3  # for the answer to a BYE that crosses ours
 
 
 class Unexpected(MediasrvError):
     """The server did what it should not have done, or not what it should."""
+
+
+class TurnedAway(MediasrvError):
+    """The server is late for the moment, and said so (503 with Retry-After): that is no failure."""
 
 
 @dataclass(slots=True)
@@ -81,6 +87,8 @@ class Phone:
             try:
                 self._talk(await dialog.wait_answered())
             except CallGone as gone:
+                if isinstance(gone.end, Rejected) and gone.end.status == BUSY_STATUS:
+                    raise TurnedAway(number) from gone
                 raise Unexpected(f"not answered: {gone.end}") from gone
             return dialog
         await dialog.bye()

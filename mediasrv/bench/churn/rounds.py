@@ -22,7 +22,7 @@ import trio
 
 from mediasrv.bench.churn.endings import MANNERS, MEDIA_TIMEOUT_MS, Scene, play
 from mediasrv.bench.churn.holdings import Holdings, left_over
-from mediasrv.bench.churn.phone import Exchange, Unexpected
+from mediasrv.bench.churn.phone import Exchange, TurnedAway, Unexpected
 from mediasrv.bench.instruments.callers import NotAnswered, wire_cpu
 from mediasrv.bench.instruments.server_process import ServerProcess, serving, settings_file
 from mediasrv.bench.speech import talk_bed
@@ -63,6 +63,7 @@ class Played:
 
     manners: dict[str, str] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
+    turned_away: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -95,6 +96,8 @@ class Bench:
             scene = Scene(self.server, self.exchange, number, chance, self.asking)
             try:
                 await play(scene, manner)
+            except* TurnedAway:
+                self.played.turned_away.add(number)
             except* (Unexpected, NotAnswered, OSError) as group:
                 for problem in leaves(group):
                     self.played.failures[f"{manner}: {problem}"] += 1
@@ -127,6 +130,7 @@ def report(bench: Bench, before: Holdings, rounds: Sequence[Holdings]) -> dict[s
     return {
         "bench": "churn",
         "calls": len(bench.played.manners),
+        "turned_away": len(bench.played.turned_away),
         "failures": failures.total(),
         "failure_reasons": dict(failures.most_common(REASONS_TOLD)),
         "left_over": left_over(last),
@@ -151,6 +155,8 @@ def recorded(bench: Bench) -> tuple[dict[str, dict[str, int]], Counter[str]]:
     endings: dict[str, Counter[str]] = {}
     wrong: Counter[str] = Counter()
     for number, manner in bench.played.manners.items():
+        if number in bench.played.turned_away:
+            continue
         ending = written.get(number, "")
         endings.setdefault(manner, Counter())[ending or "no record"] += 1
         if ending not in MANNERS[manner].recorded:

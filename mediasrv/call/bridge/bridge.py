@@ -252,9 +252,10 @@ class Bridge:
             replaced = seat.replaced
             name = path if count == 1 else path.with_stem(f"{path.stem}-{count}")
             try:
-                async with seat.stream.record(name):
+                async with seat.stream.record(name) as recording:
                     self._call.timeline.note("bridge_recorded", file=name.name)
-                    await replaced.wait()
+                    with self._call.secrecy.masks(recording):
+                        await replaced.wait()
             except (RecordingFailed, LocalError, OSError) as problem:
                 self._call.timeline.note("not_recorded", problem=str(problem))
                 return

@@ -162,8 +162,8 @@ class MenuCall:
         path = self._next_recording(directory)
         self._line.forget_keys()
         try:
-            async with self._call.stream.record(path):
-                with self._line.until_recorded(step.longest_s):
+            async with self._call.stream.record(path) as recording:
+                with self._call.secrecy.masks(recording), self._line.until_recorded(step.longest_s):
                     while await self._line.next_key() not in step.stop_keys:
                         pass
         except (RecordingFailed, OSError) as error:

@@ -11,6 +11,7 @@ from mediasrv.media.events import (
     Generation,
     Held,
     HoldId,
+    Lull,
     MarkReached,
     MediaBack,
     MediaEvent,
@@ -57,6 +58,7 @@ def _locked(e: NativeEvent) -> MediaEvent:
 _MEANING: dict[int, Callable[[NativeEvent], MediaEvent]] = {
     native.EVENT_ONSET: _onset,
     native.EVENT_OFFSET: lambda e: Offset(e.at_ns, e.rtp_extended, e.reason == native.OFFSET_DENIED),
+    native.EVENT_LULL: lambda e: Lull(e.at_ns, e.rtp_extended, e.reason == native.LULL_OVER),
     native.EVENT_HELD: lambda e: Held(HoldId(e.hold), position(e.position)),
     native.EVENT_RELEASED: _released,
     native.EVENT_FINISHED: lambda e: Finished(position(e.position)),

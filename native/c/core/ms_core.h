@@ -146,6 +146,8 @@ enum ms_event_kind {
     MS_EVENT_REMOVED = 16,     /* from the engine: nothing touches the slot any more */
     MS_EVENT_FAULT = 17,       /* from the engine: code = errno of a socket that failed for good */
     MS_EVENT_DTMF_SENT = 18,   /* code = the key that is out: in packets where they were agreed on, else in band */
+    MS_EVENT_LULL = 19,        /* within speech, before its end is certain: reason = enum ms_lull_reason; at_ns,
+                                * rtp_extended: when the last of the sound arrived, or the first of it again */
     MS_EVENT_CLIP_DONE = 32,   /* from the engine: it has let go of clip `name` and of every one before it */
     MS_EVENT_RECORDING = 33    /* from the recorder: it has let go of recording `name`; reason = enum ms_record_reason,
                                 * code = errno, arg = frames written, rtp_extended = frames that found no room */
@@ -161,6 +163,11 @@ enum ms_release_reason {
 enum ms_offset_reason {
     MS_OFFSET_QUIET = 0,          /* 200 ms of it, or packets stopped */
     MS_OFFSET_DENIED = 1          /* it was no speech: its engine hold has ended */
+};
+
+enum ms_lull_reason {
+    MS_LULL_BEGAN = 0,            /* 60 ms without sound: a cough is over, or a consonant is closed */
+    MS_LULL_OVER = 1              /* the same speech goes on */
 };
 
 typedef struct ms_position {

@@ -101,8 +101,32 @@ static void tell_offset(ms_ears *e, int64_t at_ns, int64_t rtp_extended) {
     tell_end(e, MS_OFFSET_QUIET, at_ns, rtp_extended);
 }
 
+static void tell_lull(ms_ears *e, enum ms_lull_reason reason, int64_t at_ns, int64_t rtp_extended) {
+    e->lulled = reason == MS_LULL_BEGAN;
+    ms_event event = {
+        .kind = MS_EVENT_LULL, .reason = (uint8_t)reason, .at_ns = at_ns, .rtp_extended = rtp_extended,
+    };
+    ms_playout_position(e->playout, &event.position);
+    ms_events_push(e->events, &event);
+}
+
+/* The gate's hangover hides for 200 ms that a cough is over; whoever judges a hold cannot wait so long. */
+static void watch_lull(ms_ears *e, int64_t rtp_extended) {
+    if (ms_gate_active(&e->gate)) {
+        e->still_halves = 0;
+        if (e->lulled) tell_lull(e, MS_LULL_OVER, e->last_audio_ns, rtp_extended);
+        return;
+    }
+    if (++e->still_halves != MS_EARS_LULL_HALVES) return;
+    uint64_t sounded = e->halves > MS_EARS_LULL_HALVES ? e->halves - MS_EARS_LULL_HALVES - 1 : 0;
+    int64_t ended = rtp_extended - ticks_in(e, MS_EARS_LULL_MS - MS_EARS_BLOCK_MS);
+    tell_lull(e, MS_LULL_BEGAN, e->arrivals[sounded % MS_EARS_ARRIVALS], ended);
+}
+
 static void tell_onset(ms_ears *e, int64_t rtp_extended) {
     e->speaking = true;
+    e->lulled = false;
+    e->still_halves = 0;
     e->onsets++;
     e->onset_ns = e->last_audio_ns;
     e->onset_rtp = rtp_extended;
@@ -143,6 +167,8 @@ static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended, bool ma
     } else if (!e->gate_open && e->speaking) {
         uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
         tell_offset(e, e->arrivals[spoke % MS_EARS_ARRIVALS], rtp_extended - ticks_in(e, MS_EARS_HANGOVER_MS));
+    } else if (e->speaking) {
+        watch_lull(e, rtp_extended);
     }
 }
 

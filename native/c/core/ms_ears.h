@@ -30,6 +30,8 @@
 #define MS_EARS_QUIET_MS 100       /* without audio: whoever spoke is taken to have stopped */
 #define MS_EARS_HANGOVER_MS 200    /* quiet that the gate waits for before it says that speech ended */
 #define MS_EARS_HANGOVER_HALVES (MS_EARS_HANGOVER_MS / MS_EARS_BLOCK_MS)
+#define MS_EARS_LULL_MS 60         /* without sound in speech that has not ended: told, since a hold waits for it */
+#define MS_EARS_LULL_HALVES (MS_EARS_LULL_MS / MS_EARS_BLOCK_MS)
 #define MS_EARS_WARY_MS 3000       /* after a denial: music that deceived the gate once goes on doing so */
 #define MS_EARS_ARRIVALS 32        /* 10 ms each: longer than the hangover */
 
@@ -55,6 +57,8 @@ typedef struct ms_ears {
     bool half_open[2];             /* what it said of each half of the frame */
     bool denied;                   /* it is open, but there is no voice */
     uint64_t wary_until;           /* in halves: until then the gate is not believed before a voice was found */
+    bool lulled;                   /* told, and not yet taken back */
+    uint32_t still_halves;         /* without sound, within speech */
     uint32_t onset_hold;           /* that the last onset took, or 0 */
     int64_t onset_ns, onset_rtp;
     bool jumped;                   /* the next span stands after a jump */

@@ -13,6 +13,9 @@ What a cell promises, whoever the peer is:
 * `offerless`: an INVITE without a description; ours is the offer.
 * `cancelled`: a call is taken back while it rings.
 * `reliable`: a caller who requires 100rel is rung reliably, confirms it with PRACK, and is answered.
+* `registered`: a user's telephone registers with its password (digest), and not with another.
+* `rung`: a user's telephone, rung by his name, picks up, and who called hears it.
+* `transfer`: the peer sends our agent to a user (REFER, blind), who hears it.
 * `health`: OPTIONS outside of any call.
 """
 
@@ -72,6 +75,21 @@ TABLE: Mapping[str, Mapping[str, Ways | str]] = {
         "pjsip": ("plain",),
         "baresip": "this version knows no 100rel",
         "sipp": ("u1", "t1"),
+    },
+    "registered": {
+        "pjsip": ("plain",),
+        "baresip": ("plain",),
+        "sipp": "a scenario would have to know a password that is drawn anew each time",
+    },
+    "rung": {
+        "pjsip": ("plain",),
+        "baresip": ("plain",),
+        "sipp": "it registers nowhere",
+    },
+    "transfer": {
+        "pjsip": ("plain",),
+        "baresip": ("plain",),
+        "sipp": "refer.xml asks for one; who is heard it does not know",
     },
     "health": {
         "pjsip": "its Python face has no OPTIONS",

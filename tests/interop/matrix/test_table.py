@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.interop.matrix import test_in_calls, test_ringing, test_signalling, test_sound
+from tests.interop.matrix import test_in_calls, test_ringing, test_signalling, test_sound, test_users
 from tests.interop.matrix.table import PEERS, TABLE, cells
 
 
@@ -19,7 +19,7 @@ def test_a_row_says_of_each_peer_what_it_does_or_why_it_does_not(row: str) -> No
 
 def test_each_cell_has_one_test() -> None:
     tested: Counter[str] = Counter()
-    for file in (test_sound, test_in_calls, test_ringing, test_signalling):
+    for file in (test_sound, test_in_calls, test_ringing, test_signalling, test_users):
         for name, test in vars(file).items():
             if name.startswith("test_"):
                 marks = [mark for mark in test.pytestmark if mark.name == "parametrize"]

@@ -19,6 +19,7 @@ from mediasrv.media.engine import Engine, EngineSettings
 from mediasrv.server import Server
 from mediasrv.sip import Account, Limits, Uri
 from mediasrv.sip.core import Core
+from tests.fakes.records import FakeRecords
 from tests.fakes.streams import FakeStreamNetwork
 from tests.sim.deterministic import Agenda
 from tests.sim.engine_thread import EngineThread
@@ -64,6 +65,7 @@ class House:
     streams: FakeStreamNetwork = field(default_factory=FakeStreamNetwork)
     phones: list[Phone] = field(default_factory=list)
     engines: list[Engine] = field(default_factory=list)
+    names: FakeRecords = field(default_factory=FakeRecords)  # the DNS
 
     @classmethod
     def build(cls, agenda: Agenda, story: Story, seed: int, tasks: trio.Nursery, clock: ServerClock) -> House:
@@ -114,6 +116,7 @@ class House:
             open_engine=self._open_engine,
             open_socket=self._open_socket,
             open_streams=self._open_streams,
+            open_records=lambda _: self.names,
             sink=self.sink,
         )
 

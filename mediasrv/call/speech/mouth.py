@@ -3,12 +3,16 @@
 Sound is handed over in short pieces, each with its marks, because the engine keeps few marks waiting and plays within
 a fifth of a second whatever it has. Marks come back as events when their sample was sent: the first of a passage says
 that it sounds, the others which words went by.
+
+A passage begins with its first sound and not before. So while a voice or a model is slow, an *aside* ("one moment") can
+be said between two passages, and never within one. An aside is heard, but is no part of what the turn has said.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -27,6 +31,7 @@ class Passage:
 
     text: str
     interruptible: bool = True
+    aside: bool = False  # fills a silence, and is no part of the reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +50,59 @@ class Mouth:
     generation: Generation
     arming: Arming
     truth: PlayoutTruth
+    on_sound: Callable[[], None]  # something is about to be said
     finished: trio.Event = field(default_factory=trio.Event)
+    _arming: Arming = field(default_factory=Arming)
+    _between: trio.Lock = field(default_factory=trio.Lock)  # free between two passages
+    _closed: bool = False
     _passages: list[Passage] = field(default_factory=list)
     _unmarked: deque[PlacedWord] = field(default_factory=deque)  # their sound has not come yet
 
     async def speak(self, sounds: trio.MemoryReceiveChannel[Sound]) -> None:
         """Plays everything that comes, and returns when the last sample of it was sent."""
-        arming = self.arming
+        waiting: Passage | None = None
         async for sound in sounds:
-            match sound:
-                case Passage():
-                    arming = self.arming if sound.interruptible else Arming(on_onset="ignore")
-                    start = self.truth.passage(sound.text)
-                    self.stream.mark(self.generation, start, f"passage:{len(self._passages)}")
-                    self._passages.append(sound)
-                case SpeechChunk():
-                    await self._play(sound, arming)
-                case PassageDone(whole):
-                    self._unmarked.clear()
-                    self.truth.close(whole=whole)
+            if isinstance(sound, Passage):
+                waiting = sound
+                continue
+            if waiting is not None:
+                await self._between.acquire()
+                self._begin(waiting)
+                waiting = None
+            if isinstance(sound, PassageDone):
+                self._unmarked.clear()
+                self.truth.close(whole=sound.whole)
+                self._between.release()
+            else:
+                await self._play(sound)
+        async with self._between:
+            self._closed = True
         if self.truth.samples:
             await self.stream.finish(self.generation)
             await self._wait_finished()
+
+    async def say_aside(self, sound: Sequence[SpeechChunk]) -> bool:
+        """Says it if all that was said before has sounded, and nothing of a next passage is there; else nothing."""
+        if self._closed or self._between.locked() or not self.is_dry:
+            return False
+        async with self._between:
+            self._begin(Passage("", aside=True))
+            for chunk in sound:
+                await self._play(replace(chunk, words=()))
+            self.truth.close()
+        return True
+
+    @property
+    def is_dry(self) -> bool:
+        """All that it was given has sounded."""
+        at = self.stream.position()
+        return at.source >= self.truth.samples if at.generation == self.generation else not self.truth.samples
+
+    def _begin(self, passage: Passage) -> None:
+        self._arming = self.arming if passage.interruptible else Arming(on_onset="ignore")
+        start = self.truth.passage(passage.text)
+        self.stream.mark(self.generation, start, f"passage:{len(self._passages)}")
+        self._passages.append(passage)
 
     def passage_at(self, mark: MarkReached) -> Passage | None:
         """The passage that begins with this mark; None for any other mark."""
@@ -75,7 +111,8 @@ class Mouth:
             return None
         return self._passages[int(number)]
 
-    async def _play(self, chunk: SpeechChunk, arming: Arming) -> None:
+    async def _play(self, chunk: SpeechChunk) -> None:
+        self.on_sound()
         self._unmarked.extend(self.truth.place(chunk.words))
         step = samples_in(PIECE_MS, chunk.rate_hz) * BYTES_PER_SAMPLE
         for at in range(0, len(chunk.pcm), step):
@@ -83,7 +120,9 @@ class Mouth:
             while self._unmarked and self._unmarked[0].start < soon:
                 word = self._unmarked.popleft()
                 self.stream.mark(self.generation, word.start, f"word:{word.text}")
-            until = await self.stream.play(chunk.pcm[at : at + step], chunk.rate_hz, self.generation, arming)
+            until = await self.stream.play(
+                chunk.pcm[at : at + step], chunk.rate_hz, self.generation, self._arming
+            )
             self.truth.sound(until)
 
     async def _wait_finished(self) -> None:

@@ -1,0 +1,1 @@
+"""What a turn sounds like: its passages in order, what is ready before it is wanted, and what fills a silence."""

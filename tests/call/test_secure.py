@@ -1,0 +1,124 @@
+"""A secure scope: what the caller says and presses in it is nowhere but with whoever opened it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import trio
+
+from mediasrv.call import Call
+from mediasrv.call.scripted_agent import scripted_agent
+from mediasrv.call.services import MediaNeeds
+from mediasrv.legs import Ending
+from mediasrv.media import Dtmf
+from mediasrv.providers.script import parse_script
+from tests.call.conversing import Outcome, converse
+
+SCRIPT = """
+[[hears]]
+text = "What time is dinner?"
+[[hears]]
+text = "four one one one"
+[[hears]]
+text = "Thank you."
+[[reply]]
+hears = ["dinner"]
+text = "At eight."
+[[reply]]
+text = "You are welcome."
+"""
+DIGITS = "4829"
+SECURE_FROM_S, SECURE_TO_S = 6.0, 10.0
+
+
+class Securing:
+    """Converses, and asks for four digits after six seconds."""
+
+    name = "securing"
+    needs = MediaNeeds()
+
+    def __init__(self, *, fails: bool = False) -> None:
+        self.got = ""
+        self.fails = fails
+        self.masked: list[tuple[bool, bool]] = []
+
+    async def lead(self, call: Call) -> Ending:
+        call.start_soon(self._record, call)
+        call.start_soon(self._secure, call)
+        return await scripted_agent(parse_script(SCRIPT)).lead(call)
+
+    async def _record(self, call: Call) -> None:
+        async with call.stream.record(Path("of-this-test.wav")) as recording:
+            with call.secrecy.masks(recording):
+                await trio.sleep_forever()
+
+    async def _secure(self, call: Call) -> None:
+        await trio.sleep(SECURE_FROM_S)
+        try:
+            async with call.secure() as secret:
+                self.masked.append(call.stream.recordings[0].masked)  # type: ignore[attr-defined]
+                self.got = await secret.keys(len(DIGITS))
+                await trio.sleep(SECURE_TO_S - call.timeline.ms() / 1000)
+                if self.fails:
+                    raise TimeoutError("the bank does not answer")
+        except TimeoutError:
+            pass
+        self.masked.append(call.stream.recordings[0].masked)  # type: ignore[attr-defined]
+
+
+async def a_call(agent: Securing, hang_up_at: float = 20) -> Outcome:
+    keys = [(7.0 + k / 5, Dtmf(digit, 100, round((7.0 + k / 5) * 1e9))) for k, digit in enumerate(DIGITS)]
+    later = [(12.0, Dtmf("7", 100, round(1e18)))]
+    speech = [(1.0, 2.2), (8.0, 9.2), (14.0, 15.2)]
+    return await converse("", speech, hang_up_at=hang_up_at, events=[*keys, *later], agent=agent)
+
+
+async def test_keys_reach_whoever_asked_for_them_and_nobody_else(autojump_clock: object) -> None:
+    agent = Securing()
+    call = await a_call(agent)
+    assert agent.got == DIGITS
+    assert [entry["digit"] for entry in call.noted("key")] == ["7"]
+
+
+async def test_what_was_said_is_neither_recognised_nor_asked(autojump_clock: object) -> None:
+    call = await a_call(Securing())
+    words = " ".join(str(entry["text"]) for entry in call.noted("words"))
+    assert "dinner" in words
+    assert call.turns[0]["asked"] == "What time is dinner?"
+    within = [e for e in call.noted("words") if SECURE_FROM_S * 1000 <= e["ms"] <= SECURE_TO_S * 1000]
+    assert within == []
+
+
+async def test_the_timeline_and_the_records_hold_no_secret(autojump_clock: object) -> None:
+    call = await a_call(Securing())
+    within = [e for e in call.timeline if SECURE_FROM_S * 1000 <= e["ms"] < SECURE_TO_S * 1000]
+    assert within
+    written = json.dumps([dict(entry) for entry in within])
+    assert not any(word in written for word in ("four", "one one", *(f'"{digit}"' for digit in DIGITS)))
+
+
+async def test_the_recording_is_silent_for_as_long_and_no_longer(autojump_clock: object) -> None:
+    for agent in (Securing(), Securing(fails=True)):
+        await a_call(agent)
+        assert agent.masked == [(True, True), (False, False)]
+
+
+async def test_the_record_says_when_it_was(autojump_clock: object) -> None:
+    call = await a_call(Securing())
+    (secure,) = call.record.secure
+    assert abs(secure.from_ms - SECURE_FROM_S * 1000) < 50
+    assert abs((secure.to_ms or 0) - SECURE_TO_S * 1000) < 50
+    assert secure.keys == len(DIGITS)
+
+
+async def test_it_ends_with_the_call(autojump_clock: object) -> None:
+    call = await a_call(Securing(), hang_up_at=7.5)
+    (secure,) = call.record.secure
+    assert secure.to_ms is not None
+    assert call.noted("secure_ended")
+
+
+async def test_afterwards_the_caller_is_heard_again(autojump_clock: object) -> None:
+    call = await a_call(Securing())
+    assert call.turns[-1]["heard"] == "You are welcome."
