@@ -6,7 +6,8 @@
 The server writes two small files for each call: where TMPDIR is a disk, its file system is measured with it.
 
 Starts a server of its own on free loopback ports, unless --target names one that runs already. Exit status 0 when
-every call succeeded and the server is back to what it was before.
+every call succeeded and the server is back to what it was before: in descriptors, threads and, where it can be asked,
+its own calls, dialogs, streams, transactions and tasks.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ import trio
 
 from mediasrv.bench.instruments import sipp
 from mediasrv.bench.instruments.process_meter import measure
-from mediasrv.bench.instruments.server_process import serving
+from mediasrv.bench.instruments.server_process import ServerProcess, serving
 
 SETTLE_WITHIN_S = 10.0
 LINGER_S = 34.0  # a transaction outlives its call by 32 s (RFC 3261, timers H, J and 64*T1)
 WARM_UP_CALLS = 20
+HELD = ("live_calls", "live_dialogs", "live_streams", "transactions", "tasks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,26 @@ async def load_own_server(agent: str, plan: Plan, *, pinned: bool) -> dict[str, 
         async with serving(Path(directory), ["--agent", agent]) as server:
             if pinned:
                 pin(server.pid)
-            return await load(server.pid, server.sip, plan)
+            before = await held(server)
+            report = await load(server.pid, server.sip, plan)
+            now = await held(server)
+            return {**report, "held": {name: now[name] - before[name] for name in HELD}}
+
+
+async def held(server: ServerProcess) -> dict[str, int]:
+    """What the server itself says that it holds."""
+    told = await server.ask({"do": "statistics"})
+    return {name: told[name] for name in HELD}
 
 
 def is_clean(report: Mapping[str, object]) -> bool:
     left = report["left"]
     assert isinstance(left, dict)
-    return report["failed"] == 0 and left["descriptors"] <= 0 and left["threads"] <= 0
+    held = report.get("held", {})
+    assert isinstance(held, dict)
+    return (
+        report["failed"] == 0 and left["descriptors"] <= 0 and left["threads"] <= 0 and not any(held.values())
+    )
 
 
 @click.command(help=__doc__.split("\n\n")[0] if __doc__ else None)

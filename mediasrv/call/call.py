@@ -20,7 +20,7 @@ from mediasrv.call.bridge.handover import attend_requests
 from mediasrv.call.bridge.parties import Seat
 from mediasrv.call.record import CallRecord
 from mediasrv.call.secure import Secrecy, Secret
-from mediasrv.call.services import Agent, CallServices, MediaNeeds, PicksUpItself
+from mediasrv.call.services import Agent, CallServices, MediaNeeds, picks_up_itself
 from mediasrv.call.settings import CallSettings
 from mediasrv.call.speech.last_words import say_last_words
 from mediasrv.clock import NS_PER_MS
@@ -82,22 +82,26 @@ class Call:
         """Runs `task` as long as the call and its party; its failure ends the call, and only the call."""
         scope = trio.CancelScope()
         self._led.add(scope)
-        self.nursery.start_soon(self._guarded, scope, task, arguments)
+        self.nursery.start_soon(self._led_by, scope, task, arguments)
 
     def start_for_all(self, task: Callable[..., Awaitable[object]], *arguments: object) -> None:
         """The same, whoever the party is, and whoever leads."""
-        self.nursery.start_soon(self._guarded, trio.CancelScope(), task, arguments)
+        self.nursery.start_soon(self._guarded, task, arguments)
 
-    async def _guarded(
+    async def _led_by(
         self, scope: trio.CancelScope, task: Callable[..., Awaitable[object]], arguments: tuple[object, ...]
     ) -> None:
         try:
             with scope:
-                await task(*arguments)
-        except* Exception as fault:
-            self.fault(fault)
+                await self._guarded(task, arguments)
         finally:
             self._led.discard(scope)
+
+    async def _guarded(self, task: Callable[..., Awaitable[object]], arguments: tuple[object, ...]) -> None:
+        try:
+            await task(*arguments)
+        except* Exception as fault:
+            self.fault(fault)
 
     def fault(self, group: BaseExceptionGroup[Exception]) -> None:
         errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
@@ -180,10 +184,12 @@ async def run_call(
     services: CallServices,
     timeline: Timeline | None = None,
     ended: Callable[[CallRecord], None] = lambda record: None,
+    attend: Callable[[], Awaitable[None]] | None = None,
 ) -> CallRecord:
     """Answers, lets the agent lead, hangs up; a fault of this call ends this call, and is in its record.
 
     `timeline`: that was begun before there was a leg. `ended`: hears of the end even when that came from outside.
+    `attend`: what the leg needs to have running as long as the call, unless whoever opened it sees to that.
 
     Cancelled from outside (the server drains) it still says good-bye and writes its record.
     """
@@ -203,8 +209,10 @@ async def run_call(
         async with trio.open_nursery() as nursery:
             secrecy = Secrecy(clock, timeline, record.secure)
             call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead, secrecy)
+            if attend is not None:
+                call.start_for_all(attend)
             with services.live.knows(call):
-                later = info.direction == "in" and isinstance(agent, PicksUpItself)
+                later = info.direction == "in" and picks_up_itself(agent)
                 await _live(call, replace(agent.needs, bridge=True), pick_up=not later)
     finally:
         record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
@@ -258,7 +266,7 @@ async def _hang_up(call: Call) -> None:
         record.media = call.stream.statistics().as_dict()
     except MediasrvError:
         record.media = {}
-    with trio.CancelScope(shield=True), trio.move_on_after(within_s) as bound:
+    with trio.move_on_after(within_s, shield=True) as bound:
         try:
             await call.leg.hang_up(why)
         except Exception as error:

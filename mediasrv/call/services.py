@@ -106,7 +106,6 @@ class Agent(Protocol):
         """Leads one answered call to its end; cancelled when the other side hangs up."""
 
 
-@runtime_checkable
 class PicksUpItself(Agent, Protocol):
     """One that is given a call which came in before it is answered, and says `Call.pick_up` when it is time.
 
@@ -114,6 +113,11 @@ class PicksUpItself(Agent, Protocol):
     """
 
     picks_up_itself: Literal[True]
+
+
+def picks_up_itself(agent: Agent) -> bool:
+    """Asked for every call, and an isinstance of a Protocol looks at each of its members."""
+    return getattr(agent, "picks_up_itself", False)
 
 
 @runtime_checkable

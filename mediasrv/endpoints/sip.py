@@ -101,6 +101,7 @@ class SipEndpoint:
         self._traffic = TrafficOfCalls()
         self._call_ids: dict[SipCallId, str] = {}  # of the same calls
         self._patience = trio.CancelScope()
+        self._due: float | None = None  # of the core, which `_patience` ends at
         self._stepped = trio.Event()
         self._faults_in_a_row = 0
         # Full: the caller is told 503 at once. Nobody waits for a server that does not even look.
@@ -238,6 +239,10 @@ class SipEndpoint:
         finally:
             self._probes.pop(probe, None)
 
+    def takes_no_stream(self, destination: Address) -> None:
+        """What goes there is a datagram, however large: without this, TCP is tried first for what is too large."""
+        self._core.takes_no_stream(destination)
+
     def keep_open(self, flow: Address) -> None:
         """A sign of life through the NATs on the way there (RFC 5626 section 3.5); it dials nobody, and never waits."""
         if isinstance(flow, Hop):
@@ -326,6 +331,7 @@ class SipEndpoint:
         """One wait, and everything that follows from it.
 
         A burst is taken at once, so that under load many datagrams share what a turn of the loop costs."""
+        self._due = self._core.next_deadline()
         with trio.CancelScope(deadline=self._deadline()) as self._patience:
             await self._receive()
         for _ in range(BURST_MAX):
@@ -404,7 +410,9 @@ class SipEndpoint:
             for data, to in outbox:
                 self._send(data, to)
         self._traffic.step()
-        self._patience.deadline = self._deadline()
+        if (due := self._core.next_deadline()) != self._due:
+            self._due = due
+            self._patience.deadline = self._deadline()
         self._stepped.set()
 
     def _send(self, data: bytes, to: Address) -> None:
@@ -475,8 +483,9 @@ class SipEndpoint:
 
     def _deadline(self) -> float:
         """The core's next deadline, on trio's clock."""
-        due = self._core.next_deadline()
-        return math.inf if due is None else trio.current_time() + max(0.0, due - self._clock.now())
+        if self._due is None:
+            return math.inf
+        return trio.current_time() + max(0.0, self._due - self._clock.now())
 
     def _bears(self, where: str) -> bool:
         """Our own mistake, or the socket's: what met it is lost, the calls are not. False at the end of a row."""

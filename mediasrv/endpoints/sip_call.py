@@ -23,16 +23,19 @@ from mediasrv.sip import (
     Cancelled,
     EndCause,
     Ended,
+    KeyPressed,
     Party,
     Progress,
     ProgressConfirmed,
     Reason,
     Redirected,
+    Referred,
     Reinvite,
     Rejected,
     Request,
     SipCallId,
     SipEvent,
+    UpdateOffered,
     Uri,
     WrongState,
 )
@@ -41,6 +44,7 @@ from mediasrv.sip.grammar.reasons import NORMAL_CLEARING, Q850, Q850_OF_STATUS
 PROGRESSES_WAITING_MAX = 16
 
 CallEnd = Cancelled | Rejected | Ended
+Asked = type[Reinvite] | type[UpdateOffered] | type[Referred] | type[KeyPressed]
 HeaderLines = Sequence[tuple[str, str]]
 
 
@@ -115,6 +119,8 @@ class SipCall:
         self._reinvites: Inbox[bytes] = Inbox(1)
         # Full: the oldest is dropped; whoever rings tells it again.
         self._progresses: Inbox[Progress] = Inbox(PROGRESSES_WAITING_MAX)
+        self._asked: Inbox[Asked] = Inbox(4)  # never full: each kind comes once
+        self._kinds_asked: set[type[SipEvent]] = set()
 
     @property
     def offer(self) -> bytes:
@@ -137,6 +143,7 @@ class SipCall:
                 self._settled.set()
                 self._reinvites.close()
                 self._progresses.close()
+                self._asked.close()
                 self._confirmed.set()
                 self.talk.end()
             case Acknowledged(body=body):
@@ -147,6 +154,7 @@ class SipCall:
                 self._settled.set()
             case Reinvite(body=body):
                 self._reinvites.put(body)
+                self._note_asked(Reinvite)
             case Progress():
                 self._take_progress(event)
             case ProgressConfirmed(body=body):
@@ -157,6 +165,8 @@ class SipCall:
                 self._settled.set()
             case _:
                 self.talk.deliver(event)
+                if isinstance(event, UpdateOffered | Referred | KeyPressed):
+                    self._note_asked(type(event))
 
     async def ring(self, status: int = 180, body: bytes = b"", *, reliable: bool | None = None) -> None:
         """`reliable`: repeated until the caller confirms it; None: when he requires it."""
@@ -181,6 +191,12 @@ class SipCall:
             return
         self._signalling.forget(self.id)
         self.deliver(Ended(self.id, EndCause.LOCAL, reason or str(status)))
+
+    async def wait_asked(self) -> Asked:
+        """A kind of thing that is asked for the first time in this call; trio.EndOfChannel when it is over.
+
+        Most calls are never asked anything: nobody needs to wait for each kind before it has come once."""
+        return await self._asked.take()
 
     async def wait_reinvite(self) -> bytes:
         """The next re-INVITE's offer (empty: ours is asked for); `accept_reinvite` or `refuse_reinvite` follows."""
@@ -246,6 +262,11 @@ class SipCall:
         self._progresses.put(progress)
         if progress.reliable and progress.body:
             self.early[progress.fork] = progress.body
+
+    def _note_asked(self, kind: Asked) -> None:
+        if kind not in self._kinds_asked:
+            self._kinds_asked.add(kind)
+            self._asked.put(kind)
 
     async def _settle(self) -> None:
         await self._settled.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 import trio
@@ -23,7 +24,18 @@ from mediasrv.legs.transfers import Referral, hand_over, target_uri
 from mediasrv.media import StreamFace
 from mediasrv.media.dtls import HandshakeFailed
 from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, parse
-from mediasrv.sip import FLASH, Key, Replaces, SipCallId, Uri, WrongState
+from mediasrv.sip import (
+    FLASH,
+    Key,
+    KeyPressed,
+    Referred,
+    Reinvite,
+    Replaces,
+    SipCallId,
+    UpdateOffered,
+    Uri,
+    WrongState,
+)
 
 FAREWELL_S = 2.0
 
@@ -146,14 +158,18 @@ class SipLeg:
     async def attend(self) -> None:
         """Answers what the other side asks for, and shakes hands, from the beginning of the call to its end."""
         call = await self._call()
+        attend = {
+            Reinvite: self._attend_reinvite,
+            UpdateOffered: self._attend_update,
+            Referred: self._attend_referral,
+            KeyPressed: self._attend_key,
+        }
         async with trio.open_nursery() as beside:
             if self._sound.may_shake_hands:
                 beside.start_soon(self._protect)
-            async with trio.open_nursery() as answering:
-                for attend_next in (
-                    self._attend_reinvite, self._attend_update, self._attend_referral, self._attend_key,
-                ):  # fmt: skip
-                    answering.start_soon(self._attend, attend_next, call)
+            with suppress(trio.EndOfChannel):
+                while True:
+                    beside.start_soon(self._attend, attend[await call.wait_asked()], call)
             beside.cancel_scope.cancel()
 
     async def aclose(self) -> None:

@@ -2,8 +2,8 @@
 
 Whose offer came first decides when the stream is known:
 
-    theirs    the answer is ours to write, and the stream's port must stand in it: the offer is answered twice,
-              purely, first to learn what the stream must be, then with the port that it got
+    theirs    the answer is ours to write, and the stream's port must stand in it: the answer says what the stream
+              must be, and has its place filled in once the stream has a port
     ours      the port must stand in the offer, and the answer says what the stream must be: it is made for what we
               like best, and another one takes its place, port and all, when the answer wants what it cannot be.
               Room for that other one is kept until it is certain that nobody needs it
@@ -47,11 +47,12 @@ from mediasrv.sdp import (
     SessionDescription,
     accept,
     answer,
+    at_port,
     next_version,
     offer,
 )
 
-NO_PORT_YET = 9  # stands in a description that is only made to learn what the stream must be
+NO_PORT_YET = 9  # stands in a description until there is a stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +91,20 @@ class Sound:
     ) -> Self:
         """Raises NotAcceptable or AtCapacity, and then nothing is left."""
         local = _local(media, session_id, mux=media.rtcp)
-        spec = agreed_spec(answer(offered, local), media)
+        agreed = answer(offered, local)
+        spec = agreed_spec(agreed, media)
         stream = await _add(place, place.reserve(spec), spec)
-        local = replace(local, address=(media.host, stream.local[1]), rtcp_mux=spec.rtcp == "mux")
         try:
-            agreed = answer(offered, local)
             # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
             # Nothing is waited for before the 200 either: however long it rings, nobody is lost.
             stream.set_direction(sending=False, hearing=False)
         except BaseException:
             await stream.aclose()
             raise
-        sound = cls(place, media, local, stream, spec)
-        sound.ours, sound._agreed = agreed.description, agreed
+        port = stream.local[1]
+        sound = cls(place, media, replace(local, address=(media.host, port)), stream, spec)
+        sound._agreed = at_port(agreed, port)
+        sound.ours = sound._agreed.description
         sound._speak_only_what_runs()
         return sound
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from mediasrv.legs.keys import KeyWay
 from mediasrv.legs.security import MediaSecurity, stream_keys
@@ -45,8 +46,7 @@ class LegMedia:
 def agreed_spec(wanted: Negotiated, media: LegMedia) -> StreamSpec:
     theirs = wanted.format
     linear_hz = theirs.clock_hz if theirs.name == "L16" else 0  # the other codecs know what they hear
-    return replace(
-        _wished(media),
+    return _wished(media)(
         codec=theirs.name,
         payload_type=theirs.payload_type,
         also=tuple(Coding(each.name, each.payload_type) for each in wanted.also),
@@ -73,8 +73,7 @@ def offered_spec(offered: SessionDescription, media: LegMedia) -> StreamSpec:
     first, *others = [each for each in formats if each.is_spoken]
     linear_hz = first.clock_hz if first.name == "L16" else 0
     events = _telephone_event(formats, first)
-    return replace(
-        _wished(media),
+    return _wished(media)(
         codec=first.name,
         payload_type=first.payload_type,
         also=tuple(
@@ -131,8 +130,10 @@ def also_by_our_number(wanted: Negotiated) -> Negotiated:
     return replace(wanted, also=(*wanted.also, *ours))
 
 
-def _wished(media: LegMedia) -> StreamSpec:
-    return StreamSpec(
+def _wished(media: LegMedia) -> partial[StreamSpec]:
+    """What the server wants, whatever is agreed on; the rest is to come."""
+    return partial(
+        StreamSpec,
         aec=media.aec, ns=media.ns, vad=media.vad, media_timeout_ms=media.media_timeout_ms,
         bridge=media.bridge, opus_complexity=media.opus_complexity, rtcp="port" if media.rtcp else "off",
     )  # fmt: skip

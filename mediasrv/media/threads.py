@@ -98,7 +98,8 @@ class EngineThread:
         self.native.reclaim(handle)
         stream = self.streams.pop(handle)
         self._groups[stream.group] -= 1
-        self._groups += Counter()  # forgets groups that are gone
+        if not self._groups[stream.group]:
+            del self._groups[stream.group]
         stream.gone()
 
     def add(

@@ -14,7 +14,7 @@ from mediasrv.sdp.description import (
 )
 from mediasrv.sdp.errors import AnswerRejected, MalformedDescription, NotAcceptable, OfferRejected
 from mediasrv.sdp.fingerprint import Fingerprint, Setup
-from mediasrv.sdp.offer_answer import LocalMedia, Negotiated, accept, answer, next_version, offer
+from mediasrv.sdp.offer_answer import LocalMedia, Negotiated, accept, answer, at_port, next_version, offer
 from mediasrv.sdp.parse import parse
 from mediasrv.sdp.security import Dtls, LocalSecurity, Policy, Sdes, Security
 
@@ -43,6 +43,7 @@ __all__ = [
     "Setup",
     "accept",
     "answer",
+    "at_port",
     "formats_of",
     "next_version",
     "offer",

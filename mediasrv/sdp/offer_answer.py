@@ -138,6 +138,13 @@ def answer(
     return agreed.negotiated(next_version(_describe(local, tuple(sections)), previous))
 
 
+def at_port(agreed: Negotiated, port: int) -> Negotiated:
+    """Our answer, once it is known where we receive; what we refuse in it stays refused."""
+    ours = agreed.description
+    media = tuple(replace(each, port=port) if each.port else each for each in ours.media)
+    return replace(agreed, description=replace(ours, media=media))
+
+
 def _choose(offered: SessionDescription, local: LocalMedia) -> tuple[int, _Agreed]:
     """The place of the first stream that we can speak, and what is agreed about it."""
     problem = "no media offered"

@@ -144,9 +144,12 @@ class Reception:
 
     def _group(self, info: CallInfo, needs: MediaNeeds) -> int:
         """A new one, or that of the same party's calls, where people are joined."""
-        same = [each.group for each in self._roster.calls() if _party(each.info) == _party(info)]
+        if not needs.bridge:
+            return self._roster.new_group()
+        party = _party(info)
+        same = [each.group for each in self._roster.calls() if _party(each.info) == party]
         same += [leg.stream.group for leg in self._dialled() if self._is_with(leg, info)]
-        if needs.bridge and same and same.count(same[-1]) < CALLS_OF_A_PARTY:
+        if same and same.count(same[-1]) < CALLS_OF_A_PARTY:
             return same[-1]
         return self._roster.new_group()
 
@@ -179,12 +182,15 @@ class Reception:
     async def _run(self, leg: SipLeg, agent: Agent, trace: Trace, recorder: Recorder | None) -> None:
         self._house.counters.count("calls", "taken")
         try:
-            async with trio.open_nursery() as beside:
+            services = self._house.services
+            if recorder is None:
+                await run_call(leg, agent, services, trace.timeline, self._note_end, leg.attend)
+                return
+            note_leg(leg)
+            async with trio.open_nursery() as beside:  # signalling is no part of what is run again
                 beside.start_soon(leg.attend)
-                if recorder is not None:
-                    note_leg(leg)
-                    recorder.leads()
-                await run_call(leg, agent, self._house.services, trace.timeline, self._note_end)
+                recorder.leads()
+                await run_call(leg, agent, services, trace.timeline, self._note_end)
                 beside.cancel_scope.cancel()
         finally:
             await leg.aclose()

@@ -8,6 +8,7 @@ keeping any state (RFC 3261 section 8.2.7): one datagram out for one datagram in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -258,6 +259,10 @@ class UserAgent:
     def connection_lost(self, connection: Hop, now: float) -> None:
         """A stream is closed, by whomever; `connection` is its far end, with its number."""
         self._core.transactions.connection_lost(connection, now)
+
+    def takes_no_stream(self, destination: Address) -> None:
+        """What is too large for a datagram goes there as one, too: TCP would only be tried in vain (18.1.1)."""
+        self._core.transactions.believe_streamless(destination, math.inf)
 
     def has_proven(self, host: str) -> bool:
         """Whether somebody at that address has shown what only our answers to it could have told."""

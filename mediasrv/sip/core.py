@@ -12,7 +12,7 @@ from mediasrv.sip.errors import WrongState
 from mediasrv.sip.events import KeyPressed, Progress, ReferProgress, SipCallId, SipEvent
 from mediasrv.sip.grammar.fields import MAGIC_COOKIE, VIA, NameAddr, Via
 from mediasrv.sip.grammar.headers import Headers
-from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase
+from mediasrv.sip.grammar.message import DialogKey, Request, Response, phrase, top_via
 from mediasrv.sip.grammar.thrift import fitted
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address, HostTowards, Locals, is_reliable, reply_hop
@@ -193,9 +193,8 @@ class Core:
         content_type: str = "",
     ) -> Response:
         """A response to the request with these headers, which came from `source` (8.2.6)."""
-        vias = to.values("Via")
-        vias[0] = str(Via.parse(vias[0]).seen_from(source[0], source[1]))
-        lines = [("Via", via) for via in vias]
+        top = top_via(to).seen_from(source[0], source[1])
+        lines = [("Via", str(top)), *(("Via", other) for other in to.values("Via")[1:])]
         for name in COPIED:
             text = to.text(name)
             if text is not None:

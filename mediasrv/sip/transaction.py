@@ -171,7 +171,7 @@ class Transactions:
         )
         self.locals = locals_
         self._over: dict[Hashable, dict[Transaction, None]] = {}  # streams, and what goes down with them
-        self._streamless_until: dict[Address, float] = {}  # where TCP was refused
+        self._streamless_until: dict[Address, float] = {}  # where TCP was refused, or is not spoken
         self._clients: dict[Hashable, Transaction] = {}
         self._servers: dict[Hashable, Transaction] = {}
         self._twins: dict[Hashable, Transaction] = {}
@@ -209,6 +209,12 @@ class Transactions:
         if isinstance(destination, Hop) or not self.locals.listens("TCP"):
             return False
         return self._streamless_until.get(destination, now) <= now
+
+    def believe_streamless(self, destination: Address, until: float) -> None:
+        """Whatever is too large for a datagram goes there as one all the same."""
+        if destination not in self._streamless_until and len(self._streamless_until) >= STREAMLESS_MAX:
+            del self._streamless_until[next(iter(self._streamless_until))]
+        self._streamless_until[destination] = until
 
     def serve(self, request: Request, destination: Address, now: float) -> Transaction:
         """Opens the server side of a request that is not a repetition."""
@@ -273,9 +279,7 @@ class Transactions:
             return
         request, destination = transaction.by_datagram
         self._unindex(transaction)
-        if len(self._streamless_until) >= STREAMLESS_MAX:
-            del self._streamless_until[next(iter(self._streamless_until))]
-        self._streamless_until[destination] = now + STREAMLESS_S
+        self.believe_streamless(destination, now + STREAMLESS_S)
         transaction.go_on_by_datagram(request, destination, now)
 
     def forget(self, transaction: Transaction) -> None:

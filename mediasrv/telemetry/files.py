@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -27,7 +28,8 @@ BATCH_RECORDS_MAX = 2_048
 GATHER_S = 0.25  # what a crash may take along; a thread and an open file for every few lines cost more than the lines
 FAREWELL_S = 3.0
 
-OWNER_ONLY = 0o600
+APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+OWNER_ONLY, WHO_MAY = 0o600, 0o666  # less the umask
 PRIVATE = ("capture", "replay")  # they hold what callers say
 
 _SUFFIX: dict[FileKind, str] = {
@@ -37,6 +39,7 @@ _SUFFIX: dict[FileKind, str] = {
     "capture": "pcap",
     "replay": "replay.jsonl",
 }
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _log = logging.getLogger(__name__)
 
 _File = tuple[CallId, FileKind]
@@ -151,20 +154,25 @@ class FileSink:
         failed: dict[_File, OSError] = {}
         for (call, kind), lines in by_file.items():
             try:
-                path = self.directory / f"{_safe(call)}.{_SUFFIX[kind]}"
-                with open(path, "ab", opener=_private if kind in PRIVATE else None) as file:
-                    file.write(b"".join(lines))
+                path = f"{self.directory}/{_safe(call)}.{_SUFFIX[kind]}"
+                _append_to(path, b"".join(lines), OWNER_ONLY if kind in PRIVATE else WHO_MAY)
             except OSError as error:
                 failed[call, kind] = error
         return failed
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, OWNER_ONLY)
+def _append_to(path: str, data: bytes, mode: int) -> None:
+    """Straight to the descriptor: what there is comes in one piece, and each call of a file object's costs a turn of
+    the interpreter's lock, a third of what a call's two files take."""
+    file = os.open(path, APPENDING, mode)
+    try:
+        left = memoryview(data)
+        while left:
+            left = left[os.write(file, left) :]
+    finally:
+        os.close(file)
 
 
 def _safe(call: str) -> str:
     """Our own ids are plain words already; whatever else comes stays inside the directory."""
-    return "".join(char if char.isascii() and (char.isalnum() or char in "-_") else "_" for char in call)[
-        :128
-    ]
+    return _UNSAFE.sub("_", call)[:128]

@@ -270,12 +270,12 @@ async def test_what_is_too_large_for_a_datagram_goes_as_one_when_tcp_is_not_answ
         await nursery.start(end.run)
         began = trio.current_time()
         await end.call(TARGET, destination=SERVER, from_uri=ANNA, body=b"v=0" + b"x" * 2_000)
-        await trio.sleep(StreamLimits().dial_s - 0.1)
+        await trio.sleep(StreamLimits().dial_tcp_s - 0.1)
         assert datagrams.wire == []
         await trio.sleep(0.2)
         assert [to for _, to, _ in datagrams.wire] == [SERVER]
         assert b"Via: SIP/2.0/UDP" in datagrams.wire[0][2]
         await end.call(TARGET, destination=SERVER, from_uri=ANNA, body=b"v=0" + b"x" * 2_000)
-        assert trio.current_time() - began < StreamLimits().dial_s + 0.2  # known by now: at once
+        assert trio.current_time() - began < StreamLimits().dial_tcp_s + 0.2  # known by now: at once
         assert len({data.split(b"Call-ID: ")[1].split()[0] for _, _, data in datagrams.wire}) == 2
         nursery.cancel_scope.cancel()

@@ -57,6 +57,7 @@ async def timeline_of(server: ServerProcess, called: str) -> list[dict[str, Any]
     with trio.fail_after(ENDED_WITHIN_S):
         while True:
             for lines in server.records("timeline").values():
-                if lines[-1]["event"] == "call_ended" and any(line.get("called") == called for line in lines):
+                ended = any(line["event"] == "call_ended" for line in lines)
+                if ended and any(line.get("called") == called for line in lines):
                     return lines
             await trio.sleep(0.02)

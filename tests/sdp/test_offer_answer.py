@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from mediasrv.sdp import (
     OfferRejected,
     accept,
     answer,
+    at_port,
     next_version,
     offer,
     parse,
@@ -181,6 +184,12 @@ def test_comfort_noise_and_one_port_for_rtcp_are_agreed_where_both_want_them() -
     assert (ours_only.comfort_noise_type, ours_only.rtcp_mux) == (0, False)
     theirs_only = answer(offered("m=audio 5004 RTP/AVP 0 13", "rtcp-mux"), OURS)
     assert (theirs_only.comfort_noise_type, theirs_only.rtcp_mux) == (0, False)
+
+
+def test_an_answer_is_the_same_whenever_its_port_is_known() -> None:
+    theirs = offered("m=video 5006 RTP/AVP 31\r\nm=audio 5004 RTP/AVP 0\r\nm=audio 5008 RTP/AVP 8")
+    not_yet = replace(OURS, address=(OURS.address[0], 9))
+    assert at_port(answer(theirs, not_yet), OURS.address[1]) == answer(theirs, OURS)
 
 
 def test_an_offer_of_everything_is_agreed_with_itself() -> None:

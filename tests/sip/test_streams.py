@@ -271,6 +271,14 @@ def test_a_refusal_of_tcp_is_believed_for_a_while() -> None:
     assert large(side, 600.0)[1] == Hop(*THERE, "TCP")
 
 
+def test_where_no_stream_is_taken_none_is_tried() -> None:
+    side = Side()
+    side.agent.takes_no_stream(THERE)
+    data, to = large(side, 100_000.0)
+    assert to == THERE
+    assert b"Via: SIP/2.0/UDP" in data
+
+
 def test_an_answer_over_a_stream_is_acknowledged_over_it() -> None:
     side = Side()
     _, data = side.call(Hop(*THERE, "TCP"))

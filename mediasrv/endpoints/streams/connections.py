@@ -132,7 +132,8 @@ class Connections:
     async def _dial(self, transport: Transport, connection: Connection) -> None:
         peer = connection.peer
         try:
-            with trio.fail_after(self._limits.dial_s):
+            limits = self._limits
+            with trio.fail_after(limits.dial_tcp_s if peer.transport == "TCP" else limits.dial_s):
                 channel = await transport.dial((peer.host, peer.port), peer.name)
         except (OSError, trio.BrokenResourceError, trio.TooSlowError) as error:
             self._counters.count("sip_stream_not_opened", type(error).__name__)

@@ -12,7 +12,10 @@ class StreamLimits:
     connections: int = 1_024
     per_source: int = 64  # a proxy keeps a few; a flood from one address leaves room for the others
     handshake_s: float = 5.0  # TLS, and the upgrade to a WebSocket
-    dial_s: float = 5.0  # what is larger than a datagram waits so long before it is sent as one
+    dial_s: float = 5.0  # TLS, too
+    dial_tcp_s: float = (
+        2.0  # TCP alone: a SYN and its repetition; what is larger than a datagram then goes as one
+    )
     message_s: float = 10.0  # from its first byte to its last
     pulse_s: float = 100.0  # section 4.4.1 wants 95 to 120 on connections that we have opened
     websocket_pulse_s: float = 30.0  # towards browsers, whose networks come and go

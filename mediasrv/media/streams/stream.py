@@ -7,9 +7,10 @@ steps: `aclose` asks, the engine's REMOVED answers, and only then do the socket 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import trio
@@ -75,7 +76,7 @@ class Stream:
         self._rate_hz = spec.rate_hz
         self._codecs = {coding.payload_type: coding.codec for coding in spec.codings()}
         self._codec = spec.codec
-        self._voice = Voice(engine, orders, handle, spec.rate_hz, spec.playout_ms)
+        self._voice = Voice(engine, orders, handle, self._rate_hz, spec.playout_ms)
         self._ears = Ears(engine, handle, spec.ears_ms)
         self._events = EventQueue()
         self._twice_told = TwiceTold()
@@ -88,12 +89,6 @@ class Stream:
         self._clip = 0
         self._closed = False
         self._gone = trio.Event()
-        self._between_us: dict[int, Callable[[NativeEvent], None]] = {
-            native.EVENT_ROOM: lambda _: self._voice.room(),
-            native.EVENT_EARS: lambda _: self._ears.readable(),
-            native.EVENT_FLUSHED: lambda e: self._voice.flushed(e.arg, position(e.position)),
-            native.EVENT_CLIP_DONE: lambda e: self._forget_clips(e.name),
-        }
 
     @property
     def local(self) -> Address:
@@ -309,9 +304,9 @@ class Stream:
         """Called by the engine for each event of this stream, in order."""
         if self._closed:
             return
-        between_us = self._between_us.get(event.kind)
+        between_us = _BETWEEN_US.get(event.kind)
         if between_us is not None:
-            between_us(event)
+            between_us(self, event)
             return
         told = media_event(event, self._voice.mark_name)
         if isinstance(told, Dtmf) and not self._twice_told.is_news(told, signalled=False):
@@ -369,3 +364,14 @@ class Stream:
             self._orders.give(self._engine.remove, self.handle)
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_WITHIN_S):
             await self._gone.wait()
+
+
+# What the engine tells us for the stream's own sake, and nobody else.
+_BETWEEN_US: Mapping[int, Callable[[Stream, NativeEvent], None]] = MappingProxyType(
+    {
+        native.EVENT_ROOM: lambda stream, _: stream._voice.room(),
+        native.EVENT_EARS: lambda stream, _: stream._ears.readable(),
+        native.EVENT_FLUSHED: lambda stream, e: stream._voice.flushed(e.arg, position(e.position)),
+        native.EVENT_CLIP_DONE: lambda stream, e: stream._forget_clips(e.name),
+    }
+)

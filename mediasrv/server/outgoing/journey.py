@@ -155,6 +155,9 @@ class Journey:
         except RemoteError as error:
             self.note("not_found", to=str(place.uri), problem=str(error))
             return []
+        if place.transports and "tcp" not in place.transports:
+            for hop in hops:
+                self.reach.endpoint.takes_no_stream(hop)
         return [Stop(place.uri, hop, place.account, place.path) for hop in hops]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.headers import Field, Headers
@@ -77,7 +77,7 @@ class Via:
             kept = (*kept, ("rport", str(port)))
         if asked or host != self.host.strip("[]"):
             kept = (*kept, ("received", host))
-        return replace(self, parameters=kept)
+        return Via(self.transport, self.host, self.port, kept)
 
     def reply_port(self, source_port: int) -> int:
         """Where responses go: the very port with rport, else the one that was announced (18.2.2)."""
@@ -120,7 +120,8 @@ class NameAddr:
         return parameter(self.parameters, "tag") or ""
 
     def tagged(self, tag: str) -> NameAddr:
-        return replace(self, parameters=(*(p for p in self.parameters if p[0] != "tag"), ("tag", tag)))
+        others = (pair for pair in self.parameters if pair[0] != "tag")
+        return NameAddr(self.uri, self.display, (*others, ("tag", tag)))
 
 
 def _take_display(text: str) -> tuple[str, str]:

@@ -26,10 +26,11 @@ COMPACT = {
 class Field(Generic[T]):
     """A header's name and how its value reads."""
 
-    __slots__ = ("key", "name", "parse")
+    __slots__ = ("first_key", "key", "name", "parse")
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
         self.name, self.key, self.parse = name, name.lower(), parse
+        self.first_key = f"{self.key}[0]"
 
 
 # The usual spellings of usual headers, so that most lines need neither folding of case nor a check.
@@ -95,15 +96,15 @@ class Headers:
 
     def get(self, field: Field[T]) -> T | None:
         """The value of a header that may stand once; raises Malformed when it stands twice or is wrong."""
-        if field.key in self._typed:
-            return cast("T", self._typed[field.key])
+        read = self._typed.get(field.key)
+        if read is not None:
+            return cast("T", read)
         lines = self._by_key.get(field.key)
         if lines is None:
             return None
         if len(lines) > 1:
             raise Malformed(f"more than one {field.name}")
-        value = field.parse(lines[0])
-        self._typed[field.key] = value
+        value = self._typed[field.key] = field.parse(lines[0])
         return value
 
     def require(self, field: Field[T]) -> T:
@@ -118,11 +119,10 @@ class Headers:
 
     def first(self, field: Field[T]) -> T | None:
         """The first value of a comma-separated header, parsed; the others are not looked at."""
-        key = f"{field.key}[0]"
-        if key not in self._typed:
-            values = self.values(field.key)
-            self._typed[key] = field.parse(values[0]) if values else None
-        return cast("T | None", self._typed[key])
+        read = self._typed.get(field.first_key)
+        if read is None and (values := self.values(field.key)):
+            read = self._typed[field.first_key] = field.parse(values[0])
+        return cast("T | None", read)
 
     def without(self, *names: str) -> Headers:
         keys = {key_of(name) for name in names}

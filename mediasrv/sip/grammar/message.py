@@ -49,7 +49,7 @@ class Request:
 
     @property
     def via(self) -> Via:
-        return _top_via(self.headers)
+        return top_via(self.headers)
 
     @property
     def from_(self) -> NameAddr:
@@ -97,7 +97,7 @@ class Response:
 
     @property
     def via(self) -> Via:
-        return _top_via(self.headers)
+        return top_via(self.headers)
 
     @property
     def to(self) -> NameAddr:
@@ -130,7 +130,7 @@ class Response:
 Message = Request | Response
 
 
-def _top_via(headers: Headers) -> Via:
+def top_via(headers: Headers) -> Via:
     via = headers.first(VIA)
     if via is None:
         raise LocalError("a message without Via was let through")

@@ -18,7 +18,6 @@ QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 NO_CHARACTER = "\ufffd"
-_NUMBER = re.compile(r"[0-9]+")
 _PIECES = {mark: re.compile(rf'(?:[^"<{mark}]|"(?:[^"\\]|\\.)*"|<[^>]*>)+', re.DOTALL) for mark in ",;"}
 
 
@@ -39,7 +38,7 @@ def host(text: str) -> str:
 def number(text: str, largest: int, what: str) -> int:
     """A whole number from 0 to `largest`, in plain ASCII digits."""
     text = text.strip()
-    if _NUMBER.fullmatch(text) is None or len(text) > 20 or int(text) > largest:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 20 or int(text) > largest:
         raise Malformed(f"{what} is not a number up to {largest}")
     return int(text)
 
@@ -68,7 +67,7 @@ def _split_carefully(text: str, separator: str) -> list[str]:
 
 def unquote(text: str) -> str:
     """The contents of a quoted string; anything else is its own contents."""
-    quoted = QUOTED.fullmatch(text)
+    quoted = QUOTED.fullmatch(text) if text[:1] == '"' else None
     return harmless(_ESCAPED.sub(r"\1", quoted.group(1))) if quoted else text
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote as percent_decode
 
 from mediasrv.sip.errors import Malformed
@@ -47,18 +48,7 @@ class Uri:
 
     @classmethod
     def parse(cls, text: str) -> Uri:
-        scheme = _SCHEME.match(text)
-        if scheme is None:
-            raise Malformed("URI without a scheme")
-        name, rest = scheme.group(1).lower(), text[scheme.end() :]
-        if name in ("sip", "sips"):
-            return _parse_sip(name, rest)
-        if _OPAQUE.fullmatch(rest) is None:
-            raise Malformed(f"bad {name} URI")
-        if name == "tel":
-            subscriber, _, parameters = rest.partition(";")
-            return cls(name, subscriber, "", parameters=parse_parameters(parameters))
-        return cls(name, rest, "")
+        return _parse(text)
 
     def __str__(self) -> str:
         if not self.host:
@@ -76,6 +66,22 @@ class Uri:
 
     def parameter(self, name: str) -> str | None:
         return parameter(self.parameters, name)
+
+
+@lru_cache(512)  # every message of a dialog names the same ones
+def _parse(text: str) -> Uri:
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        raise Malformed("URI without a scheme")
+    name, rest = scheme.group(1).lower(), text[scheme.end() :]
+    if name in ("sip", "sips"):
+        return _parse_sip(name, rest)
+    if _OPAQUE.fullmatch(rest) is None:
+        raise Malformed(f"bad {name} URI")
+    if name == "tel":
+        subscriber, _, parameters = rest.partition(";")
+        return Uri(name, subscriber, "", parameters=parse_parameters(parameters))
+    return Uri(name, rest, "")
 
 
 def _parse_sip(scheme: str, rest: str) -> Uri:
