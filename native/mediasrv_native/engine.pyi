@@ -164,7 +164,13 @@ class NativeEngine:
     def stop(self) -> None: ...
     def close(self) -> None: ...
     def add(
-        self, *, rtp_fd: int, rtcp_fd: int = -1, group: int, captured: bool = False, **settings: Unpack[Settings]
+        self,
+        *,
+        rtp_fd: int,
+        rtcp_fd: int = -1,
+        group: int,
+        captured: bool = False,
+        **settings: Unpack[Settings],
     ) -> int:
         """`captured`: from its first moment on, as `capture` does later."""
     def remove(self, stream: int) -> None: ...
