@@ -114,12 +114,16 @@ async def test_a_carrier_that_asks_a_leaving_server_is_sent_elsewhere(autojump_c
 
 async def test_a_refusal_says_what_the_telephone_network_is_to_be_told(autojump_clock) -> None:
     """RFC 6432: without it a gateway makes up a cause of its own."""
-    async with trunk_between("telnyx", numbers={}, calls_max=1) as (house, carrier):
+    async with trunk_between("telnyx", numbers={}) as (_, carrier):
         unknown = await carrier.place().final()
         assert (unknown.status, unknown["reason"]) == (404, "Q.850;cause=1")
+    async with trunk_between("telnyx") as (house, carrier):
+        running_on = carrier.place()
+        assert (await running_on.final()).status == 200
         house.server.drain()
-        leaving = await carrier.place().final()
-        assert (leaving.status, leaving["reason"]) == (503, "Q.850;cause=41")
+        late = await carrier.place().final()
+        assert (late.status, late["reason"]) == (503, "Q.850;cause=41")
+        assert (await running_on.ask("BYE")).status == 200
 
 
 @pytest.mark.parametrize("name", NAMES)
