@@ -317,6 +317,7 @@ async def test_a_fault_in_handing_on_an_event_costs_that_event_and_not_the_loop(
         await answered(caller, server)
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_registration_is_held_and_taken_back_at_the_end(autojump_clock) -> None:
     network, tokens = FakeNetwork(), SeededTokens(5)
     registrar = Registrar(["127.0.0.1"])

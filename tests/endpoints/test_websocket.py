@@ -235,6 +235,7 @@ async def test_empty_frames_without_end_are_a_message_that_comes_too_slowly(auto
         assert house.closed == {"slow_sender": 1}
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_browser_that_has_walked_away_is_noticed_and_one_that_is_there_is_kept(
     autojump_clock,
 ) -> None:

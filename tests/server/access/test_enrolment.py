@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import trio
 
 from mediasrv.config import TrunkSettings
@@ -75,6 +76,7 @@ async def test_a_trunk_that_wants_it_has_our_registration_with_who_we_are_in_it(
         assert house.server.statistics().counts["trunk_registration"]["t.Registered"] >= 1
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_registration_is_refreshed_before_it_runs_out_for_as_long_as_the_server_runs(
     autojump_clock,
 ) -> None:
@@ -103,6 +105,7 @@ async def test_registration_outage_of_every_host_is_said_and_ends_when_one_retur
             assert standing(house) == "registered"
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_wrong_password_is_said_and_not_tried_all_the_time(autojump_clock) -> None:
     async with (
         running(trunks(password="guess", hosts=["192.0.2.10"]), silent=True) as house,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import trio
 
 from tests.server.access.test_enrolment import FIRST, SECOND, carrier
@@ -48,6 +49,7 @@ async def test_each_host_is_asked_once_in_each_pause_and_nothing_is_left_over(au
         assert house.server.statistics().tasks == tasks
 
 
+@pytest.mark.usefixtures("unhurried")
 async def test_a_trunk_without_a_pause_is_not_asked(autojump_clock) -> None:
     environment = {"MEDIASRV_TRUNKS": json.dumps({"t": {**TRUNK, "keep_alive_s": 0}})}
     async with running(environment, silent=True) as house, carrier(house):
