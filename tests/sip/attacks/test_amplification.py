@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasrv.sip import Acknowledged, Answered, Limits, Uri, UserAgent
+from mediasrv.sip import Acknowledged, Answered, IncomingCall, Limits, Uri, UserAgent
 from mediasrv.sip.grammar.parse import parse
 from mediasrv.sip.outside.trust import Trust
 from tests.sip.attacks.victim import STRANGER, Victim
@@ -234,3 +234,33 @@ def test_a_stranger_cannot_prove_himself_by_guessing() -> None:
             0.0,
         )
     assert agent._core.resends_towards(STRANGER[0]) is not None
+
+
+def test_a_caller_who_writes_from_another_address_proves_nobody_there() -> None:
+    """He has a call, so he knows our tag: that shows where he got it, and not who stands at the address he forges."""
+    net = Network()
+    net.established()
+    net.alice.agent.reinvite(1, OFFER, net.now)
+    ((reinvite, _),) = net.alice.agent.datagrams_to_send(net.now)
+    bob = net.bob.agent
+    bob.receive(reinvite, STRANGER, net.now)
+    assert bob.has_proven(ALICE[0])
+    assert not bob.has_proven(STRANGER[0])
+    bob.respond(net.bob.last(IncomingCall).call, 200, net.now, body=ANSWER)
+    net.run(31.0)  # until we hang up for want of an ACK
+    answers = [data for _, source, to, data in net.log if (source, to) == (BOB, STRANGER)]
+    assert sum(map(len, answers)) <= 3 * len(reinvite)
+
+
+def test_an_honest_peer_who_goes_on_from_another_address_is_answered_again_until_he_acknowledges() -> None:
+    net = Network()
+    hers, _ = net.established()
+    elsewhere = ("192.0.2.3", 5060)
+    bob = net.bob.agent
+    net.alice.agent.reinvite(hers, OFFER, net.now)
+    ((reinvite, _),) = net.alice.agent.datagrams_to_send(net.now)
+    bob.receive(reinvite, elsewhere, net.now)
+    bob.respond(net.bob.last(IncomingCall).call, 200, net.now, body=ANSWER)
+    net.run(1.2)  # the first answer is lost, or its ACK
+    again = [data for _, _, to, data in net.log if to == elsewhere and data.startswith(b"SIP/2.0 200")]
+    assert len(again) >= 2
