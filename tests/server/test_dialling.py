@@ -68,6 +68,30 @@ def test_what_might_be_a_public_number_must_be_whole_and_allowed(target: str, pr
     assert bool(why_not) == bool(problem)
 
 
+@pytest.mark.parametrize(
+    "user",
+    [
+        "0019005550100%23",  # ends dialling, for many a switch
+        "%2A670019005550100",
+        "0019005550100%2C",
+        "0019005550100x",
+        "1900/555/0100",
+        "9%2C0019005550100",
+        "0019005550100%00",
+        "0019005550100%E2%80%8B",  # a space of no width
+        "%E2%80%8B%2B19005550100",
+        "%EF%BC%91%EF%BC%99%EF%BC%90%EF%BC%90%EF%BC%95%EF%BC%95%EF%BC%95%EF%BC%90",  # digits of full width
+    ],
+)
+def test_a_number_in_disguise_is_not_dialled(user: str) -> None:
+    assert Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info(), f"sip:{user}@carrier.example")
+
+
+@pytest.mark.parametrize("name", ["anna1234567", "room-12", "2nd.floor", "*1", "0", "-"])
+def test_a_name_with_figures_in_it_is_a_name(name: str) -> None:
+    assert Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info("closed"), name) == ""
+
+
 def test_a_trunk_without_rules_dials_nothing_public() -> None:
     dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
     assert "not_allowed" in dialling.why_not(info("closed"), "+442079460018")
