@@ -2,10 +2,10 @@
 
 The source of a datagram can be forged, and then what we send goes to somebody who never asked for it. An address is
 proven once something comes that only what we sent there could have told: a tag of ours, a digest over our nonce, an
-answer to a request of ours. Who has a tag, and writes it from a second address, has proven the first one. Until then
-the first of each answer is sent, because without it nobody could prove anything; but repetitions and farewells only as
-long as all of it together stays within a few times what came from there, as QUIC has it (RFC 9000 section 8.1). Who
-retransmits his request earns more, so a lossy line still heals.
+answer to a request of ours. Who has a tag or a nonce, and writes it from a second address, has proven nothing there.
+Until then the first of each answer is sent, because without it nobody could prove anything; but repetitions and
+farewells only as long as all of it together stays within a few times what came from there, as QUIC has it (RFC 9000
+section 8.1). Who retransmits his request earns more, so a lossy line still heals.
 
 Only addresses whose requests are served stand here: strangers are refused in no more bytes than they sent, without any
 state (grammar/thrift.py).
