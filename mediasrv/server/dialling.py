@@ -14,18 +14,19 @@ from collections.abc import Callable
 
 from mediasrv.clock import Clock
 from mediasrv.config import USER_TARGET, Settings
+from mediasrv.config.trunk import host_and_port
 from mediasrv.legs import CallInfo
 from mediasrv.numbers import DailyAllowance, Verdict
 from mediasrv.sip import Malformed, Uri
+from mediasrv.sip.grammar.uri import bracketed
 
 _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 _PUBLIC_DIGITS_MIN = 7  # fewer are an extension
 
 
-def _host(place: str) -> str:
-    """Without its port; an IPv6 address may stand in brackets."""
-    name, colon, port = place.rpartition(":")
-    return (name if colon and port.isdigit() and not name.endswith(":") else place).lower()
+def _host(remote: str) -> str:
+    """Without its port."""
+    return remote.rpartition(":")[0]
 
 
 def _might_be_public(target: str) -> bool:
@@ -77,8 +78,8 @@ class Dialling:
         except Malformed as error:
             return f"not a URI: {error}"
         trunk = self._settings.trunks[info.trunk]
-        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours(info))}
-        if uri.scheme != "tel" and uri.host not in known:
+        places = (*(host_and_port(place)[0] for place in trunk.hosts), _host(info.remote), *self._ours(info))
+        if uri.scheme != "tel" and uri.host not in {bracketed(place.lower()) for place in places}:
             return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
         return ""
 

@@ -142,3 +142,19 @@ def test_a_peer_has_us_call_only_where_we_have_to_do_with(target: str, followed:
     caller = CallInfo(CallId("c"), "100", "200", "t", remote="192.0.2.1:5060")
     problem = Dialling(Settings(trunks=trunks), TrioClock()).why_not_follow(caller, target)
     assert bool(problem) is not followed
+
+
+@pytest.mark.parametrize(
+    ("target", "followed"),
+    [
+        ("sip:bea@[2001:db8::7]", True),
+        ("sip:bea@[2001:DB8::8]:5061", True),
+        ("sip:bea@[2001:db8::2:1]", True),
+        ("sip:bea@[2001:db8::9]", False),
+    ],
+)
+def test_the_same_where_addresses_are_of_ipv6(target: str, followed: bool) -> None:
+    settings = Settings(trunks={"t": TrunkSettings(hosts=("[2001:db8::8]:5061",))})
+    caller = CallInfo(CallId("c"), "100", "200", "t", remote="2001:db8::7:5060")
+    dialling = Dialling(settings, TrioClock(), lambda peer: "2001:db8::2:1")
+    assert bool(dialling.why_not_follow(caller, target)) is not followed
