@@ -161,9 +161,10 @@ class Reception:
 
     def _is_with(self, leg: SipLeg, info: CallInfo) -> bool:
         """Whether he who calls is the one that we have rung there: he may want to consult somebody."""
+        if leg.host != _host(info):
+            return False
         rung = target_uri(leg.info.called.removeprefix(USER_TARGET), leg.host).user_text
-        number = self._house.settings.trunks[info.trunk].number(rung)
-        return (number, leg.host) == (info.caller, _host(info))
+        return self._house.settings.trunks[info.trunk].number(rung) == info.caller
 
     async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
         house = self._house
