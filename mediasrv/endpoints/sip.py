@@ -1,4 +1,4 @@
-"""SIP on a UDP socket: one task drives the user agent, and calls come out of `incoming`.
+"""SIP on a UDP socket, and on the streams beside it: one task drives the user agent, and calls come out of `incoming`.
 
 The loop waits for a datagram or the core's next deadline, whichever is first. What a call does to the core in
 between is sent by the task that did it, and moves the loop's deadline. Neither a fault in the core nor an error of
@@ -165,8 +165,7 @@ class SipEndpoint:
     async def wait_quiet(self) -> None:
         """Until no dialog is left: the last BYE has been answered, or given up."""
         while self._core.statistics().calls:
-            self._stepped = trio.Event()
-            await self._stepped.wait()
+            await self._wait_step()
 
     async def call(
         self,
@@ -225,8 +224,13 @@ class SipEndpoint:
         self._core.registrations.leave_all(self._clock.now())
         self._follow_up()
         while self._core.registrations:
+            await self._wait_step()
+
+    async def _wait_step(self) -> None:
+        """Until anything has been done to the core; whoever waits already shares the event."""
+        if self._stepped.is_set():
             self._stepped = trio.Event()
-            await self._stepped.wait()
+        await self._stepped.wait()
 
     async def probe(self, target: Uri, destination: Address) -> int:
         """Whether somebody is there: the status that an OPTIONS is answered, or 408 or 503 when it is not."""

@@ -53,6 +53,10 @@ class Traffic:
     _kept: list[Seen] = field(default_factory=list)
 
     @property
+    def is_followed(self) -> bool:
+        return bool(self._listeners)
+
+    @property
     def began_ns(self) -> int | None:
         """When the first message was seen; None: nothing was."""
         return self._kept[0].at_ns if self._kept else None
@@ -96,9 +100,12 @@ class TrafficOfCalls:
 
     def take(self, seen: Seen) -> None:
         call_id = _call_id(seen.data)
-        traffic = self._live.get(call_id) or self._ended.get(call_id)
-        if traffic is not None:
+        ended = self._ended.get(call_id)
+        if (traffic := self._live.get(call_id)) is not None:
             traffic.take(seen)
+        elif ended is not None:
+            if ended.is_followed:  # who refused the call does not keep what its caller repeats
+                ended.take(seen)
         elif not seen.sent and len(self._unknown) < UNKNOWN_MESSAGES:
             self._unknown.append((call_id, seen))
 

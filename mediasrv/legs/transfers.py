@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.legs.leg import CannotTransfer, Leg
 from mediasrv.sip import Malformed, Referred, Replaces, Uri, WrongState
+from mediasrv.sip.grammar.uri import bracketed
 
 _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
 _USER_ESCAPED = re.compile(r"[^A-Za-z0-9\-_.!~*'()&=+$,;?/]")  # RFC 3261 section 25.1: `user`
@@ -24,7 +25,7 @@ def target_uri(target: str, host: str) -> Uri:
         if _HAS_SCHEME.match(target):
             return Uri.parse(target)
         user = _USER_ESCAPED.sub(_percent, target.strip())
-        return Uri.parse(f"sip:{user}@{host}")
+        return Uri.parse(f"sip:{user}@{bracketed(host)}")
     except Malformed as error:
         raise CannotTransfer(f"nobody can be transferred there: {error}") from error
 

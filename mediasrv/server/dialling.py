@@ -2,7 +2,8 @@
 
 Every way to make somebody else's telephone ring goes through here, a transfer no less than a call of our own: the
 carrier bills us for both. A target that is no number of the public network, an extension or a name, is dialled as
-it was written, because only the operator writes targets; but whatever might be a number must be one, whole and allowed.
+it was written; but whatever might be a number must be one, whole and allowed. So must what only begins as one: a switch
+that drops what it does not know takes `0019005550100#` for the number in it, and peers write targets, too (REFER).
 `user:NAME` is never one, whatever the name looks like: it rings registered telephones and nothing else (`routes`).
 """
 
@@ -13,18 +14,25 @@ from collections.abc import Callable
 
 from mediasrv.clock import Clock
 from mediasrv.config import USER_TARGET, Settings
+from mediasrv.config.trunk import host_and_port
 from mediasrv.legs import CallInfo
 from mediasrv.numbers import DailyAllowance, Verdict
 from mediasrv.sip import Malformed, Uri
+from mediasrv.sip.grammar.uri import bracketed
 
 _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
-_MIGHT_BE_PUBLIC = re.compile(r"\+.*|[-.() 0-9]{7,}")  # shorter rows of digits are extensions
+_PUBLIC_DIGITS_MIN = 7  # fewer are an extension
 
 
-def _host(place: str) -> str:
-    """Without its port; an IPv6 address may stand in brackets."""
-    name, colon, port = place.rpartition(":")
-    return (name if colon and port.isdigit() and not name.endswith(":") else place).lower()
+def _host(remote: str) -> str:
+    """Without its port."""
+    return remote.rpartition(":")[0]
+
+
+def _might_be_public(target: str) -> bool:
+    """Its first sign that means anything is a plus, or a digit of seven in whatever script; names begin otherwise."""
+    first = next((sign for sign in target if sign == "+" or sign.isalnum()), "")
+    return first == "+" or (first.isdigit() and sum(map(str.isdigit, target)) >= _PUBLIC_DIGITS_MIN)
 
 
 class Dialling:
@@ -53,7 +61,7 @@ class Dialling:
             number = self._number(info, target)
         except Malformed as error:
             return f"not a URI: {error}"
-        if not _MIGHT_BE_PUBLIC.fullmatch(number):
+        if not _might_be_public(number):
             return ""
         verdict = self._settings.trunks[info.trunk].tolls.verdict(number)
         if verdict is not Verdict.ALLOWED:
@@ -70,8 +78,8 @@ class Dialling:
         except Malformed as error:
             return f"not a URI: {error}"
         trunk = self._settings.trunks[info.trunk]
-        known = {_host(place) for place in (*trunk.hosts, info.remote, *self._ours(info))}
-        if uri.scheme != "tel" and uri.host not in known:
+        places = (*(host_and_port(place)[0] for place in trunk.hosts), _host(info.remote), *self._ours(info))
+        if uri.scheme != "tel" and uri.host not in {bracketed(place.lower()) for place in places}:
             return f"{uri.host} is none of ours, and no host of trunks.{info.trunk}"
         return ""
 
@@ -87,7 +95,7 @@ class Dialling:
     def _costs(self, info: CallInfo, target: str) -> bool:
         if target.startswith(USER_TARGET):
             return False
-        return _MIGHT_BE_PUBLIC.fullmatch(self._number(info, target)) is not None
+        return _might_be_public(self._number(info, target))
 
     def _number(self, info: CallInfo, target: str) -> str:
         user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target

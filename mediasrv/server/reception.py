@@ -40,7 +40,7 @@ from mediasrv.server.roster import LiveCall
 from mediasrv.server.tracing import Trace
 from mediasrv.server.visits import CALLS_OF_A_PARTY, Visit, replacement, supervision
 from mediasrv.sip.grammar.reasons import TEMPORARY_FAILURE
-from mediasrv.telemetry import Timeline, concerning
+from mediasrv.telemetry import concerning
 
 # What a trunk says of a call beside X- headers: RFC 3325, 5806, 7044, 7433. Strangers do not come this far.
 TOLD = frozenset({"p-asserted-identity", "diversion", "history-info", "user-to-user"})
@@ -59,12 +59,11 @@ class Reception:
         """The whole life of one incoming call."""
         call_id = CallId(self._house.services.tokens.token())
         with concerning(call=call_id, tenant=DEFAULT_TENANT), self._roster.holds(call_id):
+            trace = self._house.tracing.begin(call_id, DEFAULT_TENANT, call.traffic.began_ns)
             try:
-                await self._serve(
-                    call, self._house.tracing.begin(call_id, DEFAULT_TENANT, call.traffic.began_ns)
-                )
+                await self._serve(call, trace)
             except* Exception as fault:
-                self._give_up(call_id, fault)
+                self._give_up(trace, fault)
             finally:
                 await self._take_leave(call)
 
@@ -162,9 +161,10 @@ class Reception:
 
     def _is_with(self, leg: SipLeg, info: CallInfo) -> bool:
         """Whether he who calls is the one that we have rung there: he may want to consult somebody."""
+        if leg.host != _host(info):
+            return False
         rung = target_uri(leg.info.called.removeprefix(USER_TARGET), leg.host).user_text
-        number = self._house.settings.trunks[info.trunk].number(rung)
-        return (number, leg.host) == (info.caller, _host(info))
+        return self._house.settings.trunks[info.trunk].number(rung) == info.caller
 
     async def _open_leg(self, call: SipCall, info: CallInfo, needs: MediaNeeds, group: int) -> SipLeg:
         house = self._house
@@ -220,14 +220,11 @@ class Reception:
         )
         await call.reject(refusal.status, headers=refusal.headers)
 
-    def _give_up(self, call_id: CallId, fault: BaseException) -> None:
+    def _give_up(self, trace: Trace, fault: BaseException) -> None:
         """The call is over by our own fault, and its timeline says so."""
-        house = self._house
-        house.counters.count("calls_ended", "fault")
+        self._house.counters.count("calls_ended", "fault")
         _log.error("fault in a call", exc_info=fault)
-        Timeline(house.services.sink, house.services.clock, call_id, DEFAULT_TENANT).note(
-            "fault", error=repr(fault)
-        )
+        trace.timeline.note("fault", error=repr(fault))
 
     async def _take_leave(self, call: SipCall) -> None:
         """No dialog outlives its call: one that is still there was met by a fault, or by the end of the server."""

@@ -56,6 +56,7 @@ from mediasrv.server.vouching import Vouching
 from mediasrv.sip import Address as SipAddress
 from mediasrv.sip import Hop
 from mediasrv.sip.agent import UserAgent
+from mediasrv.sip.grammar.uri import bracketed
 from mediasrv.telemetry import Counters, FileSink, RecordSink
 
 PORTS_TRIED = 20  # when the system chooses: one that is free for UDP may be taken for TCP
@@ -364,7 +365,7 @@ class Server:
 
     def _with_dialler(self, house: House, endpoint: SipEndpoint) -> House:
         host, port = endpoint.local
-        ours = [(name.lower(), port) for name in (self._outside.signalling.usual, host)]
+        ours = [(bracketed(name.lower()), port) for name in (self._outside.signalling.usual, host)]
         assert self._access is not None
         routes = Routes(self.settings, ours, self._locations or self._access.locations)
         self._dialler = Dialler(house, endpoint, self._dialling, routes, self._finder.resolve)

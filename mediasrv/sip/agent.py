@@ -327,7 +327,8 @@ class UserAgent:
         elif core.transactions.full and not owner.ends_with(request):
             core.reply(request.headers, 503, source, headers=(("Retry-After", str(RETRY_AFTER_S)),))
         else:
-            core.prove(source[0])
+            core.prove(owner.told_host)
+            core.trust.heard(source, core.heard_bytes)
             owner.receive(request, source, now)
 
     def _receive_invite(self, request: Request, source: Address, now: float) -> None:
@@ -366,14 +367,14 @@ class UserAgent:
         core = self._core
         session = core.dialogs.get(request.dialog_key)
         if session is not None and session.acknowledged(request, now):
-            core.prove(source[0])
+            core.prove(session.told_host)
             return
         transaction = core.transactions.server_of(request, "INVITE")
         if transaction is None:
             self._drop("ack")
             return
         if transaction.tag == request.to.tag:
-            core.prove(source[0])
+            core.prove(transaction.destination[0])
         transaction.apply(Event.ACK, now)
 
     def _receive_cancel(self, request: Request, source: Address, now: float) -> None:

@@ -45,6 +45,10 @@ class InDialog(Protocol):
 
     def receive(self, request: Request, source: Address, now: float) -> None: ...
     def acknowledged(self, ack: Request, now: float) -> bool: ...
+    @property
+    def told_host(self) -> str:
+        """Whom our tag was told; empty: whoever was called, and has proven himself by answering."""
+
     def ends_with(self, request: Request) -> bool:
         """Whether this is the hang-up that ends the dialog: there is one, and room for it whatever the limits."""
 
@@ -126,8 +130,9 @@ class Core:
     # ---- who is there
 
     def prove(self, host: str) -> None:
-        """Somebody at that address has shown what only something of ours could have told it."""
-        self.trust.prove(host)
+        """Somebody at that address has shown what only something of ours could have told it; empty: nobody has."""
+        if host:
+            self.trust.prove(host)
 
     def resends_towards(self, host: str) -> int | None:
         return None if self.trust.has_proven(host) else self.limits.unproven_resends

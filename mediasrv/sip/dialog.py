@@ -38,6 +38,7 @@ class Dialog:
     is_ours: bool = False  # we sent the INVITE that opened it, so the Call-ID is ours
     methods: frozenset[str] = frozenset()  # what the peer says that it takes; empty before it has said so
     answerer: Answerer | None = None  # of a call of ours over a trunk that may ask who we are
+    told_host: str = ""  # whom our tag was told first: who knows it proves that host, wherever he writes from
 
     @classmethod
     def of_server(cls, invite: Request, local_tag: str, source: Address) -> Dialog:
@@ -54,6 +55,7 @@ class Dialog:
             direct=not routes and len(invite.headers.values("Via")) == 1,
             remote_cseq=invite.cseq.number,
             methods=_allowed(invite.headers),
+            told_host=source[0],
         )
 
     @classmethod

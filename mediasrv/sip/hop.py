@@ -21,7 +21,7 @@ from typing import NamedTuple
 from mediasrv.sip.grammar.fields import Via
 from mediasrv.sip.grammar.headers import Headers, key_of
 from mediasrv.sip.grammar.message import Request
-from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
+from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri, bracketed
 
 DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}  # section 19.1.2; RFC 7118 section 5.2.3
 SECURE = frozenset(("TLS", "WSS"))
@@ -106,7 +106,7 @@ class Locals:
         host_towards: HostTowards | None = None,
     ) -> None:
         self._sent_by = {
-            transport: (_as_in_uri(host), port)
+            transport: (bracketed(host.lower()), port)
             for transport, (host, port) in {"UDP": datagram, **streams}.items()
         }
         self._host_towards = host_towards
@@ -120,7 +120,7 @@ class Locals:
         usual = self._sent_by.get(transport, self._sent_by["UDP"])
         if self._host_towards is None or to is None or not is_numeric(to[0]):
             return usual
-        told = _as_in_uri(self._host_towards(to[0])), usual[1]
+        told = bracketed(self._host_towards(to[0]).lower()), usual[1]
         self._names.add(told)
         return told
 
@@ -169,7 +169,3 @@ class Locals:
             "ws" if transport in WEBSOCKETS else transport.lower()
         )  # RFC 7118 section 5.2.4: wss is not named
         return f"<{scheme}:{host}:{port};transport={named}>"
-
-
-def _as_in_uri(host: str) -> str:
-    return f"[{host}]".lower() if ":" in host else host.lower()

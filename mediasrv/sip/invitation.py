@@ -172,6 +172,10 @@ class Invitation:
     def session(self) -> Session:
         return self._early.only
 
+    @property
+    def told_host(self) -> str:
+        return ""
+
     def has_early(self, tag: str) -> bool:
         return tag in self._early
 

@@ -156,6 +156,10 @@ class Session:
     def closing(self) -> bool:
         return self._closing
 
+    @property
+    def told_host(self) -> str:
+        return self.dialog.told_host
+
     # ---- what the rooms above ask for
 
     def respond(

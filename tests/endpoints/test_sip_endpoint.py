@@ -107,6 +107,17 @@ async def test_hanging_up_ends_the_call_on_both_sides_with_our_words(autojump_cl
         assert server.statistics().calls == 0
 
 
+async def test_all_who_wait_for_quiet_are_told(autojump_clock) -> None:
+    async with pair() as (server, caller):
+        out, _ = await answered(caller, server)
+        with trio.fail_after(1):
+            async with trio.open_nursery() as waiting:
+                for _ in range(2):
+                    waiting.start_soon(server.wait_quiet)
+                await trio.testing.wait_all_tasks_blocked()
+                await out.bye()
+
+
 async def test_a_rejected_call_is_over_for_both(autojump_clock) -> None:
     async with pair() as (server, caller):
         out, into = await called(caller, server)

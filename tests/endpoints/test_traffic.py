@@ -69,3 +69,18 @@ def test_messages_after_the_end_are_still_the_calls_until_many_others_have_ended
 def test_a_message_tells_its_first_line_and_what_it_answers() -> None:
     assert (seen().first_line, seen().cseq) == ("OPTIONS sip:x SIP/2.0", "3 OPTIONS")
     assert (Seen(0, False, PEER, b"\xff").first_line, Seen(0, False, PEER, b"").cseq) == ("\ufffd", "")
+
+
+def test_what_is_repeated_after_the_end_of_a_call_that_nobody_follows_is_not_kept() -> None:
+    """A refused caller could otherwise have us keep his largest datagrams, for each of a thousand calls."""
+    calls = TrafficOfCalls()
+    calls.take(seen(at_ns=1))
+    traffic = calls.begin("abc")
+    calls.end("abc")
+    for at_ns in range(2, 10):
+        calls.take(seen(at_ns=at_ns))
+    told: list[Seen] = []
+    traffic.follow(told.append)  # who explains a refusal follows it when it is over
+    assert [each.at_ns for each in told] == [1]
+    calls.take(seen(at_ns=10))
+    assert [each.at_ns for each in told] == [1, 10]

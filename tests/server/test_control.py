@@ -306,6 +306,8 @@ async def test_the_server_tells_what_lives_in_it(autojump_clock) -> None:
         ({**CALL, "headers": {"Route": "<sip:evil.example>"}}, "headers: 'Route': only X- headers"),
         ({**CALL, "headers": "X-A: b"}, "say headers as an object"),
         ({**CALL, "trunk": "nobody"}, "there is no trunk nobody"),
+        ({**CALL, "trunk": ["carrier"]}, "say 'trunk'"),
+        (b"[" * 4_000 + b"\n", "not JSON"),
         ({"do": "hang_up", "call": "nobody"}, "there is no call nobody"),
     ],
 )

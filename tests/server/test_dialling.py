@@ -68,6 +68,30 @@ def test_what_might_be_a_public_number_must_be_whole_and_allowed(target: str, pr
     assert bool(why_not) == bool(problem)
 
 
+@pytest.mark.parametrize(
+    "user",
+    [
+        "0019005550100%23",  # ends dialling, for many a switch
+        "%2A670019005550100",
+        "0019005550100%2C",
+        "0019005550100x",
+        "1900/555/0100",
+        "9%2C0019005550100",
+        "0019005550100%00",
+        "0019005550100%E2%80%8B",  # a space of no width
+        "%E2%80%8B%2B19005550100",
+        "%EF%BC%91%EF%BC%99%EF%BC%90%EF%BC%90%EF%BC%95%EF%BC%95%EF%BC%95%EF%BC%90",  # digits of full width
+    ],
+)
+def test_a_number_in_disguise_is_not_dialled(user: str) -> None:
+    assert Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info(), f"sip:{user}@carrier.example")
+
+
+@pytest.mark.parametrize("name", ["anna1234567", "room-12", "2nd.floor", "*1", "0", "-"])
+def test_a_name_with_figures_in_it_is_a_name(name: str) -> None:
+    assert Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info("closed"), name) == ""
+
+
 def test_a_trunk_without_rules_dials_nothing_public() -> None:
     dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
     assert "not_allowed" in dialling.why_not(info("closed"), "+442079460018")
@@ -118,3 +142,19 @@ def test_a_peer_has_us_call_only_where_we_have_to_do_with(target: str, followed:
     caller = CallInfo(CallId("c"), "100", "200", "t", remote="192.0.2.1:5060")
     problem = Dialling(Settings(trunks=trunks), TrioClock()).why_not_follow(caller, target)
     assert bool(problem) is not followed
+
+
+@pytest.mark.parametrize(
+    ("target", "followed"),
+    [
+        ("sip:bea@[2001:db8::7]", True),
+        ("sip:bea@[2001:DB8::8]:5061", True),
+        ("sip:bea@[2001:db8::2:1]", True),
+        ("sip:bea@[2001:db8::9]", False),
+    ],
+)
+def test_the_same_where_addresses_are_of_ipv6(target: str, followed: bool) -> None:
+    settings = Settings(trunks={"t": TrunkSettings(hosts=("[2001:db8::8]:5061",))})
+    caller = CallInfo(CallId("c"), "100", "200", "t", remote="2001:db8::7:5060")
+    dialling = Dialling(settings, TrioClock(), lambda peer: "2001:db8::2:1")
+    assert bool(dialling.why_not_follow(caller, target)) is not followed

@@ -14,7 +14,7 @@ import trio
 
 from mediasrv.ids import CallId
 from mediasrv.legs import CallInfo
-from mediasrv.server.control.local_socket import CLIENTS, socket_address
+from mediasrv.server.control.local_socket import CLIENTS, LocalSocket, socket_address
 from mediasrv.server.live import SLOWEST_S, SOCKET, LiveView, snapshot
 from mediasrv.server.roster import LiveCall
 from tests.fakes.leg import FakeLeg
@@ -124,3 +124,20 @@ async def test_a_directory_with_a_long_name_will_do(tmp_path: Path) -> None:
     os.mkdir(long)
     async with viewed(long, []), await connected(long) as client:
         assert await told(client) == {"calls": []}
+
+
+async def test_a_fault_in_answering_costs_who_asked_his_connection_and_nobody_else_anything(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer(client: trio.SocketStream) -> None:
+        question = await client.receive_some()
+        await client.send_all(bytes([7 // int(question)]))
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(LocalSocket(tmp_path, SOCKET, answer).run)
+        for question, answered in ((b"0", b""), (b"1", b"\x07")):
+            async with await connected(tmp_path) as client:
+                await client.send_all(question)
+                assert await client.receive_some() == answered
+        nursery.cancel_scope.cancel()
+    assert "ZeroDivisionError" in caplog.text

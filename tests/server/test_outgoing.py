@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -37,6 +38,27 @@ async def test_a_number_is_dialled_over_its_trunk_answered_heard_and_recorded(au
         assert call.events() == ["call_began", "dialling", "ringing", "answered", "call_ended"]
         assert (call.record["direction"], call.record["called"]) == ("out", "020 7946 0018")
         assert (call.record["answered"], call.record["trunk"]) == (True, "t")
+        await nothing_is_left(house)
+
+
+async def test_a_call_over_ipv6_is_dialled_and_may_be_transferred(autojump_clock) -> None:
+    trunk = {"sources": ["::1/128"], "hosts": ["[::1]:5090"], "dial_allow": ["+44"]}
+    settings = {"MEDIASRV_SIP__LISTEN": "[::1]:5060", "MEDIASRV_TRUNKS": json.dumps({"t": trunk})}
+    async with running(settings) as house, house.caller(("::1", 5090)) as callee:
+        call = await depart(house)
+        theirs = await picked_up(callee)
+        assert theirs.request is not None
+        assert str(theirs.request.uri) == f"sip:{NUMBER}@[::1]:5090"
+        assert theirs.request.from_.uri.host == "[::1]"
+        await trio.sleep(0.5)
+        async with trio.open_nursery() as asking:
+            asking.start_soon(live(house, call).leg.transfer, "200")
+            referral = await theirs.talk.wait_referral()
+            assert str(referral.target) == "sip:200@[::1]"
+            await theirs.talk.accept_referral(referral.referral)
+            await theirs.talk.tell_referral(referral.referral, 200)
+        await theirs.bye()
+        assert await call.ending() == "callee_hung_up"
         await nothing_is_left(house)
 
 

@@ -265,5 +265,16 @@ def test_a_policy_challenges_until_the_answer_is_right() -> None:
     refusal = guard.inspect(register(), ("192.0.2.1", 5060), 0.0)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 401
-    assert guard.inspect(answered(refusal.headers), ("192.0.2.1", 5060), 0.0) == Admitted("alice")
+    assert guard.inspect(answered(refusal.headers), ("192.0.2.1", 5060), 0.0) == Admitted(
+        "alice", is_there=True
+    )
     assert guard.counts == {"none": 1, "right": 1}
+
+
+def test_who_answers_from_another_address_than_was_asked_is_let_in_and_shows_not_that_he_is_there() -> None:
+    guard = Guard(lambda request, source: Admission.CHALLENGE, server())
+    refusal = guard.inspect(register(), ("192.0.2.1", 5060), 0.0)
+    assert isinstance(refusal, Refusal)
+    assert guard.inspect(answered(refusal.headers), ("192.0.2.9", 5060), 0.0) == Admitted(
+        "alice", is_there=False
+    )

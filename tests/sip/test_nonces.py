@@ -77,6 +77,15 @@ def test_what_is_old_is_dropped() -> None:
     assert len(store) == 2
 
 
+def test_a_nonce_tells_whom_it_went_to_and_is_good_from_anywhere() -> None:
+    store = nonces()
+    nonce = store.issue(50.0, "192.0.2.1")
+    assert store.went_to(nonce, "192.0.2.1")
+    assert not store.went_to(nonce, "192.0.2.2")
+    assert not store.went_to(nonce, "")
+    assert store.standing(nonce, 60.0) is Standing.GOOD
+
+
 class NonceModel(RuleBasedStateMachine):
     """Whatever is answered, aged and forgotten: no pair of nonce and count is ever taken twice."""
 

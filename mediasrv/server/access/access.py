@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.locations import Locations
 from mediasrv.sip import Algorithm, Authenticator, Guard, Registrar
 from mediasrv.sip.auth.bindings import Lifetimes
+from mediasrv.sip.grammar.uri import bracketed
 
 
 class Access:
@@ -49,11 +49,7 @@ class Access:
 
 def domains_of(settings: Settings, hosts: tuple[str, ...]) -> list[str]:
     """What may stand behind the @ of a user of ours, as a URI writes it."""
-    return list(dict.fromkeys(name.lower() for name in (*map(_in_uri, hosts), *settings.sip.domains)))
-
-
-def _in_uri(host: str) -> str:
-    return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
+    return list(dict.fromkeys(name.lower() for name in (*map(bracketed, hosts), *settings.sip.domains)))
 
 
 @asynccontextmanager

@@ -191,11 +191,11 @@ class Control:
     def _trunk(self, request: Request) -> str:
         """The one that is named; else the first that calls can go out over."""
         trunks = self._house.settings.trunks
-        named = request.get("trunk")
-        if named:
+        if request.get("trunk"):
+            named = _text(request, "trunk")
             if named not in trunks:
                 raise Refused(f"there is no trunk {named}; there are {', '.join(trunks)}")
-            return str(named)
+            return named
         return next((name for name, trunk in trunks.items() if trunk.hosts), next(iter(trunks)))
 
 
@@ -244,7 +244,7 @@ async def _read(client: trio.abc.Stream) -> Request:
                 raise Refused("a request is one line of JSON, and no long one")
     try:
         request = json.loads(data.split(b"\n", 1)[0])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"not JSON: {error}") from error
     if not isinstance(request, dict):
         raise Refused('a request is an object, as in {"do": "call"}')

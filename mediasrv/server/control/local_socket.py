@@ -1,7 +1,8 @@
 """A Unix socket in the data directory, which only its owner may open: how people on this machine talk to the server.
 
 There are at most CLIENTS of each kind at a time, and who comes after them is left at once. A server that cannot have
-the socket says so in its log, and goes on without: calls matter more than being watched or told.
+the socket says so in its log, and goes on without: calls matter more than being watched or told. So does a fault of
+ours in answering: it costs the one who asked his connection, and nobody his call.
 """
 
 from __future__ import annotations
@@ -85,6 +86,8 @@ class LocalSocket:
                 await self._serve_one(client)
             except (trio.BrokenResourceError, trio.TooSlowError):
                 return
+            except Exception:
+                _log.exception("fault in answering somebody on this machine", extra={"socket": self._name})
             finally:
                 self._clients -= 1
 

@@ -23,6 +23,7 @@ from mediasrv.endpoints.resolution import CannotResolve, Finder
 from mediasrv.errors import ConfigError
 from mediasrv.ids import TokenSource
 from mediasrv.sip import Malformed, Uri
+from mediasrv.sip.grammar.uri import bracketed
 
 STUN_PORT = 3478
 START_S = 3.0
@@ -98,9 +99,8 @@ class Outside:
 
 def _stun_uri(server: str) -> Uri:
     """Looked up as a host of SIP's would be that has a port: by its addresses alone."""
-    bracketed = f"[{server}]" if server.count(":") > 1 and not server.startswith("[") else server
     try:
-        uri = Uri.parse(f"sip:{bracketed}")
+        uri = Uri.parse(f"sip:{bracketed(server)}")
     except Malformed as error:
         raise ConfigError("sip.stun_server", f"not a host: {error}", value=server) from error
     return Uri("sip", "", uri.host, uri.port or STUN_PORT)

@@ -32,7 +32,7 @@ from mediasrv.endpoints.resolution import (
 )
 from mediasrv.ids import TokenSource
 from mediasrv.sip import Address, Uri
-from mediasrv.sip.grammar.uri import DEFAULT_PORT
+from mediasrv.sip.grammar.uri import DEFAULT_PORT, bracketed
 from mediasrv.sip.hop import DEFAULT_PORTS, is_numeric, transport_of
 
 RecordsFactory = Callable[[Settings], Records | None]
@@ -69,8 +69,7 @@ def host_kinds(listening: str) -> tuple[HostKind, ...]:
 def host_uri(trunk: TrunkSettings, host: str) -> Uri:
     """What is looked up for one of a trunk's `hosts`. Raises Malformed."""
     transport = trunk.transports[0]
-    bracketed = f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
-    uri = replace(Uri.parse(f"sip:{bracketed}"), user="", parameters=(), headers="")
+    uri = replace(Uri.parse(f"sip:{bracketed(host)}"), user="", parameters=(), headers="")
     if uri.port is None and trunk.lookup == "naptr" and not is_numeric(uri.host):
         return uri
     uri = replace(uri, parameters=(("transport", transport),))

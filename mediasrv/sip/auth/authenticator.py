@@ -74,6 +74,7 @@ _ASK_QUIETLY = (Finding.STALE, Finding.REPLAYED)
 class Verdict:
     finding: Finding
     username: str = ""  # only of the right
+    from_there: bool = False  # he answers from the address that was asked
 
     @property
     def stale(self) -> bool:
@@ -99,16 +100,18 @@ class Authenticator:
         self._users, self._algorithms = users, tuple(algorithms)
         self._nobodys = {algorithm: algorithm.hash(tokens.token(32)) for algorithm in algorithms}
 
-    def challenge(self, now: float, *, stale: bool = False) -> Lines:
-        """One header line for each algorithm, the best first (RFC 8760 section 2.4); nothing is remembered."""
-        nonce = self.nonces.issue(now)
+    def challenge(self, now: float, *, stale: bool = False, host: str = "") -> Lines:
+        """One header line for each algorithm, the best first (RFC 8760 section 2.4); nothing is remembered.
+
+        `host`: who is asked."""
+        nonce = self.nonces.issue(now, host)
         return [
             (self.role.asks, str(Challenge(self.realm, nonce, algorithm, ("auth",), stale)))
             for algorithm in self._algorithms
         ]
 
-    def judge(self, request: Request, now: float) -> Verdict:
-        """A right answer is used up by being judged right."""
+    def judge(self, request: Request, now: float, *, host: str = "") -> Verdict:
+        """A right answer is used up by being judged right. `host`: where it came from."""
         given = self._answer_in(request)
         if given is None:
             return Verdict(Finding.NONE)
@@ -125,7 +128,7 @@ class Authenticator:
         self.nonces.forget_old(now)
         if not self.nonces.spend(given.nonce, given.count):
             return Verdict(Finding.REPLAYED)
-        return Verdict(Finding.RIGHT, given.username)
+        return Verdict(Finding.RIGHT, given.username, self.nonces.went_to(given.nonce, host))
 
     def _answer_in(self, request: Request) -> Credentials | None:
         """The first for our realm: there may be some for proxies on the way (22.3)."""

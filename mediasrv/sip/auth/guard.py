@@ -29,6 +29,7 @@ Policy = Callable[[Request, Address], Admission]
 @dataclass(frozen=True, slots=True)
 class Admitted:
     username: str = ""  # "" when nobody was asked
+    is_there: bool = False  # at the address he writes from: what was asked there came back
 
 
 class Guard:
@@ -44,9 +45,9 @@ class Guard:
             return Admitted()
         if admission is Admission.FORBID:
             return Refusal(403)
-        verdict = self._authenticator.judge(request, now)
+        verdict = self._authenticator.judge(request, now, host=source[0])
         self.counts[verdict.finding.value] += 1
         if verdict.finding is Finding.RIGHT:
-            return Admitted(verdict.username)
-        challenge = self._authenticator.challenge(now, stale=verdict.stale)
+            return Admitted(verdict.username, verdict.from_there)
+        challenge = self._authenticator.challenge(now, stale=verdict.stale, host=source[0])
         return Refusal(self._authenticator.role.status, tuple(challenge))

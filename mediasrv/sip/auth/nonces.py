@@ -1,15 +1,15 @@
 """Nonces that cost nothing until somebody has answered one, and an answer that counts only once (RFC 7616 section 5.4).
 
-A nonce is the time it was made, some salt, and a MAC over both: whether it is ours, and how old, can be read from it,
-so a flood of unanswered challenges leaves nothing behind. It has as few letters as will do: a challenge must fit
-into what it answers (grammar/thrift.py). Only a nonce whose answer was *right* is remembered, with the counts (nc)
-already used under it. So only those who know a password can fill the register, and it is bounded too: when
-it is full the oldest entry goes, and with it every nonce as old as that one becomes stale. Otherwise a forgotten nonce
-would look like an unused one, and its answers could be replayed.
+A nonce is the time it was made, some salt, a mark of the address it went to, and a MAC over all: whether it is ours,
+and how old, can be read from it, so a flood of unanswered challenges leaves nothing behind. It has as few letters as
+will do: a challenge must fit into what it answers (grammar/thrift.py). Only a nonce whose answer was *right* is
+remembered, with the counts (nc) already used under it. So only those who know a password can fill the register, and it
+is bounded too: when it is full the oldest entry goes, and with it every nonce as old as that one becomes stale.
+Otherwise a forgotten nonce would look like an unused one, and its answers could be replayed.
 
 Counts may arrive out of order over UDP, so the last 64 are told apart by a window of bits, as in DTLS; what is older
-than the window is refused. A nonce is not tied to the address it went to: phones change theirs, and a replay is refused
-anyway.
+than the window is refused. A nonce is good from any address: phones change theirs, and a replay is refused anyway. But
+only from the one it went to does it show that somebody is there (`went_to`).
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from mediasrv.ids import TokenSource
 WINDOW_COUNTS = 64
 LIFETIME_S = 300.0
 REMEMBERED_MAX = 16_384
-_TIME_BYTES, _SALT_BYTES, _MAC_BYTES = 6, 6, 12  # together a multiple of three: no padding
-_BODY_LETTERS = (_TIME_BYTES + _SALT_BYTES) // 3 * 4
+# Together a multiple of three: no padding. The mark may be short: whoever guesses it does not see whether he was right.
+_TIME_BYTES, _SALT_BYTES, _MARK_BYTES, _MAC_BYTES = 6, 4, 2, 12
+_BODY_LETTERS = (_TIME_BYTES + _SALT_BYTES + _MARK_BYTES) // 3 * 4
 _LETTERS = _BODY_LETTERS + _MAC_BYTES // 3 * 4
 
 
@@ -72,10 +73,17 @@ class Nonces:
     def __len__(self) -> int:
         return len(self._used)
 
-    def issue(self, now: float) -> str:
+    def issue(self, now: float, host: str = "") -> str:
+        """One that goes to that host."""
         made = int(now * 1000).to_bytes(_TIME_BYTES, "big")
-        body = urlsafe_b64encode(made + bytes.fromhex(self._tokens.token(_SALT_BYTES))).decode()
+        unique = made + bytes.fromhex(self._tokens.token(_SALT_BYTES))
+        body = urlsafe_b64encode(unique + self._mark(unique, host)).decode()
         return body + self._mac(body)
+
+    def went_to(self, nonce: str, host: str) -> bool:
+        """Of one in good standing: whether it was made for that host."""
+        body = urlsafe_b64decode(nonce[:_BODY_LETTERS])
+        return hmac.compare_digest(body[-_MARK_BYTES:], self._mark(body[:-_MARK_BYTES], host))
 
     def standing(self, nonce: str, now: float) -> Standing:
         body, mac = nonce[:_BODY_LETTERS], nonce[_BODY_LETTERS:]
@@ -103,6 +111,9 @@ class Nonces:
             if self.standing(nonce, now) is Standing.GOOD:
                 return
             del self._used[nonce]
+
+    def _mark(self, unique: bytes, host: str) -> bytes:
+        return blake2s(unique + host.encode(), key=self._secret, digest_size=_MARK_BYTES).digest()
 
     def _mac(self, body: str) -> str:
         mac = blake2s(body.encode(), key=self._secret, digest_size=_MAC_BYTES)

@@ -33,7 +33,7 @@ class Reception:
             return Admitted()
         outcome = self._guard.inspect(request, source, now)
         if isinstance(outcome, Admitted):
-            if outcome.username:  # the nonce of his answer had gone to where he is
+            if outcome.is_there:
                 self._core.prove(source[0])
             return outcome
         self._core.reply(request.headers, outcome.status, source, headers=outcome.headers)

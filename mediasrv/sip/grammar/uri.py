@@ -68,6 +68,11 @@ class Uri:
         return parameter(self.parameters, name)
 
 
+def bracketed(host: str) -> str:
+    """As a URI writes it: an IPv6 address stands in brackets (section 25.1, IPv6reference)."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+
+
 @lru_cache(512)  # every message of a dialog names the same ones
 def _parse(text: str) -> Uri:
     scheme = _SCHEME.match(text)

@@ -1,10 +1,11 @@
 """Who has proven to be where his packets say, and how much may be sent to who has not.
 
 The source of a datagram can be forged, and then what we send goes to somebody who never asked for it. An address is
-proven once something comes from there that only what we sent could have told: a tag of ours, a digest over our nonce,
-an answer to a request of ours. Until then the first of each answer is sent, because without it nobody could prove
-anything; but repetitions and farewells only as long as all of it together stays within a few times what came from
-there, as QUIC has it (RFC 9000 section 8.1). Who retransmits his request earns more, so a lossy line still heals.
+proven once something comes that only what we sent there could have told: a tag of ours, a digest over our nonce, an
+answer to a request of ours. Who has a tag or a nonce, and writes it from a second address, has proven nothing there.
+Until then the first of each answer is sent, because without it nobody could prove anything; but repetitions and
+farewells only as long as all of it together stays within a few times what came from there, as QUIC has it (RFC 9000
+section 8.1). Who retransmits his request earns more, so a lossy line still heals.
 
 Only addresses whose requests are served stand here: strangers are refused in no more bytes than they sent, without any
 state (grammar/thrift.py).

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediasrv.sip import Acknowledged, Answered, Limits, Uri, UserAgent
+from mediasrv.ids import SeededTokens
+from mediasrv.sip import Account, Acknowledged, Address, Answered, IncomingCall, Limits, Uri, UserAgent
+from mediasrv.sip.auth.client import Answerer
+from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import parse
 from mediasrv.sip.outside.trust import Trust
-from tests.sip.attacks.victim import STRANGER, Victim
+from tests.sip.attacks.victim import REALM, STRANGER, Victim
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network, losing
 from tests.sip.torture.point import SDP, plain
 
@@ -234,3 +237,51 @@ def test_a_stranger_cannot_prove_himself_by_guessing() -> None:
             0.0,
         )
     assert agent._core.resends_towards(STRANGER[0]) is not None
+
+
+def test_a_caller_who_writes_from_another_address_proves_nobody_there() -> None:
+    """He has a call, so he knows our tag: that shows where he got it, and not who stands at the address he forges."""
+    net = Network()
+    net.established()
+    net.alice.agent.reinvite(1, OFFER, net.now)
+    ((reinvite, _),) = net.alice.agent.datagrams_to_send(net.now)
+    bob = net.bob.agent
+    bob.receive(reinvite, STRANGER, net.now)
+    assert bob.has_proven(ALICE[0])
+    assert not bob.has_proven(STRANGER[0])
+    bob.respond(net.bob.last(IncomingCall).call, 200, net.now, body=ANSWER)
+    net.run(31.0)  # until we hang up for want of an ACK
+    answers = [data for _, source, to, data in net.log if (source, to) == (BOB, STRANGER)]
+    assert sum(map(len, answers)) <= 3 * len(reinvite)
+
+
+@pytest.mark.parametrize(("asked_at", "proven"), [(STRANGER, True), (("198.51.100.7", 5060), False)])
+def test_a_password_proves_the_address_that_was_asked_for_it_and_no_other(
+    asked_at: Address, proven: bool
+) -> None:
+    """A user may fetch a nonce where he is, and answer it in the name of somebody else's address."""
+    victim = Victim()
+    invite = plain("INVITE sip:bob@pbx.example SIP/2.0", body=SDP)
+    ((challenge, _),) = victim.hit(invite, asked_at)
+    request, response = parse(invite, Limits()), parse(challenge, Limits())
+    assert isinstance(request, Request)
+    assert isinstance(response, Response)
+    alice = Answerer(Account(REALM, "alice", "secret"), BOB[0], SeededTokens(5))
+    answer = alice.retry(request, response, BOB[0], request.cseq.number + 1, "z9hG4bKagain")
+    assert answer is not None
+    assert any(data.startswith(b"SIP/2.0 100") for data, _ in victim.hit(answer.build(), STRANGER))
+    assert victim.agent.has_proven(STRANGER[0]) == proven
+
+
+def test_an_honest_peer_who_goes_on_from_another_address_is_answered_again_until_he_acknowledges() -> None:
+    net = Network()
+    hers, _ = net.established()
+    elsewhere = ("192.0.2.3", 5060)
+    bob = net.bob.agent
+    net.alice.agent.reinvite(hers, OFFER, net.now)
+    ((reinvite, _),) = net.alice.agent.datagrams_to_send(net.now)
+    bob.receive(reinvite, elsewhere, net.now)
+    bob.respond(net.bob.last(IncomingCall).call, 200, net.now, body=ANSWER)
+    net.run(1.2)  # the first answer is lost, or its ACK
+    again = [data for _, _, to, data in net.log if to == elsewhere and data.startswith(b"SIP/2.0 200")]
+    assert len(again) >= 2
