@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 
 import trio
 
@@ -349,16 +350,15 @@ class Dialogue:
         if not turn.ahead:
             self._failed_turns = self._failed_turns + 1 if failed else 0
         await self._send.send(TurnOver(turn.number))
-        await self._charge(turn)
+        await self._watch_budget()
         if self._failed_turns >= self._call.settings.failures.failed_turns:
             self._failed_turns = 0
             await self._deaf()
 
-    async def _charge(self, turn: Turn) -> None:
-        """The call pays for its turns; one that has spent what it may says good-bye."""
+    async def _watch_budget(self) -> None:
+        """A call that has spent what it may says good-bye."""
         record, budget = self._call.record, self._call.settings.budget_usd
-        spent = record.charge(turn.record, turn.bill.listening_usd())
-        if budget is not None and spent >= budget and not self._budget_spent:
+        if budget is not None and Decimal(record.cost_usd) >= budget and not self._budget_spent:
             self._budget_spent = True
             self._call.timeline.note("budget_spent", cost_usd=record.cost_usd)
             await self._send.send(EndAsked(Ending.BUDGET, goodbye=True))

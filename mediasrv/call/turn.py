@@ -341,6 +341,7 @@ class Turn:
         if why is TurnEnding.SPECULATED:
             self.bill.speculated()
         record.write_down(self.exchange, self.bill)
+        call.record.charge(record, self.bill.listening_usd())
         if self._spoken:
             record.sent_ms = round(heard * 1000 / self.stream.rate_hz, 1)
         if opened and not (
