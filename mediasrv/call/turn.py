@@ -164,7 +164,10 @@ class Turn:
             nursery.start_soon(self._write, write_lines)
             nursery.start_soon(self._voice, read_lines, give_sound)
             self._nursery = nursery
-            await self.mouth.speak(take_sound)
+            try:
+                await self.mouth.speak(take_sound)
+            finally:
+                self._nursery = None  # nothing is begun in a nursery that is closing
             nursery.cancel_scope.cancel()  # a mask that comes too late
         self._spoken = True
 
@@ -281,7 +284,6 @@ class Turn:
             self.record.cancel_ms = self._ms(self._cancelled_ns)
             call.timeline.note("tasks_gone", turn=self.number, cancel_ms=self.record.cancel_ms)
         try:
-            self._nursery = None
             with suppress(MediasrvError):
                 self.hold_sound.stop()
             with trio.CancelScope(shield=True):
