@@ -227,6 +227,7 @@ class Dialogue:
 
     def _take(self, event: TurnEvent) -> Ending | None:
         """One step of the table; the call's ending, if this was its last."""
+        self._forget_failed_guess()
         before = self._state.phase
         self._state, actions = turn_taking.step(self._state, event, self._call.now())
         if self._state.phase is not before:
@@ -240,6 +241,12 @@ class Dialogue:
                 return action.why
             self._do(action)
         return None
+
+    def _forget_failed_guess(self) -> None:
+        """Its own word of that may still wait behind an event that would promote it."""
+        turn = self._turn
+        if turn is not None and turn.has_failed_ahead and self._state.ahead is not None:
+            self._state, _ = turn_taking.step(self._state, TurnOver(turn.number), self._call.now())
 
     def _note_hold(self, before: Phase, event: TurnEvent) -> None:
         if self._state.phase is Phase.HELD and self._turn is not None:

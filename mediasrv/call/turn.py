@@ -105,6 +105,11 @@ class Turn:
     def number(self) -> int:
         return self.record.number
 
+    @property
+    def has_failed_ahead(self) -> bool:
+        """A guess that can be promoted no more, whether or not it has told that it is over."""
+        return self.ahead and (bool(self.record.error) or self.settled.is_set())
+
     def is_heard(self) -> bool:
         """Whether the caller has heard all that the turn had to say, in whichever voice."""
         undisturbed = self._why in (TurnEnding.COMPLETED, TurnEnding.ERROR)
