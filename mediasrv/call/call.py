@@ -104,7 +104,7 @@ class Call:
             self.fault(fault)
 
     def fault(self, group: BaseExceptionGroup[Exception]) -> None:
-        errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
+        errors = [self.secrecy.told(error) for error in leaves(group)]
         self.record.error = self.record.error or "; ".join(errors)
         self.timeline.note("fault", errors=errors)
         self._owes_apology = self.ending is None

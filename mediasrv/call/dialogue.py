@@ -174,7 +174,9 @@ class Dialogue:
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
         self._host = ToolHost(
-            ToolOwner(call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon),
+            ToolOwner(
+                call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon, call.secrecy.told
+            ),
             tools(self._ask_to_end), self.history,
         )  # fmt: skip
         limits = call.settings.interruptibility
