@@ -104,7 +104,7 @@ class Call:
             self.fault(fault)
 
     def fault(self, group: BaseExceptionGroup[Exception]) -> None:
-        errors = [f"{type(error).__name__}: {error}" for error in leaves(group)]
+        errors = [self.secrecy.told(error) for error in leaves(group)]
         self.record.error = self.record.error or "; ".join(errors)
         self.timeline.note("fault", errors=errors)
         self._owes_apology = self.ending is None
@@ -207,6 +207,9 @@ async def run_call(
     )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:
+            # an agent says good-bye by itself when the time is up; here ends who does not
+            limits = services.settings
+            nursery.cancel_scope.deadline = trio.current_time() + limits.max_length_s + limits.farewell_s
             secrecy = Secrecy(clock, timeline, record.secure)
             call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead, secrecy)
             if attend is not None:
@@ -232,8 +235,9 @@ async def _live(call: Call, needs: MediaNeeds, *, pick_up: bool) -> None:
     except* Exception as fault:
         call.fault(fault)
     finally:
-        # when nobody here has ended the call, somebody outside has
-        call.end(Ending.DRAIN)
+        # when nobody here has ended the call, its time is up, or somebody outside has
+        is_time_up = trio.current_time() >= call.nursery.cancel_scope.deadline
+        call.end(Ending.MAX_LENGTH if is_time_up else Ending.DRAIN)
         await call.apologise()
         await _let_last_words_arrive(call)
         await _hang_up(call)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 
 import trio
 
@@ -173,7 +174,9 @@ class Dialogue:
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
         self._host = ToolHost(
-            ToolOwner(call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon),
+            ToolOwner(
+                call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon, call.secrecy.told
+            ),
             tools(self._ask_to_end), self.history,
         )  # fmt: skip
         limits = call.settings.interruptibility
@@ -226,6 +229,7 @@ class Dialogue:
 
     def _take(self, event: TurnEvent) -> Ending | None:
         """One step of the table; the call's ending, if this was its last."""
+        self._forget_failed_guess()
         before = self._state.phase
         self._state, actions = turn_taking.step(self._state, event, self._call.now())
         if self._state.phase is not before:
@@ -239,6 +243,12 @@ class Dialogue:
                 return action.why
             self._do(action)
         return None
+
+    def _forget_failed_guess(self) -> None:
+        """Its own word of that may still wait behind an event that would promote it."""
+        turn = self._turn
+        if turn is not None and turn.has_failed_ahead and self._state.ahead is not None:
+            self._state, _ = turn_taking.step(self._state, TurnOver(turn.number), self._call.now())
 
     def _note_hold(self, before: Phase, event: TurnEvent) -> None:
         if self._state.phase is Phase.HELD and self._turn is not None:
@@ -349,16 +359,15 @@ class Dialogue:
         if not turn.ahead:
             self._failed_turns = self._failed_turns + 1 if failed else 0
         await self._send.send(TurnOver(turn.number))
-        await self._charge(turn)
+        await self._watch_budget()
         if self._failed_turns >= self._call.settings.failures.failed_turns:
             self._failed_turns = 0
             await self._deaf()
 
-    async def _charge(self, turn: Turn) -> None:
-        """The call pays for its turns; one that has spent what it may says good-bye."""
+    async def _watch_budget(self) -> None:
+        """A call that has spent what it may says good-bye."""
         record, budget = self._call.record, self._call.settings.budget_usd
-        spent = record.charge(turn.record, turn.bill.listening_usd())
-        if budget is not None and spent >= budget and not self._budget_spent:
+        if budget is not None and Decimal(record.cost_usd) >= budget and not self._budget_spent:
             self._budget_spent = True
             self._call.timeline.note("budget_spent", cost_usd=record.cost_usd)
             await self._send.send(EndAsked(Ending.BUDGET, goodbye=True))

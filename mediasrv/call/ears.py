@@ -45,6 +45,9 @@ class Ears:
         """Listens until cancelled; when the recogniser fails too often in a row, says so once and goes deaf."""
         failures, limits = 0, self.call.settings.failures
         while failures < limits.stt_attempts:
+            if failures:
+                with trio.move_on_after(limits.stt_retry_s * 2 ** (failures - 1)):
+                    await self._hear_nothing()
             before = self._transcripts
             try:
                 await self._listen()
@@ -52,8 +55,6 @@ class Ears:
                 failures = 1 if self._transcripts > before else failures + 1
                 problem = "; ".join(str(error) for error in leaves(errors))
                 self.call.timeline.note("stt_failed", problem=problem, failures=failures)
-            with trio.move_on_after(limits.stt_retry_s * 2 ** (failures - 1)):
-                await self._hear_nothing()
         await self.on_lost()
         await self._hear_nothing()
 

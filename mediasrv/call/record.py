@@ -134,12 +134,12 @@ class CallRecord:
     error: str = ""
     media: dict[str, int | float] = field(default_factory=dict)
 
-    def charge(self, turn: TurnRecord, listening: tuple[Decimal, Decimal] = NOTHING) -> Decimal:
-        """Adds what a turn cost; returns what the call has cost so far.
+    def charge(self, turn: TurnRecord, listening: tuple[Decimal, Decimal] = NOTHING) -> None:
+        """Adds what a turn cost.
 
         `listening`: what of the turn's cost and of its waste the call has paid when it listened.
         """
-        return self._pay(Decimal(turn.cost_usd) - listening[0], Decimal(turn.wasted_usd) - listening[1])
+        self._pay(Decimal(turn.cost_usd) - listening[0], Decimal(turn.wasted_usd) - listening[1])
 
     def listened(self, used: Sequence[Usage]) -> None:
         """Recognisers have used this, whether or not a turn comes of it."""
@@ -148,10 +148,9 @@ class CallRecord:
             self.listening_usd = f"{Decimal(self.listening_usd) + usage.cost_usd:f}"
             self._pay(usage.cost_usd, usage.cost_usd if usage.in_vain else Decimal(0))
 
-    def _pay(self, cost: Decimal, wasted: Decimal) -> Decimal:
-        spent = Decimal(self.cost_usd) + cost
-        self.cost_usd, self.wasted_usd = f"{spent:f}", f"{Decimal(self.wasted_usd) + wasted:f}"
-        return spent
+    def _pay(self, cost: Decimal, wasted: Decimal) -> None:
+        self.cost_usd = f"{Decimal(self.cost_usd) + cost:f}"
+        self.wasted_usd = f"{Decimal(self.wasted_usd) + wasted:f}"
 
     def as_json(self) -> dict[str, object]:
         return cast("dict[str, object]", msgspec.to_builtins(self))  # a twentieth of what asdict takes

@@ -8,7 +8,8 @@ that neither the turn table nor a language model learns a word; transcripts that
 are silent on both sides; the timeline keeps its events and loses their words; a capture has a hole. What was heard
 inside the block and told after it (a key's end, sound in a buffer) is kept back, too. The record says when it was, and
 how many keys were pressed. Blocks may be nested; the outermost counts. However the block is left, all is restored; a
-call that ends within it ends it.
+call that ends within it ends it. An error that leaves a block may hold what was pressed in it ("no such card: 4111"),
+so of such an error, and of what it was the cause of, only the kind is told.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class Secrecy:
     _secrets: list[Secret] = field(default_factory=list)
     _ended_ns: int = -1
     _recordings: list[RecordingFace] = field(default_factory=list)
+    _errors: list[BaseException] = field(default_factory=list)  # that have left a block
 
     @property
     def on(self) -> bool:
@@ -90,6 +92,9 @@ class Secrecy:
         self._settle()
         try:
             yield secret
+        except Exception as error:
+            self._errors.append(error)
+            raise
         finally:
             self._secrets.remove(secret)
             entry.to_ms, entry.keys = self.timeline.ms(), secret.pressed
@@ -122,7 +127,25 @@ class Secrecy:
         spans = tuple(msgspec.structs.replace(span, masked=True, speech=False) for span in chunk.spans)
         return EarsChunk(bytes(len(chunk.pcm)), spans)
 
+    def told(self, error: BaseException) -> str:
+        """What may be written down of an error."""
+        kind = type(error).__name__
+        return kind if any(_holds(secret, error) for secret in self._errors) else f"{kind}: {error}"
+
     def _settle(self) -> None:
         self.timeline.secret = self.on
         for recording in self._recordings:
             recording.mask(heard=self.on, said=self.on)
+
+
+def _holds(secret: BaseException, error: BaseException | None) -> bool:
+    """Whether `error` is the secret one, was raised because of it, or is one of the several that it is."""
+    if error is None:
+        return False
+    parts = secret.exceptions if isinstance(secret, BaseExceptionGroup) else ()
+    return (
+        error is secret
+        or any(_holds(part, error) for part in parts)
+        or _holds(secret, error.__cause__)
+        or _holds(secret, error.__context__)
+    )

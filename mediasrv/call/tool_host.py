@@ -35,14 +35,22 @@ def status(text: str) -> str:
     return json.dumps({"status": text})
 
 
+def told_whole(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
 @dataclass(frozen=True, slots=True)
 class ToolOwner:
-    """The call that tools belong to, or whatever stands for it. `start_soon`: for what outlives the turn."""
+    """The call that tools belong to, or whatever stands for it.
+
+    `start_soon`: for what outlives the turn; `told`: what may be written down of a tool's error.
+    """
 
     name: str
     now_ns: Callable[[], int]
     note: Callable[..., None]
     start_soon: Callable[..., None]
+    told: Callable[[BaseException], str] = told_whole
 
 
 class ToolHost:
@@ -152,7 +160,7 @@ class ToolHost:
 
     def _failed(self, job: _Job, error: Exception) -> ToolResult:
         text = status(f"failed: {type(error).__name__}")
-        self._note(job, "failed", text, error=f"{type(error).__name__}: {error}")
+        self._note(job, "failed", text, error=self._owner.told(error))
         return ToolResult(job.call.id, text, ok=False)
 
     def _note(self, job: _Job, outcome: str, text: str, error: str = "") -> None:

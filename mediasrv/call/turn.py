@@ -105,6 +105,11 @@ class Turn:
     def number(self) -> int:
         return self.record.number
 
+    @property
+    def has_failed_ahead(self) -> bool:
+        """A guess that can be promoted no more, whether or not it has told that it is over."""
+        return self.ahead and (bool(self.record.error) or self.settled.is_set())
+
     def is_heard(self) -> bool:
         """Whether the caller has heard all that the turn had to say, in whichever voice."""
         undisturbed = self._why in (TurnEnding.COMPLETED, TurnEnding.ERROR)
@@ -164,7 +169,10 @@ class Turn:
             nursery.start_soon(self._write, write_lines)
             nursery.start_soon(self._voice, read_lines, give_sound)
             self._nursery = nursery
-            await self.mouth.speak(take_sound)
+            try:
+                await self.mouth.speak(take_sound)
+            finally:
+                self._nursery = None  # nothing is begun in a nursery that is closing
             nursery.cancel_scope.cancel()  # a mask that comes too late
         self._spoken = True
 
@@ -281,7 +289,6 @@ class Turn:
             self.record.cancel_ms = self._ms(self._cancelled_ns)
             call.timeline.note("tasks_gone", turn=self.number, cancel_ms=self.record.cancel_ms)
         try:
-            self._nursery = None
             with suppress(MediasrvError):
                 self.hold_sound.stop()
             with trio.CancelScope(shield=True):
@@ -341,6 +348,7 @@ class Turn:
         if why is TurnEnding.SPECULATED:
             self.bill.speculated()
         record.write_down(self.exchange, self.bill)
+        call.record.charge(record, self.bill.listening_usd())
         if self._spoken:
             record.sent_ms = round(heard * 1000 / self.stream.rate_hz, 1)
         if opened and not (

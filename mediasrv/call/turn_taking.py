@@ -314,10 +314,12 @@ def _lulled(state: TurnState, event: Lulled, now: float) -> Step:
     """What goes on after a lull is counted anew: two coughs are not one sentence."""
     if state.speech_since is None:
         return state, ()
-    span = () if state.sound_since is None else ((state.sound_since, max(event.at, state.sound_since)),)
     if event.over:
         return replace(state, sound_since=event.at), ()
-    return replace(state, sound_since=None, sounded=(*state.sounded, *span)), ()
+    if state.sound_since is None or state.phase is not Phase.HELD:  # only a hold is judged by its spans
+        return replace(state, sound_since=None), ()
+    span = (state.sound_since, max(event.at, state.sound_since))
+    return replace(state, sound_since=None, sounded=(*state.sounded, span)), ()
 
 
 def _lulled_listening(state: TurnState, event: Lulled, now: float) -> Step:

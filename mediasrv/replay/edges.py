@@ -24,6 +24,7 @@ from mediasrv.legs import Leg
 from mediasrv.media import VoiceLevels
 from mediasrv.providers.protocols import (
     EndOfTurn,
+    Estimates,
     LanguageModel,
     LlmDelta,
     LlmRequest,
@@ -99,6 +100,14 @@ class NotedModel:
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         said = [[message.role, message.text] for message in request.messages if message.role != "system"]
         return noted_pieces("model", said[-2:], self.model.stream(request))
+
+    def estimate(self, request: LlmRequest, written: str) -> Usage | None:
+        """A reply that is cut off costs the same in a call that is recorded."""
+        if not isinstance(self.model, Estimates):
+            return None
+        usage = self.model.estimate(request, written)
+        note_at_once("model.estimate", kept(usage))
+        return usage
 
 
 @dataclass(slots=True)

@@ -160,6 +160,13 @@ class SubstituteModel:
 
         return self.world.stream("model", said[-2:], failed)
 
+    def estimate(self, request: LlmRequest, written: str) -> Usage | None:
+        """As it was then; a model that told all it used, or a recording that is older, has none."""
+        if "model.estimate" not in self.world.memory.others:
+            return None
+        usage: Usage | None = brought(self.world.stage.at_once("model.estimate"))
+        return usage
+
 
 @dataclass(slots=True)
 class SubstituteVoice:

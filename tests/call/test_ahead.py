@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import pytest
 import trio
 
 from mediasrv.call import CallSettings
-from mediasrv.call.dialogue import ConversationAgent, Persona
+from mediasrv.call.dialogue import ConversationAgent, Dialogue, Persona
 from mediasrv.call.settings import Speculation
+from mediasrv.call.turn import Turn
 from mediasrv.conversation.tools import Prepared, Tool, ToolResult, ToolSpec
 from mediasrv.providers.protocols import Message, ToolCall
 from mediasrv.providers.registry import Providers, scripted
@@ -157,3 +159,23 @@ async def test_a_model_that_is_slow_or_broken_has_no_say(autojump_clock: object)
     by_rule = await pause_ms(None)
     assert abs(await pause_ms(Opinion(0.0, takes_s=5.0)) - by_rule) <= A_TICK_MS
     assert abs(await pause_ms(Opinion(-1.0)) - by_rule) <= A_TICK_MS
+
+
+async def test_a_guess_that_has_failed_is_not_promoted_and_the_caller_is_answered(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Dialogue._turn_over
+
+    async def tell_late(dialogue: Dialogue, turn: Turn) -> None:
+        if turn.ahead:
+            await trio.sleep(3)  # the row of events is full
+        await told(dialogue, turn)
+
+    monkeypatch.setattr(Dialogue, "_turn_over", tell_late)
+    fault = '[[fault]]\nof = "llm"\nkind = "error"\nrequest = 1\n'
+    script = SCRIPT.replace("SAID", "Is dinner on Monday") + fault
+    call = await converse(script, [(1.0, 2.2)], hang_up_at=12, settings=GUESSING)
+    assert (call.record.ending, call.record.error) == ("caller_hung_up", "")
+    assert of(call, "error")[0]["ahead"]
+    assert call.turns[-1]["asked"] == "Is dinner on Monday"
+    assert call.turns[-1]["heard"]

@@ -80,6 +80,35 @@ async def test_a_call_that_has_spent_its_budget_says_good_bye(autojump_clock: ob
     assert Decimal(call.record.cost_usd) == Decimal("0.04")
 
 
+async def test_a_call_pays_for_the_turn_in_which_the_caller_hung_up(autojump_clock: object) -> None:
+    def priced(providers: Providers) -> Providers:
+        return replace(providers, llm=Priced(providers.llm, Decimal("0.02")))
+
+    agent = an_agent(f'[[reply]]\ntext = "{LONG}"\n', change=priced)
+    call = await converse("", [(1.0, 2.2)], hang_up_at=6.0, agent=agent)
+    (turn,) = call.turns
+    assert (turn["ending"], turn["cost_usd"]) == ("hangup", "0.02")
+    assert Decimal(call.record.cost_usd) == Decimal("0.02")
+
+
+class Endless:
+    """Leads for ever, as somebody who is connected with a person does."""
+
+    name = "endless"
+    needs = MediaNeeds()
+
+    async def lead(self, call: Call) -> Ending:
+        await trio.sleep_forever()
+        raise AssertionError("for ever is over")
+
+
+async def test_no_call_is_longer_than_calls_may_be_whoever_leads_it(autojump_clock: object) -> None:
+    settings = CallSettings(max_length_s=20.0, farewell_s=5.0)
+    call = await converse("", [], settings=settings, agent=Endless())
+    assert call.record.ending == "max_length"
+    assert 20_000 <= call.record.duration_ms <= 26_000
+
+
 async def test_the_last_word_has_time_to_leave_the_callers_jitter_buffer(autojump_clock: object) -> None:
     call = await converse('[[reply]]\ntext = "Yes."\n', [])
     assert call.record.ending == "silence"

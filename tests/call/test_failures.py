@@ -94,6 +94,13 @@ async def test_a_recogniser_that_stays_dead_ends_the_call_with_good_bye(autojump
     assert call.turns[-1]["heard"] == Failures().farewell
 
 
+async def test_a_recogniser_that_is_given_up_is_not_waited_for(autojump_clock: object) -> None:
+    call = await converse("".join(fault("stt", "error", request=k) for k in range(1, 5)), SPEECH)
+    given_up_ms = call.noted("stt_failed")[-1]["ms"]
+    assert call.turns[0]["kind"] == "goodbye"
+    assert call.turns[0]["began_ms"] - given_up_ms <= 40
+
+
 async def test_two_failed_turns_in_a_row_end_the_call_with_good_bye(autojump_clock: object) -> None:
     faults = fault("llm", "error", 1) + fault("llm", "error", 2)
     call = await converse(BASE + faults, [*SPEECH, (14.0, 15.0)])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+import pytest
 import trio
 
 from mediasrv.call import CallSettings
@@ -9,10 +13,14 @@ from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.settings import Masking
 from mediasrv.call.speech.mask import hold_tone
 from mediasrv.call.speech.ready import ReadySpeech
+from mediasrv.call.turn import Turn
 from mediasrv.media import VoiceLevels
+from mediasrv.providers.protocols import LlmDelta, LlmRequest, ProviderError, SpeechChunk, TextDelta
+from mediasrv.providers.registry import Providers
 from mediasrv.providers.script import parse_script
 from mediasrv.providers.voices import FormantVoice
 from tests.call.conversing import LONG, Outcome, converse
+from tests.call.test_ahead import an_agent
 
 SLOW = f"""
 [model]
@@ -135,3 +143,65 @@ async def test_a_voice_that_cannot_be_opened_leaves_its_lines_unready() -> None:
     ready = ReadySpeech(broken, "mid", VoiceLevels())
     await ready.make(["Good day."])
     assert ready.get("Good day.") is None
+
+
+@dataclass
+class _Silent:
+    """A voice that fails."""
+
+    name: str = "silent"
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        await trio.sleep(0.1)
+        raise ProviderError(self.name, "has no voice", retryable=False)
+        yield
+
+
+@dataclass
+class _Lingering:
+    """A model that takes its time to leave."""
+
+    name: str = "lingering"
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        try:
+            yield TextDelta("That is so. And more. ")
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.2)
+
+
+class _Masking(trio.abc.Instrument):
+    """Asks for a mask in the moment in which a turn's last task has ended and the turn does not know it yet."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+        self.problems: list[Exception] = []
+
+    def task_exited(self, task: trio.lowlevel.Task) -> None:
+        if task.name.endswith("Turn._write"):
+            try:
+                self.turns[-1].mask(0)
+            except Exception as problem:
+                self.problems.append(problem)
+
+
+async def test_a_turn_that_is_failing_is_masked_no_more(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masking, run = _Masking(), Turn.run
+
+    async def run_masked(turn: Turn) -> None:
+        masking.turns.append(turn)
+        await run(turn)
+
+    def mute(providers: Providers) -> Providers:
+        return replace(providers, llm=_Lingering(), tts=_Silent(), spare_voice=None)
+
+    monkeypatch.setattr(Turn, "run", run_masked)
+    trio.lowlevel.add_instrument(masking)
+    await converse("", [ASKED], hang_up_at=6, agent=an_agent("", change=mute))
+    trio.lowlevel.remove_instrument(masking)
+    assert masking.turns
+    assert masking.problems == []

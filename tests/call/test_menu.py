@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from mediasrv.call.menu import DEMO, menu_agent, parse_menus
 from mediasrv.ids import SeededTokens
 from mediasrv.legs import CallInfo
 from mediasrv.media import Dtmf, MediaEvent, RecordingOver
+from mediasrv.providers.protocols import SpeechChunk, TextToSpeech
+from mediasrv.providers.voices import FormantVoice
 from mediasrv.telemetry import MemorySink
 from tests.fakes.leg import FakeLeg, TrioClock
 from tests.fakes.stream import FakeStream
@@ -82,16 +84,20 @@ async def call_menu(
     services: Mapping[str, Any] | None = None,
     events: list[tuple[float, MediaEvent]] | None = None,
     hang_up_at: float | None = 200.0,
+    voices: tuple[TextToSpeech, TextToSpeech] | None = None,
 ) -> Outcome:
     stream = FakeStream(events=[*keys(*presses), *(events or [])])
     leg = FakeLeg(stream, hangs_up_at=hang_up_at, reachable=reachable, transfer_s=2.0)
     sink = MemorySink()
     given = CallServices(TrioClock(), SeededTokens(1), sink, **(services or {}))
+    agent = menu_agent(parse_menus(menus))
+    if voices is not None:
+        agent.speaking = lambda: voices
     async with trio.open_nursery() as nursery:
         nursery.start_soon(stream.run)
         await trio.lowlevel.checkpoint()
         before = trio.lowlevel.current_statistics().tasks_living
-        record = await run_call(leg, menu_agent(parse_menus(menus)), given)
+        record = await run_call(leg, agent, given)
         assert trio.lowlevel.current_statistics().tasks_living == before, "tasks were left behind"
         await stream.aclose()
     assert len(sink.of(leg.info.id, "call")) == 1
@@ -256,3 +262,41 @@ async def test_the_demonstration_answers_and_says_good_bye(autojump_clock: objec
     outcome = await call_menu((1.0, "9"), menus=text)
     assert outcome.said[-1] == "Good-bye."
     assert outcome.record.ending == "agent_hung_up"
+
+
+@dataclass
+class BrokenVoice:
+    """Says what it is given, and then fails or stalls."""
+
+    sound: SpeechChunk | None = None
+    error: Exception | None = None
+    name: str = "broken"
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        await trio.lowlevel.checkpoint()
+        if self.sound is not None:
+            yield self.sound
+        if self.error is not None:
+            raise self.error
+        await trio.sleep_forever()
+
+
+BROKEN = {
+    "stalls": BrokenVoice(),
+    "stalls halfway": BrokenVoice(SpeechChunk(bytes(1_600), 8_000)),
+    "an error of its own": BrokenVoice(error=KeyError("audio")),
+    "no rate": BrokenVoice(SpeechChunk(bytes(320), 0)),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+async def test_a_voice_that_fails_leaves_the_caller_the_menu(autojump_clock: object, how: str) -> None:
+    call = await call_menu((7.0, "9"), voices=(BROKEN[how], FormantVoice()))
+    assert (call.record.ending, call.record.error) == ("agent_hung_up", "")
+    assert call.noted("voice_failed")
+    assert "choose" in call.said
+
+
+async def test_without_any_voice_the_keys_still_work(autojump_clock: object) -> None:
+    call = await call_menu((10.0, "9"), voices=(BROKEN["stalls"], BROKEN["an error of its own"]))
+    assert (call.record.ending, call.record.error) == ("agent_hung_up", "")

@@ -18,9 +18,8 @@ def test_a_call_costs_what_its_turns_cost_to_the_last_token() -> None:
     for paid in (bill(ONE_TOKEN), bill(), bill(ONE_TOKEN, ONE_TOKEN)):
         turn = TurnRecord("c-1", 1, "reply", "hello", 0.0)
         turn.write_down(None, paid)
-        spent = record.charge(turn)
+        record.charge(turn)
     assert record.as_json()["cost_usd"] == "0.00000045"
-    assert spent == Decimal("0.00000045")
 
 
 def test_what_was_guessed_in_vain_is_waste_in_the_turn_and_in_the_call() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -10,10 +11,13 @@ import trio
 from mediasrv.call import Call
 from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import MediaNeeds
+from mediasrv.conversation.tools import Prepared, ToolResult, ToolSpec
 from mediasrv.legs import Ending
 from mediasrv.media import Dtmf
+from mediasrv.providers.protocols import ToolCall
 from mediasrv.providers.script import parse_script
 from tests.call.conversing import Outcome, converse
+from tests.call.test_ahead import an_agent
 
 SCRIPT = """
 [[hears]]
@@ -29,6 +33,7 @@ text = "At eight."
 text = "You are welcome."
 """
 DIGITS = "4829"
+CARD = ToolSpec("card")
 SECURE_FROM_S, SECURE_TO_S = 6.0, 10.0
 
 
@@ -122,3 +127,59 @@ async def test_it_ends_with_the_call(autojump_clock: object) -> None:
 async def test_afterwards_the_caller_is_heard_again(autojump_clock: object) -> None:
     call = await a_call(Securing())
     assert call.turns[-1]["heard"] == "You are welcome."
+
+
+class Refusing(Securing):
+    """Fails within the block, with what was pressed in its error."""
+
+    async def _secure(self, call: Call) -> None:
+        await trio.sleep(SECURE_FROM_S)
+        try:
+            async with call.secure() as secret:
+                raise ValueError(f"no such card: {await secret.keys(len(DIGITS))}")
+        except ValueError as error:
+            raise RuntimeError(f"{error}, says the bank") from error
+
+
+async def test_an_error_that_leaves_the_block_tells_nothing_of_what_was_pressed(
+    autojump_clock: object,
+) -> None:
+    call = await a_call(Refusing())
+    assert (call.record.ending, call.record.error) == ("fault", "RuntimeError")
+    assert DIGITS not in json.dumps([dict(entry) for entry in call.timeline])
+
+
+@dataclass
+class Card:
+    """A tool that takes a card's number, and fails on it."""
+
+    call: Call | None = None
+    spec: ToolSpec = CARD
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        await trio.lowlevel.checkpoint()
+        return Prepared(call)
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        assert self.call is not None
+        async with self.call.secure() as secret, trio.open_nursery():
+            raise ValueError(f"no such card: {await secret.keys(len(DIGITS))}")
+
+
+class Paying:
+    """Converses, and has the tool."""
+
+    name = "paying"
+    needs = MediaNeeds()
+
+    async def lead(self, call: Call) -> Ending:
+        script = '[[reply]]\ntools = [{ name = "card" }]\nthen = "That is done."\n[[tool]]\nname = "card"\n'
+        return await an_agent(script, [Card(call)]).lead(call)
+
+
+async def test_nor_does_the_error_of_a_tool(autojump_clock: object) -> None:
+    keys = [(7.0 + k / 5, Dtmf(digit, 100, round((7.0 + k / 5) * 1e9))) for k, digit in enumerate(DIGITS)]
+    call = await converse("", [(1.0, 2.2)], hang_up_at=20, events=[*keys], agent=Paying())
+    (ended,) = call.noted("tool_ended")
+    assert (ended["outcome"], ended["error"]) == ("failed", "ExceptionGroup")
+    assert DIGITS not in json.dumps([dict(turn) for turn in call.turns])

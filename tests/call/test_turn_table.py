@@ -206,6 +206,13 @@ def test_a_verdict_says_what_sounded_while_the_voice_was_held() -> None:
     assert cancel.evidence.spans_ms == ((0.0, 200.0), (350.0, 500.0))
 
 
+@pytest.mark.parametrize("phase", [L, T, S])
+def test_a_caller_who_talks_for_an_hour_makes_the_state_no_larger(phase: Phase) -> None:
+    table = state(phase, speech_since=NOW, sound_since=NOW)
+    talked = after(table, Lulled(NOW), Lulled(NOW, over=True), Lulled(NOW), Lulled(NOW, over=True))
+    assert talked == table
+
+
 def test_speech_that_goes_on_after_a_lull_is_an_interruption_at_the_limit() -> None:
     held, _ = step(state(H), Lulled(NOW + 0.3), NOW + 0.36)
     held, _ = step(held, Lulled(NOW + 0.4, over=True), NOW + 0.41)

@@ -230,10 +230,12 @@ async def test_another_voice_goes_on_with_the_word_that_was_cut(autojump_clock) 
     ]
 
 
-async def test_a_voice_that_breaks_off_behind_its_last_word_is_not_followed(autojump_clock) -> None:
-    first = Voice(
-        "a", [[sound(400, *[(w, k * 100.0, k * 100.0 + 100) for k, w in enumerate(TEXT.split())]), failure()]]
-    )
+@pytest.mark.parametrize(
+    "ends", [failure(), failure(retryable=False), 60.0], ids=["failed", "for good", "stalled"]
+)
+async def test_a_voice_that_breaks_off_behind_its_last_word_is_not_followed(autojump_clock, ends) -> None:
+    words = [(word, k * 100.0, k * 100.0 + 100) for k, word in enumerate(TEXT.split())]
+    first = Voice("a", [[sound(400, *words), ends]])
     second = Voice("b", [[sound(100)]])
     assert (await spoken(choir(first, second)))[0] == 400
     assert second.texts == []

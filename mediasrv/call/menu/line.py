@@ -17,6 +17,7 @@ import trio
 from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.media_notes import note_media
+from mediasrv.conversation.provider_edge import check_sound, has_sound, in_time
 from mediasrv.media import (
     Arming,
     Clip,
@@ -147,19 +148,29 @@ class Line:
                 return
 
     async def _speech(self, text: str) -> AsyncGenerator[SpeechChunk, None]:
-        """The voice, and where it fails before its first sound, the spare one."""
-        began = False
-        try:
-            async with aclosing(self.voice.stream(text, self.voice_name)) as sound:
-                async for chunk in sound:
-                    began = began or bool(chunk.pcm)
-                    yield chunk
-        except ProviderError as error:
-            self.call.timeline.note("voice_failed", problem=str(error))
-            if not began:
-                async with aclosing(self.spare_voice.stream(text, "")) as sound:
-                    async for chunk in sound:
+        """The voice, and where it fails before its first sound, the spare one; where both do, silence."""
+        for voice, name in ((self.voice, self.voice_name), (self.spare_voice, "")):
+            sound_ms = 0.0
+            try:
+                async with aclosing(self._in_time(voice, text, name)) as chunks:
+                    async for chunk in chunks:
+                        sound_ms = check_sound(chunk, sound_ms, voice.name)
                         yield chunk
+                return
+            except ProviderError as error:
+                self.call.timeline.note("voice_failed", problem=str(error))
+            if sound_ms:
+                return
+
+    def _in_time(self, voice: TextToSpeech, text: str, name: str) -> AsyncGenerator[SpeechChunk, None]:
+        failures = self.call.settings.failures
+        return in_time(
+            voice.stream(text, name),
+            failures.first_sound_s,
+            failures.next_sound_s,
+            voice.name,
+            counts=has_sound,
+        )
 
     @contextmanager
     def music(self, clip: Clip, gain_db: float) -> Iterator[None]:

@@ -55,6 +55,8 @@ class SteadyVoice:
                 except ProviderError as error:
                     failed += 1
                     self._told(member.name, "failed")
+                    if not spoken.rest():
+                        return  # it broke off behind the last word
                     pause_s = member.pause_s(failed, error, self._patience, self._chance)
                     if pause_s is None:
                         errors.append(error)
@@ -63,8 +65,6 @@ class SteadyVoice:
                 else:
                     self._told(member.name, "used")
                     return
-                if not spoken.rest():
-                    return  # it broke off behind the last word
         raise none_left(self.name, errors)
 
     async def _say(
