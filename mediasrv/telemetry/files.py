@@ -29,8 +29,7 @@ GATHER_S = 0.25  # what a crash may take along; a thread and an open file for ev
 FAREWELL_S = 3.0
 
 APPENDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-OWNER_ONLY, WHO_MAY = 0o600, 0o666  # less the umask
-PRIVATE = ("capture", "replay")  # they hold what callers say
+OWNER_ONLY = 0o600  # they hold what callers say
 
 _SUFFIX: dict[FileKind, str] = {
     "timeline": "timeline.jsonl",
@@ -155,16 +154,16 @@ class FileSink:
         for (call, kind), lines in by_file.items():
             try:
                 path = f"{self.directory}/{_safe(call)}.{_SUFFIX[kind]}"
-                _append_to(path, b"".join(lines), OWNER_ONLY if kind in PRIVATE else WHO_MAY)
+                _append_to(path, b"".join(lines))
             except OSError as error:
                 failed[call, kind] = error
         return failed
 
 
-def _append_to(path: str, data: bytes, mode: int) -> None:
+def _append_to(path: str, data: bytes) -> None:
     """Straight to the descriptor: what there is comes in one piece, and each call of a file object's costs a turn of
     the interpreter's lock, a third of what a call's two files take."""
-    file = os.open(path, APPENDING, mode)
+    file = os.open(path, APPENDING, OWNER_ONLY)
     try:
         left = memoryview(data)
         while left:

@@ -1,4 +1,5 @@
 import json
+import stat
 import threading
 from pathlib import Path
 
@@ -35,6 +36,17 @@ async def test_each_kind_of_record_has_its_file(tmp_path: Path) -> None:
     assert lines(tmp_path / "calls" / "c1.timeline.jsonl")[0]["event"] == "answered"
     assert lines(tmp_path / "calls" / "c1.turns.jsonl")[0]["turn"] == "t1"
     assert lines(tmp_path / "calls" / "c1.call.jsonl")[0]["ending"] == "caller_hung_up"
+
+
+async def test_what_a_caller_said_is_for_the_owner_of_the_server_alone(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path, Counters(), gather_s=0)
+    timeline = Timeline(sink, TrioClock(), CALL, "default")
+    timeline.note("words", text="my number is 1 2 3")
+    timeline.record("turn", {"turn": "t1"})
+    timeline.record("call", {"ending": "caller_hung_up"})
+    await written(sink)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "calls").iterdir()}
+    assert modes == dict.fromkeys(("c1.timeline.jsonl", "c1.turns.jsonl", "c1.call.jsonl"), 0o600)
 
 
 async def test_order_is_kept_within_a_call(tmp_path: Path) -> None:
