@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import trio
 
-from mediasrv.conversation.tools import OnCancel, Prepared, ToolResult, ToolSpec
+from mediasrv.conversation.tools import HANG_UP, OnCancel, Prepared, ToolResult, ToolSpec
 from mediasrv.providers.protocols import ToolCall
-
-HANG_UP = "hang_up"
 
 
 @dataclass(frozen=True, slots=True)

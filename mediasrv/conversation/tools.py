@@ -13,6 +13,7 @@ from typing import Protocol
 
 from mediasrv.providers.protocols import ToolCall
 
+HANG_UP = "hang_up"  # the tool by which an agent ends its call, where it has one
 NO_PARAMETERS: Mapping[str, object] = {"type": "object", "properties": {}}
 
 

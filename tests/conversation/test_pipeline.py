@@ -16,7 +16,7 @@ from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import LEVELS, STAGES, Exchange, Line, Mind, Stage, level_named, lines
 from mediasrv.conversation.pipeline.exchange import Asked, of_lines, of_question
 from mediasrv.conversation.reply import ModelLimits
-from mediasrv.conversation.tools import ToolResult
+from mediasrv.conversation.tools import ToolResult, ToolSpec
 from mediasrv.errors import ConfigError
 from mediasrv.providers.protocols import LlmDelta, LlmRequest, TextDelta, ToolCall, ToolRequest, Usage
 
@@ -51,9 +51,12 @@ class Model:
 class Talk:
     """One exchange, and the times at which its lines came."""
 
-    def __init__(self, model: Model, level: str = "balanced", *, draft: bool = False) -> None:
+    def __init__(
+        self, model: Model, level: str = "balanced", *, draft: bool = False, tools: Sequence[ToolSpec] = ()
+    ) -> None:
         self.model, self.history, self.invoked = model, History("Be kind."), list[str]()
-        mind = Mind(model, self.history, (), ModelLimits(5, 5, 3), level_named(level), Cleaning.FULL)
+        described = [tool.described() for tool in tools]
+        mind = Mind(model, self.history, described, ModelLimits(5, 5, 3), level_named(level), Cleaning.FULL)
         self.noted: list[str] = []
         self.draft = draft
         self.exchange = Exchange(1, mind, self._invoke, self._now_ns, self._note, self._now_ns())
@@ -120,6 +123,18 @@ async def test_thanks_need_a_model_only_where_there_is_time_for_it(
     assert (said == [(0.0, "You are welcome.")]) == shortcuts
     assert (talk.model.requests == []) == shortcuts
     assert ([d.because for d in talk.exchange.decisions] == ["thanks"]) == shortcuts
+
+
+@pytest.mark.parametrize(("tools", "invoked"), [([ToolSpec("hang_up")], ["hang_up"]), ([], [])])
+async def test_a_good_bye_that_needs_no_model_ends_the_call_where_the_agent_can(
+    autojump_clock: object, tools: list[ToolSpec], invoked: list[str]
+) -> None:
+    talk = Talk(Model(), "speed", tools=tools)
+    said = await talk.say("Bye bye!")
+    assert said == [(0.0, "Good-bye.")]
+    assert (talk.model.requests, talk.invoked) == ([], invoked)
+    results = [message.text for message in talk.history.messages(1) if message.role == "tool"]
+    assert results == ["done"] * len(invoked)
 
 
 @pytest.mark.parametrize(("level", "words"), [("speed", 50), ("balanced", 150)])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mediasrv.conversation.words import tokens
 
+FAREWELL = "goodbye"
 _POLITE = frozenset(("please", "then", "so", "well", "oh", "okay", "ok", "there", "sir", "madam", "again"))
 
 
@@ -49,7 +50,7 @@ _ENGLISH = (
     _Rule("yes", frozenset(("yes", "yeah", "yep", "sure", "right", "exactly", "correct")), _unless_asked("All right.")),
     _Rule("no", frozenset(("no", "nope", "nothing")), _unless_asked("All right.")),
     _Rule(
-        "goodbye",
+        FAREWELL,
         frozenset(("bye", "bye bye", "goodbye", "good bye", "see you", "have a nice day", "thanks bye")),
         _always("Good-bye."),
     ),
