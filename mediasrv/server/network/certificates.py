@@ -41,13 +41,14 @@ async def addresses_of(host: str, port: int) -> Sequence[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether the whole world means the same host by it."""
+    """Whether the whole world means the same host by it; an address of IPv4 in IPv6's clothes never counts."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    inner = ip.sixtofour or ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return all(each.is_global and not each.is_multicast for each in (ip, inner) if each is not None)
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.sixtofour or ip.ipv4_mapped or ip.teredo):
+        return False
+    return ip.is_global and not ip.is_multicast
 
 
 class PublicNet:
