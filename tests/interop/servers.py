@@ -61,3 +61,8 @@ async def timeline_of(server: ServerProcess, called: str) -> list[dict[str, Any]
                 if ended and any(line.get("called") == called for line in lines):
                     return lines
             await trio.sleep(0.02)
+
+
+def ended_because(timeline: list[dict[str, Any]]) -> str:
+    (why,) = [str(line["why"]) for line in timeline if line["event"] == "call_ended"]
+    return why

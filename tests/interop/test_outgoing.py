@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,10 @@ async def test_an_interrupted_command_hangs_up(tmp_path: Path) -> None:
     async with serving(tmp_path, []) as server, phone("--seconds", "30") as there:
         command = [sys.executable, "-m", "mediasrv", "call", there.uri, "--agent", "tone"]
         process = await trio.lowlevel.open_process(
-            [*command, "--data-dir", str(server.data_dir)], cwd=ROOT, stdout=subprocess.PIPE
-        )
+            [*command, "--data-dir", str(server.data_dir)], cwd=ROOT, stdout=subprocess.PIPE,
+            # who runs the tests in the background of a shell has it ignored, and so would what they start
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
         assert process.stdout is not None
         said = b""
         with trio.fail_after(PATIENCE_S):

@@ -10,7 +10,7 @@ from tests.interop.matrix.peers import Wish, pjsip, tone_then_silence, uri
 from tests.interop.matrix.table import Cell
 from tests.interop.matrix.test_in_calls import of
 from tests.interop.matrix.test_signalling import RINGING
-from tests.interop.servers import Servers, timeline_of
+from tests.interop.servers import Servers, ended_because, timeline_of
 from tools import baresip
 
 pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
@@ -28,7 +28,7 @@ async def test_pjsip_takes_a_call_back_that_rings(cell: Cell, servers: Servers, 
     plan.write_text(GIVE_UP)
     outcome = await pjsip(uri(server, number := str(cell)), "--plan", str(plan))
     assert (outcome["answered"], outcome["status"]) == (False, 487)
-    assert (await timeline_of(server, number))[-1]["why"] == "caller_cancelled"
+    assert ended_because(await timeline_of(server, number)) == "caller_cancelled"
 
 
 @of("cancelled", "baresip")
@@ -39,7 +39,7 @@ async def test_baresip_takes_a_call_back_that_rings(cell: Cell, servers: Servers
         await phone.do("dial", uri(server, number := str(cell)))
         await phone.wait_for("CALL_RINGING")
         await phone.do("hangup")
-        assert (await timeline_of(server, number))[-1]["why"] == "caller_cancelled"
+        assert ended_because(await timeline_of(server, number)) == "caller_cancelled"
 
 
 @of("reliable", "pjsip")
