@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from mediasrv.call.settings import CallSettings
 from mediasrv.clock import Clock
@@ -106,17 +106,12 @@ class Agent(Protocol):
         """Leads one answered call to its end; cancelled when the other side hangs up."""
 
 
-class PicksUpItself(Agent, Protocol):
-    """One that is given a call which came in before it is answered, and says `Call.pick_up` when it is time.
-
-    What it returns before that is how the caller is refused.
-    """
-
-    picks_up_itself: Literal[True]
-
-
 def picks_up_itself(agent: Agent) -> bool:
-    """Asked for every call, and an isinstance of a Protocol looks at each of its members."""
+    """Whether it is given a call that came in before it is answered, and says `Call.pick_up` when it is time.
+
+    What it returns before that is how the caller is refused. This is asked for every call, and an isinstance of a
+    Protocol would look at each of its members.
+    """
     return getattr(agent, "picks_up_itself", False)
 
 

@@ -16,7 +16,7 @@ from mediasrv.media.engine import Engine, SentPacket
 from mediasrv.sdp import LocalMedia, offer
 from mediasrv.sdp.description import Direction
 from mediasrv.server import Server
-from mediasrv.server.access.enrolment import Find, numeric_hosts
+from mediasrv.server.access.enrolment import Find
 from mediasrv.server.access.users import Users
 from mediasrv.server.vouching import Vouching
 from mediasrv.server.wiring import engine_settings
@@ -24,6 +24,7 @@ from mediasrv.sip import Uri, UserAgent
 from mediasrv.telemetry import MemorySink
 from tests.fakes.clock import TrioClock
 from tests.fakes.datagrams import FakeNetwork
+from tests.fakes.trunk_hosts import numeric_hosts
 
 TICK_S = 0.02
 HOUSE: Address = ("127.0.0.1", 5060)

@@ -8,7 +8,6 @@ changes, and shown in the server's statistics.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,14 +16,11 @@ from contextlib import suppress
 import trio
 
 from mediasrv.config import Settings, TrunkSettings
-from mediasrv.config.trunk import host_and_port
 from mediasrv.endpoints import SipEndpoint
 from mediasrv.errors import RemoteError
 from mediasrv.server.access.accounts import account_of, address_of_record, registrar_of
-from mediasrv.sip import Address, Hop, Plan, Registered, RegistrationEvent, RegistrationFailed, RegistrationId
+from mediasrv.sip import Address, Plan, Registered, RegistrationEvent, RegistrationFailed, RegistrationId
 from mediasrv.sip.grammar.message import phrase
-from mediasrv.sip.grammar.uri import DEFAULT_PORT
-from mediasrv.sip.hop import DEFAULT_PORTS
 from mediasrv.telemetry import Counters
 
 FIND_AGAIN_S = 30.0
@@ -35,21 +31,6 @@ Find = Callable[[str, TrunkSettings], Awaitable[Sequence[Address]]]
 """Where the hosts of the trunk of that name are, the best first and at least one; raises a RemoteError."""
 
 _log = logging.getLogger(__name__)
-
-
-class NotFound(RemoteError):
-    """No host of the trunk is anywhere."""
-
-
-async def numeric_hosts(name: str, trunk: TrunkSettings) -> Sequence[Address]:
-    """The Find of who has no DNS: addresses only."""
-    await trio.lowlevel.checkpoint()
-    transport = trunk.transports[0].upper()
-    usual = DEFAULT_PORTS.get(transport, DEFAULT_PORT)
-    places = [(host, port or usual) for host, port in map(host_and_port, trunk.hosts) if _is_address(host)]
-    if not places:
-        raise NotFound(f"trunks.{name}.hosts: none is an address, and there is nobody to ask for names")
-    return places if transport == "UDP" else [Hop(*place, transport) for place in places]
 
 
 class Enrolments:
@@ -127,11 +108,3 @@ class Enrolments:
             self._standing[name] = standing
             level = logging.INFO if standing == REGISTERED else logging.WARNING
             _log.log(level, "registration with a trunk", extra={"trunk": name, "standing": standing})
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -50,8 +50,3 @@ def response(
     if not count:
         return algorithm.hash(secret, nonce, ha2)
     return algorithm.hash(secret, nonce, f"{count:08x}", cnonce, "auth", ha2)
-
-
-def server_proof(algorithm: Algorithm, secret: str, uri: str, nonce: str, count: int, cnonce: str) -> str:
-    """`rspauth` (section 3.5): that the server knows the secret, too; the method is left empty."""
-    return response(algorithm, secret, "", uri, nonce, count, cnonce)

@@ -64,6 +64,3 @@ class Offers:
     def we_describe(self) -> None:
         """A reliable message of ours with a description: an answer where one is owed, else an offer."""
         self.move(Move.WE_ANSWER if self.state is Open.THEIRS else Move.WE_OFFER)
-
-    def they_describe(self) -> None:
-        self.move(Move.THEY_ANSWER if self.state is Open.OURS else Move.THEY_OFFER)

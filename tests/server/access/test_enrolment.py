@@ -14,13 +14,13 @@ import trio
 from mediasrv.config import TrunkSettings
 from mediasrv.endpoints import SipEndpoint
 from mediasrv.ids import SeededTokens
-from mediasrv.server.access.enrolment import NotFound
 from mediasrv.server.access.users import User, Users
 from mediasrv.sip import Address, Admission, Authenticator, Guard, Registrar, Request, Uri, UserAgent
 from mediasrv.sip.grammar.parse import parse
 from mediasrv.sip.limits import Limits
 from tests.fakes.clock import TrioClock
 from tests.fakes.datagrams import FakeNetwork
+from tests.fakes.trunk_hosts import NotFound
 from tests.server.house import HOUSE, House, running
 
 FIRST, SECOND = ("192.0.2.10", 5060), ("192.0.2.20", 5060)
