@@ -24,6 +24,7 @@ from mediasrv.ids import SystemTokens
 from mediasrv.server import Server, wiring
 from mediasrv.sip import Address, Uri
 from mediasrv.telemetry import MemorySink
+from tests.interop.patience import LATE_MS, PATIENCE_S
 from tests.interop.sound import Listener, blocks, read_wav, tone, tone_share, write_wav
 from tests.server.test_bridges import MENU
 
@@ -31,8 +32,6 @@ pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
 TONES_HZ = {"anna": 500, "bea": 800, "carl": 1_300}
 SOUND_S = 2 * 60
-# Limits for whatever never comes: what happens decides when a test goes on, and no clock does.
-WITHIN_S = 60
 LISTENS_EVERY_S = 0.1
 CONNECT = '[[steps]]\ndo = "press"\non = "talking"\ndigits = "1"\n'
 
@@ -56,7 +55,7 @@ class Phone:
     async def ready(self) -> None:
         """It waits for a call."""
         assert self.process.stdout is not None
-        with trio.fail_after(WITHIN_S):
+        with trio.fail_after(PATIENCE_S):
             while b"\n" not in self._said:
                 self._said += await self.process.stdout.receive_some()
         line, _, self._said = self._said.partition(b"\n")
@@ -64,7 +63,7 @@ class Phone:
 
     async def over(self) -> None:
         assert self.process.stdout is not None
-        with trio.fail_after(WITHIN_S):
+        with trio.fail_after(PATIENCE_S):
             async with self.process.stdout:
                 async for piece in self.process.stdout:
                     self._said += piece
@@ -79,7 +78,7 @@ class Phone:
     async def hears(self, name: str, seconds: float) -> None:
         """Somebody's tone, for so long in all."""
         listener = Listener(self.directory / f"{self.name}.wav", TONES_HZ[name])
-        with trio.move_on_after(WITHIN_S):
+        with trio.move_on_after(PATIENCE_S):
             while listener.seconds() < seconds:  # noqa: ASYNC110
                 await trio.sleep(LISTENS_EVERY_S)
             return
@@ -132,7 +131,7 @@ class Exchange:
         plan.write_text(steps)
         command = [
             sys.executable, "-m", "tools.softphone", *arguments, "--json", "--prompted", "--user", name,
-            "--seconds", str(WITHIN_S), "--answer-within", str(WITHIN_S),
+            "--seconds", str(PATIENCE_S), "--answer-within", str(PATIENCE_S),
             "--play", str(sound), "--record", str(heard), "--plan", str(plan),
         ]  # fmt: skip
         run = partial(
@@ -158,6 +157,7 @@ async def exchange(directory: Path) -> AsyncIterator[Exchange]:
             "MEDIASRV_AGENTS__NUMBERS": "{}",
             "MEDIASRV_AGENTS__MENU": str(directory / "menu.toml"),
             "MEDIASRV_SIP__LISTEN": "127.0.0.1:0",
+            "MEDIASRV_SIP__LATE_MS": str(LATE_MS),
         }
     )
     sink = MemorySink()

@@ -14,11 +14,11 @@ import pytest
 import trio
 
 from mediasrv.bench.instruments.server_process import serving
+from tests.interop.patience import PATIENCE_S
 from tests.interop.servers import timeline_of
 
 pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
-WITHIN_S = 60
 LOCAL_FLAGS = 3  # of what termios tells
 ERASE = "\x7f"
 
@@ -36,7 +36,7 @@ class Person:
 
     async def sees(self, text: str) -> None:
         """Next: what stood before it is not looked at again."""
-        with trio.move_on_after(WITHIN_S), suppress(trio.BrokenResourceError):  # the telephone has gone
+        with trio.move_on_after(PATIENCE_S), suppress(trio.BrokenResourceError):  # the telephone has gone
             while text not in self._seen:
                 self._seen += (await self._terminal.receive_some()).decode()
         before, found, self._seen = self._seen.partition(text)
@@ -46,7 +46,7 @@ class Person:
         await self._terminal.aclose()
 
     async def sees_it_end(self) -> int:
-        with trio.fail_after(WITHIN_S):
+        with trio.fail_after(PATIENCE_S):
             return await self.process.wait()
 
 

@@ -12,8 +12,8 @@ from tools.softphone.phone import PhoneSettings, Softphone
 from tools.softphone.plan import Plan, Press, Step
 from tools.softphone.prompts import Prompts
 
-REGISTER_WITHIN_S = 5.0
-HANG_UP_WITHIN_S = 3.0
+REGISTER_WITHIN_S = 20.0
+HANG_UP_WITHIN_S = 10.0
 
 
 class Steps:
