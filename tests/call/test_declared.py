@@ -72,6 +72,9 @@ class Room:
     desk: Desk
     sink: MemorySink
 
+    def noted(self, event: str) -> list[Any]:
+        return [entry for entry in self.sink.of(CALL, "timeline") if entry["event"] == event]
+
     async def say(self, *asked: str) -> list[str]:
         said = []
         for text in asked:
@@ -170,6 +173,17 @@ async def test_wrong_arguments_never_reach_the_service(autojump_clock: object, t
         assert "people must be integer" in room.model.bodies[1]["messages"][-1]["content"]
     assert room.desk.orders == []
     assert room.turns[0]["tools"][0]["outcome"] == "refused"
+    (noted,) = room.noted("tool_refused")
+    assert (noted["turn"], noted["tool"], noted["id"]) == (1, "book", "a")
+    assert "people must be integer" in noted["problem"]
+    assert room.noted("tool") == [], "it was not run"
+
+
+async def test_a_tool_that_nobody_has_is_refused_and_noted(autojump_clock: object, tmp_path: Path) -> None:
+    replies = ([asks("{}", name="fly")], [chunk({"content": "I cannot do that."})])
+    async with talking(tmp_path, *replies) as room:
+        assert await room.say("fly me there") == ["I cannot do that."]
+    assert [entry["problem"] for entry in room.noted("tool_refused")] == ["there is no tool fly"]
 
 
 async def test_a_service_that_fails_is_the_models_to_explain(autojump_clock: object, tmp_path: Path) -> None:
