@@ -24,7 +24,7 @@ from mediasrv.call.services import Agent, CallServices, MediaNeeds, picks_up_its
 from mediasrv.call.settings import CallSettings
 from mediasrv.call.speech.last_words import say_last_words
 from mediasrv.clock import NS_PER_MS
-from mediasrv.errors import MediasrvError
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
 from mediasrv.media import Dtmf, MediaEvent, MediaFault, MediaTimeout, StreamFace
 from mediasrv.providers.protocols import SpeechChunk
@@ -277,11 +277,3 @@ async def _hang_up(call: Call) -> None:
             record.error = record.error or f"hang-up: {type(error).__name__}: {error}"
     if bound.cancelled_caught:
         record.error = record.error or f"hang-up took over {within_s:g} s"
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """The errors themselves, without the groups that nurseries put around them."""
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ
-from mediasrv.call.call import Call, leaves
+from mediasrv.call.call import Call
 from mediasrv.conversation.provider_edge import provider_errors
+from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 
 # Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an

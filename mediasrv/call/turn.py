@@ -17,7 +17,7 @@ from enum import Enum
 
 import trio
 
-from mediasrv.call.call import Call, leaves
+from mediasrv.call.call import Call
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.speech.mask import HoldSound, line_for
 from mediasrv.call.speech.mouth import Mouth, Passage, PassageDone, Sound
@@ -30,7 +30,7 @@ from mediasrv.conversation.pipeline import Exchange, Mind, lines
 from mediasrv.conversation.playout_truth import PlayoutTruth
 from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time
 from mediasrv.conversation.tools import ToolResult
-from mediasrv.errors import MediasrvError
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.media import Arming, Generation, StreamFace
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, ToolCall
 from mediasrv.providers.registry import Providers
