@@ -63,6 +63,21 @@ async def test_an_agent_alone_with_the_caller_greets_who_comes_instead(autojump_
     assert here.dialler.party("carol").hung_up == [Ending.AGENT_HUNG_UP]
 
 
+async def test_the_menu_says_all_it_says_to_who_has_come_instead_of_the_caller(
+    autojump_clock: object,
+) -> None:
+    asked = FakeTransfer("carol")
+    async with stage(bob=Guest(stays_s=12.0), carol=Guest(stays_s=None, events=pressed((20.0, "9")))) as here:
+        began_s = trio.current_time()
+        here.call(caller_who(stays_s=None, wants=[(6.0, asked)]))
+        await trio.sleep(18)
+        assert here.outcome() == "hung_up"
+        again = here.noted("said")[1]
+        assert again["what"] == "again"
+        sent = [sent.at for sent in here.dialler.party("carol").stream.sent if sent.generation == 1]
+        assert began_s + again["ms"] / 1000 >= sent[-1], "counted as said before it was sent"
+
+
 @pytest.mark.parametrize("by_caller", [True, False])
 @pytest.mark.parametrize(
     ("carol", "told"),
