@@ -48,7 +48,7 @@ async def test_a_sentence_stays_on_the_stream_that_it_was_begun_on(autojump_cloc
     before, after = FakeStream(), FakeStream()
     timeline = Timeline(MemorySink(), TrioClock(), CallId("call"), DEFAULT_TENANT)
     seat = Seat(before, timeline, CallSettings())
-    line = Line(cast(Call, seat), Interrupted(seat, after), "", FormantVoice())
+    line = Line(cast("Call", seat), Interrupted(seat, after), "", FormantVoice())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(before.run)
         nursery.start_soon(after.run)

@@ -99,8 +99,8 @@ class Bridge:
         call.timeline.note("bridge_dialling", to=plan.target)
         try:
             party = await Party.dial(call, plan.target)
-        except (CannotDial, AtCapacity) as problem:
-            return self._ended(Outcome.REFUSED, str(problem))
+        except (CannotDial, AtCapacity) as refused:
+            return self._ended(Outcome.REFUSED, str(refused))
         self.asked = True
         seat = call.floor.callee = Seat(party.leg, party)
         call.floor.music = plan.music
