@@ -170,7 +170,7 @@ class Dialogue:
     ) -> None:
         self._call, self._persona, self._providers, self._ready = call, persona, providers, ready
         self._send, self._receive = trio.open_memory_channel[TurnEvent](EVENTS_WAITING)
-        self._state = turn_taking.begin(self._settings(), call.now())
+        self._state = turn_taking.begin(self._settings(), call.now(), call.length_since)
         self._asked_to_end = trio.Event()
         self.history = History(persona.system)
         self._host = ToolHost(
