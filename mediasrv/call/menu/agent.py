@@ -72,7 +72,7 @@ class MenuAgent:
         first, spare = self.speaking()
         line = Line(call, first, self._book.voice.name, spare)
         call.start_soon(line.attend)
-        with trio.move_on_after(call.settings.max_length_s):
+        with trio.move_on_after(call.left_s):
             return await MenuCall(call, self._book, line).run()
         return Ending.MAX_LENGTH
 
