@@ -36,6 +36,9 @@ class TlsNeeds:
     rsa_only: bool = False
 
 
+ANYTHING = TlsNeeds()
+
+
 def server_context(files: TlsFiles) -> ssl.SSLContext:
     """For those who call us. Raises OSError (ssl.SSLError among them) for files that are no use."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -47,7 +50,7 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def client_context(files: TlsFiles, needs: TlsNeeds = TlsNeeds()) -> ssl.SSLContext:
+def client_context(files: TlsFiles, needs: TlsNeeds = ANYTHING) -> ssl.SSLContext:
     """For those whom we call: the certificate must name the host that was dialled, if it is looked at."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if files.authority is None:
