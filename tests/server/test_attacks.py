@@ -17,6 +17,13 @@ PREMIUM = (
     "sip:+19005551234@127.0.0.1", "tel:+1-900-555-1234", "sip:+19005551234@127.0.0.1:5090",
     "sip:%2B19005551234@127.0.0.1", "sip:+1(900)555.1234@127.0.0.1;user=phone", "tel:+18765551234",
 )  # fmt: skip
+SHORT_CODES = (
+    "sip:118118@127.0.0.1",
+    "sip:118118@127.0.0.1:5090",
+    "tel:118118",
+    "sip:118118%23@127.0.0.1",
+    "sip:*72@127.0.0.1",
+)
 ORDINARY = "sip:+14155551234@127.0.0.1"
 WORLDLY = {
     "MEDIASRV_TRUNKS__LOCAL__SOURCES": "127.0.0.0/8",
@@ -44,6 +51,19 @@ async def test_a_refer_to_a_premium_number_makes_nobody_s_telephone_ring(autojum
             assert len(invites(house)) > 0
         else:
             assert (told.status, invites(house)) == (603, [])
+        assert call.end is None
+        await call.bye()
+
+
+@pytest.mark.parametrize("target", SHORT_CODES)
+async def test_a_refer_to_a_short_code_makes_nobody_s_telephone_ring(autojump_clock, target: str) -> None:
+    async with running(WORLDLY) as house, house.caller() as caller:
+        call = await caller.answered()
+        transfer = await call.talk.refer(Uri.parse(target))
+        with trio.fail_after(90):
+            told = await transfer.wait_final()
+        assert told is not None
+        assert (told.status, invites(house)) == (603, [])
         assert call.end is None
         await call.bye()
 
