@@ -145,8 +145,8 @@ class Session:
         self.core.dialogs[self.dialog.key] = self
 
     def dialog_with(self, fork: str) -> Session:
-        """For requests of ours inside the dialog, of which there is one. Before an ACK or PRACK the peer may not know it: our 2xx or 18x may
-        be lost or overtaken, and a request would be answered 481, which ends the call."""
+        """For requests of ours, in the one dialog there is. Before an ACK or PRACK the peer may not know it: our 2xx
+        or 18x may be lost or overtaken, and a request would be answered 481, which ends the call."""
         if not self._known:
             raise WrongState("the other side may not know the dialog yet")
         return self
