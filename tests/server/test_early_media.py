@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 import trio
@@ -216,3 +217,36 @@ async def test_a_caller_who_gives_up_while_he_hears_it_leaves_nothing(autojump_c
             await theirs.wait_ended()
         await nothing_is_left(here.house)
         assert [record["ending"] for record in here.house.call_records()] == ["caller_cancelled"]
+
+
+MENU = """
+[voice]
+kind = "tone"
+[before_answer]
+say = "this call may be recorded"
+[menus.main]
+say = "choose"
+"""
+
+
+@pytest.mark.parametrize("confirms", [True, False])
+async def test_a_menu_says_something_before_it_picks_up_to_who_can_hear_it(
+    autojump_clock, tmp_path: Path, confirms: bool
+) -> None:
+    file = tmp_path / "menu.toml"
+    file.write_text(MENU)
+    settings = {"MEDIASRV_AGENTS__MENU": str(file), "MEDIASRV_AGENTS__DEFAULT": "menu"}
+    async with running(settings) as house, house.caller() as anna:
+        if not confirms:
+            knows_no_prack(house.network.sockets[("127.0.0.1", 5070)])
+        mine = await anna.call("100")
+        await trio.sleep(0.5)
+        assert house.packets_to(5071) >= 10
+        assert ("answered" in house.events()) is not confirms
+        await mine.wait_answered()
+        await trio.sleep(1)
+        told = [event for event in house.events() if event in ("answered", "said", "heard_before_answer")]
+        expected = ["heard_before_answer", "said", "answered"] if confirms else ["answered", "said"]
+        assert told[: len(expected)] == expected
+        await mine.bye()
+        await nothing_is_left(house)
