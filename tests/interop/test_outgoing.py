@@ -150,6 +150,13 @@ async def bound(port: int) -> None:
             await trio.sleep(0.02)
 
 
+async def begin(server: ServerProcess, number: str, names: list[str]) -> None:
+    status, lines = await mediasrv(server, "call", number, "--agent", "tone", "--detach", "--json")
+    assert status == 0, lines
+    names.append(lines[-1]["call"])
+
+
+@pytest.mark.long
 async def test_calls_at_once_to_sipp_are_answered_and_hung_up_by_name(tmp_path: Path) -> None:
     program = shutil.which("sipp")
     assert program is not None, "sipp is not installed: apt-get install sip-tester"
@@ -177,12 +184,10 @@ async def test_calls_at_once_to_sipp_are_answered_and_hung_up_by_name(tmp_path: 
 
             beside.start_soon(answer_calls)
             await bound(port)
-            names = []
-            for number in range(CALLS):
-                told = ("call", f"+44207946{number:04d}", "--agent", "tone", "--detach", "--json")
-                status, lines = await mediasrv(server, *told)
-                assert status == 0, lines
-                names.append(lines[-1]["call"])
+            names: list[str] = []
+            async with trio.open_nursery() as beginning:
+                for number in range(CALLS):
+                    beginning.start_soon(begin, server, f"+44207946{number:04d}", names)
             for name in names:
                 assert (await mediasrv(server, "calls", "hangup", name))[0] == 0
     outcome = sipp.outcome(tmp_path, results[0])

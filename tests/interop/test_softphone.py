@@ -28,7 +28,7 @@ async def softphone(server: ServerProcess, *arguments: str, number: str = "anyon
     """One call; what tools/softphone says of it."""
     host, port = server.sip
     command = [sys.executable, "-m", "tools.softphone", f"sip:{number}@{host}:{port}", "--json", *arguments]
-    with trio.fail_after(PATIENCE_S):
+    with trio.fail_after(2 * PATIENCE_S):
         ended = await trio.run_process(
             command, cwd=ROOT, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
         )
