@@ -46,7 +46,7 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest --quiet --numprocesses $(shell nproc) --ignore tests/interop
-	$(BIN)/python -m pytest --quiet --numprocesses 3 --dist loadgroup tests/interop
+	$(BIN)/python -m pytest --quiet --numprocesses 4 --dist loadgroup tests/interop
 endif
 
 check: build .stamps/check  ## lint, format, types, layers, drift of what is generated

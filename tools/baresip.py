@@ -20,6 +20,7 @@ from typing import Any
 
 import trio
 
+from mediasrv.bench.instruments.sipp import free_port
 from mediasrv.errors import MediasrvError
 
 CODECS = {"opus": "opus/48000/1", "G722": "G722/16000/1", "PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1"}
@@ -117,7 +118,7 @@ def _first_netstring(data: bytes) -> bytes | None:
 @asynccontextmanager
 async def running(wishes: Wishes, directory: Path) -> AsyncIterator[Baresip]:
     """Until the end of the block; its calls are hung up there."""
-    control = _free_port()
+    control = free_port(socket.SOCK_STREAM)
     _configure(wishes, directory, control)
     command = ["baresip", "-n", "127.0.0.1", "-f", str(directory)]
     with (directory / "output").open("wb") as output:
@@ -154,13 +155,6 @@ def _configure(wishes: Wishes, directory: Path, control: int) -> None:
     config = CONFIG.format(said=wishes.said, directory=directory, control=control, modules=modules)
     for name, text in (("config", config), ("accounts", account), ("contacts", "")):
         (directory / name).write_text(f"{text}\n")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def _control(port: int, directory: Path) -> trio.SocketStream:

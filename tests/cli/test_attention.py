@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tools.softphone.attention import LOUD, SILENT_AFTER_S, Attention
+import pytest
+
+from tools.softphone.attention import LOOK_S, LOUD, SILENT_AFTER_S, Attention
 
 STEP_S = 0.02
 
@@ -34,3 +36,10 @@ def test_what_is_said_is_counted() -> None:
 
 def test_who_says_nothing_is_not_silent_either() -> None:
     assert noted([LOUD - 1] * 500) == []
+
+
+def test_how_long_somebody_spoke_is_added_up_and_a_look_after_a_long_time_counts_little() -> None:
+    attention = Attention()
+    for at_s, level in ((1.0, 0), (1.02, LOUD), (1.04, LOUD), (1.06, 0), (9.0, LOUD)):
+        attention.hear(level, at_s)
+    assert attention.heard_s == pytest.approx(0.02 + 0.02 + LOOK_S)

@@ -51,13 +51,15 @@ async def sharing(directory: Path) -> AsyncIterator[Servers]:
         yield Servers(directory, stack)
 
 
-async def timeline_of(server: ServerProcess, called: str) -> list[dict[str, Any]]:
-    """Of the one call to that number, when it is over."""
+async def timeline_of(
+    server: ServerProcess, called: str, event: str = "call_ended", times: int = 1
+) -> list[dict[str, Any]]:
+    """Of the one call to that number, when so many of an event stand in it: when it is over, unless said otherwise."""
     with trio.fail_after(PATIENCE_S):
         while True:
             for lines in server.records("timeline").values():
-                ended = any(line["event"] == "call_ended" for line in lines)
-                if ended and any(line.get("called") == called for line in lines):
+                come = sum(line["event"] == event for line in lines) >= times
+                if come and any(line.get("called") == called for line in lines):
                     return lines
             await trio.sleep(0.02)
 

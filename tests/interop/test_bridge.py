@@ -28,7 +28,7 @@ from tests.interop.patience import LATE_MS, PATIENCE_S
 from tests.interop.sound import Listener, blocks, read_wav, tone, tone_share, write_wav
 from tests.server.test_bridges import MENU
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.long]
 ROOT = Path(__file__).resolve().parents[2]
 TONES_HZ = {"anna": 500, "bea": 800, "carl": 1_300}
 SOUND_S = 2 * 60

@@ -29,6 +29,7 @@ from tools.demo_call.__main__ import CUT_OFF, PLAN, problems
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.long,
     pytest.mark.skipif(model_directory() is None or not is_installed(), reason="no extra `local`"),
 ]
 
@@ -82,7 +83,7 @@ async def test_questions_get_their_answers_and_one_answer_is_interrupted(tmp_pat
 async def test_what_it_did_not_understand_is_asked_again_and_not_guessed(tmp_path: Path) -> None:
     plan = tmp_path / "plan.toml"
     steps = [("silent 1", NONSENSE), ("silent 2", "can I bring my dog?")]
-    plan.write_text("seconds = 40\n" + "".join(
+    plan.write_text("seconds = 120\n" + "".join(
         f'[[steps]]\ndo = "say"\non = "{when}"\nvoice = "en-us"\nwords = "{text}"\n' for when, text in steps
     ) + '[[steps]]\ndo = "hang_up"\non = "silent 3"\n')  # fmt: skip
     async with serving(tmp_path, []) as server:

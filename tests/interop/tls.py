@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from mediasrv.bench.instruments.sipp import free_port
+
 
 def certificate(directory: Path, name: str = "server", *, rsa_bits: int = 0) -> tuple[Path, Path]:
     """A certificate that vouches for itself, and its key: on a curve, or RSA of so many bits."""
@@ -45,10 +47,7 @@ def certificate(directory: Path, name: str = "server", *, rsa_bits: int = 0) -> 
 
 
 def free_tcp_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port(socket.SOCK_STREAM)
 
 
 def settings(directory: Path, *more: str, agent: str = "tone") -> tuple[int, list[str]]:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 LOUD = 6  # of PJSIP's 0 to 255, where silence is 0 and a voice on the line is 10 to 40
 SILENT_AFTER_S = 1.0
+LOOK_S = (
+    0.05  # counts as heard at most, of what lies between two looks: a telephone that was held up counts less
+)
 
 
 class Attention:
@@ -17,10 +20,14 @@ class Attention:
         self._times = 0  # that it has begun to speak
         self._speaks = False
         self._loud_s = 0.0  # when it was loud last
+        self._looked_s = 0.0
+        self.heard_s = 0.0  # of speech, in all
 
     def hear(self, level: int, now_s: float) -> str:
         """Empty, most of the time."""
+        since_s, self._looked_s = now_s - self._looked_s, now_s
         if level >= LOUD:
+            self.heard_s += min(since_s, LOOK_S)
             self._loud_s = now_s
             if not self._speaks:
                 self._speaks = True

@@ -60,6 +60,11 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
     def note(self, name: str) -> None:
         self.outcome.events.append(Event(round(time.monotonic() - self._began_s, 3), name))
 
+    @property
+    def heard_s(self) -> float:
+        """Of the other side's voice, in all."""
+        return self._attention.heard_s
+
     def age_s(self) -> float:
         return time.monotonic() - self._began_s
 
@@ -150,6 +155,10 @@ class PhoneCall(pj.Call):  # type: ignore[misc]
         self._deck.play(file, self._sound())
 
     def press(self, digits: str, by: KeysBy = "rfc4733") -> None:
+        self._press(digits, by)
+        self.note(f"pressed {digits}")
+
+    def _press(self, digits: str, by: KeysBy) -> None:
         if by == "inband":
             self._deck.sound_keys(digits, self._sound())
             return

@@ -49,7 +49,6 @@ class Keyboard:
                 self._actions[key]()
             elif key.upper() in KEYS:
                 self._current().press(key.upper())
-                self._terminal.write(f"pressed {key.upper()}")
         except pj.Error as error:
             self._terminal.write(error.reason)
         except LookupError:

@@ -39,7 +39,9 @@ class Steps:
             return False
         call = self._phone.calls[step.awaited - 1]
         came_s = call.outcome.first(step.on)
-        return came_s is not None and call.age_s() >= came_s + step.after
+        if came_s is None or call.heard_s < step.heard:
+            return False
+        return call.age_s() >= came_s + step.after
 
     def _do(self, step: Step) -> None:
         """One that PJSIP refuses is noted, and the call goes on."""
@@ -54,7 +56,8 @@ class Steps:
     def note_undone(self) -> None:
         for step in self._pending:
             if step.call <= len(self._phone.calls):
-                moment = f"{step.after:g} s after '{step.on}'"
+                heard = f" and {step.heard:g} s heard" if step.heard else ""
+                moment = f"{step.after:g} s after '{step.on}'{heard}"
                 self._phone.calls[step.call - 1].outcome.notes.append(f"{name_of(step)}: {moment} never came")
 
 

@@ -18,10 +18,11 @@
     with = 2
 
 Events are `dialled`, `called` (a call came), `ringing`, `answered`, `talking` (there is sound), `holding` (our hold),
-`held` (theirs), `key 5`, `transfer 200` (what we are told of our transfer), `replaced`, `over`, and, as far as the
-other side's voice tells, `speaks 2` (it begins for the second time) and `silent 2` (and has been silent for a second);
-with --prompted also `told WORD`, whenever that line comes on standard input.
-Of several with one name the first counts. A step whose event never comes is not done, and the outcome says so.
+`held` (theirs), `key 5`, `pressed 5` (by us), `transfer 200` (what we are told of our transfer), `replaced`, `over`,
+and, as far as the other side's voice tells, `speaks 2` (it begins for the second time) and `silent 2` (and has been
+silent for a second); with --prompted also `told WORD`, when that line comes on standard input. Of several with one name
+the first counts. A step may also wait until the other side was heard for so long in all (`heard = 2`, in seconds). One
+whose moment never comes is not done, and the outcome says so.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ Seconds = Annotated[float, Meta(ge=0)]
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
     on: str = "answered"
     after: Seconds = 0.0
+    heard: Seconds = 0.0  # of the other side's voice, in all; not before that
     call: Annotated[int, Meta(ge=1)] = 1  # what it is done in
     of: Annotated[int, Meta(ge=0)] = 0  # whose event it waits for; 0: of the same
 

@@ -35,23 +35,27 @@ class Outcome:
     errors: str
 
 
-def free_port() -> int:
-    """A UDP port that nobody has just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port that nobody has just now."""
+    return _first_free(range(30_000, 32_700), 1, kind)
 
 
 def free_media_port(among: range = range(10_000, 19_000, 16)) -> int:
-    """The first of a few free ports in a row, below those that the system gives to everybody.
+    """The first of a few free ports of UDP in a row."""
+    return _first_free(among, PORTS_OF_MEDIA, socket.SOCK_DGRAM)
 
-    Looked for from another place each time: nobody holds them until sipp does, and another sipp may be starting.
+
+def _first_free(among: range, in_a_row: int, kind: socket.SocketKind) -> int:
+    """Below those that the system gives to everybody: nobody holds a port between the look and its use.
+
+    Looked for from another place each time, because another program of ours may be starting.
     """
-    start = free_port() % len(among)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        start: int = probe.getsockname()[1] % len(among)
     places: list[int] = [*among[start:], *among[:start]]
     for first in places:
-        probes = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(PORTS_OF_MEDIA)]
+        probes = [socket.socket(socket.AF_INET, kind) for _ in range(in_a_row)]
         try:
             for offset, probe in enumerate(probes):
                 probe.bind(("127.0.0.1", first + offset))
@@ -62,7 +66,7 @@ def free_media_port(among: range = range(10_000, 19_000, 16)) -> int:
         finally:
             for probe in probes:
                 probe.close()
-    raise MediasrvError("no free ports for sipp's media")
+    raise MediasrvError("no free ports")
 
 
 async def call(

@@ -50,6 +50,13 @@ def tone_then_silence(file: Path, wish: Wish, silence_s: float = SILENCE_S) -> P
     return file
 
 
+def plan(directory: Path, *steps: str) -> tuple[str, ...]:
+    """For the softphone: inline tables of TOML; what happens decides when a call ends, and no number of seconds."""
+    file = directory / "plan.toml"
+    file.write_text(f"seconds = {PATIENCE_S}\nanswer_within = {PATIENCE_S}\nsteps = [{', '.join(steps)}]\n")
+    return "--plan", str(file)
+
+
 async def pjsip(*arguments: str) -> dict[str, Any]:
     """One run of the softphone; its outcome."""
     command = [sys.executable, "-m", "tools.softphone", "--json", *arguments]
@@ -66,7 +73,7 @@ async def said_over_pjsip(wish: Wish, directory: Path) -> Path:
     security = ["--srtp", wish.encryption] if wish.encryption else []
     outcome = await pjsip(
         wish.uri, "--codec", wish.codec, "--play", str(said), "--record", str(heard),
-        "--seconds", str(SAID_S + SILENCE_S), *security,
+        *plan(directory, '{ do = "hang_up", on = "silent 1" }'), *security,
     )  # fmt: skip
     assert (outcome["answered"], outcome["notes"]) == (True, []), outcome
     assert (outcome["codec"], outcome["packets_lost"], outcome["hung_up_by"]) == (wish.codec, 0, "us")

