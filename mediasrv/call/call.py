@@ -139,6 +139,18 @@ class Call:
             with suppress(LegEnded):  # `pick_up` will find that out
                 await self.leg.ring()
 
+    async def speak_early(self) -> bool:
+        """Who called hears us from now on, answered or not; false: he cannot, and hears that it rings."""
+        if self.record.answered:
+            return True
+        try:
+            heard = await self.leg.speak_early()
+        except LegEnded:  # `pick_up` will find that out
+            return False
+        if heard:
+            self.timeline.note("heard_before_answer")
+        return heard
+
     async def pick_up(self) -> bool:
         """Once is enough; false: the caller has gone, and the call is over."""
         if self.record.answered:

@@ -10,6 +10,7 @@ import trio
 
 from mediasrv.call import Agent, Call, CallSettings, Patience, run_call
 from mediasrv.call.agents import EchoAgent, ToneAgent
+from mediasrv.call.bridge import Supervision
 from mediasrv.call.menu import menu_agent, parse_menus
 from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.errors import LocalError
@@ -251,6 +252,61 @@ async def test_who_was_rung_for_another_trunk_s_call_may_join_it_with_one_of_his
         bob, carol = here.dialler.dialled
         assert hears(bob, carol)
         bob.leave()
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+async def test_calls_of_two_groups_are_joined_in_one(autojump_clock: object, supervised: bool) -> None:
+    asked = FakeTransfer("us")
+    async with stage(bob=Guest(stays_s=None)) as here:
+        anna = here.call(consulting(asked))
+        await trio.sleep(0.5)
+        other = here.call(caller_who(stays_s=None), name="call-2")
+        asked.names_leg = other
+        await trio.sleep(8)
+        bob, carol = here.dialler.dialled
+        listening = Supervision(FakeParty(Guest(stays_s=None), other.info))
+        for stream in (other.stream, carol.stream, listening.leg.stream):
+            stream.group = 2  # type: ignore[misc]
+        if supervised:
+            floor = next(call.floor for call in here.services.live if call.info.id == "call-2")
+            floor.supervision = listening
+            floor.settle()
+        await trio.sleep(6)
+        assert asked.told == [202, 200]
+        assert hears(bob, carol)
+        assert hears(carol, bob)
+        assert not hears(carol, other)
+        assert hears(listening.leg, carol) is supervised
+        assert bob.stream.group == carol.stream.group == anna.stream.group
+        bob.leave()
+    assert all(record.error == "" for record in here.records.values())
+
+
+async def test_a_call_that_cannot_move_goes_on_as_it_was(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = FakeTransfer("us")
+    async with stage(bob=Guest(stays_s=None)) as here:
+        anna = here.call(consulting(asked))
+        await trio.sleep(0.5)
+        other = here.call(caller_who(stays_s=None), name="call-2")
+        asked.names_leg = other
+        await trio.sleep(8)
+        bob, carol = here.dialler.dialled
+        for leg in (other, carol):
+            leg.stream.group = 2
+            monkeypatch.setattr(leg.stream, "move_beside", _stay)
+        await trio.sleep(6)
+        assert asked.told == [488]
+        assert hears(anna, bob)
+        assert hears(other, carol)
+        other.leave()
+        anna.leave()
+    assert all(record.error == "" for record in here.records.values())
+
+
+def _stay(other: object) -> None:
+    raise LocalError("a stream cannot move to another thread of the engine")
 
 
 @pytest.mark.parametrize("case", ["no_such_call", "another_trunk", "nobody_left", "unheard"])

@@ -1,8 +1,8 @@
 """Two parties of one call, joined: dialled, heard ringing, talking, and apart again.
 
     dial --refused--> REFUSED
-      | rings: the caller hears it in his own telephone, or, if he is answered already, the ringback tone, or what the
-      |        other side sends before it answers
+      | rings: the caller hears it in his own telephone, or, if he is answered already, the ringback tone; then what the
+      |        other side sends before it answers, answered or not
       +--busy, no answer in time, refused--> BUSY, NO_ANSWER, REFUSED
       +--the caller's chord--> TAKEN_BACK
       | answered: the caller is picked up, too; both hear each other, keys are passed on
@@ -161,6 +161,9 @@ class Bridge:
             while not isinstance(await _event(seat), SourceLocked):
                 pass
         self._call.timeline.note("early_media")
+        self._call.start_soon(
+            self._call.speak_early
+        )  # not cut off by an answer: what it has begun is the answer's, too
         while True:
             await _event(seat)
 
