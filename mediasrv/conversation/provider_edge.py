@@ -7,8 +7,8 @@ A provider may stall, die, raise what it should not, or send what cannot be. Wha
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from mediasrv.providers.protocols import ProviderError, SpeechChunk, WordTime
 T = TypeVar("T")
 
 RATES_HZ = frozenset((8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000))  # what the engine can resample
+CLOSE_WITHIN_S = 2.0  # a provider whose word came too late may be as late to go
 LONGEST_PASSAGE_MS = 120_000.0  # of sound: no piece of a reply is longer than 200 characters
 
 
@@ -61,9 +62,12 @@ async def in_time(
     *,
     counts: Callable[[T], bool] = anything,
 ) -> AsyncGenerator[T, None]:
-    """The same items; ProviderError when the first or a next one that `counts` does not come in time."""
+    """The same items; ProviderError when the first or a next one that `counts` does not come in time.
+
+    To be closed it has `CLOSE_WITHIN_S`; then it is cancelled, and whoever consumes this goes on.
+    """
     left_s, limit_s, edge = first_s, first_s, provider_errors(provider)
-    async with aclosing(items):
+    async with _closing(items, edge):
         while True:
             asked_s = trio.current_time()
             with trio.CancelScope(deadline=asked_s + left_s) as bound:
@@ -80,6 +84,15 @@ async def in_time(
             else:
                 left_s = max(0.0, left_s - (trio.current_time() - asked_s))
             yield item
+
+
+@asynccontextmanager
+async def _closing(items: AsyncGenerator[T, None], edge: provider_errors) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        with trio.move_on_after(CLOSE_WITHIN_S), edge:
+            await items.aclose()
 
 
 def check_sound(chunk: SpeechChunk, before_ms: float, provider: str) -> float:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
 from mediasrv.call.bridge import ringback
+from mediasrv.call.bridge.handover import DIAL_WITHIN_S
 from mediasrv.errors import LocalError
-from mediasrv.legs import Ending, HoldChanged
+from mediasrv.legs import Ending, HoldChanged, Leg
 from mediasrv.media import MediaFault, MediaTimeout, SourceLocked
 from tests.call.joining import caller_who, hears, pressed, stage
 from tests.fakes.parties import Guest
@@ -73,6 +77,23 @@ async def test_a_server_without_room_refuses_and_the_menu_goes_on(autojump_clock
         here.dialler.full = True
         here.call()
     assert (here.outcome(), here.said()[1]) == ("refused", "again")
+
+
+async def test_who_cannot_be_dialled_in_time_is_not_waited_for(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @asynccontextmanager
+    async def stalls(*arguments: object, **more: object) -> AsyncIterator[Leg]:
+        yield await trio.sleep_forever()
+
+    async with stage() as here:
+        here.services = replace(here.services, dial=stalls)
+        here.call()
+        await trio.sleep(DIAL_WITHIN_S + 2.0)
+        assert here.outcome() == "refused"
+        assert here.noted("bridge_ended")[-1]["problem"] == "dialling took too long"
+    assert here.said()[1] == "again"
+    assert here.records["call-1"].error == ""
 
 
 async def test_the_other_side_s_hang_up_ends_the_call_unless_the_menu_goes_on(autojump_clock: object) -> None:

@@ -162,6 +162,35 @@ async def test_a_call_that_ends_in_the_middle_of_a_transfer_leaves_nothing(
     assert asked.told == [] or asked.told[-1] >= 200
 
 
+@pytest.mark.parametrize("how", ["raises", "stalls"])
+async def test_one_who_was_replaced_and_cannot_be_hung_up_concerns_nobody_else(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    asked = FakeTransfer("carol")
+    async with stage(bob=Guest(stays_s=None, wants=[(2.0, asked)]), carol=Guest(stays_s=20.0)) as here:
+        anna = here.call()
+        await trio.sleep(5)
+        bob = here.dialler.party("bob")
+        hang_up, tried_s = bob.hang_up, list[float]()
+
+        async def misbehave(why: Ending) -> None:
+            tried_s.append(trio.current_time())
+            if len(tried_s) > 1:
+                await hang_up(why)
+            elif how == "raises":
+                raise ConnectionError("gone")
+            else:
+                await trio.sleep_forever()
+
+        monkeypatch.setattr(bob, "hang_up", misbehave)
+        await trio.sleep(10)
+        assert bob.closed, "the leg was not let go"
+        assert hears(anna, here.dialler.party("carol"))
+    assert len(tried_s) == 2
+    assert tried_s[1] - tried_s[0] <= CallSettings().hang_up_s
+    assert (here.outcome(), here.records["call-1"].error) == ("hung_up", "")
+
+
 # ---- attended ----------------------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from mediasrv.call.bridge.chords import Chords, Meant
-from mediasrv.call.bridge.handover import attend_requests
+from mediasrv.call.bridge.handover import DIAL_WITHIN_S, attend_requests
 from mediasrv.call.bridge.parties import PEOPLE, Party, Seat
 from mediasrv.errors import AtCapacity, LocalError, StreamClosed, leaves
 from mediasrv.legs import CannotDial, CannotTransfer, Ending, LegEnded
@@ -98,9 +98,10 @@ class Bridge:
         call, plan = self._call, self._plan
         call.timeline.note("bridge_dialling", to=plan.target)
         try:
-            party = await Party.dial(call, plan.target)
-        except (CannotDial, AtCapacity) as refused:
-            return self._ended(Outcome.REFUSED, str(refused))
+            with trio.fail_after(DIAL_WITHIN_S):
+                party = await Party.dial(call, plan.target)
+        except (CannotDial, AtCapacity, trio.TooSlowError) as refused:
+            return self._ended(Outcome.REFUSED, str(refused) or "dialling took too long")
         self.asked = True
         seat = call.floor.callee = Seat(party.leg, party)
         call.floor.music = plan.music

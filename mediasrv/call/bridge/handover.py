@@ -124,7 +124,7 @@ async def take_over(call: Call, seat: Seat, leg: Leg) -> None:
 
 def _seat_new(call: Call, seat: Seat, party: Party) -> None:
     before = seat.take(party)
-    call.start_for_all(see_out, *before)
+    call.start_for_all(see_out, call, *before)
     call.floor.settle()
     if call.floor.callee is None:
         call.lead_anew()

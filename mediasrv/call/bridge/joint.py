@@ -140,4 +140,4 @@ def _empty(call: Call, seat: Seat) -> None:
     leaving = floor.caller.take(callee.party) if seat is floor.caller else (callee.leg, callee.party)
     callee.party = None
     floor.clear()
-    call.start_for_all(see_out, *leaving)
+    call.start_for_all(see_out, call, *leaving)

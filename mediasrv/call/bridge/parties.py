@@ -128,10 +128,15 @@ async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def see_out(leg: Leg, party: Party | None) -> None:
-    """Who was replaced may hang up by itself; after a while we do."""
-    with trio.move_on_after(LEAVE_S):
-        await leg.wait_ended()
-    await leg.hang_up(Ending.TRANSFERRED)
-    if party is not None:
-        party.let_go()
+async def see_out(call: Call, leg: Leg, party: Party | None) -> None:
+    """Who was replaced may hang up by itself; after a while we do. What goes wrong there is no matter of the others."""
+    try:
+        with trio.move_on_after(LEAVE_S):
+            await leg.wait_ended()
+        with trio.move_on_after(call.settings.hang_up_s):
+            await leg.hang_up(Ending.TRANSFERRED)
+    except Exception as fault:
+        call.timeline.note("party_fault", to=leg.info.called, error=f"{type(fault).__name__}: {fault}")
+    finally:
+        if party is not None:
+            party.let_go()
