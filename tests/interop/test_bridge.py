@@ -77,6 +77,7 @@ class Location(NamedTuple):
     contact: Uri
     hop: Address
     path: tuple[str, ...] = ()
+    instance: str = ""
 
 
 class Switchboard:
