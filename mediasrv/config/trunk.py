@@ -33,6 +33,7 @@ _PREFIX = re.compile(r"[0-9]{0,5}")
 _PLACE = re.compile(
     r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})))(?::(?P<port>[0-9]{1,5}))?"
 )
+_EXTENSION = re.compile(r"[*#]?[0-9X]{1,6}")
 _GLOBAL_PREFIX = re.compile(r"\+[0-9]{0,15}")
 
 
@@ -196,6 +197,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     dial_deny: Annotated[
         tuple[str, ...], Meta(description="Prefixes that may not, within those that may.")
     ] = ()
+    extensions: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Short numbers that cost nothing and may be dialled, at most six digits, `X` for any: `2XX`, "
+            "`*1`. Users who are registered need not stand here."
+        ),
+    ] = ()
     dial_calls_a_day: Annotated[
         int, Meta(description="Calls dialled in a day (UTC).", ge=0, le=10_000_000)
     ] = 200
@@ -218,6 +226,8 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 _check(
                     key, prefix, _GLOBAL_PREFIX, 'a plus and digits, as in "+44"; "+" alone is every number'
                 )
+        for pattern in self.extensions:
+            _check("extensions", pattern, _EXTENSION, 'up to six digits, X for any of them, as in "2XX"')
         for place in self.hosts:
             try:
                 host_and_port(place)
@@ -254,9 +264,21 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bare = self.bare_numbers == "international" and is_global(number)
         return number.removeprefix("+") if bare else number
 
+    def has_extension(self, number: str) -> bool:
+        """Whether it is one of the short numbers that the operator has called his own."""
+        return any(_fits(number, pattern) for pattern in self.extensions)
+
     @property
     def tolls(self) -> TollRules:
         return TollRules(self.dial_allow, self.dial_deny)
+
+
+def _fits(number: str, pattern: str) -> bool:
+    """Digit by digit; those of other scripts fit nowhere."""
+    return len(number) == len(pattern) and all(
+        sign == wanted or (wanted == "X" and sign in "0123456789")
+        for sign, wanted in zip(number, pattern, strict=True)
+    )
 
 
 def agent_of(numbers: dict[str, str], number: str) -> str | None:

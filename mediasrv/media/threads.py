@@ -72,6 +72,11 @@ class EngineThread:
                 if (stream := self.streams.get(packet.stream)) is not None:
                     stream.take_captured(packet)
 
+    @property
+    def orders_wait(self) -> bool:
+        """Some found no room: they are given again whenever the engine is heard."""
+        return self._orders.waiting
+
     def dispatch(self) -> None:
         """Tells the streams what happened, and the engine what it had no room for."""
         self._orders.again()

@@ -310,6 +310,7 @@ class Server:
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
+                late_s=self.settings.sip.late_ms / 1_000,
             )  # fmt: skip
             if self.draining:
                 self._endpoint.send_askers_elsewhere()

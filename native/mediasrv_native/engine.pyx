@@ -406,6 +406,15 @@ cdef class NativeEngine:
             status = ms_engine_step(engine, now_ns)
         check(status, "step")
 
+    def step_on(self, int64_t before_ns):
+        cdef ms_engine *engine = self.open()
+        cdef int64_t slot_ns = 0
+        cdef int status
+        with nogil:
+            status = ms_engine_step_on(engine, before_ns, &slot_ns)
+        check(status, "step_on")
+        return slot_ns
+
     def again(self, ms_handle stream, moment):
         cdef ms_captured again
         cdef const uint8_t[::1] data = moment.data

@@ -169,4 +169,5 @@ cdef extern from "ms_engine.h" nogil:
                        int64_t received_ns)
     int ms_engine_step(ms_engine *engine, int64_t now_ns)
     int64_t ms_engine_next_step(const ms_engine *engine)
+    int ms_engine_step_on(ms_engine *engine, int64_t before_ns, int64_t *slot_ns)
     int ms_engine_take_packet(ms_engine *engine, ms_out *out)

@@ -185,6 +185,8 @@ int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, s
                    int64_t received_ns);
 int ms_engine_step(ms_engine *engine, int64_t now_ns);        /* every slot due up to now_ns, in order */
 int64_t ms_engine_next_step(const ms_engine *engine);         /* when the next slot is due, ns */
+/* The next slot and, while nobody need be told anything, those due before `before_ns`; `slot_ns`: the last one run. */
+int ms_engine_step_on(ms_engine *engine, int64_t before_ns, int64_t *slot_ns);
 int ms_engine_take_packet(ms_engine *engine, ms_out *out);    /* 1 and a packet, or 0 */
 
 #endif
