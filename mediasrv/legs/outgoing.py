@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import trio
@@ -31,7 +31,7 @@ from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, Sessio
 from mediasrv.sip import Account, Address, Headers, Progress, Rejected, Uri, WrongState
 
 ANY_5XX = range(500, 600)
-SILENT = 408
+SILENT, FLOW_FAILED = 408, 430
 FORKS_HEARD_MAX = 8
 _CLEAREST = (Ending.BUSY, Ending.REFUSED, Ending.NO_ANSWER)  # what several telephones have said, in a word
 
@@ -58,6 +58,9 @@ class Stop:
     account: Account | None = None  # who we are there, when it asks
     path: Sequence[str] = ()  # Routes that the request takes
     failover: Failover = USUAL_FAILOVER
+    otherwise: tuple[
+        Stop, ...
+    ] = ()  # other ways to the same telephone (RFC 5626), which is not rung in two at once
 
 
 class Route(Protocol):
@@ -101,7 +104,7 @@ class _Attempt:
         end = self.outcome
         if not isinstance(end, Rejected) or self.rang:
             return False
-        return end.status == SILENT or end.status in self.stop.failover.statuses
+        return end.status in (SILENT, FLOW_FAILED) or end.status in self.stop.failover.statuses
 
 
 class Outgoing:
@@ -171,18 +174,33 @@ class Outgoing:
             self._why = min(map(ending_of_refusal, ends), key=_CLEAREST.index)
 
     async def _wait_for(self, attempt: _Attempt, sound: Sound, others: trio.CancelScope) -> None:
-        end = attempt.outcome = await self._outcome(attempt, sound)
+        end = await self._outcome_by_any_way(attempt, sound)
         if not isinstance(end, Rejected):
             others.cancel()
             return
-        self._route.note(
-            "not_reached" if attempt.is_unreached else "refused", status=end.status, reason=end.reason,
-            **({} if end.q850_cause is None else {"q850": end.q850_cause}),
-        )  # fmt: skip
-        if attempt.is_unreached:
-            self._route.passed_over(attempt.stop, end)
-        elif end.status >= 600:
+        if not attempt.is_unreached and end.status >= 600:
             others.cancel()
+
+    async def _outcome_by_any_way(self, attempt: _Attempt, sound: Sound) -> bytes | CallEnd:
+        while True:
+            end = attempt.outcome = await self._outcome(attempt, sound)
+            if not isinstance(end, Rejected):
+                return end
+            self._route.note(
+                "not_reached" if attempt.is_unreached else "refused", status=end.status, reason=end.reason,
+                **({} if end.q850_cause is None else {"q850": end.q850_cause}),
+            )  # fmt: skip
+            if not attempt.is_unreached:
+                return end
+            self._route.passed_over(attempt.stop, end)
+            if not attempt.stop.otherwise:
+                return end
+            await self._go_another_way(attempt, sound)
+
+    async def _go_another_way(self, attempt: _Attempt, sound: Sound) -> None:
+        following, *others = attempt.stop.otherwise
+        another = await self._ring(replace(following, otherwise=tuple(others)), sound, alone=attempt.alone)
+        attempt.stop, attempt.call, attempt.outcome = another.stop, another.call, None
 
     async def _outcome(self, attempt: _Attempt, sound: Sound) -> bytes | CallEnd:
         """The description of who has picked up (perhaps empty), or how it ended."""

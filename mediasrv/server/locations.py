@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from mediasrv.sip import Address, Registrar, Uri
+from mediasrv.sip.auth.outbound import instance_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Location:
     contact: Uri
     hop: Address
     path: tuple[str, ...] = ()
+    instance: str = ""  # which telephone, where one can be reached in several ways; empty: there is but this
 
 
 class Locations:
@@ -37,4 +39,6 @@ class Locations:
             for binding in self._registrar.lookup(Uri("sip", user, domain), now)
         ]
         bindings.sort(key=lambda binding: (-binding.preference, -binding.expires_at))
-        return [Location(each.contact.uri, each.source, each.path) for each in bindings]
+        return [
+            Location(each.contact.uri, each.source, each.path, instance_of(each.contact)) for each in bindings
+        ]

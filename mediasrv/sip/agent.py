@@ -264,6 +264,7 @@ class UserAgent:
     def connection_lost(self, connection: Hop, now: float) -> None:
         """A stream is closed, by whomever; `connection` is its far end, with its number."""
         self._core.transactions.connection_lost(connection, now)
+        self._reception.lost(connection)
 
     def takes_no_stream(self, destination: Address) -> None:
         """What is too large for a datagram goes there as one, too: TCP would only be tried in vain (18.1.1)."""

@@ -96,6 +96,7 @@ class Location(NamedTuple):
     contact: Uri
     hop: Address
     path: tuple[str, ...] = ()
+    instance: str = ""
 
 
 class Switchboard:

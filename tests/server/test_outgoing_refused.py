@@ -425,7 +425,7 @@ async def test_a_registered_user_is_rung_where_he_is(autojump_clock) -> None:
 
 class _At:
     def __init__(self, contact: Uri) -> None:
-        self.contact, self.hop, self.path = contact, OTHER_CARRIER, ()
+        self.contact, self.hop, self.path, self.instance = contact, OTHER_CARRIER, (), ""
 
     def of(self, user: str) -> list[Any]:
         return [self] if user == "1001" else []

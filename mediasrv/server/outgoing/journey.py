@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mediasrv.clock import Clock
@@ -101,11 +101,7 @@ class Journey:
     _rung: bool = False
 
     def __post_init__(self) -> None:
-        self._telephones = [
-            Stop(place.uri, place.hop, place.account, place.path)
-            for place in self.places
-            if place.hop is not None
-        ]
+        self._telephones = _telephones(self.places)
         self._ahead = deque(place for place in self.places if place.hop is None)
 
     async def next_stops(self) -> Sequence[Stop]:
@@ -134,7 +130,7 @@ class Journey:
             stop.uri, destination=stop.hop, from_uri=head.from_uri, body=offer,
             headers=(*head.headers, *(("Route", route) for route in stop.path)),
             follow=True, hops=head.hops, account=stop.account, session_s=head.session_s,
-            silence_s=stop.failover.silence_s if self._stops or self._ahead else None,
+            silence_s=stop.failover.silence_s if self._stops or self._ahead or stop.otherwise else None,
         )  # fmt: skip
         self.telling.follow(call)
         return call
@@ -168,6 +164,16 @@ class Journey:
             for hop in hops:
                 self.reach.endpoint.takes_no_stream(hop)
         return [Stop(place.uri, hop, place.account, place.path, place.failover) for hop in hops]
+
+
+def _telephones(places: Sequence[Place]) -> list[Stop]:
+    """Of a user of ours. One that can be reached in several ways is rung in the first, and `otherwise` in the next."""
+    ways: dict[object, list[Stop]] = {}
+    for place in places:
+        if place.hop is not None:
+            stop = Stop(place.uri, place.hop, place.account, place.path)
+            ways.setdefault(place.instance or stop, []).append(stop)
+    return [replace(first, otherwise=tuple(others)) for first, *others in ways.values()]
 
 
 def _where(place: Address) -> tuple[str, int]:

@@ -21,6 +21,7 @@ from mediasrv.legs.outgoing import ANY_5XX, USUAL_FAILOVER, Failover
 from mediasrv.legs.transfers import target_uri
 from mediasrv.server.network.reach import host_uri
 from mediasrv.sip import Account, Address, Malformed, Uri
+from mediasrv.sip.auth.outbound import gruu_instance
 from mediasrv.sip.grammar.uri import DEFAULT_PORT
 from mediasrv.sip.hop import transport_of
 
@@ -38,6 +39,10 @@ class Location(Protocol):
     @property
     def path(self) -> Sequence[str]:
         """The Routes that a request there takes (RFC 3327)."""
+
+    @property
+    def instance(self) -> str:
+        """Which telephone it is; those of one name are rung one after the other (RFC 5626). Empty: it is alone."""
 
 
 class Locations(Protocol):
@@ -64,6 +69,7 @@ class Place:
     sought: Uri | None = None  # what is looked up to get there, where that is not `uri`
     transports: Sequence[str] = ()  # that are spoken there; empty: whatever the looking up says
     failover: Failover = USUAL_FAILOVER
+    instance: str = ""  # of a telephone that other places lead to, too
 
     async def found_by(self, resolve: Resolve) -> Sequence[Address]:
         """Where it is, best first; raises a RemoteError."""
@@ -84,7 +90,7 @@ class Routes:
         if target.startswith(USER_TARGET):
             return self._telephones_of(target.removeprefix(USER_TARGET))
         uri = self._uri(target)
-        places = self._of_user(by, uri.user_text) if self._is_ours(uri) else self._at_host(uri)
+        places = self._of_ours(by, uri) if self._is_ours(uri) else self._at_host(uri)
         if not places:
             raise CannotDial(f"{target} leads nowhere: nobody is registered so, and no trunk has hosts")
         return places
@@ -111,8 +117,18 @@ class Routes:
             raise CannotDial(f"{user} is not registered")
         return places
 
+    def _of_ours(self, by: CallInfo, uri: Uri) -> list[Place]:
+        """A GRUU means one telephone, and nobody else where that is not registered (RFC 5627 section 5.4)."""
+        instance = gruu_instance(uri)
+        if instance:
+            return [each for each in self._registered(uri.user_text) if each.instance == instance]
+        return self._of_user(by, uri.user_text)
+
     def _registered(self, user: str) -> list[Place]:
-        return [Place(each.contact, each.hop, path=each.path) for each in self._locations.of(user)]
+        return [
+            Place(each.contact, each.hop, path=each.path, instance=each.instance)
+            for each in self._locations.of(user)
+        ]
 
     def _of_user(self, by: CallInfo, user: str) -> list[Place]:
         number = self._settings.trunks[by.trunk].number(user)

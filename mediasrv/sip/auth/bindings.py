@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
+from mediasrv.sip.auth.outbound import Flow, flow_of
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import EXPIRES, LARGEST_DELTA_S, NameAddr
 from mediasrv.sip.grammar.message import Request
@@ -18,6 +19,7 @@ from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
 from mediasrv.sip.hop import Address
 
 BINDABLE_SCHEMES = ("sip", "sips")
+OURS_TO_SAY = ("pub-gruu", "temp-gruu")  # RFC 5627 section 5.1: what a telephone says of them is thrown away
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Binding:
     cseq: int
     source: Address
     path: tuple[str, ...] = ()  # RFC 3327: the Routes that a request to this contact takes
+    flow: Flow | None = None  # that it holds to; None: it is an ordinary contact
 
     @property
     def preference(self) -> float:
@@ -46,7 +49,7 @@ class Binding:
 
     def printed(self, now: float) -> str:
         left_s = max(0, round(self.expires_at - now))
-        kept = tuple(pair for pair in self.contact.parameters if pair[0] != "expires")
+        kept = tuple(pair for pair in self.contact.parameters if pair[0] not in ("expires", *OURS_TO_SAY))
         return str(replace(self.contact, parameters=(*kept, ("expires", str(left_s)))))
 
 
@@ -63,9 +66,12 @@ Bindings = dict[ContactKey, Binding]
 
 
 def change(
-    bound: Bindings, request: Request, source: Address, now: float, lifetimes: Lifetimes, most: int
-) -> tuple[Outcome, Bindings]:
-    """What the bindings become by a REGISTER that came now; unless DONE they stay what they were."""
+    bound: Bindings, request: Request, source: Address, now: float, lifetimes: Lifetimes, most: int,
+    *, outbound: bool = False,
+) -> tuple[Outcome, Bindings]:  # fmt: skip
+    """What the bindings become by a REGISTER that came now; unless DONE they stay what they were.
+
+    `outbound`: flows of its contacts are told apart (RFC 5626)."""
     try:
         values = request.headers.values("Contact")
         if "*" in values:
@@ -73,9 +79,12 @@ def change(
         contacts = [NameAddr.parse(value) for value in values]
     except Malformed:
         return Outcome.WRONG, bound
+    flows = [flow_of(contact) if outbound else None for contact in contacts]
+    if any(flows) and len(contacts) > 1 and _adds(contacts, request, lifetimes):  # RFC 5626 section 6
+        return Outcome.WRONG, bound
     changed = dict(bound)
-    for contact in contacts:
-        outcome = _change_one(changed, contact, request, source, now, lifetimes)
+    for contact, flow in zip(contacts, flows, strict=True):
+        outcome = _change_one(changed, contact, flow, request, source, now, lifetimes)
         if outcome is not Outcome.DONE:
             return outcome, bound
     return (Outcome.TOO_MANY, bound) if len(changed) > most else (Outcome.DONE, changed)
@@ -90,15 +99,21 @@ def _clear(bound: Bindings, request: Request, *, alone: bool) -> tuple[Outcome, 
     return Outcome.DONE, {}
 
 
+def _adds(contacts: list[NameAddr], request: Request, lifetimes: Lifetimes) -> bool:
+    return any(flow_of(each) and _wanted_s(each, request, lifetimes) for each in contacts)
+
+
 def _change_one(
-    changed: Bindings, contact: NameAddr, request: Request, source: Address, now: float, lifetimes: Lifetimes
-) -> Outcome:
+    changed: Bindings, contact: NameAddr, flow: Flow | None, request: Request, source: Address, now: float,
+    lifetimes: Lifetimes,
+) -> Outcome:  # fmt: skip
     if contact.uri.scheme not in BINDABLE_SCHEMES:
         return Outcome.WRONG
     wanted_s = _wanted_s(contact, request, lifetimes)
     if 0 < wanted_s < lifetimes.least_s:
         return Outcome.TOO_BRIEF
-    key = contact_key(contact.uri)
+    plain = contact_key(contact.uri)
+    key = plain if flow is None else _flow_key(flow)
     before = changed.get(key)
     if before is not None and not _may_change(before, request):
         return Outcome.OUT_OF_ORDER
@@ -108,7 +123,9 @@ def _change_one(
     path = tuple(request.headers.values("Path"))
     expires_at = now + min(wanted_s, lifetimes.most_s)
     cseq = request.cseq.number
-    changed[key] = Binding(contact, expires_at, request.call_id, cseq, source, path)
+    if flow is not None:
+        changed.pop(plain, None)  # what the same telephone has bound before it knew of flows
+    changed[key] = Binding(contact, expires_at, request.call_id, cseq, source, path, flow)
     return Outcome.DONE
 
 
@@ -133,6 +150,11 @@ def _preference(contact: NameAddr) -> float:
     whole, _, fraction = text.partition(".")
     plain = whole in ("0", "1") and len(fraction) <= 3 and (fraction or "0").isascii()
     return min(1.0, float(text)) if plain and (fraction or "0").isdigit() else 1.0
+
+
+def _flow_key(flow: Flow) -> ContactKey:
+    """RFC 5626 section 6: wherever it is bound to now, the same flow is the same contact."""
+    return "instance", flow.instance, "", flow.reg_id, ()
 
 
 def contact_key(uri: Uri) -> ContactKey:

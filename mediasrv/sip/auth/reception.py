@@ -27,6 +27,11 @@ class Reception:
     def serves(self, request: Request) -> bool:
         return request.method == "REGISTER" and self._registrar is not None
 
+    def lost(self, connection: Address) -> None:
+        """A stream is closed."""
+        if self._registrar is not None:
+            self._registrar.lost(connection)
+
     def admit(self, request: Request, source: Address, now: float) -> Admitted | None:
         """Who it is; None when he has been refused, or asked who he is."""
         if self._guard is None:

@@ -4,7 +4,8 @@ Flooding it costs nothing but the digest: a REGISTER is looked at only when its 
 addresses of record and contacts are bounded, and what has run out is forgotten by its deadline. To reach a phone, send
 the request for its contact to the `source` of its binding: that is where its NAT lets it in.
 
-Left out on purpose: GRUU, and several flows of one instance (RFC 5626): a second flow is a second contact.
+Telephones that keep flows open (RFC 5626) are told apart by them (outbound.py), and get a public GRUU (RFC 5627) where
+they ask for one. Left out on purpose: temporary GRUUs, which would hide a telephone from people whom it calls itself.
 """
 
 from __future__ import annotations
@@ -14,8 +15,17 @@ from dataclasses import dataclass
 from typing import cast
 
 from mediasrv.sip.auth.bindings import Binding, Bindings, Lifetimes, Outcome, change
+from mediasrv.sip.auth.outbound import (
+    GRUU,
+    OUTBOUND,
+    flow_of,
+    instance_of,
+    keeps_flow,
+    public_gruu,
+    supports,
+)
 from mediasrv.sip.errors import Malformed
-from mediasrv.sip.grammar.fields import REQUIRE
+from mediasrv.sip.grammar.fields import REQUIRE, NameAddr
 from mediasrv.sip.grammar.message import Request
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv.sip.hop import Address
@@ -23,7 +33,8 @@ from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.screening import Refusal
 
 RETRY_AFTER_S = 60
-KNOWN_EXTENSIONS = ("path",)
+KNOWN_EXTENSIONS = ("path", OUTBOUND, GRUU)
+FIRST_HOP_LACKS_OUTBOUND = 439
 AddressOfRecord = tuple[str, str]  # user and host, as a person would write them
 
 
@@ -55,6 +66,7 @@ class Registrar:
         self._lifetimes, self._limits = lifetimes or Lifetimes(), limits or RegistrarLimits()
         self._may_bind = may_bind
         self._bound: dict[AddressOfRecord, Bindings] = {}
+        self._on_flow: dict[Address, set[AddressOfRecord]] = {}  # whose telephones hold to it
         self._schedule = Schedule()
 
     def __len__(self) -> int:
@@ -69,13 +81,18 @@ class Registrar:
             return refusal
         address = _address_of_record(request.to.uri)
         bound = self._bound.get(address, {})
-        outcome, changed = change(bound, request, source, now, self._lifetimes, self._limits.contacts)
+        outbound = any(map(flow_of, _contacts(request))) and supports(request, OUTBOUND)
+        if outbound and not keeps_flow(request):
+            return Refusal(FIRST_HOP_LACKS_OUTBOUND)
+        outcome, changed = change(
+            bound, request, source, now, self._lifetimes, self._limits.contacts, outbound=outbound
+        )
         if outcome is not Outcome.DONE:
             return self._refusal(outcome)
         if changed and not bound and len(self._bound) >= self._limits.addresses:
             return Refusal(503, (("Retry-After", str(RETRY_AFTER_S)),))
         self._keep(address, changed)
-        return Refusal(200, self._listing(changed, request, now))
+        return Refusal(200, self._listing(changed, request, now, outbound=outbound))
 
     def lookup(self, uri: Uri, now: float) -> list[Binding]:
         """Where the user that the URI names can be reached, the most wanted first, then the newest."""
@@ -86,6 +103,14 @@ class Registrar:
     def flows(self) -> Iterator[Address]:
         """Where every telephone's REGISTER came from: what their NATs must not forget."""
         return (binding.source for bound in self._bound.values() for binding in bound.values())
+
+    def lost(self, flow: Address) -> None:
+        """That connection is closed: whoever held to it must register again (RFC 5626 section 6)."""
+        for address in list(self._on_flow.get(flow, ())):
+            bound = self._bound[address].items()
+            self._keep(
+                address, {key: each for key, each in bound if each.flow is None or each.source != flow}
+            )
 
     def next_deadline(self) -> float | None:
         return self._schedule.next()
@@ -127,6 +152,13 @@ class Registrar:
         }.get(outcome, Refusal(400))
 
     def _keep(self, address: AddressOfRecord, bound: Bindings) -> None:
+        before, after = _flows(self._bound.get(address, {})), _flows(bound)
+        for flow in before - after:
+            self._on_flow[flow].discard(address)
+            if not self._on_flow[flow]:
+                del self._on_flow[flow]
+        for flow in after - before:
+            self._on_flow.setdefault(flow, set()).add(address)
         if bound:
             self._bound[address] = bound
             self._schedule.set(self, address, min(binding.expires_at for binding in bound.values()))
@@ -134,10 +166,32 @@ class Registrar:
             self._bound.pop(address, None)
             self._schedule.clear(self, address)
 
-    def _listing(self, bound: Bindings, request: Request, now: float) -> tuple[tuple[str, str], ...]:
-        contacts = [("Contact", binding.printed(now)) for binding in bound.values()]
+    def _listing(
+        self, bound: Bindings, request: Request, now: float, *, outbound: bool
+    ) -> tuple[tuple[str, str], ...]:
+        named = request.to.uri if supports(request, GRUU) else None
+        contacts = [("Contact", _printed(binding, now, named)) for binding in bound.values()]
         path = [("Path", value) for value in request.headers.values("Path")]
-        return (*contacts, *path, *((("Supported", "path"),) if path else ()))
+        required = (("Require", OUTBOUND),) if outbound else ()
+        return (*contacts, *path, *((("Supported", "path"),) if path else ()), *required)
+
+
+def _printed(binding: Binding, now: float, named: Uri | None) -> str:
+    """`named`: the address of record, to whoever knows what a GRUU is (RFC 5627 section 5.3)."""
+    gruu = public_gruu(named, instance_of(binding.contact)) if named else ""
+    return f'{binding.printed(now)};pub-gruu="{gruu}"' if gruu else binding.printed(now)
+
+
+def _flows(bound: Bindings) -> set[Address]:
+    return {each.source for each in bound.values() if each.flow is not None}
+
+
+def _contacts(request: Request) -> list[NameAddr]:
+    """None that cannot be read: whoever changes the bindings refuses those."""
+    try:
+        return [NameAddr.parse(value) for value in request.headers.values("Contact") if value != "*"]
+    except Malformed:
+        return []
 
 
 def _address_of_record(uri: Uri) -> AddressOfRecord:
