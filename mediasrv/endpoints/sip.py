@@ -397,7 +397,7 @@ class SipEndpoint:
 
     def _note(self, seen: Seen, belongs: bool) -> None:
         if not self._traffic.take(seen, belongs=belongs):
-            self.counters.count("sip_not_noted", "belongs_to_nothing")
+            self.counters.count("sip_not_noted", "too_many" if belongs else "belongs_to_nothing")
 
     def _tell_address(self, request: bytes, source: tuple[str, int]) -> None:
         """RFC 5626 section 4.4.2: a telephone keeps its NAT open. A stranger gets no more bytes than he sent."""

@@ -22,6 +22,9 @@ from mediasrv.sip import Address
 
 ENDED_REMEMBERED = 1_024
 STRANGE_MESSAGES = 32  # of one call, that bear its Call-ID and belong to nothing; answers to them count, too
+MESSAGES_MAX = (
+    20_000  # of one call, a day of them with a sign of life every ten seconds; its own peer may flood it, too
+)
 UNREAD_MESSAGES = 64  # of one call, before anybody follows it
 UNKNOWN_MESSAGES = 64  # of nobody's, within one step
 
@@ -56,6 +59,7 @@ class Traffic:
 
     _listeners: list[Callable[[Seen], None]] = field(default_factory=list)
     _kept: list[Seen] = field(default_factory=list)
+    _left: int = MESSAGES_MAX
     _strange_left: int = STRANGE_MESSAGES
 
     @property
@@ -73,19 +77,23 @@ class Traffic:
             listener(seen)
         self._listeners.append(listener)
 
-    def take(self, seen: Seen) -> None:
+    def take(self, seen: Seen) -> bool:
+        """False: there was enough of it."""
+        if self._left == 0:
+            return False
+        self._left -= 1
         if len(self._kept) < UNREAD_MESSAGES and not self._listeners:
             self._kept.append(seen)
         for listener in self._listeners:
             listener(seen)
+        return True
 
     def take_strange(self, seen: Seen) -> bool:
-        """What may be a stranger's; False: there was enough of it."""
+        """The same, of what may be a stranger's."""
         if self._strange_left == 0:
             return False
         self._strange_left -= 1
-        self.take(seen)
-        return True
+        return self.take(seen)
 
 
 class TrafficOfCalls:
@@ -124,10 +132,8 @@ class TrafficOfCalls:
         if traffic is None and ended is not None and ended.is_followed:
             traffic = ended  # who refused the call does not keep what its caller repeats
         if traffic is not None:
-            if not belongs:
-                return traffic.take_strange(seen)
-            traffic.take(seen)
-        elif ended is None and not seen.sent and len(self._unknown) < UNKNOWN_MESSAGES:
+            return traffic.take(seen) if belongs else traffic.take_strange(seen)
+        if ended is None and not seen.sent and len(self._unknown) < UNKNOWN_MESSAGES:
             self._unknown.append((call_id, seen))
         return True
 

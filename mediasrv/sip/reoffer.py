@@ -17,7 +17,7 @@ from mediasrv.sip.events import EndCause, Refreshed, ReinviteDone
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.hop import Address
 from mediasrv.sip.tables import Event
-from mediasrv.sip.transaction import Transaction
+from mediasrv.sip.transaction import Transaction, TransactionUser
 
 RING: Final = "ring"
 
@@ -27,6 +27,7 @@ class Offering(Talking, Protocol):
 
     timer: Refresh
 
+    def send(self, request: Request, user: TransactionUser | None, now: float) -> Transaction: ...
     def acknowledge(self, invite: Request) -> bytes: ...
     def reoffered(self, event: ReinviteDone | Refreshed | None, description: bytes = b"") -> None: ...
 
@@ -45,8 +46,7 @@ class Reoffer:
 
     def begin(self, invite: Request, now: float) -> None:
         self._invite = invite
-        destination = self._session.dialog.next_hop()
-        self._transaction = self._core.transactions.request(invite, destination, self, now)
+        self._transaction = self._session.send(invite, self, now)
 
     def responded(self, response: Response, source: Address, now: float) -> None:
         if response.status < 200:

@@ -43,7 +43,7 @@ from mediasrv.sip.events import (
 )
 from mediasrv.sip.grammar.fields import tokens
 from mediasrv.sip.grammar.message import Request, Response
-from mediasrv.sip.hop import Address
+from mediasrv.sip.hop import Address, is_reliable
 from mediasrv.sip.reoffer import Reoffer
 from mediasrv.sip.transaction import Transaction, TransactionUser
 
@@ -521,7 +521,7 @@ class Session:
         if not self._known and not self.core.trust.affords(hop, len(request.build())):
             self._forget(now)  # whoever wrote that address on his INVITE has had his share
             return
-        transaction = self.core.transactions.request(request, hop, Farewell(self, request), now)
+        transaction = self.send(request, Farewell(self, request), now)
         if not self._known:
             transaction.resends_left = self.core.limits.unproven_farewells
 
@@ -540,7 +540,7 @@ class Session:
         """Says goodbye once more, with credentials, when it was a trunk of ours that asked for them."""
         again = self.dialog.retry(bye, response, source, self.core.branch())
         if again is not None:
-            self.core.transactions.request(again, self.dialog.next_hop(), Farewell(self, again), now)
+            self.send(again, Farewell(self, again), now)
         return again is not None
 
     def farewell(self, now: float) -> None:
@@ -583,8 +583,22 @@ class Session:
     ) -> Request:  # fmt: skip
         """Sends a request of a part's inside the dialog; `user` hears what comes of it."""
         request = self._request(method, headers, body, content_type=content_type)
-        self.core.transactions.request(request, self.dialog.next_hop(), user, now)
+        self.send(request, user, now)
         return request
+
+    def send(self, request: Request, user: TransactionUser | None, now: float) -> Transaction:
+        """To where the peer is. A Contact or a route may name anybody: where the peer was never seen, and nobody has
+        answered, a request goes three times and not eleven."""
+        core, hop = self.core, self.dialog.next_hop()
+        only_named = (
+            hop[0] != self.dialog.peer[0] and not is_reliable(hop) and not core.trust.has_proven(hop[0])
+        )
+        if only_named:
+            core.trust.heard(hop, len(request.build()))
+        transaction = core.transactions.request(request, hop, user, now)
+        if only_named:
+            transaction.resends_left = core.limits.unproven_resends
+        return transaction
 
     def ask_at(self, place: Address, user: TransactionUser, now: float) -> bool:
         """One OPTIONS to where the peer may be; False: that would be more than what came from there pays for."""

@@ -98,6 +98,8 @@ WRONG_FILES = [
     ("[trunks.a]\nsession_timer_s = 30", "session_timer_s: must be 0, or 90 at least"),
     ('[trunks.a]\ncountry_code = "+44"', "country_code = '+44': write digits"),
     ('[trunks.a]\ndial_allow = ["44"]', "dial_allow = '44': write a plus and digits"),
+    ('[trunks.a]\nextensions = ["2*"]', "extensions = '2*': write up to six digits"),
+    ('[trunks.a]\nextensions = ["XXXXXXX"]', "extensions = 'XXXXXXX': write up to six digits"),
     ('[trunks.a.numbers]\n"2*0" = "echo"', "trunks.a: numbers.2*0: write a number, or a prefix"),
     ('[agents.numbers]\n"2*0" = "echo"', "agents: numbers.2*0: write a number, or a prefix"),
     ("x = [", "not TOML"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediasrv.endpoints.traffic import ENDED_REMEMBERED, STRANGE_MESSAGES, Seen, TrafficOfCalls
+from mediasrv.endpoints.traffic import ENDED_REMEMBERED, MESSAGES_MAX, STRANGE_MESSAGES, Seen, TrafficOfCalls
 
 PEER = ("192.0.2.7", 5060)
 
@@ -108,3 +108,11 @@ def test_a_second_call_of_the_same_id_takes_nothing_away_from_the_first() -> Non
     calls.begin("abc").follow(second.append)
     calls.take(seen())
     assert (len(first), second) == (1, [])
+
+
+def test_a_peer_that_floods_its_own_call_is_noted_up_to_a_number() -> None:
+    calls = TrafficOfCalls()
+    told: list[Seen] = []
+    calls.begin("abc").follow(told.append)
+    noted = [calls.take(seen()) for _ in range(MESSAGES_MAX + 5)]
+    assert (sum(noted), len(told)) == (MESSAGES_MAX, MESSAGES_MAX)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mediasrv.sip import EndCause, Ended, Key, KeyPressed
+from mediasrv.sip import EndCause, Ended, IncomingCall, Key, KeyPressed
 from mediasrv.sip.hop import Address
+from mediasrv.sip.limits import Limits
+from tests.sip.attacks.test_amplification import forged_invite
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network
 
 ELSEWHERE: Address = ("192.0.2.3", 5060)
@@ -129,3 +131,50 @@ def test_an_answer_from_where_the_peer_was_does_not_prove_the_other_place() -> N
     net.bob.agent.bye(his, net.now)
     net.run(1.0)
     assert requests_to(net, BYSTANDER) == {"OPTIONS"}
+
+
+def routed_call(net: Network) -> int:
+    """Bob's call with one who is there, acknowledges, and has named a bystander as the way to him."""
+    bob = net.bob.agent
+    invite = forged_invite(Network()).replace(
+        b"Contact: ", b"Record-Route: <sip:%s;lr>\r\nContact: " % BYSTANDER[0].encode()
+    )
+    bob.receive(invite, ALICE, net.now)
+    net.flush()
+    his = net.bob.last(IncomingCall).call
+    bob.respond(his, 200, net.now, body=ANSWER)
+    ((answer, _),) = bob.datagrams_to_send(net.now)
+    (told,) = [line for line in answer.split(b"\r\n") if line.startswith(b"To: ")]
+    (asked,) = [line for line in invite.split(b"\r\n") if line.startswith(b"To: ")]
+    ack = invite.replace(asked, told).replace(b"INVITE", b"ACK").replace(b"branch=", b"branch=z9hG4bKack")
+    bob.receive(ack, ALICE, net.now)
+    return his
+
+
+@pytest.mark.parametrize("reinvites", [False, True])
+def test_a_bystander_who_is_named_as_the_way_to_a_caller_is_sent_each_request_three_times_at_most(
+    reinvites: bool,
+) -> None:
+    net = Network()
+    his = routed_call(net)
+    if reinvites:
+        net.bob.agent.reinvite(his, OFFER, net.now)
+    else:
+        net.bob.agent.bye(his, net.now)
+    net.rules.append(lambda source, to, data: True)
+    net.run()
+    requests = sent_to(net, BYSTANDER)
+    for start in (b"INVITE", b"BYE"):
+        assert sum(data.startswith(start) for data in requests) <= Limits().unproven_resends
+    assert requests
+    net.assert_nothing_left()
+
+
+def test_a_way_that_has_answered_once_is_written_to_as_often_as_the_rfc_wants() -> None:
+    net = Network()
+    his = routed_call(net)
+    net.bob.agent._core.prove(BYSTANDER[0])
+    net.bob.agent.bye(his, net.now)
+    net.rules.append(lambda source, to, data: True)
+    net.run()
+    assert len(sent_to(net, BYSTANDER)) == 11
