@@ -25,6 +25,7 @@ class Ending(Enum):
     SILENCE = "silence"
     MAX_LENGTH = "max_length"
     BUDGET = "budget"  # what the call may cost is spent
+    ALLOWANCE = "allowance"  # what its trunk may spend in a day is
     MEDIA_TIMEOUT = "media_timeout"
     NO_ACK = "no_ack"
     BUSY = "busy"  # this and the next two: who was called did not want to, or was not there

@@ -16,7 +16,7 @@ on its way is acknowledged and hung up by the protocol below.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -30,9 +30,23 @@ from mediasrv.legs.sound import Sound, Stage
 from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, SessionDescription, parse
 from mediasrv.sip import Account, Address, Headers, Progress, Rejected, Uri, WrongState
 
-UNREACHED = range(500, 600)  # and 408, as long as nobody rang
+ANY_5XX = range(500, 600)
+SILENT = 408
 FORKS_HEARD_MAX = 8
 _CLEAREST = (Ending.BUSY, Ending.REFUSED, Ending.NO_ANSWER)  # what several telephones have said, in a word
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """When a place is passed over for the next, as long as nobody rang there."""
+
+    statuses: Container[int] = ANY_5XX
+    silence_s: float = (
+        5.0  # RFC 3261 would wait 32 s for a first word, longer than a person listens to nothing
+    )
+
+
+USUAL_FAILOVER = Failover()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class Stop:
     hop: Address
     account: Account | None = None  # who we are there, when it asks
     path: Sequence[str] = ()  # Routes that the request takes
+    failover: Failover = USUAL_FAILOVER
 
 
 class Route(Protocol):
@@ -84,7 +99,9 @@ class _Attempt:
     def is_unreached(self) -> bool:
         """Nobody could be asked there."""
         end = self.outcome
-        return isinstance(end, Rejected) and not self.rang and (end.status in UNREACHED or end.status == 408)
+        if not isinstance(end, Rejected) or self.rang:
+            return False
+        return end.status == SILENT or end.status in self.stop.failover.statuses
 
 
 class Outgoing:

@@ -19,6 +19,7 @@ from mediasrv.sip.core import ALLOW, SUPPORTED, Core, HeaderLines, check_status,
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.inbound import Inbound
 from mediasrv.sip.dialogs.infos import Infos
+from mediasrv.sip.dialogs.moving import Moving
 from mediasrv.sip.dialogs.offers import Move, Offers, Open
 from mediasrv.sip.dialogs.provisional import RACK, ReliableProgress, Sent
 from mediasrv.sip.dialogs.provisional import SUPPORTS as RELIABLY
@@ -102,8 +103,8 @@ class Session:
     """A call as its dialog sees it. `established` from the first 2xx on, `_closing` once BYE is under way."""
 
     __slots__ = (
-        "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_pending", "_reliable", "_reoffer",
-        "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces",
+        "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_moving", "_pending", "_reliable",
+        "_reoffer", "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces",
         "subscriptions", "timer", "updates",
     )  # fmt: skip
 
@@ -114,6 +115,7 @@ class Session:
         self.timer = Refresh(self)
         self.updates = Updates(self, self.timer)
         self.infos = Infos(self)
+        self._moving = Moving(self)
         self.referrals, self.subscriptions = Referrals(self), Subscriptions(self)
         self.replaces: SipCallId | None = None  # the call that is hung up when this one is accepted
         self._reliable: ReliableProgress | None = None
@@ -336,7 +338,8 @@ class Session:
             inbound.reply(500, now)
             return
         self.dialog.remote_cseq = request.cseq.number
-        self.dialog.seen_from(source)
+        if request.method != "BYE":
+            self._moving.seen_from(source, now, answers_first=request.method == "INVITE")
         _REQUESTS[request.method](self, inbound, now)
 
     def _out_of_order(self, request: Request) -> bool:
@@ -369,6 +372,7 @@ class Session:
             return False
         self._stop_answering()
         self._known = True
+        self._moving.answered(now)
         if self.offers.state is Open.OURS:
             self.offers.move(Move.THEY_ANSWER)
         self.core.emit(Acknowledged(self.id, ack.sdp))
@@ -581,6 +585,17 @@ class Session:
         request = self._request(method, headers, body, content_type=content_type)
         self.core.transactions.request(request, self.dialog.next_hop(), user, now)
         return request
+
+    def ask_at(self, place: Address, user: TransactionUser, now: float) -> bool:
+        """One OPTIONS to where the peer may be; False: that would be more than what came from there pays for."""
+        if not self._known or self._closing:
+            return False
+        request = self._request("OPTIONS")
+        if not self.core.trust.affords(place, len(request.build())):
+            return False
+        transaction = self.core.transactions.request(request, place, user, now)
+        transaction.resends_left = 0
+        return True
 
     def _request(
         self,

@@ -73,7 +73,7 @@ class MenuAgent:
         first, spare = self.speaking()
         line = Line(call, first, self._book.voice.name, spare)
         call.start_soon(line.attend)
-        with trio.move_on_after(call.settings.max_length_s):
+        with trio.move_on_after(call.left_s):
             if not await self._answered(call, line):
                 return Ending.CALLER_CANCELLED
             return await MenuCall(call, self._book, line).run()
