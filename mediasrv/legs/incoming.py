@@ -57,6 +57,8 @@ class Incoming:
     async def ring(self, sound: Sound) -> None:
         """Reliably where the caller requires it; who then has offered nothing is sent our offer with it."""
         await trio.lowlevel.checkpoint()
+        if self.call.answered:
+            return
         try:
             if self.call.offer or not self._is_told("Require"):
                 await self.call.ring()
@@ -74,6 +76,8 @@ class Incoming:
             await self.ring(sound)
             return False
         async with self._speaking_up:
+            if self.call.answered:  # while we waited for the right to speak
+                return True
             try:
                 await self._describe(183, sound, reliable=reliable)
                 if reliable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,6 +60,14 @@ class Pair:
                     self.house.engine.push(stream, rtp(sequence, 7, SOUND), self.bob.media.address, now_ns())
             await trio.sleep(0.02)
 
+    async def confirm_offers(self, mine: SipCall) -> None:
+        with suppress(trio.EndOfChannel):
+            while True:
+                progress = await mine.wait_progress()
+                if progress.answer_due:
+                    ours = answer(parse(progress.body), self.anna.media).description
+                    await mine.talk.confirm(ours.build())
+
     def heard(self) -> set[int]:
         """The ports that sound was sent to since last asked."""
         sent, self.house.sent = self.house.sent, []
@@ -108,6 +116,29 @@ async def test_a_caller_hears_what_the_callee_s_network_sounds_and_is_not_answer
         assert here.lines("PRACK") == 1
         await mine.bye()
         await nothing_is_left(here.house)
+
+
+@pytest.mark.parametrize("later_ms", [0, 10, 20, 30, 40, 60])
+@pytest.mark.parametrize("offers", [True, False])
+async def test_sound_and_answer_may_come_together(autojump_clock, later_ms: int, offers: bool) -> None:
+    async with pair() as here:
+        mine = await here.call(offers=offers)
+        theirs = await arrived(here.bob)
+        await theirs.ring(183, answered_with(theirs, here.bob.media))
+        here.sound_to(theirs)
+        here.house.nursery.start_soon(here.confirm_offers, mine)
+        await trio.sleep(later_ms / 1000)
+        await theirs.answer(answered_with(theirs, here.bob.media))
+        offered = await mine.wait_answered()
+        if not offers and offered:
+            await mine.acknowledge(answer(parse(offered), here.anna.media).description.build())
+        await trio.sleep(1)
+        here.heard()
+        await trio.sleep(1)
+        assert here.heard() == {5071, 5091}
+        await mine.bye()
+        await nothing_is_left(here.house)
+        assert [record["ending"] for record in here.house.call_records()] == ["caller_hung_up"]
 
 
 async def test_a_caller_who_offers_nothing_gets_our_offer_with_the_sound(autojump_clock) -> None:

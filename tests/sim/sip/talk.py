@@ -33,10 +33,11 @@ class Talk:
         self.answers: dict[str, Answer] = {}
         self.asked: list[Message] = []  # requests of the server's inside the call, each once
         self.acks = True  # whether its 2xx are acknowledged
-        self.late_answer: bytes | None = None  # for the ACK, when the offer is the server's
+        self.late_answer: bytes | None = None  # for the ACK or PRACK, when the offer is the server's
         self.status, self.ended = 0, ""
         self.invitation: Exchange | None = None
         self.acknowledged: set[tuple[int, str]] = set()  # our finals: CSeq and our tag
+        self.rung: set[str] = set()  # by the server, reliably: the numbers of what we have confirmed
         self._latest: Exchange | None = None  # INVITE
         self._cseq = 0
         self._invites: dict[int, Message] = {}  # of the server's that wait for our final response
@@ -159,6 +160,7 @@ class Talk:
 
     def _invited(self, response: Message) -> None:
         if response.status < 200:
+            self._rung(response)
             return
         if response.status >= 300:
             self._refused(response)
@@ -171,10 +173,22 @@ class Talk:
         if response.body:
             self.phone.media.settle(response.body)
         if self.acks:
-            body = self.late_answer if self.late_answer is not None else b""
+            body = self.late_answer if self.late_answer is not None and response.body else b""
             self.phone.send(self.request("ACK", response.cseq, (), body))
         if first and self.ended:  # given up, and answered all the same
             self.bye()
+
+    def _rung(self, response: Message) -> None:
+        """RFC 3262 section 4: confirmed, and once; what the server offers with it is answered with that."""
+        number = response.header("RSeq")
+        if not number or number in self.rung:
+            return
+        self.rung.add(number)
+        self.theirs, self.target = response.to_tag, response.contact or self.target
+        if response.body:
+            self.phone.media.settle(response.body)
+        body = self.late_answer if self.late_answer is not None and response.body else b""
+        self.ask("PRACK", (("RAck", f"{number} {response.cseq} INVITE"),), body)
 
     def _refused(self, response: Message) -> None:
         """The ACK of a refusal belongs to the transaction (17.1.1.3)."""
