@@ -112,7 +112,7 @@ class Agenda:
         self._numbers = itertools.count()
         self._until_ns = BEGINNING_NS
         self._driven = False
-        self._runner: trio._core._run.Runner  # trio's own: to ask its public statistics took a tenth of every run
+        self._runner: trio._core._run.Runner  # its public statistics took a tenth of every run
         self._waiting: Awaitable[None] | None = None  # what the last action left to be awaited
         self._failed: Exception | None = None
         clock.idle = self._let_pass

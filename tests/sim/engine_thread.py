@@ -13,6 +13,8 @@ from tests.sim.network import Address, Network
 IDLE_NS = 20_000_000  # without a stream there is nothing to be punctual for
 RESTING_NS = 1_000_000_000
 
+Coming = tuple[int, int, bytes, Address, Address]  # when it arrives, its number, data, source, to
+
 
 class EngineThread:
     """Moves datagrams between `network` and the engine in manual mode, at the engine's own times.
@@ -24,7 +26,7 @@ class EngineThread:
     def __init__(self, engine: Engine, network: Network, host: str) -> None:
         self._engine, self._network, self._agenda = engine, network, network.agenda
         self._idle_ns = IDLE_NS
-        self._coming: list[tuple[int, int, bytes, Address, Address]] = []  # a heap: when, number, data, source, to
+        self._coming: list[Coming] = []  # a heap
         self._expected = 0  # datagrams
         self._due = 0, 0  # when it wakes, and how many were expected as that was settled
         self._stepped_ns = 0

@@ -58,7 +58,6 @@ class Network:
         self._profile, self._profiles = profile, dict(profiles or {})
         self._links: dict[tuple[str, str], Link] = {}
         self._ports: dict[Address, Handler] = {}
-        self._hosts: dict[str, Handler] = {}
         self._mailboxes: dict[str, Mailbox] = {}
 
     def attach(self, address: Address, handler: Handler) -> None:
@@ -66,12 +65,8 @@ class Network:
             raise OSError(98, f"Address already in use: {address}")
         self._ports[address] = handler
 
-    def attach_host(self, host: str, handler: Handler) -> None:
-        """`handler` gets what comes to `host` at a port that nobody holds."""
-        self._hosts[host] = handler
-
     def attach_mailbox(self, host: str, mailbox: Mailbox) -> None:
-        """The same, but told when it is sent: `mailbox` itself sees to it that nothing is heard before it arrives."""
+        """`mailbox` gets what is sent to `host` at a port that nobody holds, at once: to hear it then is its affair."""
         self._mailboxes[host] = mailbox
 
     def detach(self, address: Address) -> None:
@@ -107,7 +102,7 @@ class Network:
         return {ends: link.statistics for ends, link in self._links.items()}
 
     def _deliver(self, data: bytes, source: Address, to: Address) -> None:
-        handler = self._ports.get(to) or self._hosts.get(to[0])
+        handler = self._ports.get(to)
         if handler is None:
             self.unreachable += 1
         else:
