@@ -236,7 +236,7 @@ class Engine:
 
     def streams(self) -> Sequence[Stream]:
         """Those that are not yet gone, closing ones among them."""
-        return tuple(stream for thread in self._threads for stream in thread.streams.values())
+        return tuple([stream for thread in self._threads for stream in thread.streams.values()])
 
     def statistics(self) -> EngineStatistics:
         """Of all threads together."""

@@ -177,6 +177,49 @@ def test_the_schedule_begins_with_the_first_step_and_stays_on_its_grid(engine: N
     assert engine.next_step() == 1_238 * MS
 
 
+def test_slots_without_news_are_run_at_once_and_the_last_one_is_told(engine: NativeEngine) -> None:
+    engine.step(0)
+    assert engine.step_on(7 * MS) == 6 * MS
+    assert engine.next_step() == 8 * MS
+
+
+def test_the_next_slot_is_run_in_any_case(engine: NativeEngine) -> None:
+    engine.step(0)
+    assert engine.step_on(0) == 2 * MS
+
+
+def test_slots_are_run_up_to_the_first_that_has_news(engine: NativeEngine) -> None:
+    engine.step(0)
+    add(engine)
+    assert engine.step_on(1_000 * MS) == 2 * MS
+    assert kinds(engine) == [native.EVENT_ADDED]
+    stopped_ns = engine.step_on(1_000 * MS)
+    assert 2 * MS < stopped_ns <= 22 * MS
+    assert [packet.at_ns for packet in engine.packets()] == [stopped_ns]
+    assert engine.step_on(1_000 * MS) == stopped_ns + 20 * MS
+
+
+def test_slots_run_at_once_send_what_slots_run_one_by_one_send() -> None:
+    def sent(at_once: bool) -> list[tuple[int, bytes]]:
+        engine = NativeEngine(capacity=4, manual=True, seed=7)
+        engine.step(0)
+        stream = add(engine, ssrc=1, first_sequence=1, first_timestamp=1)
+        packets = []
+        engine.play(stream, 1, bytes(range(250)) * 20, 0, 0, 0)
+        while engine.next_step() < 400 * MS:
+            if at_once:
+                engine.step_on(400 * MS)
+            else:
+                engine.step(engine.next_step())
+            engine.events()
+            packets += [(packet.at_ns, packet.data) for packet in engine.packets()]
+        engine.close()
+        return packets
+
+    assert [at_ns for at_ns, _ in sent(at_once=True)] == list(range(20 * MS, 400 * MS, 20 * MS))
+    assert sent(at_once=True) == sent(at_once=False)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"capacity": 0}, {"capacity": 5_000}, {"slots": 0}, {"slots": 3}, {"policy": 9}, {"priority": 99}],
@@ -190,6 +233,8 @@ def test_what_manual_mode_lacks_is_refused(engine: NativeEngine) -> None:
     with pytest.raises(WrongState):
         engine.start()
     assert engine.eventfd == -1
+    with pytest.raises(WrongState):
+        engine.step_on(0)  # the schedule has not begun
     with pytest.raises(WrongArgument):
         engine.step(-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -39,6 +40,18 @@ async def test_a_request_carries_the_key_and_its_json_and_brings_json_back(autoj
         assert (request.method, request.path, request.headers["authorization"]) == (
             "POST", "/v1/chat", "Bearer k",
         )  # fmt: skip
+        assert net.secured == [HOST]
+
+
+async def test_a_connection_reads_no_certificates_beside_those_of_its_net(
+    autojump_clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(exchange: Exchange) -> None:
+        await exchange.answer(200, {})
+
+    monkeypatch.setattr(ssl, "create_default_context", lambda: pytest.fail("read for nobody"))
+    async with service(answer) as (http, net, _):
+        assert await http.post_json("chat", {}) == {}
         assert net.secured == [HOST]
 
 

@@ -8,7 +8,6 @@ the same await the same number. So: run once to learn how many there are, then o
 from __future__ import annotations
 
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
 
 import trio
 
@@ -24,7 +23,7 @@ class Checkpoints(trio.abc.Instrument):
         self.steps = 0
         self.acted = False
         self._belongs, self._nth, self._act = belongs, nth, act
-        self._known: WeakKeyDictionary[Task, bool] = WeakKeyDictionary()
+        self._known: dict[Task, bool] = {}  # the ended ones, too: they are stepped past once more
 
     def after_task_step(self, task: Task) -> None:
         """The task has just come to a checkpoint, and waits there or will go on in the next batch."""

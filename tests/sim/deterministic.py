@@ -32,6 +32,7 @@ T = TypeVar("T")
 Action = Callable[[], Awaitable[None] | None]
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+NEVER_NS = 2**63 - 1
 BEGINNING_NS = 1_000 * NS_PER_S  # not zero: a time stamp that was forgotten should look wrong
 
 
@@ -111,6 +112,7 @@ class Agenda:
         self._numbers = itertools.count()
         self._until_ns = BEGINNING_NS
         self._driven = False
+        self._runner: trio._core._run.Runner  # its public statistics took a tenth of every run
         self._waiting: Awaitable[None] | None = None  # what the last action left to be awaited
         self._failed: Exception | None = None
         clock.idle = self._let_pass
@@ -128,19 +130,20 @@ class Agenda:
 
     def has_woken(self) -> bool:
         """Whether some task has something to do."""
-        return bool(self._runner().runq)
+        return bool(self._runner.runq)
 
     def quiet_until_ns(self) -> int:
         """Before this nothing happens and no deadline passes; now, if a task has something to do."""
-        runner = self._runner()
-        if runner.runq:
-            return self.clock.now_ns()
-        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline() - self.clock.current_time())
-        happens_ns = self._entries[0][0] if self._entries else None
-        return min(at_ns for at_ns in (wakes_ns, happens_ns, self._until_ns) if at_ns is not None)
+        now_ns, until_ns = self.clock.now_ns(), self._until_ns
+        if self._runner.runq:
+            return now_ns
+        if self._entries and self._entries[0][0] < until_ns:
+            until_ns = self._entries[0][0]
+        return min(until_ns, self._wakes_ns())
 
     async def drive(self, until_ns: int) -> None:
         """Lets time pass until cancelled; raises OutOfTime when the program lives longer than it may."""
+        self._runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
         self._until_ns, self._driven = until_ns, True
         try:
             while True:
@@ -159,8 +162,7 @@ class Agenda:
         if not self._driven:
             return False
         try:
-            while not self._next():
-                pass
+            self._pass_on()
         except Exception as error:
             self._failed = error
         return self._waiting is None and self._failed is None
@@ -177,34 +179,26 @@ class Agenda:
         except Exception as error:
             self.clock.stop(error)  # tasks that cannot be woken, not even to be cancelled: only trio can end
 
-    def _next(self) -> bool:
-        """Jumps to the next moment and lets it happen; true when tasks may have something to do now."""
-        runner = self._runner()
-        if runner.runq:
-            return True
-        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline() - self.clock.current_time())
-        happens_ns = max(self._entries[0][0], self.clock.now_ns()) if self._entries else None
-        if happens_ns is None and wakes_ns is None:
-            raise OutOfTime("every task is blocked, and nothing is going to happen")
-        if wakes_ns is not None and (happens_ns is None or wakes_ns <= happens_ns):
-            self._jump(wakes_ns)
-            return True
-        assert happens_ns is not None
-        self._jump(happens_ns)
-        _, _, action = heapq.heappop(self._entries)
-        self._waiting = action()
-        return self._waiting is not None
+    def _pass_on(self) -> None:
+        """Lets one moment after the other happen, until tasks may have something to do."""
+        runner, clock, entries = self._runner, self.clock, self._entries
+        while not runner.runq and self._waiting is None:
+            wakes_ns = self._wakes_ns()
+            if entries and (happens_ns := max(entries[0][0], clock.now_ns())) < wakes_ns:
+                self._jump(happens_ns)
+                self._waiting = heapq.heappop(entries)[2]()
+            elif wakes_ns < NEVER_NS:
+                self._jump(wakes_ns)
+                return
+            else:
+                raise OutOfTime("every task is blocked, and nothing is going to happen")
 
-    def _runner(self) -> trio._core._run.Runner:
-        """Trio's own; its public statistics say the same, and to ask for them took a tenth of every run."""
-        runner: trio._core._run.Runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
-        return runner
-
-    def _deadline_ns(self, seconds: float) -> int | None:
+    def _wakes_ns(self) -> int:
         """The moment of any task's next deadline: at least a nanosecond on, lest rounding stop the time."""
-        if math.isinf(seconds):
-            return None
-        return self.clock.now_ns() + max(0 if seconds <= 0 else 1, math.ceil(seconds * NS_PER_S))
+        deadline, now_ns = self._runner.deadlines.next_deadline(), self.clock.now_ns()
+        if deadline <= now_ns / NS_PER_S:
+            return now_ns
+        return max(now_ns + 1, math.ceil(deadline * NS_PER_S)) if deadline < math.inf else NEVER_NS
 
     def _jump(self, at_ns: int) -> None:
         if at_ns > self._until_ns:

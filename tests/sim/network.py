@@ -22,6 +22,7 @@ from tests.sim.deterministic import Agenda
 
 Address = tuple[str, int]
 Handler = Callable[[bytes, Address, Address], None]  # data, source, to
+Mailbox = Callable[[int, bytes, Address, Address], None]  # when it will arrive, data, source, to
 Censor = Callable[[bytes, Address, Address], bool]  # true: this datagram shall get lost
 
 SOCKET_BACKLOG = 512  # datagrams; like a kernel's buffer, a full one drops what comes
@@ -57,16 +58,16 @@ class Network:
         self._profile, self._profiles = profile, dict(profiles or {})
         self._links: dict[tuple[str, str], Link] = {}
         self._ports: dict[Address, Handler] = {}
-        self._hosts: dict[str, Handler] = {}
+        self._mailboxes: dict[str, Mailbox] = {}
 
     def attach(self, address: Address, handler: Handler) -> None:
         if address in self._ports:
             raise OSError(98, f"Address already in use: {address}")
         self._ports[address] = handler
 
-    def attach_host(self, host: str, handler: Handler) -> None:
-        """`handler` gets what comes to `host` at a port that nobody holds."""
-        self._hosts[host] = handler
+    def attach_mailbox(self, host: str, mailbox: Mailbox) -> None:
+        """`mailbox` gets what is sent to `host` at a port that nobody holds, at once: to hear it then is its affair."""
+        self._mailboxes[host] = mailbox
 
     def detach(self, address: Address) -> None:
         self._ports.pop(address, None)
@@ -90,14 +91,18 @@ class Network:
         arrivals = self._link(source[0], to[0]).send(data, now_ns / NS_PER_S)
         arrives_ns = tuple(round(at * NS_PER_S) for at, _ in arrivals)
         self.log.append(Wired(now_ns, source, to, data, arrives_ns))
+        mailbox = None if to in self._ports else self._mailboxes.get(to[0])
         for at_ns in arrives_ns:
-            self.agenda.at(at_ns, partial(self._deliver, data, source, to))
+            if mailbox is not None:
+                mailbox(at_ns, data, source, to)
+            else:
+                self.agenda.at(at_ns, partial(self._deliver, data, source, to))
 
     def statistics(self) -> dict[tuple[str, str], LinkStatistics]:
         return {ends: link.statistics for ends, link in self._links.items()}
 
     def _deliver(self, data: bytes, source: Address, to: Address) -> None:
-        handler = self._ports.get(to) or self._hosts.get(to[0])
+        handler = self._ports.get(to)
         if handler is None:
             self.unreachable += 1
         else:

@@ -64,18 +64,21 @@ def test_a_censor_makes_chosen_datagrams_get_lost() -> None:
     assert run(1, main) == [b"INVITE", b"BYE"]
 
 
-def test_a_host_s_handler_gets_what_no_port_holds() -> None:
-    async def main(agenda: Agenda) -> list[Address]:
-        network = Network(agenda, 1)
-        seen: list[Address] = []
-        network.attach_host(B[0], lambda data, source, to: seen.append(to))
+def test_a_host_s_mailbox_gets_what_no_port_holds_and_when_it_will_arrive() -> None:
+    async def main(agenda: Agenda) -> list[tuple[int, Address]]:
+        network = Network(agenda, 1, profile=PROFILES["lan"])
+        seen: list[tuple[int, Address]] = []
+        network.attach_mailbox(B[0], lambda at_ns, data, source, to: seen.append((at_ns, to)))
         network.send(b"rtp", A, (B[0], 20_000))
         network.send(b"rtp", A, ("10.9.9.9", 1))
+        assert [at_ns for at_ns, _ in seen] == list(network.log[0].arrives_ns)
         await trio.sleep(1)
         assert network.unreachable == 1
         return seen
 
-    assert run(1, main) == [(B[0], 20_000)]
+    [(at_ns, to)] = run(1, main)
+    assert at_ns > BEGINNING_NS
+    assert to == (B[0], 20_000)
 
 
 def test_a_closed_socket_wakes_its_reader_and_frees_its_port() -> None:
