@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 
 from tests.sim.strikes.calls import CALLS
@@ -18,17 +18,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     pairs = [(c, d) for c, d in CALLS_AND_DEEDS if options.call in ("", c) and options.deed in ("", d)]
     strikes = list(every(pairs, first=options.first, stride=options.every, seed=options.seed))
-    tallies: defaultdict[tuple[str, str], Tally] = defaultdict(Tally)
-    began_s = time.perf_counter()
-    for outcome in tried(strikes, options.processes):
-        which = outcome.strike
-        tallies[which.call, which.deed].add(outcome)
-        for violation in outcome.violations:
-            print(f"{which}: {violation}", file=sys.stderr, flush=True)
-    for (call, deed), tally in tallies.items():
-        endings = ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common())
-        print(f"{call:>30} {deed:<24} {tally.strikes:5} strikes, {len(tally.failed):3} failed: {endings}")
-    failed = sum(len(tally.failed) for tally in tallies.values())
+    began_s, failed = time.perf_counter(), 0
+    outcomes = tried(strikes, options.processes)
+    for (call, deed), alike in itertools.groupby(
+        outcomes, lambda outcome: (outcome.strike.call, outcome.strike.deed)
+    ):
+        tally = Tally()
+        for outcome in alike:
+            tally.add(outcome)
+            for violation in outcome.violations:
+                print(f"{outcome.strike}: {violation}", file=sys.stderr, flush=True)
+        print(f"{call:>30} {deed:<24} {tally}", flush=True)
+        failed += tally.failed
     print(f"{len(strikes)} strikes, {failed} failed, {time.perf_counter() - began_s:.0f} s")
     return 1 if failed else 0
 

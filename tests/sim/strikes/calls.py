@@ -1,4 +1,4 @@
-"""What is struck: a talk with all of it, one that rings before it is answered, and one that is joined with somebody."""
+"""What is struck: a talk with all of it, a call that rings at first, one that is joined, and two that end already."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import trio
 
 from mediasrv.call.menu import menu_agent, parse_menus
 from tests.sim.agents import agent_script
+from tests.sim.faults.ours import breaks
 from tests.sim.faults.stage import agent_of, told, with_agent
 from tests.sim.faults.talk import Talk
 from tests.sim.scenario import Scenario
@@ -53,6 +54,29 @@ async def one_question(talk: Talk) -> None:
     talk.say(QUESTION)
     await trio.sleep(4)
     talk.hang_up()
+
+
+def apologising(fates: Fates) -> Scenario:
+    """A bug has struck already: what strikes now meets the apology, and the end."""
+    return _ending(fates, "apologising", breaks)
+
+
+def drained(fates: Fates) -> Scenario:
+    """The server has been told to stop: what strikes now meets the end of its last call."""
+    return _ending(fates, "drained", lambda talk: talk.world.server.hurry())
+
+
+def _ending(fates: Fates, name: str, end: Callable[[Talk], None]) -> Scenario:
+    async def in_the_middle(talk: Talk) -> None:
+        await come_to(talk, "first_audio")
+        await trio.sleep(0.5)
+        if not talk.caller.over.is_set():
+            end(talk)
+        await trio.sleep(8)
+        talk.hang_up()
+
+    staging = with_agent(lambda: agent_of(agent_script(QUESTION), fates.parts()), told(in_the_middle))
+    return Scenario(name, (), stage=staging)
 
 
 def joined(fates: Fates) -> Scenario:
@@ -105,4 +129,6 @@ CALLS: Mapping[str, Struck] = {
     "talking_without_a_spare_voice": partial(talking, spare_voice=False),
     "ringing": ringing,
     "joined": joined,
+    "apologising": apologising,
+    "drained": drained,
 }

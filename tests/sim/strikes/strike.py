@@ -104,7 +104,8 @@ class _Staged:
         trio.lowlevel.spawn_system_task(self._count, checkpoints)
 
     def _do(self, now: Moment) -> None:
-        self._was_over = any(call.ending is not None for call in now.calls()) or not now.calls()
+        ends = [call.ending is not None or now.world.server.draining for call in now.calls()]
+        self._was_over = any(ends) or not ends
         self._deed.do(now)
 
     async def _count(self, checkpoints: Checkpoints) -> None:

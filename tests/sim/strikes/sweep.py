@@ -11,11 +11,14 @@ from tests.sim.strikes.deeds import DEEDS
 from tests.sim.strikes.strike import Outcome, Strike, checkpoints_of, strike
 
 VOICES = ("voice_falters", "voice_dies")
+DEAF = ("model_falters", "model_dies", "ears_falter", "ears_die")
 ALIKE = {  # deeds that find nothing to do there, or nothing other than in another call
     "talking": {"callee_leaves"},
     "talking_without_a_spare_voice": set(DEEDS) - set(VOICES),
     "ringing": {"callee_leaves"},
-    "joined": {"turn_is_cancelled", "model_falters", "model_dies", "ears_falter", "ears_die"},
+    "apologising": {"callee_leaves", *DEAF},
+    "drained": {"callee_leaves", *DEAF},
+    "joined": {"turn_is_cancelled", *DEAF},
 }
 CALLS_AND_DEEDS = [(call, deed) for call, spared in ALIKE.items() for deed in DEEDS if deed not in spared]
 
@@ -26,13 +29,16 @@ class Tally:
 
     strikes: int = 0
     endings: Counter[str] = field(default_factory=Counter)
-    failed: list[Outcome] = field(default_factory=list)
+    failed: int = 0
 
     def add(self, outcome: Outcome) -> None:
         self.strikes += 1
         self.endings[outcome.ending] += 1
-        if outcome.violations:
-            self.failed.append(outcome)
+        self.failed += bool(outcome.violations)
+
+    def __str__(self) -> str:
+        endings = ", ".join(f"{count} {ending}" for ending, count in self.endings.most_common())
+        return f"{self.strikes:5} strikes, {self.failed:3} failed: {endings}"
 
 
 def every(
