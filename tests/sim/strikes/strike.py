@@ -12,6 +12,7 @@ from mediasrv.server.reception import Reception
 from tests.sim.checkpoints import Checkpoints, Task, inside_nursery_of
 from tests.sim.invariants import INVARIANTS, packets_keep_their_cadence
 from tests.sim.scenario import Scenario
+from tests.sim.strikes.books import disagreements
 from tests.sim.strikes.calls import CALLS
 from tests.sim.strikes.deeds import DEEDS, Deed, Moment
 from tests.sim.strikes.mortal import Fates
@@ -55,7 +56,7 @@ def strike(which: Strike) -> Outcome:
         if not (deed.breaks_cadence and invariant is packets_keep_their_cadence)
         for sentence in invariant(trace)
     ]
-    broken.extend(staged.unexpected(trace))
+    broken += [*staged.unexpected(trace), *disagreements(staged.world, staged.fates, trace)]
     return Outcome(which, ending_of(trace), tuple(broken))
 
 
@@ -72,10 +73,11 @@ class _Staged:
     """The call, with an instrument that counts its checkpoints, and at the nth (0: never) does the deed."""
 
     def __init__(self, call: str, deed: Deed, nth: int) -> None:
-        self._deed, self._nth, self._fates = deed, nth, Fates()
-        self._call = CALLS[call](self._fates)
+        self._deed, self._nth, self.fates = deed, nth, Fates()
+        self._call = CALLS[call](self.fates)
         self._was_over = True
         self.steps = 0
+        self.world: World
 
     def scenario(self) -> Scenario:
         return replace(self._call, stage=self._stage, uplink="clean", downlink="clean", expects=())
@@ -90,10 +92,11 @@ class _Staged:
 
     def _stage(self, world: World) -> None:
         assert self._call.stage is not None
+        self.world = world
         self._call.stage(world)
 
         def act(task: Task) -> None:
-            now = Moment(world, self._fates, task)
+            now = Moment(world, self.fates, task)
             if self._deed.from_outside:
                 world.agenda.after(0, lambda: self._do(now))
             else:
