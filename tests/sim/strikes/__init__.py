@@ -5,6 +5,6 @@ has dialled. Each step of each of them ends at a checkpoint. On a path without d
 checkpoint is there before the next one, and the same seed gives the same checkpoint the same number; so every pair of a
 checkpoint and a deed is a run of its own, and can be had again.
 
-`calls` are what is struck, `deeds` with what; `mortal` are providers that can be made to die; `books` is asked besides the
-invariants of every call; `sweep` tries all pairs.
+`calls` are what is struck, `deeds` with what; `mortal` are providers that can be made to die; `books` are asked besides
+the invariants of every call; `sweep` tries all pairs.
 """
