@@ -66,11 +66,12 @@ quality: build .stamps/quality  ## how it sounds and hears, beside references; A
 	$(BIN)/mediasrv bench quality $(ARGS)
 
 SIMULATED_SECONDS ?= 1000000
-nightly: build .stamps/system-test  ## the long forms: a million seconds of simulated calls, 1,000 seeds twice, each SIP story; long interop runs
+nightly: build .stamps/system-test  ## the long forms: a million seconds of simulated calls, 1,000 seeds twice, each SIP story, each strike; long interop runs
 	$(BIN)/python -m pytest -m nightly $(ARGS)
 	$(BIN)/python -m tests.sim --seeds 1000 --twice
 	$(BIN)/python -m tests.sim --from 1000 --simulated-seconds $(SIMULATED_SECONDS)
 	$(BIN)/python -m tests.sim.sip --seeds 1000
+	$(BIN)/python -m tests.sim.strikes
 
 sanitize: .stamps/system-build  ## core and engine under address, undefined-behaviour and thread sanitizers
 	tools/sanitize.sh

@@ -18,6 +18,7 @@ from tests.sim.trace import Trace, audible
 MS = 1_000_000
 PTIME_NS = 20 * MS
 TICK_NS = PTIME_NS  # what was cancelled may still be in the tick that is being sent
+KEYS = 101  # the payload type of our telephones' keys: all packets of one have its time stamp (RFC 4733)
 ROUNDING_NS = 1_000  # the timeline's milliseconds have three decimals
 DECISIONS = {"confirm", "reject", "cancelled", "turn_ended", "call_ended"}
 HOLD_LIMIT_MS = 700 + 60  # the table's limit, a tick, and the engine's next slot
@@ -53,7 +54,9 @@ def packets_keep_their_cadence(trace: Trace) -> Iterator[str]:
                 yield f"port {port}: {gap_ns / MS:g} ms between two packets at {ms(trace, late.sent_ns)}"
             if (_u16(late, 2) - _u16(early, 2)) & 0xFFFF != 1:
                 yield f"port {port}: sequence {_u16(early, 2)} then {_u16(late, 2)} at {ms(trace, late.sent_ns)}"
-            if (_u32(late, 4) - _u32(early, 4)) & 0xFFFFFFFF != 160:
+        for early, late in pairwise([wired for wired in packets if wired.data[1] & 0x7F != KEYS]):
+            steps = (_u16(late, 2) - _u16(early, 2)) & 0xFFFF
+            if (_u32(late, 4) - _u32(early, 4) - 160 * steps) & 0xFFFFFFFF:
                 yield f"port {port}: time stamp {_u32(early, 4)} then {_u32(late, 4)} at {ms(trace, late.sent_ns)}"
 
 
@@ -134,10 +137,25 @@ def tools_have_results(trace: Trace) -> Iterator[str]:
         tools = turn["tools"]
         assert isinstance(tools, list)
         for tool in tools:
-            waits_for_commit = tool["outcome"] == "prepared" and turn["ending"] == "completed"
+            whole = turn["ending"] == "completed" or (
+                turn["ending"] == "error" and turn["heard"] == turn["said"]
+            )
+            waits_for_commit = tool["outcome"] == "prepared" and whole  # another voice may have said the rest
             unsettled = tool["outcome"] in {"", "pending", "prepared"} and tool["on_cancel"] != "shield"
             if unsettled and not waits_for_commit:
                 yield f"turn {turn['turn']}: tool {tool['name']} was left {tool['outcome'] or 'without an outcome'}"
+
+
+def each_tool_ends_once(trace: Trace) -> Iterator[str]:
+    """Whatever its policy: what was begun is done, has failed, was cancelled or withdrawn, and is told once."""
+    for call in trace.calls():
+        told = Counter(
+            (str(entry["id"]), str(entry["event"])) for entry in trace.timeline(call) if "tool" in entry
+        )
+        for tool in {tool for tool, _ in told}:
+            began, ended = told[tool, "tool"], told[tool, "tool_ended"]
+            if began != ended:
+                yield f"call {call}: tool {tool} began {began} times and ended {ended} times"
 
 
 INVARIANTS: tuple[Invariant, ...] = (
@@ -150,6 +168,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     holds_are_decided,
     histories_are_well_formed,
     tools_have_results,
+    each_tool_ends_once,
 )
 
 

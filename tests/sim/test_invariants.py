@@ -94,6 +94,25 @@ def test_a_tool_call_without_a_result_is_noticed() -> None:
     assert "call without a result" in broken(replace(good(), histories=[[asked]]))
 
 
+def test_a_tool_that_never_ends_or_ends_twice_is_noticed() -> None:
+    first = good().records[0]
+    began = first._replace(record={"event": "tool", "ms": 1.0, "turn": 1, "tool": "work", "id": "call-9"})
+    ended = first._replace(record={**began.record, "event": "tool_ended"})
+    for more in ([began], [began, ended, ended]):
+        assert "tool call-9 began 1 times" in broken(replace(good(), records=[*good().records, *more]))
+    assert not broken(replace(good(), records=[*good().records, began, ended]))
+
+
+def test_a_time_stamp_that_jumps_is_noticed_unless_it_is_a_keys() -> None:
+    at = server_packet(40)
+    wired = good().wire[at]
+    for payload_type, is_broken in ((0, True), (101, False)):
+        wire = list(good().wire)
+        data = wired.data[:1] + bytes([payload_type]) + wired.data[2:4] + bytes(4) + wired.data[8:]
+        wire[at] = Wired(*wired[:3], data, wired.arrives_ns)
+        assert ("time stamp" in broken(replace(good(), wire=wire))) == is_broken
+
+
 def test_a_history_with_unheard_words_is_noticed() -> None:
     said = Message("assistant", "what nobody heard")
     assert "no turn's record has" in broken(replace(good(), histories=[[said]]))
