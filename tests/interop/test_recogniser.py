@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, Span
-from mediasrv.call.call import leaves
+from mediasrv.errors import leaves
 from mediasrv.providers.pocketsphinx import recogniser
 from mediasrv.providers.pocketsphinx.expectation import Expectation, expect
 from mediasrv.providers.pocketsphinx.lexicon import model_directory
