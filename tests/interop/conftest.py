@@ -6,8 +6,8 @@ reached, all that were selected run in one nursery, a few at a time, so that non
 each then reports its own outcome in its own place. What measures time to a millisecond is not marked, nor what wants
 warnings filtered.
 
-Where several processes share the tests (xdist), those of one `xdist_group` are run by one of them, side by side, and
-those of none alone. Tests marked `long` are begun first: one that is begun last is waited for by everybody.
+Where several processes share the tests (xdist) each runs alone. Tests marked `long` are begun first: one that is begun
+last is waited for by everybody.
 """
 
 from __future__ import annotations
@@ -66,21 +66,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     session = pyfuncitem.session
     outcomes = session.stash.setdefault(OUTCOMES, {})
     if pyfuncitem.nodeid not in outcomes:
-        together = [item for item in session.items if TEST in item.stash and _go_together(item, pyfuncitem)]
+        alone = hasattr(pyfuncitem.config, "workerinput")  # of several processes, who knows which runs what
+        together = [pyfuncitem] if alone else [item for item in session.items if TEST in item.stash]
         base = pyfuncitem.config._tmp_path_factory.mktemp(MARK)
         outcomes.update(trio.run(_run_together, together, base))
     fault = outcomes[pyfuncitem.nodeid]
     if fault is not None:
         raise fault
     return True
-
-
-def _go_together(item: pytest.Item, other: pytest.Item) -> bool:
-    """Whether the same process runs both."""
-    if item is other or not hasattr(item.config, "workerinput"):
-        return True
-    one, group = item.get_closest_marker("xdist_group"), other.get_closest_marker("xdist_group")
-    return one is not None and one == group
 
 
 async def _run_together(items: Sequence[Any], base: Path) -> dict[str, Fault | None]:

@@ -16,7 +16,7 @@ from tests.interop.servers import Servers, timeline_of
 from tests.interop.sound import blocks, read_wav, tone_share
 from tools import baresip
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side, pytest.mark.xdist_group("in_calls")]
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 TONE_HZ = 440  # of the agent `tone`
 SENT = "57#"
 HELD_S, HELD_AFTER_S = 1.0, 0.8

@@ -13,7 +13,7 @@ from tests.interop.matrix.test_signalling import RINGING, RINGING_ON
 from tests.interop.servers import Servers, ended_because, timeline_of
 from tools import baresip
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side, pytest.mark.xdist_group("ringing")]
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 
 
 @of("cancelled", "pjsip")

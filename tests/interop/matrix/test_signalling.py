@@ -8,7 +8,7 @@ from tests.interop.matrix.peers import sipp_plays
 from tests.interop.matrix.table import Cell, cells
 from tests.interop.servers import Servers
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side, pytest.mark.xdist_group("signalling")]
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 SCENARIOS = {
     "transport": "basic_call",
     "hold": "hold",

@@ -11,7 +11,7 @@ from tests.interop.matrix.table import Cell, cells
 from tests.interop.servers import Servers
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side, pytest.mark.xdist_group("sound")]
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 FOREGROUND_DBFS = -30.0
 PROTECTED = '[media]\nsecurity = "required"\n'
 PLAIN = '[media]\nsecurity = "off"\n'

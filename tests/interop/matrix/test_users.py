@@ -21,7 +21,7 @@ from tests.interop.sound import read_wav, seconds_of_tone
 from tests.interop.test_outgoing import phone
 from tools import baresip
 
-pytestmark = [pytest.mark.interop, pytest.mark.side_by_side, pytest.mark.xdist_group("users")]
+pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 MD5_ONLY = '[sip]\ndigest = ["MD5"]\n'  # this baresip gives up when SHA-256 is among what it may choose from
 TONE_HZ = 440  # of the agent `tone`
 
