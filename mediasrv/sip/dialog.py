@@ -121,8 +121,6 @@ class Dialog:
     def next_hop(self) -> Address:
         first = self.routes[0].uri if self.routes else self.target
         named = hop_of(first)
-        if self.direct and first.parameter("gr") is not None:  # RFC 5627: a name that whoever gave it resolves
-            return self.peer
         if isinstance(self.peer, Hop):
             return _over_connection(self.peer, named, self.direct)
         if named is None or (self.direct and named[0] != self.peer[0]):

@@ -1,4 +1,4 @@
-"""Telephones that keep flows open (RFC 5626) and have names of their own (RFC 5627), as the registrar knows them."""
+"""Telephones that keep flows open (RFC 5626), as the registrar knows them."""
 
 from __future__ import annotations
 
@@ -146,17 +146,3 @@ def test_one_register_binds_one_flow() -> None:
     both = [contact(reg_id=n, more=";expires=0") for n in (1, 2)]
     assert domain.register(*both).status == 200
     assert domain.flows() == []
-
-
-def test_a_telephone_that_knows_gruus_is_told_its_own_and_cannot_choose_it() -> None:
-    domain = Domain()
-    supports = ("Supported", "outbound, gruu")
-    answer = domain.register(contact(more=';pub-gruu="sip:evil@pbx.example"'), extra=(supports,))
-    (listed,) = (value for name, value in answer.headers if name == "Contact")
-    assert f'pub-gruu="sip:alice@pbx.example;gr={DESK}"' in listed
-    assert "evil" not in listed
-    plain = domain.register(contact())
-    assert "gruu" not in str(plain.headers)
-    odd = domain.register(contact(instance='a;b="c'), extra=(supports,))
-    assert odd.status in (200, 400)
-    assert "gr=a;b" not in str(odd.headers)

@@ -170,7 +170,7 @@ def test_path_is_kept_and_echoed() -> None:
     [
         ({"by": "mallory"}, 403),
         ({"domain": "elsewhere.example"}, 404),
-        ({"extra": (("Require", "sec-agree"),)}, 420),
+        ({"extra": (("Require", "gruu"),)}, 420),
         ({"extra": (("Path", ", ".join(["<sip:p;lr>"] * 11)),)}, 400),
         ({"extra": (("Path", '"'),)}, 400),
     ],

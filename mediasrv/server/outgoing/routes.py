@@ -21,7 +21,6 @@ from mediasrv.legs.outgoing import ANY_5XX, USUAL_FAILOVER, Failover
 from mediasrv.legs.transfers import target_uri
 from mediasrv.server.network.reach import host_uri
 from mediasrv.sip import Account, Address, Malformed, Uri
-from mediasrv.sip.auth.outbound import gruu_instance
 from mediasrv.sip.grammar.uri import DEFAULT_PORT
 from mediasrv.sip.hop import transport_of
 
@@ -90,7 +89,7 @@ class Routes:
         if target.startswith(USER_TARGET):
             return self._telephones_of(target.removeprefix(USER_TARGET))
         uri = self._uri(target)
-        places = self._of_ours(by, uri) if self._is_ours(uri) else self._at_host(uri)
+        places = self._of_user(by, uri.user_text) if self._is_ours(uri) else self._at_host(uri)
         if not places:
             raise CannotDial(f"{target} leads nowhere: nobody is registered so, and no trunk has hosts")
         return places
@@ -116,13 +115,6 @@ class Routes:
         if not places:
             raise CannotDial(f"{user} is not registered")
         return places
-
-    def _of_ours(self, by: CallInfo, uri: Uri) -> list[Place]:
-        """A GRUU means one telephone, and nobody else where that is not registered (RFC 5627 section 5.4)."""
-        instance = gruu_instance(uri)
-        if instance:
-            return [each for each in self._registered(uri.user_text) if each.instance == instance]
-        return self._of_user(by, uri.user_text)
 
     def _registered(self, user: str) -> list[Place]:
         return [

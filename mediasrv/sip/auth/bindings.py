@@ -19,7 +19,6 @@ from mediasrv.sip.grammar.uri import DEFAULT_PORT, Uri
 from mediasrv.sip.hop import Address
 
 BINDABLE_SCHEMES = ("sip", "sips")
-OURS_TO_SAY = ("pub-gruu", "temp-gruu")  # RFC 5627 section 5.1: what a telephone says of them is thrown away
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Binding:
 
     def printed(self, now: float) -> str:
         left_s = max(0, round(self.expires_at - now))
-        kept = tuple(pair for pair in self.contact.parameters if pair[0] not in ("expires", *OURS_TO_SAY))
+        kept = tuple(pair for pair in self.contact.parameters if pair[0] != "expires")
         return str(replace(self.contact, parameters=(*kept, ("expires", str(left_s)))))
 
 

@@ -12,19 +12,16 @@ or 439 where the telephone must know (section 6).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import REQUIRE, SUPPORTED, NameAddr
 from mediasrv.sip.grammar.message import Request
 from mediasrv.sip.grammar.syntax import parameter
-from mediasrv.sip.grammar.uri import Uri
 
-OUTBOUND, GRUU = "outbound", "gruu"
+OUTBOUND = "outbound"
 INSTANCE_CHARACTERS_MAX = 256
 LARGEST_REG_ID = 2**31 - 1  # section 4.2.1
-_IN_URI = re.compile(r"[A-Za-z0-9:\-._~/+]+")  # RFC 3261 section 25.1: what a parameter bears unescaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +64,3 @@ def keeps_flow(request: Request) -> bool:
     except Malformed:
         return False
     return any(name == "ob" for name, _ in edge.uri.parameters)
-
-
-def public_gruu(address_of_record: Uri, instance: str) -> str:
-    """The name of that one telephone, which anybody may call (RFC 5627 section 3.1); empty: its name fits in no URI."""
-    if _IN_URI.fullmatch(instance) is None:
-        return ""
-    return f"sip:{address_of_record.user}@{address_of_record.host};gr={instance}"
-
-
-def gruu_instance(uri: Uri) -> str:
-    """The telephone that a GRUU of ours means; empty: it is none."""
-    return next((value or "" for name, value in uri.parameters if name == "gr"), "")

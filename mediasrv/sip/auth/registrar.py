@@ -4,8 +4,8 @@ Flooding it costs nothing but the digest: a REGISTER is looked at only when its 
 addresses of record and contacts are bounded, and what has run out is forgotten by its deadline. To reach a phone, send
 the request for its contact to the `source` of its binding: that is where its NAT lets it in.
 
-Telephones that keep flows open (RFC 5626) are told apart by them (outbound.py), and get a public GRUU (RFC 5627) where
-they ask for one. Left out on purpose: temporary GRUUs, which would hide a telephone from people whom it calls itself.
+Telephones that keep flows open (RFC 5626) are told apart by them (outbound.py). Left out on purpose: GRUUs (RFC
+5627). A telephone puts one into its Contact, and what a dialog then sends there would have to be resolved by us first.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ from typing import cast
 
 from mediasrv.sip.auth.bindings import Binding, Bindings, Lifetimes, Outcome, change
 from mediasrv.sip.auth.outbound import (
-    GRUU,
     OUTBOUND,
     flow_of,
-    instance_of,
     keeps_flow,
-    public_gruu,
     supports,
 )
 from mediasrv.sip.errors import Malformed
@@ -33,7 +30,7 @@ from mediasrv.sip.schedule import Schedule
 from mediasrv.sip.screening import Refusal
 
 RETRY_AFTER_S = 60
-KNOWN_EXTENSIONS = ("path", OUTBOUND, GRUU)
+KNOWN_EXTENSIONS = ("path", OUTBOUND)
 FIRST_HOP_LACKS_OUTBOUND = 439
 AddressOfRecord = tuple[str, str]  # user and host, as a person would write them
 
@@ -169,17 +166,10 @@ class Registrar:
     def _listing(
         self, bound: Bindings, request: Request, now: float, *, outbound: bool
     ) -> tuple[tuple[str, str], ...]:
-        named = request.to.uri if supports(request, GRUU) else None
-        contacts = [("Contact", _printed(binding, now, named)) for binding in bound.values()]
+        contacts = [("Contact", binding.printed(now)) for binding in bound.values()]
         path = [("Path", value) for value in request.headers.values("Path")]
         required = (("Require", OUTBOUND),) if outbound else ()
         return (*contacts, *path, *((("Supported", "path"),) if path else ()), *required)
-
-
-def _printed(binding: Binding, now: float, named: Uri | None) -> str:
-    """`named`: the address of record, to whoever knows what a GRUU is (RFC 5627 section 5.3)."""
-    gruu = public_gruu(named, instance_of(binding.contact)) if named else ""
-    return f'{binding.printed(now)};pub-gruu="{gruu}"' if gruu else binding.printed(now)
 
 
 def _flows(bound: Bindings) -> set[Address]:

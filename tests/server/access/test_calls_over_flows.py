@@ -19,7 +19,7 @@ NOBODY_CAME_S = 0.5
 
 
 async def flow(
-    house: House, at: tuple[str, int], reg_id: int, instance: str = DESK, *, supports: str = "outbound, gruu"
+    house: House, at: tuple[str, int], reg_id: int, instance: str = DESK, *, supports: str = "outbound"
 ) -> tuple[Phone, Response]:
     """A telephone that has registered over that flow, and what it was told."""
     phone = await Phone.at(house.network, *at)
@@ -111,20 +111,6 @@ async def test_other_telephones_ring_on_while_one_goes_another_way(autojump_cloc
         assert not call.over.is_set()
         say(other, ringing, 486, "Busy Here")
         assert await call.ending() == "busy"
-
-
-async def test_a_gruu_rings_one_telephone_and_none_when_that_is_not_there(autojump_clock) -> None:
-    async with running(carrier(), users=users()) as house:
-        desk, answer = await flow(house, OLD, 1)
-        hall, _ = await flow(house, OTHER, 1, HALL)
-        assert f"gr={DESK}" in (answer.headers.text("Contact") or "")
-        await depart(house, f"sip:1000@127.0.0.1;gr={DESK}")
-        await rung(desk)
-        assert await is_left_alone(hall)
-        before = len(house.network.wire)
-        call = await depart(house, "sip:1000@127.0.0.1;gr=urn:uuid:nobody")
-        assert not any(data.startswith(b"INVITE") for _, _, data in house.network.wire[before:])
-        assert call.record.get("answered") is not True
 
 
 async def test_a_telephone_whose_connection_is_closed_is_not_rung_over_it(autojump_clock) -> None:
