@@ -26,9 +26,7 @@ SrtpSuite = Literal[
     "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
 ]
 Codec = Literal["opus", "G722", "PCMU", "PCMA", "L16"]
-Quirk = Literal[
-    "tls_1_2_only", "rsa_certificates", "options_health_check", "fails_over_on_5xx", "passes_user_to_user"
-]
+Quirk = Literal["tls_1_2_only", "rsa_certificates", "options_health_check", "passes_user_to_user"]
 
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}|")
 _PREFIX = re.compile(r"[0-9]{0,5}")
@@ -88,6 +86,17 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_alive_s: Annotated[
         float, Meta(description="Pause between keep-alives towards it; 0: none.", ge=0, le=3_600)
     ] = 0.0
+    fails_over_on: Annotated[
+        Literal["5xx", "503"],
+        Meta(
+            description="Which refusals lead to the next host: any 5xx, or 503 alone (RFC 3263); silence does in any "
+            "case."
+        ),
+    ] = "5xx"
+    silence_s: Annotated[
+        float,
+        Meta(description="How long a host may say nothing before the next is called.", ge=0.5, le=32),
+    ] = 5.0
     session_timer_s: Annotated[
         int,
         Meta(

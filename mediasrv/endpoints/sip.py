@@ -18,7 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
-from mediasrv.endpoints.lag import LOOK_S, Lag
+from mediasrv.endpoints.lag import LATE_S, LOOK_S, Lag
 from mediasrv.endpoints.nat.stun import binding_answer, is_stun
 from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
@@ -89,7 +89,9 @@ class SipEndpoint:
         streams: Streams | None = None,
         stream_limits: StreamLimits | None = None,
         finder: Finder | None = None,
+        late_s: float = LATE_S,
     ) -> None:
+        self._lag = Lag(late_s)
         self.counters = Counters() if counters is None else counters
         self._socket, self._core, self._clock = socket, user_agent, clock
         self._streams = Connections(
@@ -150,7 +152,7 @@ class SipEndpoint:
             self._calls.clear()
 
     async def _watch_lag(self) -> None:
-        lag = Lag()
+        lag = self._lag
         while True:
             due = trio.current_time() + LOOK_S
             await trio.sleep_until(due)

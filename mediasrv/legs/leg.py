@@ -118,6 +118,13 @@ class Leg(Protocol):
         Returns at once, whether that will arrive or not. Raises LegEnded when the other side went away already.
         """
 
+    async def speak_early(self) -> bool:
+        """Lets who called us hear what is said on the stream before we pick up, and waits for him to confirm that.
+
+        False: that cannot be done (of a leg that we dialled: never), and he hears that it rings. Raises LegEnded when
+        the other side went away already.
+        """
+
     async def answer(self) -> None:
         """Picks up; returns when the other side has acknowledged it, raises LegEnded when it went away first.
 

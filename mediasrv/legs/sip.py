@@ -46,8 +46,11 @@ class Opening(Protocol):
     def call(self) -> SipCall | None:
         """The one that is being opened; of ours there may be several, one after the other."""
 
-    async def ring(self) -> None:
+    async def ring(self, sound: Sound) -> None:
         """Tells who called us that somebody is asked; LegEnded says that he is gone."""
+
+    async def speak_early(self, sound: Sound) -> bool:
+        """Has who called us hear our sound before it is picked up; false: he only hears that it rings."""
 
     async def pick_up(self, sound: Sound) -> SipCall:
         """There is sound both ways when it returns; LegEnded says why there is none."""
@@ -87,7 +90,10 @@ class SipLeg:
         return None if self._opening.call is None else self._opening.call.id
 
     async def ring(self) -> None:
-        await self._opening.ring()
+        await self._opening.ring(self._sound)
+
+    async def speak_early(self) -> bool:
+        return await self._opening.speak_early(self._sound)
 
     async def answer(self) -> None:
         await self._opening.pick_up(self._sound)

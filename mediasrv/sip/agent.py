@@ -233,14 +233,15 @@ class UserAgent:
         """Offers a change; ends with `ReinviteDone`. Raises WrongState while another INVITE is under way."""
         self._session(call).reinvite(body, now)
 
-    def in_dialog(self, call: SipCallId) -> Session:
+    def in_dialog(self, call: SipCallId, fork: str = "") -> Session:
         """What else can be done inside a call: its `updates`, `infos`, `referrals` and `subscriptions`.
 
-        Raises WrongState when the call is over, or rings without a dialog that is certain."""
+        `fork`: with which of several telephones that ring. Raises WrongState when the call is over, or rings without a
+        dialog that is certain."""
         found = self._core.calls.get(call)
         if not isinstance(found, Session | Invitation):
             raise WrongState("no such call, or it is over")
-        return found.session
+        return found.dialog_with(fork)
 
     def replaces(self, call: SipCallId) -> Replaces:
         """How to name that call to its peer's counterpart: for the REFER of an attended transfer."""

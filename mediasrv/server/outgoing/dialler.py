@@ -28,6 +28,7 @@ from mediasrv.legs.outgoing import Outgoing
 from mediasrv.legs.sip import SipLeg
 from mediasrv.legs.sound import Sound
 from mediasrv.legs.transfers import target_uri
+from mediasrv.server.access.health import OPTIONS_HEALTH_CHECK
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.fare import Fare
@@ -52,9 +53,13 @@ class Dialler:
         self._reach = Reach(endpoint, resolve, Rests(house.services.clock))
         self.draining = False
 
-    def nobody_at(self, place: Address) -> None:
-        """Others have found out that nobody answers there: calls go elsewhere first, for a while."""
-        self._reach.rests.begin(place)
+    def learn(self, trunk: str, place: Address, *, alive: bool) -> None:
+        """What an OPTIONS there has told: calls go elsewhere first for a while, or, where it is sure to be answered,
+        until it is."""
+        if OPTIONS_HEALTH_CHECK in self._house.settings.trunks[trunk].quirks:
+            self._reach.rests.stands(place, alive=alive)
+        elif not alive:
+            self._reach.rests.begin(place)
 
     @asynccontextmanager
     async def dial(
