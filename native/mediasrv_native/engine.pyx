@@ -256,6 +256,9 @@ cdef class NativeEngine:
         self.command(stream, &c, "set_hearing")
 
     # ---- listening
+    def move(self, ms_handle stream, uint32_t group):
+        check(ms_engine_move(self.open(), stream, group), "move")
+
     def connect(self, ms_handle listener, ms_handle source, int what, float gain):
         check(ms_engine_connect(self.open(), listener, source, <ms_listen>what, gain), "connect")
 
