@@ -74,6 +74,11 @@ class EngineThread:
                 if (stream := self.streams.get(packet.stream)) is not None:
                     stream.take_captured(packet)
 
+    @property
+    def has_orders(self) -> bool:
+        """Whether any wait for room in the engine."""
+        return bool(self._orders)
+
     def dispatch(self) -> None:
         """Tells the streams what happened, and the engine what it had no room for."""
         self._orders.again()

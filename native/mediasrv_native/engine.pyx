@@ -403,6 +403,15 @@ cdef class NativeEngine:
             status = ms_engine_step(engine, now_ns)
         check(status, "step")
 
+    def step_quietly(self, int64_t until_ns):
+        cdef ms_engine *engine = self.open()
+        cdef int64_t slot_ns
+        with nogil:
+            slot_ns = ms_engine_step_quietly(engine, until_ns)
+        if slot_ns < 0:
+            check(<int>slot_ns, "step_quietly")
+        return slot_ns
+
     def again(self, ms_handle stream, moment):
         cdef ms_captured again
         cdef const uint8_t[::1] data = moment.data

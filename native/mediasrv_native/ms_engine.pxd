@@ -167,5 +167,6 @@ cdef extern from "ms_engine.h" nogil:
     int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, size_t n, const ms_address *source,
                        int64_t received_ns)
     int ms_engine_step(ms_engine *engine, int64_t now_ns)
+    int64_t ms_engine_step_quietly(ms_engine *engine, int64_t until_ns)
     int64_t ms_engine_next_step(const ms_engine *engine)
     int ms_engine_take_packet(ms_engine *engine, ms_out *out)

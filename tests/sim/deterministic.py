@@ -135,7 +135,7 @@ class Agenda:
         runner = self._runner()
         if runner.runq:
             return self.clock.now_ns()
-        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline() - self.clock.current_time())
+        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline())
         happens_ns = self._entries[0][0] if self._entries else None
         return min(at_ns for at_ns in (wakes_ns, happens_ns, self._until_ns) if at_ns is not None)
 
@@ -182,7 +182,7 @@ class Agenda:
         runner = self._runner()
         if runner.runq:
             return True
-        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline() - self.clock.current_time())
+        wakes_ns = self._deadline_ns(runner.deadlines.next_deadline())
         happens_ns = max(self._entries[0][0], self.clock.now_ns()) if self._entries else None
         if happens_ns is None and wakes_ns is None:
             raise OutOfTime("every task is blocked, and nothing is going to happen")
@@ -200,11 +200,14 @@ class Agenda:
         runner: trio._core._run.Runner = trio._core._run.GLOBAL_RUN_CONTEXT.runner
         return runner
 
-    def _deadline_ns(self, seconds: float) -> int | None:
-        """The moment of any task's next deadline: at least a nanosecond on, lest rounding stop the time."""
-        if math.isinf(seconds):
+    def _deadline_ns(self, at_s: float) -> int | None:
+        """The moment of a deadline, the same whenever it is asked for; but never one that rounding has left behind."""
+        if math.isinf(at_s):
             return None
-        return self.clock.now_ns() + max(0 if seconds <= 0 else 1, math.ceil(seconds * NS_PER_S))
+        at_ns, now_ns = math.ceil(at_s * NS_PER_S), self.clock.now_ns()
+        if at_ns > now_ns:
+            return at_ns
+        return now_ns if at_s <= self.clock.current_time() else now_ns + 1
 
     def _jump(self, at_ns: int) -> None:
         if at_ns > self._until_ns:

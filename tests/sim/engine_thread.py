@@ -30,8 +30,14 @@ class EngineThread:
             self._step()
         except LocalError:  # the engine was closed: here its thread would have been joined
             return
-        idle_ns = 0 if self._engine.streams() else self._idle_ns
+        idle_ns = 0 if self._engine.streams() else self._idle_for_ns()
         self._agenda.at(max(self._agenda.clock.now_ns() + idle_ns, self._engine.next_tick_ns()), self._wake)
+
+    def _idle_for_ns(self) -> int:
+        """To the last of the moments at which an idle thread looks before anything else can happen: what is ordered
+        then must not find slots that are still to be made up for."""
+        quiet_ns = self._agenda.quiet_until_ns() - self._agenda.clock.now_ns()
+        return max(1, (quiet_ns - 1) // self._idle_ns) * self._idle_ns
 
     def _step(self) -> None:
         """Slot by slot, up to whatever else is going to happen: most slots concern nobody but the engine."""
@@ -39,11 +45,10 @@ class EngineThread:
         engine.step(clock.now_ns())
         packets = engine.packets()
         if not packets and engine.streams():
-            quiet_until_ns, next_ns = self._agenda.quiet_until_ns(), engine.next_tick_ns()
-            while next_ns < quiet_until_ns and not packets:
-                clock.jump_to(next_ns)
-                engine.step(next_ns)
-                packets, next_ns = engine.packets(), engine.next_tick_ns()
+            quiet_until_ns = self._agenda.quiet_until_ns()
+            while engine.next_tick_ns() < quiet_until_ns and not packets:
+                clock.jump_to(engine.step_quietly(quiet_until_ns))
+                packets = engine.packets()
                 if self._agenda.has_woken():
                     break
         for packet in packets:

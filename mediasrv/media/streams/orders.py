@@ -28,6 +28,9 @@ class Orders:
         self._waiting: deque[Callable[[], object]] = deque()
         self._late = trio.Event()
 
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
     def give(self, order: Callable[..., object], *arguments: Any) -> None:
         """LocalError when the engine has taken none for so long that there is no room here either."""
         if not self._waiting:

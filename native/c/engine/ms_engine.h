@@ -181,6 +181,9 @@ int ms_engine_next_captured(ms_engine *engine, ms_captured *out);
 int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, size_t n, const ms_address *from,
                    int64_t received_ns);
 int ms_engine_step(ms_engine *engine, int64_t now_ns);        /* every slot due up to now_ns, in order */
+/* The next slot, and those after it that are due before `until_ns`, as long as nothing comes of any: no packet, event or
+ * datagram. The time of the last one, ns; MS_E_STATE before the first step. */
+int64_t ms_engine_step_quietly(ms_engine *engine, int64_t until_ns);
 int64_t ms_engine_next_step(const ms_engine *engine);         /* when the next slot is due, ns */
 int ms_engine_take_packet(ms_engine *engine, ms_out *out);    /* 1 and a packet, or 0 */
 

@@ -42,6 +42,28 @@ int ms_engine_step(ms_engine *engine, int64_t now_ns)
     return MS_OK;
 }
 
+/* Whether the border would find anything, if it looked. */
+static bool has_something_to_say(ms_engine *engine)
+{
+    return ms_ring_peek(&engine->outbox) != NULL || ms_ring_peek(&engine->events) != NULL ||
+           ms_ring_peek(&engine->datagrams) != NULL ||
+           (engine->config.captured > 0 && ms_ring_peek(&engine->captured) != NULL);
+}
+
+int64_t ms_engine_step_quietly(ms_engine *engine, int64_t until_ns)
+{
+    if (!engine->config.manual || engine->due_ns < 0)
+        return MS_E_STATE;
+    int64_t slot_ns;
+    do {
+        slot_ns = engine->due_ns;
+        ms_run_slot(engine, slot_ns);
+        ms_recorder_work(&engine->recorder);
+    } while (engine->due_ns < until_ns && !has_something_to_say(engine));
+    ms_run_publish_tally(engine);
+    return slot_ns;
+}
+
 int ms_engine_again(ms_engine *engine, ms_handle handle, const ms_captured *moment)
 {
     uint32_t index = (uint32_t)handle;
