@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import re
@@ -27,7 +28,7 @@ from tests.sim.world import LOOKS_S, living_tasks
 Telling = tuple[str, int]  # a story's name and a seed
 CERTIFICATE = re.compile(
     rb"(?<=a=fingerprint:sha-256 )[\dA-F:]+"
-)  # each process makes one of its own: no seed draws it
+)  # no seed draws it: each process has its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,12 @@ def tell(name: str, seed: int) -> Outcome:
         outcome = Outcome(name, seed, (f"raised {describe(error)}",))
     cpu_s = time.process_time() - began_s
     return Outcome(name, seed, outcome.violations, outcome.digest, outcome.paths, outcome.simulated_s, cpu_s)
+
+
+def settle_in() -> None:
+    """For a process that will tell many: what was imported stays, and is no garbage to be looked for at every turn."""
+    gc.collect()
+    gc.freeze()
 
 
 def tell_drawn(telling: Telling) -> Outcome:
