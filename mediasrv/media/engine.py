@@ -262,12 +262,10 @@ class Engine:
         thread.native.step(now_ns)
         thread.dispatch()
 
-    def step_quietly(self, until_ns: int) -> int:
-        """The next slot, and those after it before `until_ns` until something comes of one; the time of the last one.
-
-        It is `step` from slot to slot, without Python's looking at the many of which nothing comes."""
+    def step_on(self, before_ns: int) -> int:
+        """The next slot and, while there is nothing to tell, those due before `before_ns`; the last one's time."""
         thread = self._the_thread()
-        slot_ns = thread.native.step_quietly(0 if thread.has_orders else until_ns)
+        slot_ns = thread.native.step_on(0 if thread.orders_wait else before_ns)
         thread.dispatch()
         return slot_ns
 

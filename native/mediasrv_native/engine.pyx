@@ -256,6 +256,9 @@ cdef class NativeEngine:
         self.command(stream, &c, "set_hearing")
 
     # ---- listening
+    def move(self, ms_handle stream, uint32_t group):
+        check(ms_engine_move(self.open(), stream, group), "move")
+
     def connect(self, ms_handle listener, ms_handle source, int what, float gain):
         check(ms_engine_connect(self.open(), listener, source, <ms_listen>what, gain), "connect")
 
@@ -403,13 +406,13 @@ cdef class NativeEngine:
             status = ms_engine_step(engine, now_ns)
         check(status, "step")
 
-    def step_quietly(self, int64_t until_ns):
+    def step_on(self, int64_t before_ns):
         cdef ms_engine *engine = self.open()
-        cdef int64_t slot_ns
+        cdef int64_t slot_ns = 0
+        cdef int status
         with nogil:
-            slot_ns = ms_engine_step_quietly(engine, until_ns)
-        if slot_ns < 0:
-            check(<int>slot_ns, "step_quietly")
+            status = ms_engine_step_on(engine, before_ns, &slot_ns)
+        check(status, "step_on")
         return slot_ns
 
     def again(self, ms_handle stream, moment):

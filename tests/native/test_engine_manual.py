@@ -177,45 +177,6 @@ def test_the_schedule_begins_with_the_first_step_and_stays_on_its_grid(engine: N
     assert engine.next_step() == 1_238 * MS
 
 
-def test_quiet_slots_pass_unasked_up_to_the_moment_that_was_named(engine: NativeEngine) -> None:
-    engine.step(0)
-    assert engine.step_quietly(100 * MS) == 98 * MS
-    assert engine.next_step() == 100 * MS
-
-
-def test_a_quiet_step_is_one_slot_at_least(engine: NativeEngine) -> None:
-    engine.step(0)
-    assert [engine.step_quietly(0) for _ in range(2)] == [2 * MS, 4 * MS]
-
-
-def test_slots_are_quiet_until_a_packet_leaves_or_something_is_told(engine: NativeEngine) -> None:
-    engine.step(0)
-    stream = add(engine)
-    assert engine.step_quietly(1_000 * MS) == 2 * MS
-    assert kinds(engine) == [native.EVENT_ADDED]
-    engine.play(stream, 1, bytes(640), 0, 0, 0)
-    sent_ns = engine.step_quietly(1_000 * MS)
-    assert [packet.at_ns for packet in engine.packets()] == [sent_ns]
-
-
-def test_quiet_slots_are_the_same_slots() -> None:
-    """Stepped one by one or all that is quiet at once: the same packets leave, and the same is told."""
-
-    def life(*, quietly: bool) -> list[object]:
-        engine = NativeEngine(capacity=4, manual=True)
-        engine.step(0)
-        for group in (1, 2):
-            engine.play(add(engine, group), 1, bytes(6400), 0, 0, 0)
-        seen: list[object] = []
-        while (next_ns := engine.next_step()) < 1_000 * MS:
-            engine.step_quietly(1_000 * MS) if quietly else engine.step(next_ns)
-            seen += [*engine.events(), *engine.packets()]
-        engine.close()
-        return seen
-
-    assert life(quietly=True) == life(quietly=False) != []
-
-
 @pytest.mark.parametrize(
     "wrong",
     [{"capacity": 0}, {"capacity": 5_000}, {"slots": 0}, {"slots": 3}, {"policy": 9}, {"priority": 99}],
@@ -231,8 +192,6 @@ def test_what_manual_mode_lacks_is_refused(engine: NativeEngine) -> None:
     assert engine.eventfd == -1
     with pytest.raises(WrongArgument):
         engine.step(-1)
-    with pytest.raises(WrongState):
-        engine.step_quietly(1)  # the schedule begins with the first step
 
 
 def test_a_closed_engine_says_so(engine: NativeEngine) -> None:

@@ -28,9 +28,6 @@ class Orders:
         self._waiting: deque[Callable[[], object]] = deque()
         self._late = trio.Event()
 
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
     def give(self, order: Callable[..., object], *arguments: Any) -> None:
         """LocalError when the engine has taken none for so long that there is no room here either."""
         if not self._waiting:
@@ -44,6 +41,10 @@ class Orders:
             raise LocalError("the engine takes no more orders")
         self._waiting.append(partial(order, *arguments))
         self._late.set()
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
 
     def again(self) -> None:
         """Gives what waits, as far as there is room."""

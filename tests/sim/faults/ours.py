@@ -187,13 +187,13 @@ for kind in KINDS:
 def ring_is_full(talk: Talk, for_s: float) -> None:
     """From now on and for so long, whoever has an order for the engine finds its ring full."""
     engine = talk.world.engine
-    thread, step, step_quietly = engine._threads[0], engine.step, engine.step_quietly
+    thread, step = engine._threads[0], engine.step
     until_ns = talk.now_ns + round(for_s * 1e9)
 
     def step_and_fill(now_ns: int) -> None:
         step(now_ns)
         if now_ns > until_ns:
-            engine.step, engine.step_quietly = step, step_quietly  # type: ignore[method-assign]
+            engine.step = step  # type: ignore[method-assign]
             return
         for handle, stream in thread.streams.items():
             try:
@@ -202,12 +202,7 @@ def ring_is_full(talk: Talk, for_s: float) -> None:
             except QueueFull:
                 return
 
-    def fill_after_each(_: int) -> int:
-        slot_ns = engine.next_tick_ns()
-        step_and_fill(slot_ns)
-        return slot_ns
-
-    engine.step, engine.step_quietly = step_and_fill, fill_after_each  # type: ignore[method-assign]
+    engine.step = step_and_fill  # type: ignore[method-assign]
 
 
 def full_from(moment: Callable[[Talk], object]) -> Story:
