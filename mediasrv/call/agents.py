@@ -10,6 +10,7 @@ import math
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import trio
 
@@ -94,6 +95,7 @@ class ToneAgent:
         return Ending.MAX_LENGTH
 
 
+@lru_cache(maxsize=8)  # 8,000 sines: once for all agents that sound alike
 def one_second(tone_hz: int, tone_dbfs: float) -> bytes:
     """A second of a whole number of hertz: it can be repeated without a click."""
     amplitude = 32_767 * 10 ** (tone_dbfs / 20)

@@ -48,10 +48,16 @@ class EngineThread:
             next_ns = self._engine.next_tick_ns()
         except LocalError:  # the engine was closed: here its thread would have been joined
             return
-        idle_ns = 0 if self._engine.streams() else self._idle_ns
+        idle_ns = 0 if self._engine.streams() else self._idle_for_ns()
         due_ns = max(self._agenda.clock.now_ns() + idle_ns, next_ns)
         self._due = due_ns, self._expected
         self._agenda.at(due_ns, self._wake)
+
+    def _idle_for_ns(self) -> int:
+        """To the last of the moments at which an idle thread looks before anything else can happen: what is ordered
+        then must not find slots that are still to be made up for."""
+        quiet_ns = self._agenda.quiet_until_ns() - self._agenda.clock.now_ns()
+        return max(1, (quiet_ns - 1) // self._idle_ns) * self._idle_ns
 
     def _step(self) -> None:
         now_ns, engine = self._agenda.clock.now_ns(), self._engine
