@@ -35,3 +35,11 @@ class AtCapacity(MediasrvError):
 
 class StreamClosed(LocalError):
     """The stream was closed while somebody was using it."""
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """The errors themselves, without the groups that nurseries put around them."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

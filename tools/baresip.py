@@ -23,7 +23,7 @@ import trio
 from mediasrv.errors import MediasrvError
 
 CODECS = {"opus": "opus/48000/1", "G722": "G722/16000/1", "PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1"}
-STARTS_WITHIN_S, ENDS_WITHIN_S, EVENT_WITHIN_S = 10.0, 5.0, 10.0
+STARTS_WITHIN_S, ENDS_WITHIN_S, EVENT_WITHIN_S = 60.0, 15.0, 60.0
 LOOKS_EVERY_S = 0.05
 OUTPUT_TAIL = 2_000
 MODULES = ("opus", "g722", "g711", "sndfile", "aufile", "aubridge", "srtp", "dtls_srtp")

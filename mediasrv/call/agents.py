@@ -64,7 +64,7 @@ class EchoAgent:
         generation = stream.begin()
         call.start_soon(drain_events, call)
         await stream.play(self._in_hand, EARS_RATE_HZ, generation, DEAF)
-        with trio.move_on_after(call.settings.max_length_s):
+        with trio.move_on_after(call.left_s):
             while True:
                 chunk = await stream.read(self._piece_ms)
                 await stream.play(chunk.pcm, EARS_RATE_HZ, generation, DEAF)
@@ -88,7 +88,7 @@ class ToneAgent:
         stream = call.stream  # of this party: another one's is led anew
         generation = stream.begin()
         call.start_soon(drain_events, call)
-        with trio.move_on_after(call.settings.max_length_s):
+        with trio.move_on_after(call.left_s):
             while True:
                 await stream.play(self._second, TONE_RATE_HZ, generation, DEAF)
         return Ending.MAX_LENGTH

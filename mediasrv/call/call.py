@@ -24,7 +24,7 @@ from mediasrv.call.services import Agent, CallServices, MediaNeeds, picks_up_its
 from mediasrv.call.settings import CallSettings
 from mediasrv.call.speech.last_words import say_last_words
 from mediasrv.clock import NS_PER_MS
-from mediasrv.errors import MediasrvError
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.legs import CallInfo, Ending, Leg, LegEnded
 from mediasrv.media import Dtmf, MediaEvent, MediaFault, MediaTimeout, StreamFace
 from mediasrv.providers.protocols import SpeechChunk
@@ -53,6 +53,7 @@ class Call:
         None
     )  # ready to be said after a fault of ours
     on_secret_key: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+    length_since: float = 0.0  # from here its length is counted, whoever comes or leads
     _owes_apology: bool = False
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 
@@ -138,6 +139,18 @@ class Call:
             with suppress(LegEnded):  # `pick_up` will find that out
                 await self.leg.ring()
 
+    async def speak_early(self) -> bool:
+        """Who called hears us from now on, answered or not; false: he cannot, and hears that it rings."""
+        if self.record.answered:
+            return True
+        try:
+            heard = await self.leg.speak_early()
+        except LegEnded:  # `pick_up` will find that out
+            return False
+        if heard:
+            self.timeline.note("heard_before_answer")
+        return heard
+
     async def pick_up(self) -> bool:
         """Once is enough; false: the caller has gone, and the call is over."""
         if self.record.answered:
@@ -159,6 +172,22 @@ class Call:
             said = await say_last_words(self.stream, sound, self.settings.farewell_s)
             self.timeline.note("apologised", whole=said)
 
+    # ---- how long ----------------------------------------------------------------------------------------------
+
+    def count_length(self) -> None:
+        """From the first ring on, and again from the answer: never anew after that.
+
+        An agent says good-bye by itself when the time is up; who does not is ended a little later.
+        """
+        self.length_since = self.now()
+        longest_s = self.settings.max_length_s + self.settings.farewell_s
+        self.nursery.cancel_scope.deadline = trio.current_time() + longest_s
+
+    @property
+    def left_s(self) -> float:
+        """Of the time that the call may take."""
+        return max(0.0, self.length_since + self.settings.max_length_s - self.now())
+
     # ---- who leads ---------------------------------------------------------------------------------------------
 
     def lead_anew(self, leader: Leader | None = None) -> None:
@@ -169,6 +198,7 @@ class Call:
 
     async def be_led(self) -> Ending:
         """By whoever leads, one after the other; the last one's word is the call's end."""
+        self.count_length()
         while True:
             with trio.CancelScope() as scope:
                 self._led.add(scope)
@@ -207,11 +237,9 @@ async def run_call(
     )  # fmt: skip
     try:
         async with trio.open_nursery() as nursery:
-            # an agent says good-bye by itself when the time is up; here ends who does not
-            limits = services.settings
-            nursery.cancel_scope.deadline = trio.current_time() + limits.max_length_s + limits.farewell_s
             secrecy = Secrecy(clock, timeline, record.secure)
             call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead, secrecy)
+            call.count_length()
             if attend is not None:
                 call.start_for_all(attend)
             with services.live.knows(call):
@@ -277,11 +305,3 @@ async def _hang_up(call: Call) -> None:
             record.error = record.error or f"hang-up: {type(error).__name__}: {error}"
     if bound.cancelled_caught:
         record.error = record.error or f"hang-up took over {within_s:g} s"
-
-
-def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    """The errors themselves, without the groups that nurseries put around them."""
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 
 import trio
@@ -63,6 +63,7 @@ from mediasrv.conversation.pipeline import BALANCED, Level, Mind
 from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
+from mediasrv.conversation.window import HistoryWindow
 from mediasrv.errors import MediasrvError
 from mediasrv.legs import Ending
 from mediasrv.media import (
@@ -107,6 +108,7 @@ class Persona:
     cleaning: Cleaning = Cleaning.FULL
     speculates: bool = True  # begins replies before the caller has finished, as far as the level does
     confirm_words: int = 0  # that interrupt it, at least; 0: as many as the call says
+    window: HistoryWindow = field(default_factory=HistoryWindow)  # of a long call, what its model is told
     rehearses: bool = True  # has its opening and its other fixed lines made once, for all its calls
 
     def mind(self, llm: LanguageModel, history: History, host: ToolHost, settings: CallSettings) -> Mind:
@@ -170,9 +172,9 @@ class Dialogue:
     ) -> None:
         self._call, self._persona, self._providers, self._ready = call, persona, providers, ready
         self._send, self._receive = trio.open_memory_channel[TurnEvent](EVENTS_WAITING)
-        self._state = turn_taking.begin(self._settings(), call.now())
+        self._state = turn_taking.begin(self._settings(), call.now(), call.length_since)
         self._asked_to_end = trio.Event()
-        self.history = History(persona.system)
+        self.history = History(persona.system, persona.window)
         self._host = ToolHost(
             ToolOwner(
                 call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon, call.secrecy.told

@@ -1,7 +1,7 @@
 """From the stream's ears to words: pulls sound, pushes it to the recogniser, and brings it back when it dies.
 
-While there is no recogniser the sound of that time is lost to it, and the engine's own bounded buffer drops the
-oldest; the voice, the gate and the holds work on without it.
+What it owes the words of is given to the next one (`owed_sound`), with what was said while there was none: a caller
+need not say anything twice, however often it dies. The voice, the gate and the holds work on without it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 import trio
 
-from mediasrv.audio import EARS_RATE_HZ
-from mediasrv.call.call import Call, leaves
+from mediasrv.audio import EARS_RATE_HZ, EarsChunk
+from mediasrv.call.call import Call
+from mediasrv.conversation.owed_sound import OwedSound
 from mediasrv.conversation.provider_edge import provider_errors
+from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 
 # Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an
@@ -36,6 +38,7 @@ class Ears:
     _speech_ms: float = 0.0  # so much of it
     _pushing_since: float | None = None
     _transcripts: int = 0
+    _owed: OwedSound = field(default_factory=OwedSound)
     _tells_sentences: bool = field(init=False)  # words come only when the speech is over
 
     def __post_init__(self) -> None:
@@ -47,7 +50,7 @@ class Ears:
         while failures < limits.stt_attempts:
             if failures:
                 with trio.move_on_after(limits.stt_retry_s * 2 ** (failures - 1)):
-                    await self._hear_nothing()
+                    await self._hear_for_later()
             before = self._transcripts
             try:
                 await self._listen()
@@ -56,7 +59,7 @@ class Ears:
                 problem = "; ".join(str(error) for error in leaves(errors))
                 self.call.timeline.note("stt_failed", problem=problem, failures=failures)
         await self.on_lost()
-        await self._hear_nothing()
+        await self._hear_for_later()
 
     async def _listen(self) -> None:
         self._forget()
@@ -77,6 +80,7 @@ class Ears:
         raise ProviderError(name, f"no answer for {limit_s:g} s", retryable=True)
 
     async def _converse(self, stream: SttStream) -> None:
+        self._owed.begin()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._push, stream)
             nursery.start_soon(self._watch)
@@ -86,25 +90,32 @@ class Ears:
                 self._transcripts += 1
                 self._forget()
                 if transcript.final:
+                    self._owed.cover(transcript.end_ms)
                     self.on_used(stream.used())  # whoever answers these words has it on the bill
                 await self.on_transcript(transcript)
 
     async def _push(self, stream: SttStream) -> None:
         """The loop that runs most of all that a call runs: so `_watch` keeps its time."""
-        spoken_at = self.call.now()
         with provider_errors(self.stt.name):
+            spoken_at = self.call.now()
             while True:
+                for owed in self._owed.to_give():
+                    await self._give(stream, owed)
                 now = self.call.now()
                 chunk = await self.call.stream.read(LIVELY_MS if now - spoken_at < LIVELY_S else QUIET_MS)
                 chunk = self.call.secrecy.censored(chunk)
+                self._owed.add(chunk)
                 if chunk.speech:
                     spoken_at = now
-                    if self._speech_since is None or self._tells_sentences:
-                        self._speech_since = now
-                    self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
-                self._pushing_since = self.call.now()
-                await stream.push(chunk)
-                self._pushing_since = None
+
+    async def _give(self, stream: SttStream, chunk: EarsChunk) -> None:
+        if chunk.speech:
+            if self._speech_since is None or self._tells_sentences:
+                self._speech_since = self.call.now()
+            self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
+        self._pushing_since = self.call.now()
+        await stream.push(chunk)
+        self._pushing_since = None
 
     async def _watch(self) -> None:
         """A recogniser that takes no sound, or hears speech and says nothing, for too long is as good as dead."""
@@ -120,6 +131,7 @@ class Ears:
                 problem = f"speech, and no words for {limits.transcript_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
             self._forget()  # a cough has no words
+            self._owed.forgive()
 
     def _may_wait_s(self) -> float:
         """Until one of the limits can be passed, be it by something that begins only now."""
@@ -134,6 +146,6 @@ class Ears:
     def _forget(self) -> None:
         self._speech_since, self._speech_ms = None, 0.0
 
-    async def _hear_nothing(self) -> None:
+    async def _hear_for_later(self) -> None:
         while True:
-            await self.call.stream.read(QUIET_MS)
+            self._owed.add(self.call.secrecy.censored(await self.call.stream.read(QUIET_MS)))

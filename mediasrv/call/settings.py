@@ -116,6 +116,7 @@ class CallSettings:
     last_words_arrive_s: float = 0.2  # after them, before the call is hung up: jitter buffers hold so much
     hang_up_s: float = 2.0  # nor does saying good-bye in the leg's protocol
     turn_cleanup_s: float = 0.1
+    turn_waits_s: float = 2.0  # for the one before it to be gone, which a provider may hold up
     least_confidence: float = (
         0.0  # of a final transcript: below it the caller is asked again, and nothing guessed
     )

@@ -66,14 +66,13 @@ class ToolHost:
     async def invoke(self, turn: int, call: ToolCall, records: list[ToolRecord]) -> ToolResult:
         """The tool's result, or what became of it; raises nothing of the tool's."""
         tool = self._tools.get(call.name)
-        if tool is None:
-            records.append(ToolRecord(call.id, call.name, dict(call.arguments), "none", "failed"))
-            return ToolResult(call.id, status(f"there is no tool {call.name}"), ok=False)
-        record = ToolRecord(call.id, call.name, dict(call.arguments), tool.spec.policy.value)
+        policy = "none" if tool is None else tool.spec.policy.value
+        record = ToolRecord(call.id, call.name, dict(call.arguments), policy)
         records.append(record)
+        if tool is None:
+            return self._refused(turn, record, "failed", f"there is no tool {call.name}")
         if problem := self._checks[call.name](call.arguments):
-            record.outcome, record.result = "refused", status(f"not run: {problem}")
-            return ToolResult(call.id, record.result, ok=False)
+            return self._refused(turn, record, "refused", f"not run: {problem}")
         job = _Job(tool, turn, call, record, self._owner.now_ns())
         self._owner.note("tool", turn=turn, tool=call.name, id=call.id)
         match tool.spec.policy:
@@ -95,6 +94,12 @@ class ToolHost:
             self._note(
                 job, "withdrawn", status("not done: the caller has not heard the reply that went with it")
             )
+
+    def _refused(self, turn: int, record: ToolRecord, outcome: str, problem: str) -> ToolResult:
+        """Nothing is run, and everybody who asks is told why: the model, the record, the timeline."""
+        record.outcome, record.result = outcome, status(problem)
+        self._owner.note("tool_refused", turn=turn, tool=record.name, id=record.id, problem=problem)
+        return ToolResult(record.id, record.result, ok=False)
 
     async def _run_in_turn(self, job: _Job) -> ToolResult:
         finished = False

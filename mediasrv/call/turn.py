@@ -6,6 +6,9 @@ Three tasks and two short channels, in a nursery inside the scope. A channel tha
 so that no more is thought ahead than a sentence or two. When the scope ends, for whatever reason, the turn flushes
 its generation, learns how far it was heard, writes that into the history and its one record, and says that it is over.
 That farewell is shielded and bounded.
+
+A task cannot be made to go: a provider that shields itself stays until it lets go. It keeps nothing sounding, and the
+turn after it waits for so long as `turn_waits_s` says, then goes on without; only the end of the call waits for it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from enum import Enum
 
 import trio
 
-from mediasrv.call.call import Call, leaves
+from mediasrv.call.call import Call
 from mediasrv.call.record import TurnEnding, TurnRecord
 from mediasrv.call.speech.mask import HoldSound, line_for
 from mediasrv.call.speech.mouth import Mouth, Passage, PassageDone, Sound
@@ -30,7 +33,7 @@ from mediasrv.conversation.pipeline import Exchange, Mind, lines
 from mediasrv.conversation.playout_truth import PlayoutTruth
 from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time
 from mediasrv.conversation.tools import ToolResult
-from mediasrv.errors import MediasrvError
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.media import Arming, Generation, StreamFace
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, ToolCall
 from mediasrv.providers.registry import Providers
@@ -291,19 +294,23 @@ class Turn:
         try:
             with suppress(MediasrvError):
                 self.hold_sound.stop()
-            with trio.CancelScope(shield=True):
-                await self._wait_for_the_one_before()
+            await self._wait_for_the_one_before(shield=True)
             if not self._spoken:
                 await self._silence()
         finally:
             self._write_down(why, self.truth.samples if self._spoken else self._heard, opened)
             self.settled.set()
 
-    async def _wait_for_the_one_before(self) -> None:
-        """Turns begin, and are written down, in order; and none is kept by the one after it."""
-        if self.after is not None:
-            await self.after.settled.wait()
-            self.after = None
+    async def _wait_for_the_one_before(self, *, shield: bool = False) -> None:
+        """Turns begin, and are written down, in order; none is kept by the one after it, nor holds it up for ever."""
+        before, call = self.after, self.tools.call
+        if before is None:
+            return
+        with trio.move_on_after(call.settings.turn_waits_s, shield=shield) as bound:
+            await before.settled.wait()
+        if bound.cancelled_caught:
+            call.timeline.note("turn_not_gone", turn=before.number, waited_s=call.settings.turn_waits_s)
+        self.after = None
 
     async def _silence(self) -> None:
         """Once, by whoever comes first; afterwards it is known how much was heard."""

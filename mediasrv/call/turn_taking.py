@@ -64,8 +64,9 @@ NO_SPECULATION = Speculation()
 FINAL = (Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
-def begin(settings: CallSettings, now: float) -> TurnState:
-    return TurnState(settings, began=now, speech_ended=now, idle_since=now)
+def begin(settings: CallSettings, now: float, began: float | None = None) -> TurnState:
+    """`began`: when the call did, whose length is counted from there; None: just now."""
+    return TurnState(settings, began=now if began is None else began, speech_ended=now, idle_since=now)
 
 
 def step(state: TurnState, event: TurnEvent, now: float) -> Step:

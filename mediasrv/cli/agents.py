@@ -20,8 +20,8 @@ from mediasrv.call.dialogue import ConversationAgent, Persona
 from mediasrv.cli.chat import hold_chat
 from mediasrv.cli.output import print_json, print_table
 from mediasrv.clock import SystemClock
-from mediasrv.config import CONFIG_FILE_VARIABLE, Settings, load
-from mediasrv.conversation.agents import Library
+from mediasrv.config import CONFIG_FILE_VARIABLE, Secret, Settings, load
+from mediasrv.conversation.agents import AgentDeclaration, Library
 from mediasrv.conversation.pipeline import LEVELS, level_named
 from mediasrv.conversation.tools import Tool
 from mediasrv.errors import ConfigError
@@ -73,7 +73,7 @@ def show(name: str, config: Path | None, as_json: bool) -> None:
     found = Library(settings.agents.directory).find(name)
     if found is None:
         raise ConfigError("agent", "there is no file of that name", value=name)
-    fields = {**msgspec.to_builtins(found), "prompt": found.system}
+    fields = {**msgspec.to_builtins(_without_secrets(found)), "prompt": found.system}
     del fields["known"]
     if as_json:
         print_json(fields)
@@ -154,6 +154,21 @@ def _write(text: str) -> None:
 
 
 def _ignore(text: str) -> None: ...
+
+
+def _without_secrets(declared: AgentDeclaration) -> AgentDeclaration:
+    """Of a tool's header, that it is set: a name that stands for its value (`$NAME`) is no secret, the value is."""
+    tools = [
+        msgspec.structs.replace(
+            tool,
+            headers={
+                name: value if value.startswith("$") else str(Secret(value))
+                for name, value in tool.headers.items()
+            },
+        )
+        for tool in declared.tool
+    ]
+    return msgspec.structs.replace(declared, tool=tuple(tools))
 
 
 def _shown(value: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mediasrv.cli.control import ask
+from mediasrv.cli.control import ask, data_dir_option
 from mediasrv.cli.output import print_drawing, print_json, print_table
 from mediasrv.cli.replay import replay
 from mediasrv.cli.shown import ladder, talk, views, waterfall
@@ -17,10 +17,6 @@ from mediasrv.cli.shown.live import watch
 
 _IDENTITIES = ("ms", "event", "call", "tenant")
 _LISTED = ("id", "began", "caller", "called", "seconds", "ending")
-
-data_dir_option = click.option(
-    "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
-)
 
 
 @click.group(invoke_without_command=True)

@@ -24,6 +24,7 @@ COMMANDS = {
     "agents": "mediasrv.cli.agents",
     "calls": "mediasrv.cli.calls",
     "users": "mediasrv.cli.users",
+    "trunks": "mediasrv.cli.shown.trunks",
     "say": "mediasrv.cli.say",
     "bench": "mediasrv.bench.cli",
     "version": "mediasrv.cli.version",

@@ -12,6 +12,10 @@ import click
 
 from mediasrv.server.control import CONTROL_SOCKET, socket_address
 
+data_dir_option = click.option(
+    "--data-dir", default="data", show_default=True, type=click.Path(path_type=Path), help="The server's."
+)
+
 
 class NoServer(click.ClickException):
     """Nobody answers, or it ended in the middle."""

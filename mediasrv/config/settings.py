@@ -103,6 +103,15 @@ class SipSettings(Struct, frozen=True, forbid_unknown_fields=True):
     connections_per_source: Annotated[
         int, Meta(description="Of these, connections from one address.", ge=1, le=65_536)
     ] = 64
+    late_ms: Annotated[
+        int,
+        Meta(
+            description="How late the server may be at its work before new calls are told to come again (503), in "
+            "milliseconds. More, where a machine stands still now and then and nobody minds waiting.",
+            ge=50,
+            le=60_000,
+        ),
+    ] = 350
     nameservers: Annotated[
         tuple[HostPort, ...],
         Meta(description="DNS servers that are asked for peers' names; empty: those of the system."),

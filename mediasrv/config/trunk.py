@@ -26,15 +26,14 @@ SrtpSuite = Literal[
     "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AEAD_AES_128_GCM", "AEAD_AES_256_GCM"
 ]
 Codec = Literal["opus", "G722", "PCMU", "PCMA", "L16"]
-Quirk = Literal[
-    "tls_1_2_only", "rsa_certificates", "options_health_check", "fails_over_on_5xx", "passes_user_to_user"
-]
+Quirk = Literal["tls_1_2_only", "rsa_certificates", "options_health_check", "passes_user_to_user"]
 
 _COUNTRY_CODE = re.compile(r"[1-9][0-9]{0,2}|")
 _PREFIX = re.compile(r"[0-9]{0,5}")
 _PLACE = re.compile(
     r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})))(?::(?P<port>[0-9]{1,5}))?"
 )
+_EXTENSION = re.compile(r"[*#]?[0-9X]{1,6}")
 _GLOBAL_PREFIX = re.compile(r"\+[0-9]{0,15}")
 
 
@@ -87,6 +86,17 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_alive_s: Annotated[
         float, Meta(description="Pause between keep-alives towards it; 0: none.", ge=0, le=3_600)
     ] = 0.0
+    fails_over_on: Annotated[
+        Literal["5xx", "503"],
+        Meta(
+            description="Which refusals lead to the next host: any 5xx, or 503 alone (RFC 3263); silence does in any "
+            "case."
+        ),
+    ] = "5xx"
+    silence_s: Annotated[
+        float,
+        Meta(description="How long a host may say nothing before the next is called.", ge=0.5, le=32),
+    ] = 5.0
     session_timer_s: Annotated[
         int,
         Meta(
@@ -187,6 +197,13 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
     dial_deny: Annotated[
         tuple[str, ...], Meta(description="Prefixes that may not, within those that may.")
     ] = ()
+    extensions: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Short numbers that cost nothing and may be dialled, at most six digits, `X` for any: `2XX`, "
+            "`*1`. Users who are registered need not stand here."
+        ),
+    ] = ()
     dial_calls_a_day: Annotated[
         int, Meta(description="Calls dialled in a day (UTC).", ge=0, le=10_000_000)
     ] = 200
@@ -209,6 +226,8 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
                 _check(
                     key, prefix, _GLOBAL_PREFIX, 'a plus and digits, as in "+44"; "+" alone is every number'
                 )
+        for pattern in self.extensions:
+            _check("extensions", pattern, _EXTENSION, 'up to six digits, X for any of them, as in "2XX"')
         for place in self.hosts:
             try:
                 host_and_port(place)
@@ -245,9 +264,21 @@ class TrunkSettings(Struct, frozen=True, forbid_unknown_fields=True):
         bare = self.bare_numbers == "international" and is_global(number)
         return number.removeprefix("+") if bare else number
 
+    def has_extension(self, number: str) -> bool:
+        """Whether it is one of the short numbers that the operator has called his own."""
+        return any(_fits(number, pattern) for pattern in self.extensions)
+
     @property
     def tolls(self) -> TollRules:
         return TollRules(self.dial_allow, self.dial_deny)
+
+
+def _fits(number: str, pattern: str) -> bool:
+    """Digit by digit; those of other scripts fit nowhere."""
+    return len(number) == len(pattern) and all(
+        sign == wanted or (wanted == "X" and sign in "0123456789")
+        for sign, wanted in zip(number, pattern, strict=True)
+    )
 
 
 def agent_of(numbers: dict[str, str], number: str) -> str | None:

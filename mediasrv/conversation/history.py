@@ -2,6 +2,8 @@
 
 Well formed means that each tool call has exactly one result, at any time. A call whose tool is still running, or
 waits until the caller has heard of it, has a result that says so and that is replaced when the real one comes.
+
+All of it is kept; what a model is told is bounded (`window`).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from mediasrv.conversation.window import HistoryWindow, estimated_tokens, left_out
 from mediasrv.errors import LocalError
 from mediasrv.providers.protocols import Message, ToolCall
 
@@ -31,6 +34,10 @@ class _Exchange:
         reply = [Message("assistant", self.heard, interrupted=self.interrupted)] if self._replied() else []
         return [*said, *self.steps, *reply]
 
+    def awaits_tools(self) -> bool:
+        """A result is still to come, and of no use to a model that does not know who asked for it."""
+        return any(step.role == "tool" and step.text == PENDING for step in self.steps)
+
     def _replied(self) -> bool:
         return bool(self.heard) or self.interrupted
 
@@ -38,8 +45,8 @@ class _Exchange:
 class History:
     """One call's conversation; each turn opens its exchange, and settles it when it ends."""
 
-    def __init__(self, system: str = "") -> None:
-        self._system = system
+    def __init__(self, system: str = "", window: HistoryWindow | None = None) -> None:
+        self._system, self._window = system, window or HistoryWindow()
         self._exchanges: list[_Exchange] = []
         self._call_ids: set[str] = set()
 
@@ -96,10 +103,18 @@ class History:
         return True
 
     def messages(self, turn: int = 0) -> list[Message]:
-        """All of it; what a draft asks is told to its own `turn` only."""
-        system = [Message("system", self._system)] if self._system else []
+        """As much as the window holds; what a draft asks is told to its own `turn` only."""
         told = [exchange for exchange in self._exchanges if exchange.turn == turn or not exchange.draft]
-        return system + [message for exchange in told for message in exchange.messages()]
+        messages = [exchange.messages() for exchange in told]
+        cut = left_out(self._window, [estimated_tokens(exchange) for exchange in messages])
+        cut = next((k for k in range(cut) if told[k].awaits_tools()), cut)
+        return self._prompt(cut) + [message for exchange in messages[cut:] for message in exchange]
+
+    def _prompt(self, cut: int) -> list[Message]:
+        """Always there, and the first and only message of its kind: some models refuse another."""
+        gap = f"(What was said first in this call is left out here: {cut} exchanges.)" if cut else ""
+        text = "\n\n".join(part for part in (self._system, gap) if part)
+        return [Message("system", text)] if text else []
 
     def last_heard(self) -> str:
         """What the caller heard last, of whatever was said to them."""

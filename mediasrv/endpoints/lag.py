@@ -11,14 +11,15 @@ import math
 
 LOOK_S = 0.05
 LATE_S = 0.35  # SIP repeats itself after half a second: work done for a repetition is lost
-IN_TIME_S = 0.15
+IN_TIME_S = 0.15  # the door opens again below this; in proportion, where another lateness is set
 MEMORY = 0.5  # of what was before, at each look
 
 
 class Lag:
     """Told at each look how late it was; pure."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_s: float = LATE_S) -> None:
+        self._most_s, self._open_below_s = most_s, most_s * IN_TIME_S / LATE_S
         self._late_s = 0.0
         self.overloaded = False
 
@@ -26,5 +27,5 @@ class Lag:
         """Whether it is too late now for new work; the worst of a while counts, so that one good look opens no door."""
         late_s = max(0.0, now_s - due_s)
         self._late_s = max(late_s, self._late_s * MEMORY) if math.isfinite(late_s) else self._late_s
-        self.overloaded = self._late_s > (IN_TIME_S if self.overloaded else LATE_S)
+        self.overloaded = self._late_s > (self._open_below_s if self.overloaded else self._most_s)
         return self.overloaded

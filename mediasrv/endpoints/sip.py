@@ -18,7 +18,7 @@ import trio
 
 from mediasrv.clock import Clock
 from mediasrv.endpoints.datagram import DatagramSocket
-from mediasrv.endpoints.lag import LOOK_S, Lag
+from mediasrv.endpoints.lag import LATE_S, LOOK_S, Lag
 from mediasrv.endpoints.nat.stun import binding_answer, is_stun
 from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
@@ -48,6 +48,7 @@ from mediasrv.sip import (
     Uri,
     UserAgent,
 )
+from mediasrv.sip.core import StatelessReply
 from mediasrv.sip.framing import PING, Unframeable
 from mediasrv.telemetry import Counters
 
@@ -88,7 +89,9 @@ class SipEndpoint:
         streams: Streams | None = None,
         stream_limits: StreamLimits | None = None,
         finder: Finder | None = None,
+        late_s: float = LATE_S,
     ) -> None:
+        self._lag = Lag(late_s)
         self.counters = Counters() if counters is None else counters
         self._socket, self._core, self._clock = socket, user_agent, clock
         self._streams = Connections(
@@ -149,7 +152,7 @@ class SipEndpoint:
             self._calls.clear()
 
     async def _watch_lag(self) -> None:
-        lag = Lag()
+        lag = self._lag
         while True:
             due = trio.current_time() + LOOK_S
             await trio.sleep_until(due)
@@ -308,8 +311,7 @@ class SipEndpoint:
         return self._streams.certified(peer)
 
     def message(self, data: bytes, source: Hop) -> None:
-        self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
-        self._feed("stream", lambda now: self._core.receive(data, source, now))
+        self._feed("stream", lambda now: self._hear(data, source, now))
 
     def unframeable(self, broken: Unframeable, source: Hop) -> None:
         self._feed("stream", lambda now: self._core.receive_unframeable(broken, source, now))
@@ -377,14 +379,25 @@ class SipEndpoint:
         if is_stun(data):
             self._tell_address(data, source)
             return
-        self._traffic.take(Seen(self._clock.now_ns(), False, source, data))
         try:
-            self._core.receive(data, source, self._clock.now())
+            self._hear(data, source, self._clock.now())
         except Exception:
             if not self._bears("datagram"):
                 raise
         else:
             self._faults_in_a_row = 0
+
+    def _hear(self, data: bytes, source: Address, now: float) -> None:
+        """Noted before anything is said to it, and also when it was a fault of ours."""
+        at_ns, belongs = self._clock.now_ns(), False
+        try:
+            belongs = self._core.receive(data, source, now)
+        finally:
+            self._note(Seen(at_ns, False, source, data), belongs)
+
+    def _note(self, seen: Seen, belongs: bool) -> None:
+        if not self._traffic.take(seen, belongs=belongs):
+            self.counters.count("sip_not_noted", "belongs_to_nothing")
 
     def _tell_address(self, request: bytes, source: tuple[str, int]) -> None:
         """RFC 5626 section 4.4.2: a telephone keeps its NAT open. A stranger gets no more bytes than he sent."""
@@ -420,7 +433,7 @@ class SipEndpoint:
         self._stepped.set()
 
     def _send(self, data: bytes, to: Address) -> None:
-        self._traffic.take(Seen(self._clock.now_ns(), True, to, data))
+        self._note(Seen(self._clock.now_ns(), True, to, data), not isinstance(data, StatelessReply))
         if isinstance(to, Hop):
             if not self._streams.send(data, to):
                 self._core.transport_failed(to, self._clock.now())

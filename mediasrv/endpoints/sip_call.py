@@ -40,6 +40,7 @@ from mediasrv.sip import (
     WrongState,
 )
 from mediasrv.sip.grammar.reasons import NORMAL_CLEARING, Q850, Q850_OF_STATUS
+from mediasrv.sip.hop import is_reliable
 
 PROGRESSES_WAITING_MAX = 16
 
@@ -113,7 +114,7 @@ class SipCall:
         self._signalling = signalling
         self._over = trio.Event()
         self._settled = trio.Event()  # what we wait for now has come: an ACK, an answer, the end
-        self._confirmed = trio.Event()
+        self._confirmed, self._rung = trio.Event(), 0
         self._body = b""
         # One re-INVITE is open at a time. Full: the one before was withdrawn unread, and the new one takes its place.
         self._reinvites: Inbox[bytes] = Inbox(1)
@@ -131,6 +132,17 @@ class SipCall:
     def party(self) -> Party:
         """What the caller's side says of him, and how far the call may go on; of a call of ours: nothing."""
         return Party.of(self.request.headers) if self.request else Party()
+
+    def has_proven(self, media_host: str) -> bool:
+        """Whether the caller may be sent sound there before he has acknowledged anything of ours.
+
+        A datagram's source can be forged, and so can the address that stands in an offer: who streams to it is a
+        weapon. So the caller is known by digest, or by his connection, or he has been called back where he is before,
+        and wants the sound there and nowhere else."""
+        if self.username or is_reliable(self.remote):
+            return True
+        is_there = self._signalling.act(lambda core, now: core.has_proven(media_host))
+        return is_there and media_host == self.remote[0]
 
     def deliver(self, event: SipEvent) -> None:
         """Takes an event of the core's about this call."""
@@ -157,9 +169,8 @@ class SipCall:
                 self._note_asked(Reinvite)
             case Progress():
                 self._take_progress(event)
-            case ProgressConfirmed(body=body):
-                self._body = body or self._body
-                self._confirmed.set()
+            case ProgressConfirmed():
+                self._ring_arrived(event)
             case Redirected():
                 self.redirected = event
                 self._settled.set()
@@ -170,7 +181,7 @@ class SipCall:
 
     async def ring(self, status: int = 180, body: bytes = b"", *, reliable: bool | None = None) -> None:
         """`reliable`: repeated until the caller confirms it; None: when he requires it."""
-        self._confirmed = trio.Event()
+        self._confirmed, self._rung = trio.Event(), status
         self._respond(status, body=body, reliable=reliable)
 
     async def wait_confirmed(self) -> bytes:
@@ -262,6 +273,11 @@ class SipCall:
         self._progresses.put(progress)
         if progress.reliable and progress.body:
             self.early[progress.fork] = progress.body
+
+    def _ring_arrived(self, confirmed: ProgressConfirmed) -> None:
+        self._body = confirmed.body or self._body
+        if confirmed.status == self._rung:
+            self._confirmed.set()
 
     def _note_asked(self, kind: Asked) -> None:
         if kind not in self._kinds_asked:

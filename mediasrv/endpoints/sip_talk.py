@@ -80,7 +80,9 @@ class SipTalk:
         self._keys: Inbox[Key] = Inbox(KEYS_WAITING_MAX)
         # Full: the core has refused what nobody decided in time, so the oldest one is dead.
         self._referrals: Inbox[Referred] = Inbox(REFERRALS_WAITING_MAX)
-        self._updates: Inbox[bytes] = Inbox(1)
+        # Full: of several telephones that ring, two have offered at once; the core refuses the older one in time.
+        self._updates: Inbox[UpdateOffered] = Inbox(1)
+        self.asking = ""  # which of several telephones the offer is of that `wait_update` has brought
         self._transfers: dict[ReferralId, Transfer] = {}
         self._change: UpdateDone | ReinviteDone | None = None
         self._changed = trio.Event()
@@ -91,8 +93,8 @@ class SipTalk:
                 self._keys.put(key)
             case Referred():
                 self._referrals.put(event)
-            case UpdateOffered(body=body):
-                self._updates.put(body)
+            case UpdateOffered():
+                self._updates.put(event)
             case UpdateDone() | ReinviteDone():
                 self._change = event
                 self._changed.set()
@@ -126,10 +128,12 @@ class SipTalk:
 
     async def wait_update(self) -> bytes:
         """The next offer that comes in UPDATE or PRACK; `answer_update` follows."""
-        return await self._next(self._updates)
+        offered = await self._next(self._updates)
+        self.asking = offered.fork
+        return offered.body
 
     async def answer_update(self, status: int, answer: bytes = b"") -> None:
-        self._act(lambda core, now: core.in_dialog(self._id).updates.answer(status, answer, now))
+        self._act(lambda core, now: core.in_dialog(self._id, self.asking).updates.answer(status, answer, now))
 
     async def confirm(self, answer: bytes, fork: str = "") -> None:
         """Our answer to the offer in a reliable provisional response."""

@@ -4,6 +4,10 @@ The endpoint sees the octets of all calls, and only their Call-ID says whose the
 the message, so that a retransmission and a message that makes no sense are seen as well. The first message of a call
 comes before anybody knows that it is one: what came since the last step is kept until then, and no longer.
 
+A Call-ID can be written by anybody, and is no secret: it passes everywhere that the call does. So what the core found
+to belong to no transaction and no dialog, and what was answered to that without any state, is kept of each call up to a
+number, for who looks into an attack, and no further.
+
 Messages follow a call's end, the answer to its BYE for one; so a call's traffic is remembered until many others
 have ended.
 """
@@ -17,6 +21,7 @@ from dataclasses import dataclass, field
 from mediasrv.sip import Address
 
 ENDED_REMEMBERED = 1_024
+STRANGE_MESSAGES = 32  # of one call, that bear its Call-ID and belong to nothing; answers to them count, too
 UNREAD_MESSAGES = 64  # of one call, before anybody follows it
 UNKNOWN_MESSAGES = 64  # of nobody's, within one step
 
@@ -51,6 +56,7 @@ class Traffic:
 
     _listeners: list[Callable[[Seen], None]] = field(default_factory=list)
     _kept: list[Seen] = field(default_factory=list)
+    _strange_left: int = STRANGE_MESSAGES
 
     @property
     def is_followed(self) -> bool:
@@ -73,6 +79,14 @@ class Traffic:
         for listener in self._listeners:
             listener(seen)
 
+    def take_strange(self, seen: Seen) -> bool:
+        """What may be a stranger's; False: there was enough of it."""
+        if self._strange_left == 0:
+            return False
+        self._strange_left -= 1
+        self.take(seen)
+        return True
+
 
 class TrafficOfCalls:
     """Sorts what the endpoint sees."""
@@ -83,8 +97,12 @@ class TrafficOfCalls:
         self._unknown: list[tuple[str, Seen]] = []
 
     def begin(self, call_id: str) -> Traffic:
-        """A call of this Call-ID is there; what was just seen of it is its."""
-        traffic = self._live[call_id] = Traffic()
+        """A call of this Call-ID is there; what was just seen of it is its.
+
+        A second one that bears the same takes nothing away from the first, and has nothing to show."""
+        traffic = Traffic()
+        if self._live.setdefault(call_id, traffic) is not traffic:
+            return traffic
         for of_call, seen in self._unknown:
             if of_call == call_id:
                 traffic.take(seen)
@@ -98,16 +116,20 @@ class TrafficOfCalls:
         if len(self._ended) > ENDED_REMEMBERED:
             del self._ended[next(iter(self._ended))]
 
-    def take(self, seen: Seen) -> None:
+    def take(self, seen: Seen, *, belongs: bool = True) -> bool:
+        """`belongs`: to something of a call that was there before it. False: it is left out."""
         call_id = _call_id(seen.data)
         ended = self._ended.get(call_id)
-        if (traffic := self._live.get(call_id)) is not None:
+        traffic = self._live.get(call_id)
+        if traffic is None and ended is not None and ended.is_followed:
+            traffic = ended  # who refused the call does not keep what its caller repeats
+        if traffic is not None:
+            if not belongs:
+                return traffic.take_strange(seen)
             traffic.take(seen)
-        elif ended is not None:
-            if ended.is_followed:  # who refused the call does not keep what its caller repeats
-                ended.take(seen)
-        elif not seen.sent and len(self._unknown) < UNKNOWN_MESSAGES:
+        elif ended is None and not seen.sent and len(self._unknown) < UNKNOWN_MESSAGES:
             self._unknown.append((call_id, seen))
+        return True
 
     def step(self) -> None:
         """All calls that what was seen could begin have begun."""

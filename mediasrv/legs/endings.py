@@ -13,6 +13,7 @@ WORDS = {  # what the other side can read of why we ended it
     Ending.SILENCE: "caller was silent",
     Ending.MAX_LENGTH: "longest call reached",
     Ending.BUDGET: "budget spent",
+    Ending.ALLOWANCE: "allowance of the day spent",
     Ending.MEDIA_TIMEOUT: "no media received",
     Ending.DRAIN: "server is shutting down",
     Ending.ADMIN: "ended by operator",

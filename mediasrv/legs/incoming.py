@@ -9,7 +9,7 @@ from mediasrv.errors import RemoteError
 from mediasrv.legs.endings import DECLINED, REFUSALS, ending
 from mediasrv.legs.leg import CallInfo, Ending, LegEnded
 from mediasrv.legs.sip import SipLeg
-from mediasrv.legs.sound import Place, Sound
+from mediasrv.legs.sound import Place, Sound, Stage
 from mediasrv.legs.stream_spec import LegMedia
 from mediasrv.sdp import MalformedDescription, NotAcceptable, SessionDescription, parse
 from mediasrv.sip.grammar.fields import tokens
@@ -51,28 +51,48 @@ class Incoming:
 
     def __init__(self, call: SipCall) -> None:
         self.call = call
+        self._offered = False  # in a reliable ring; the answer comes in its PRACK (RFC 3262 section 5)
+        self._speaking_up = trio.Lock()
 
-    async def ring(self) -> None:
-        """Reliably where the caller requires it; silently where that would need a description of ours.
-
-        A caller without an offer who requires 100rel would have to be sent ours in the 180, and would answer it in his
-        PRACK (RFC 3262 section 5), before anybody has picked up. He is told nothing but 100 until then.
-        """
+    async def ring(self, sound: Sound) -> None:
+        """Reliably where the caller requires it; who then has offered nothing is sent our offer with it."""
         await trio.lowlevel.checkpoint()
-        request = self.call.request
-        if request is None or (not request.body and RELIABLY in tokens(request.headers, "Require")):
-            return
         try:
-            await self.call.ring()
+            if self.call.offer or not self._is_told("Require"):
+                await self.call.ring()
+            else:
+                await self._describe(180, sound, reliable=True)
         except CallGone as gone:
             raise LegEnded(ending(gone.end, "in")) from gone
 
+    async def speak_early(self, sound: Sound) -> bool:
+        """In a 183, for certain where the caller takes that: without it he would go on hearing his own ringing.
+
+        Who neither confirms it nor has proven where he is only hears that it rings."""
+        reliable = self._is_told("Require") or self._is_told("Supported")
+        if not reliable and not (self.call.offer and self.call.has_proven(sound.remote_host)):
+            await self.ring(sound)
+            return False
+        async with self._speaking_up:
+            try:
+                await self._describe(183, sound, reliable=reliable)
+                if reliable:
+                    await self._agree(sound)
+            except CallGone as gone:
+                raise LegEnded(ending(gone.end, "in")) from gone
+            if not self.call.answered:
+                sound.speak_early()
+        return True
+
     async def pick_up(self, sound: Sound) -> SipCall:
         call = self.call
-        sound.pick_up()
         try:
-            answered = await call.answer(sound.ours.build())
-            if call.offer:
+            if self._offered:
+                async with self._speaking_up:
+                    await self._agree(sound)
+            sound.pick_up()
+            answered = await call.answer(b"" if self._offered else sound.ours.build())
+            if sound.is_agreed:
                 sound.begin()
             else:
                 await sound.take(parse(answered))
@@ -86,3 +106,23 @@ class Incoming:
     async def give_up(self, why: Ending) -> None:
         if self.call.end is None:
             await self.call.reject(REFUSALS.get(why, DECLINED))
+
+    def _is_told(self, header: str) -> bool:
+        request = self.call.request
+        return request is not None and RELIABLY in tokens(request.headers, header)
+
+    async def _describe(self, status: int, sound: Sound, *, reliable: bool) -> None:
+        """Says what we speak; an offer is made once, and no other before it is answered."""
+        body = b"" if self._offered else sound.ours.build()
+        self._offered = not self.call.offer
+        await self.call.ring(status, body, reliable=reliable)
+
+    async def _agree(self, sound: Sound) -> None:
+        """Our ring has arrived; what its confirmation says of our offer is the session."""
+        answered = await self.call.wait_confirmed()
+        if self._offered and not sound.is_agreed:
+            try:
+                await sound.take(parse(answered), Stage.CALLER_WAITS)
+            except (MalformedDescription, NotAcceptable) as error:
+                await self.call.reject(488)
+                raise LegEnded(Ending.FAULT) from error

@@ -25,6 +25,7 @@ class Ending(Enum):
     SILENCE = "silence"
     MAX_LENGTH = "max_length"
     BUDGET = "budget"  # what the call may cost is spent
+    ALLOWANCE = "allowance"  # what its trunk may spend in a day is
     MEDIA_TIMEOUT = "media_timeout"
     NO_ACK = "no_ack"
     BUSY = "busy"  # this and the next two: who was called did not want to, or was not there
@@ -115,6 +116,13 @@ class Leg(Protocol):
         """Lets who called us hear that it rings; of a leg that we dialled: nothing, it is theirs to ring.
 
         Returns at once, whether that will arrive or not. Raises LegEnded when the other side went away already.
+        """
+
+    async def speak_early(self) -> bool:
+        """Lets who called us hear what is said on the stream before we pick up, and waits for him to confirm that.
+
+        False: that cannot be done (of a leg that we dialled: never), and he hears that it rings. Raises LegEnded when
+        the other side went away already.
         """
 
     async def answer(self) -> None:

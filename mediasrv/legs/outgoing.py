@@ -15,7 +15,8 @@ on its way is acknowledged and hung up by the protocol below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,13 +26,27 @@ import trio
 from mediasrv.endpoints import CallEnd, CallGone, CallRedirected, SipCall
 from mediasrv.legs.endings import WORDS, ending_of_refusal
 from mediasrv.legs.leg import Ending, LegEnded
-from mediasrv.legs.sound import Sound
-from mediasrv.sdp import MalformedDescription, NotAcceptable, parse
+from mediasrv.legs.sound import Sound, Stage
+from mediasrv.sdp import MalformedDescription, Negotiated, NotAcceptable, SessionDescription, parse
 from mediasrv.sip import Account, Address, Headers, Progress, Rejected, Uri, WrongState
 
-UNREACHED = range(500, 600)  # and 408, as long as nobody rang
+ANY_5XX = range(500, 600)
+SILENT = 408
 FORKS_HEARD_MAX = 8
 _CLEAREST = (Ending.BUSY, Ending.REFUSED, Ending.NO_ANSWER)  # what several telephones have said, in a word
+
+
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """When a place is passed over for the next, as long as nobody rang there."""
+
+    statuses: Container[int] = ANY_5XX
+    silence_s: float = (
+        5.0  # RFC 3261 would wait 32 s for a first word, longer than a person listens to nothing
+    )
+
+
+USUAL_FAILOVER = Failover()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,7 @@ class Stop:
     hop: Address
     account: Account | None = None  # who we are there, when it asks
     path: Sequence[str] = ()  # Routes that the request takes
+    failover: Failover = USUAL_FAILOVER
 
 
 class Route(Protocol):
@@ -58,7 +74,8 @@ class Route(Protocol):
         """Nobody could be asked there."""
 
     def note(self, event: str, **fields: object) -> None:
-        """For the timeline: dialling, ringing, early_media, redirected, not_reached, refused, not_answered."""
+        """For the timeline: dialling, ringing, early_media, early_offer, redirected, not_reached, refused,
+        not_answered."""
 
 
 @dataclass(slots=True)
@@ -68,8 +85,13 @@ class _Attempt:
     stop: Stop
     call: SipCall
     alone: bool  # nobody else is rung at the same time
-    rang: bool = False
+    offered: SessionDescription  # by us
     heard: dict[str, bytes] = field(default_factory=dict)  # descriptions before the answer, by fork
+    followed: defaultdict[str, trio.Event] = field(default_factory=lambda: defaultdict(trio.Event))  # of them
+    changed: dict[str, Negotiated] = field(
+        default_factory=dict
+    )  # what forks have offered since, and we agreed to
+    rang: bool = False
     outcome: bytes | CallEnd | None = None  # the description of who has picked up, or how it ended
     taken: bool = False
 
@@ -77,7 +99,9 @@ class _Attempt:
     def is_unreached(self) -> bool:
         """Nobody could be asked there."""
         end = self.outcome
-        return isinstance(end, Rejected) and not self.rang and (end.status in UNREACHED or end.status == 408)
+        if not isinstance(end, Rejected) or self.rang:
+            return False
+        return end.status == SILENT or end.status in self.stop.failover.statuses
 
 
 class Outgoing:
@@ -90,8 +114,12 @@ class Outgoing:
         self._given_up: Ending | None = None
         self._why = Ending.REFUSED  # of the last place; where there was none, nobody could be asked
 
-    async def ring(self) -> None:
+    async def ring(self, sound: Sound) -> None:
         await trio.lowlevel.checkpoint()
+
+    async def speak_early(self, sound: Sound) -> bool:
+        await trio.lowlevel.checkpoint()
+        return False
 
     async def pick_up(self, sound: Sound) -> SipCall:
         call = None
@@ -131,7 +159,7 @@ class Outgoing:
     async def _ring(self, stop: Stop, sound: Sound, *, alone: bool) -> _Attempt:
         self._route.note("dialling", to=str(stop.uri), at=f"{stop.hop[0]}:{stop.hop[1]}")
         self.call = await self._route.ring(stop, sound.ours.build())
-        return _Attempt(stop, self.call, alone)
+        return _Attempt(stop, self.call, alone, sound.ours)
 
     async def _wait_for_one(self, attempts: Sequence[_Attempt], sound: Sound) -> None:
         """Until somebody has picked up, or spoken for all, or nobody is left."""
@@ -161,6 +189,7 @@ class Outgoing:
         outcome: bytes | CallEnd = b""
         async with trio.open_nursery() as beside:
             beside.start_soon(self._follow_progress, attempt, sound)
+            beside.start_soon(self._answer_offers, attempt, sound)
             outcome = await self._answered(attempt)
             beside.cancel_scope.cancel()
         return outcome
@@ -195,18 +224,54 @@ class Outgoing:
         if attempt.heard.get(progress.fork) == progress.body or len(attempt.heard) > FORKS_HEARD_MAX:
             return
         attempt.heard[progress.fork] = progress.body
+        sound.ours = attempt.offered
         try:
-            await sound.take(parse(progress.body), early=True)
+            await sound.take(parse(progress.body), Stage.CALLEE_RINGS)
         except (MalformedDescription, NotAcceptable) as error:
             self._route.note("early_media", problem=str(error))
         else:
             self._route.note("early_media", codec=sound.stream.codec)
+        finally:
+            attempt.followed[progress.fork].set()
+
+    async def _answer_offers(self, attempt: _Attempt, sound: Sound) -> None:
+        """A telephone that rings may change what it has answered (RFC 3311 section 5)."""
+        talk = attempt.call.talk
+        with suppress(CallGone, trio.EndOfChannel):
+            while True:
+                offered = await talk.wait_update()
+                with suppress(WrongState):  # that telephone rings no more
+                    await self._answer_offer(attempt, offered, sound)
+
+    async def _answer_offer(self, attempt: _Attempt, offered: bytes, sound: Sound) -> None:
+        fork, talk = attempt.call.talk.asking, attempt.call.talk
+        try:
+            if attempt.alone:
+                await attempt.followed[fork].wait()  # what it answered first may be on its way to the sound
+            if not attempt.alone or attempt.heard.keys() != {fork}:
+                raise NotAcceptable("several telephones ring, and there is one sound")
+            agreed = sound.reanswer(parse(offered))
+        except (MalformedDescription, NotAcceptable) as error:
+            self._route.note("early_offer", problem=str(error))
+            await talk.answer_update(488)
+            return
+        await talk.answer_update(200, agreed.description.build())
+        sound.ours = agreed.description
+        sound.follow(agreed)
+        attempt.changed[fork] = agreed
+        self._route.note("early_offer", codec=agreed.codec)
 
     async def _talk(self, attempt: _Attempt, answered: bytes, sound: Sound) -> SipCall:
-        """The answer may have come earlier, in a reliable 183 (RFC 3262 section 5)."""
-        description = answered or attempt.call.early.get(attempt.call.fork, b"")
+        """The answer may have come earlier, in a reliable 183 (RFC 3262 section 5), and have been changed since."""
+        call = attempt.call
+        changed, description = attempt.changed.get(call.fork), answered or call.early.get(call.fork, b"")
         try:
-            await sound.take(parse(description))
+            if changed is not None:
+                sound.ours = changed.description
+                sound.begin(changed)
+            else:
+                sound.ours = attempt.offered
+                await sound.take(parse(description))
         except (MalformedDescription, NotAcceptable) as error:
             self._route.note("unacceptable_answer", problem=str(error))
             await attempt.call.bye("unacceptable answer")

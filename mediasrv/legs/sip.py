@@ -7,7 +7,6 @@ hangs up. A handshake that fails ends the call, for nothing was heard and nothin
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol
@@ -47,8 +46,11 @@ class Opening(Protocol):
     def call(self) -> SipCall | None:
         """The one that is being opened; of ours there may be several, one after the other."""
 
-    async def ring(self) -> None:
+    async def ring(self, sound: Sound) -> None:
         """Tells who called us that somebody is asked; LegEnded says that he is gone."""
+
+    async def speak_early(self, sound: Sound) -> bool:
+        """Has who called us hear our sound before it is picked up; false: he only hears that it rings."""
 
     async def pick_up(self, sound: Sound) -> SipCall:
         """There is sound both ways when it returns; LegEnded says why there is none."""
@@ -65,9 +67,8 @@ class SipLeg:
         self.may_refer = True  # the trunk takes calls over when asked to
         self._sound, self._opening = sound, opening
         self._requests = Requests()
-        self._unprotected = False  # there are no keys, nor will there be
+        self._ended_here: Ending | None = None  # for a reason that only the leg knows
         self._picked_up = trio.Event()
-        self._talking_since = math.inf
         if info.direction == "in":
             self._picked_up.set()  # its dialog is there from the first INVITE
 
@@ -89,21 +90,22 @@ class SipLeg:
         return None if self._opening.call is None else self._opening.call.id
 
     async def ring(self) -> None:
-        await self._opening.ring()
+        await self._opening.ring(self._sound)
+
+    async def speak_early(self) -> bool:
+        return await self._opening.speak_early(self._sound)
 
     async def answer(self) -> None:
         await self._opening.pick_up(self._sound)
         self._requests.hold(self._sound.holds)
-        self._talking_since = trio.current_time()
         self._picked_up.set()
 
-    def talked_s(self) -> float:
-        """Since it was picked up; 0: it was not."""
-        return max(0.0, trio.current_time() - self._talking_since)
+    async def wait_picked_up(self) -> None:
+        await self._picked_up.wait()
 
     async def wait_ended(self) -> Ending:
         end = await (await self._call()).wait_ended()
-        return Ending.FAULT if self._unprotected else ending(end, self.info.direction)
+        return self._ended_here or ending(end, self.info.direction)
 
     async def next_request(self) -> LegRequest:
         return await self._requests.next()
@@ -155,6 +157,11 @@ class SipLeg:
         elif call.end is None:
             await call.bye(WORDS.get(why, ""), q850=cause_of(why))
 
+    async def end(self, why: Ending) -> None:
+        """Hangs up, and whoever waits for the end is told why."""
+        self._ended_here = self._ended_here or why
+        await self.hang_up(why)
+
     async def attend(self) -> None:
         """Answers what the other side asks for, and shakes hands, from the beginning of the call to its end."""
         call = await self._call()
@@ -200,8 +207,7 @@ class SipLeg:
         except StreamClosed:
             return
         except HandshakeFailed:
-            self._unprotected = True
-            await self.hang_up(Ending.FAULT)
+            await self.end(Ending.FAULT)  # there are no keys, nor will there be
 
     async def _attend_reinvite(self, call: SipCall) -> None:
         """RFC 3264 section 8: refused, the session stays as it was."""

@@ -8,8 +8,8 @@ Whose offer came first decides when the stream is known:
               like best, and another one takes its place, port and all, when the answer wants what it cannot be.
               Room for that other one is kept until it is certain that nobody needs it
 
-An offer of ours may have several answers, one from each telephone that rings; the last one counts. Until somebody has
-picked up nothing is sent, and what is heard is only what the network plays.
+An offer of ours may have several answers, one from each telephone that rings; the last one counts. How far the call has
+come says who is heard (`Stage`): before it is picked up, one side at most.
 
 A running stream keeps its payload types: a later offer may move or hold the sound, and change the codec to another
 that the stream can take (the same clock, no wider band). A protected stream stays protected. Its keys stand in the
@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Self
 
 import trio
@@ -55,6 +56,21 @@ from mediasrv.sdp import (
 NO_PORT_YET = 9  # stands in a description until there is a stream
 
 
+class Stage(Enum):
+    """How far a call has come."""
+
+    BEGINNING = auto()
+    CALLEE_RINGS = auto()  # ours: what is heard is what the network plays
+    CALLER_WAITS = auto()  # theirs: he hears us, and we shall hear him when we pick up
+    # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
+    PICKING_UP = auto()
+    UP = auto()
+
+
+SENDING = frozenset({Stage.CALLER_WAITS, Stage.UP})
+HEARING = frozenset({Stage.CALLEE_RINGS, Stage.PICKING_UP, Stage.UP})
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a leg's sound may stand in the engine."""
@@ -78,6 +94,7 @@ class Sound:
         self._place, self._media, self._local = place, media, local
         self._stream, self._spec, self._packet_ms = stream, spec, spec.ptime_ms
         self._agreed: Negotiated | None = None
+        self._stage = Stage.BEGINNING
         self._room: ReservationFace | None = None  # for a stream in this one's place
         self._told: list[Callable[[StreamFace], None]] = []  # of each stream
         self._early = False  # something was heard before anybody had picked up
@@ -95,8 +112,7 @@ class Sound:
         spec = agreed_spec(agreed, media)
         stream = await _add(place, place.reserve(spec), spec)
         try:
-            # Nothing is sent before the ACK: who has not read our 200 may have written somebody else's address.
-            # Nothing is waited for before the 200 either: however long it rings, nobody is lost.
+            # Nothing is waited for before the 200: however long it rings, nobody is lost.
             stream.set_direction(sending=False, hearing=False)
         except BaseException:
             await stream.aclose()
@@ -139,6 +155,15 @@ class Sound:
         return self._agreed is not None and not self._agreed.sending
 
     @property
+    def is_agreed(self) -> bool:
+        return self._agreed is not None
+
+    @property
+    def remote_host(self) -> str:
+        """Where the other side wants the sound; empty: that is not agreed on, or nowhere."""
+        return self._agreed.remote[0] if self._agreed is not None and self._agreed.remote is not None else ""
+
+    @property
     def keys_by(self) -> KeyWay:
         """How keys of ours leave, as things stand."""
         agreed = self._agreed
@@ -155,27 +180,41 @@ class Sound:
 
     # ---- the first agreement
 
-    async def take(self, answered: SessionDescription, *, early: bool = False) -> None:
-        """What an answer to our offer makes of it; `early`: somebody still rings. Raises NotAcceptable."""
+    async def take(self, answered: SessionDescription, stage: Stage = Stage.UP) -> None:
+        """What an answer to our offer makes of it; `stage`: when it came. Raises NotAcceptable."""
         agreed = also_by_our_number(accept(self.ours, answered))
         wanted = agreed_spec(agreed, self._media)
         if not suits(self._spec, wanted):
             await self._make_anew(wanted)
-        self._follow(agreed, sending=agreed.sending and not early)
-        self._early = self._early or early
-        if not early:
+        self._stage = stage
+        self._follow(agreed)
+        if stage is Stage.CALLEE_RINGS:
+            self._early = True
+        else:
             self._settle()
+
+    def speak_early(self) -> None:
+        """Who has called hears us from now on, and waits for us to pick up."""
+        assert self._agreed is not None
+        self._stage = Stage.CALLER_WAITS
+        self._follow(self._agreed)
+        self._picking_up.set()
 
     def pick_up(self) -> None:
         """Our answer is about to be sent: from now on the other side may shake hands."""
         if self._agreed is not None:
-            self._stream.set_direction(sending=False, hearing=self._agreed.hearing)
+            self._stage = Stage.UP if self._stage is Stage.CALLER_WAITS else Stage.PICKING_UP
+            self._follow(self._agreed)
             self._picking_up.set()
 
-    def begin(self) -> None:
-        """Our answer has arrived: from now on there is sound both ways."""
-        assert self._agreed is not None
-        self._follow(self._agreed, sending=self._agreed.sending)
+    def begin(self, agreed: Negotiated | None = None) -> None:
+        """Sound both ways from now on: our answer has arrived, or `agreed` came before it. Raises NotAcceptable."""
+        if agreed is not None:
+            self._check_fits(agreed)
+        agreed = agreed or self._agreed
+        assert agreed is not None
+        self._stage = Stage.UP
+        self._follow(agreed)
         self._settle()
 
     def _settle(self) -> None:
@@ -189,10 +228,13 @@ class Sound:
         self._picking_up.set()
 
     def _speak_only_what_runs(self) -> None:
-        agreed = self._agreed
-        assert agreed is not None
+        assert self._agreed is not None
+        self._local = self._running(self._agreed)
+
+    def _running(self, agreed: Negotiated) -> LocalMedia:
+        """What is ours to say of the stream as it is."""
         running = dict.fromkeys(coding.codec for coding in self._spec.codings())
-        self._local = replace(
+        return replace(
             self._local,
             codecs=tuple(running),
             rtcp_mux=self._spec.rtcp == "mux",
@@ -217,8 +259,10 @@ class Sound:
     # ---- later ones
 
     def reanswer(self, offered: SessionDescription) -> Negotiated:
-        """Our answer to an offer in mid-call, which `follow` then puts into force. Raises NotAcceptable."""
-        agreed = answer(offered, self._local, self.ours)
+        """Our answer to another offer, which `follow` then puts into force. Raises NotAcceptable."""
+        if self._agreed is None:
+            raise NotAcceptable("nothing is agreed on that could be changed")
+        agreed = answer(offered, self._running(self._agreed), self.ours)
         self._check_fits(agreed)
         return agreed
 
@@ -233,8 +277,8 @@ class Sound:
         return agreed
 
     def follow(self, agreed: Negotiated) -> None:
-        """The stream follows what was agreed in mid-call."""
-        self._follow(agreed, sending=agreed.sending)
+        """The stream follows what was agreed in mid-call, or by an offer before it."""
+        self._follow(agreed)
         self._local = replace(self._local, security=kept(self._local.security, agreed))
 
     def _check_fits(self, agreed: Negotiated) -> None:
@@ -246,7 +290,7 @@ class Sound:
         ):
             raise NotAcceptable("not among the payload types of the running stream")
 
-    def _follow(self, agreed: Negotiated, *, sending: bool) -> None:
+    def _follow(self, agreed: Negotiated) -> None:
         before = self._agreed
         self._follow_security(agreed, before)
         if before is None or before.payload_type != agreed.payload_type:
@@ -259,7 +303,10 @@ class Sound:
             self._packet_ms = liked_ms
         if agreed.remote is not None and (before is None or before.remote != agreed.remote):
             self._stream.set_remote(agreed.remote)
-        self._stream.set_direction(sending=sending, hearing=agreed.hearing)
+        self._stream.set_direction(
+            sending=self._stage in SENDING and agreed.sending,
+            hearing=self._stage in HEARING and agreed.hearing,
+        )
         self._agreed = agreed
 
     def _follow_security(self, agreed: Negotiated, before: Negotiated | None) -> None:

@@ -262,6 +262,13 @@ class Engine:
         thread.native.step(now_ns)
         thread.dispatch()
 
+    def step_on(self, before_ns: int) -> int:
+        """The next slot and, while there is nothing to tell, those due before `before_ns`; the last one's time."""
+        thread = self._the_thread()
+        slot_ns = thread.native.step_on(0 if thread.orders_wait else before_ns)
+        thread.dispatch()
+        return slot_ns
+
     def next_tick_ns(self) -> int:
         """When the next slot is due."""
         return self._the_thread().native.next_step()

@@ -105,6 +105,12 @@ class StreamFace(Protocol):
     def hear_anew(self) -> None:
         """As if the stream began now: what was told and not read is forgotten, and the media time-out starts again."""
 
+    def move_beside(self, other: StreamFace) -> None:
+        """From its next tick on it is of that one's group; what is sent comes up to 20 ms later then, once.
+
+        LocalError when `other` is of another thread of the engine, or when this one listens to any, or any to it.
+        """
+
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         """From the next tick on the peer is also sent what `source`, of the same group, hears or says.
 

@@ -7,7 +7,6 @@ here has all of them here.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -44,10 +43,9 @@ class EngineThread:
         self._orders = Orders()
         self._recordings = Recordings(engine, self._orders, manual=manual)
         self._captures = captures
-        self._groups: Counter[int] = Counter()  # how many streams of each are here
 
     def holds(self, group: int) -> bool:
-        return self._groups[group % GROUPS] > 0
+        return any(stream.group == group % GROUPS for stream in self.streams.values())
 
     def start(self, nursery: trio.Nursery) -> None:
         if not self.manual:
@@ -74,6 +72,11 @@ class EngineThread:
                 if (stream := self.streams.get(packet.stream)) is not None:
                     stream.take_captured(packet)
 
+    @property
+    def orders_wait(self) -> bool:
+        """Some found no room: they are given again whenever the engine is heard."""
+        return self._orders.waiting
+
     def dispatch(self) -> None:
         """Tells the streams what happened, and the engine what it had no room for."""
         self._orders.again()
@@ -97,9 +100,6 @@ class EngineThread:
     def _let_go(self, handle: int) -> None:
         self.native.reclaim(handle)
         stream = self.streams.pop(handle)
-        self._groups[stream.group] -= 1
-        if not self._groups[stream.group]:
-            del self._groups[stream.group]
         stream.gone()
 
     def add(
@@ -119,7 +119,6 @@ class EngineThread:
             self.native, self._orders, handle, spec, (host, port), share, self._recordings, group
         )
         self.streams[handle] = stream
-        self._groups[group] += 1
         return stream
 
     def _add(self, spec: StreamSpec, drawn: Settings, group: int, port: Port) -> int:

@@ -41,7 +41,11 @@ class TokenBucket:
 
 @dataclass(slots=True)
 class DailyAllowance:
-    """Calls that may be begun, and minutes that may be spent, in one day of UTC; begun minutes count whole."""
+    """Calls that may be begun, and minutes that may be spent, in one day of UTC.
+
+    A call takes its minutes one by one, each before it begins: so calls that run at the same time never spend more
+    than there is, whatever is left when they begin and however long they would last.
+    """
 
     calls_max: int
     minutes_max: int
@@ -57,15 +61,18 @@ class DailyAllowance:
         self._calls += 1
         return True
 
-    def spend(self, duration_s: float, wall_s: float) -> None:
-        """What a call took, told at its end, and charged to the day on which it ended."""
+    def take_minute(self, wall_s: float) -> bool:
+        """Another minute of a call, if there is one; it is charged to the day on which it is taken."""
         self._turn_page(wall_s)
-        self._minutes += -int(-duration_s // S_PER_MINUTE)
+        if self._minutes >= self.minutes_max:
+            return False
+        self._minutes += 1
+        return True
 
-    def left_s(self, wall_s: float) -> float:
-        """How long a call that begins now may last before the day's minutes are gone."""
-        self._turn_page(wall_s)
-        return max(0, self.minutes_max - self._minutes) * S_PER_MINUTE
+    def give_minute_back(self, taken_wall_s: float) -> None:
+        """One that was not begun; of a day that is over, it is nobody's."""
+        if int(taken_wall_s // S_PER_DAY) == self._day:
+            self._minutes = max(0, self._minutes - 1)
 
     def _turn_page(self, wall_s: float) -> None:
         """A wall clock that is set back does not hand the same day out twice."""

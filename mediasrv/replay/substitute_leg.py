@@ -29,6 +29,9 @@ class SubstituteLeg:
     async def ring(self) -> None:
         await self._operation("ring")
 
+    async def speak_early(self) -> bool:
+        return bool(await self._operation("speak_early", bool))
+
     async def answer(self) -> None:
         await self._operation("answer")
 

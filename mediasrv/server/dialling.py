@@ -1,10 +1,12 @@
 """Whom a call may dial at our cost: the toll rules and the day's allowance of the trunk that it came over.
 
 Every way to make somebody else's telephone ring goes through here, a transfer no less than a call of our own: the
-carrier bills us for both. A target that is no number of the public network, an extension or a name, is dialled as
-it was written; but whatever might be a number must be one, whole and allowed. So must what only begins as one: a switch
-that drops what it does not know takes `0019005550100#` for the number in it, and peers write targets, too (REFER).
-`user:NAME` is never one, whatever the name looks like: it rings registered telephones and nothing else (`routes`).
+carrier bills us for both. A name is dialled as it was written; but whatever might be a number must be one, whole and
+allowed. So must what only begins as one: a switch that drops what it does not know takes `0019005550100#` for the
+number in it, and peers write targets, too (REFER). A short row of digits is no better than a long one, for carriers
+have sold those, too (118118 is billed by the minute, `*72` sends our calls elsewhere): it is dialled when the trunk
+lists it among its `extensions`, or when it is a user of ours, whose own telephones ring. `user:NAME` is never a number,
+whatever the name looks like: it rings registered telephones and nothing else (`routes`).
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from mediasrv.clock import Clock
 from mediasrv.config import USER_TARGET, Settings
 from mediasrv.config.trunk import host_and_port
 from mediasrv.legs import CallInfo
-from mediasrv.numbers import DailyAllowance, Verdict
+from mediasrv.numbers import DailyAllowance, Verdict, is_global
 from mediasrv.sip import Malformed, Uri
 from mediasrv.sip.grammar.uri import bracketed
 
 _HAS_SCHEME = re.compile(r"(?:sips?|tel):", re.IGNORECASE)
-_PUBLIC_DIGITS_MIN = 7  # fewer are an extension
+_CODE_DIGITS_MIN = 3  # fewer, among letters, are a name's: 2nd.floor
 
 
 def _host(remote: str) -> str:
@@ -29,10 +31,12 @@ def _host(remote: str) -> str:
     return remote.rpartition(":")[0]
 
 
-def _might_be_public(target: str) -> bool:
-    """Its first sign that means anything is a plus, or a digit of seven in whatever script; names begin otherwise."""
+def _might_be_number(target: str) -> bool:
+    """Its first sign that means anything is a plus or a digit, in whatever script; names begin otherwise."""
     first = next((sign for sign in target if sign == "+" or sign.isalnum()), "")
-    return first == "+" or (first.isdigit() and sum(map(str.isdigit, target)) >= _PUBLIC_DIGITS_MIN)
+    if not first.isnumeric():
+        return first == "+"
+    return not any(map(str.isalpha, target)) or sum(map(str.isnumeric, target)) >= _CODE_DIGITS_MIN
 
 
 class Dialling:
@@ -49,24 +53,30 @@ class Dialling:
     def why_not(self, info: CallInfo, target: str) -> str:
         """In words; empty: it may be dialled, and has been counted."""
         problem = self.why_forbidden(info, target)
-        if not problem and self._costs(info, target) and not self._days[info.trunk].begin(self._wall_s()):
-            return f"what trunks.{info.trunk} may dial in a day is used up"
+        if not problem and self.costs(info, target) and not self.day_of(info).begin(self.wall_s()):
+            return used_up(info)
         return problem
 
-    def why_forbidden(self, info: CallInfo, target: str) -> str:
-        """The same, but nothing is counted: for another way to somebody who was dialled already."""
+    def why_forbidden(self, info: CallInfo, target: str, *, at_home: bool = False) -> str:
+        """The same, but nothing is counted.
+
+        `at_home`: telephones of a user ring, and nothing else: a short number is his."""
         if target.startswith(USER_TARGET):
             return ""
         try:
             number = self._number(info, target)
         except Malformed as error:
             return f"not a URI: {error}"
-        if not _might_be_public(number):
+        trunk = self._settings.trunks[info.trunk]
+        if not _might_be_number(number) or trunk.has_extension(number):
             return ""
-        verdict = self._settings.trunks[info.trunk].tolls.verdict(number)
-        if verdict is not Verdict.ALLOWED:
-            return f"{number} is {verdict.value} by trunks.{info.trunk}.dial_allow and dial_deny"
-        return ""
+        if at_home and not is_global(number):
+            return ""
+        verdict = trunk.tolls.verdict(number)
+        if verdict is Verdict.ALLOWED:
+            return ""
+        keys = "dial_deny" if is_global(number) else "dial_deny, and none of its extensions"
+        return f"{number} is {verdict.value} by trunks.{info.trunk}.dial_allow and {keys}"
 
     def why_not_follow(self, info: CallInfo, target: str) -> str:
         """Of a target that a peer has named (REFER): nobody has us call at hosts that we have nothing to do with.
@@ -87,19 +97,21 @@ class Dialling:
         sip = self._settings.sip
         return sip.listen.host, sip.advertised.text, self._told_to(_host(info.remote))
 
-    def over(self, info: CallInfo, target: str, duration_s: float) -> None:
-        """A call that was dialled and answered has ended: its minutes are the day's."""
-        if self._costs(info, target):
-            self._days[info.trunk].spend(duration_s, self._wall_s())
+    def costs(self, info: CallInfo, target: str) -> bool:
+        """Of a target that may be dialled: whether the day's allowance pays for it."""
+        return not target.startswith(USER_TARGET) and is_global(self._number(info, target))
 
-    def _costs(self, info: CallInfo, target: str) -> bool:
-        if target.startswith(USER_TARGET):
-            return False
-        return _might_be_public(self._number(info, target))
+    def day_of(self, info: CallInfo) -> DailyAllowance:
+        return self._days[info.trunk]
+
+    def wall_s(self) -> float:
+        """The time by which days are told apart, since the epoch."""
+        return self._clock.wall().timestamp()
 
     def _number(self, info: CallInfo, target: str) -> str:
         user = Uri.parse(target).user_text if _HAS_SCHEME.match(target) else target
         return self._settings.trunks[info.trunk].number(user.strip())
 
-    def _wall_s(self) -> float:
-        return self._clock.wall().timestamp()
+
+def used_up(info: CallInfo) -> str:
+    return f"what trunks.{info.trunk} may dial in a day is used up"

@@ -36,7 +36,7 @@ from mediasrv.replay.edges import noted_agent
 from mediasrv.server import wiring
 from mediasrv.server.access.access import Access, users_on_disk
 from mediasrv.server.access.enrolment import Enrolments, Find
-from mediasrv.server.access.health import Health
+from mediasrv.server.access.health import Health, HostStanding
 from mediasrv.server.access.users import NewUser, Users
 from mediasrv.server.control import Control
 from mediasrv.server.dialling import Dialling
@@ -91,6 +91,7 @@ class ServerStatistics:
     counts: dict[str, dict[str, int]]
     registrations: Mapping[str, str]  # by trunk: "registered", or why not
     hosts_down: Sequence[str] = ()  # of trunks that are asked whether they live
+    hosts: Sequence[HostStanding] = ()  # the same, and those that live
 
 
 class Server:
@@ -202,6 +203,7 @@ class Server:
             counts=self._counts(),
             registrations=self._enrolments.standing if self._enrolments else {},
             hosts_down=self._health.down if self._health else (),
+            hosts=self._health.standing if self._health else (),
         )
 
     def _counts(self) -> dict[str, dict[str, int]]:
@@ -268,10 +270,10 @@ class Server:
             yield
         await self._enrolments.leave()
 
-    def _learn(self, place: SipAddress, answered: bool) -> None:
-        (self._finder.answered if answered else self._finder.failed)(place)
-        if self._dialler is not None and not answered:
-            self._dialler.nobody_at(place)
+    def _learn(self, trunk: str, place: SipAddress, alive: bool) -> None:
+        (self._finder.answered if alive else self._finder.failed)(place)
+        if self._dialler is not None:
+            self._dialler.learn(trunk, place, alive=alive)
 
     @asynccontextmanager
     async def _known_users(self) -> AsyncIterator[None]:
@@ -308,6 +310,7 @@ class Server:
             self._endpoint = SipEndpoint(
                 socket, agent, self._clock, self.counters,
                 streams=streams, stream_limits=stream_limits(self.settings), finder=self._finder,
+                late_s=self.settings.sip.late_ms / 1_000,
             )  # fmt: skip
             if self.draining:
                 self._endpoint.send_askers_elsewhere()

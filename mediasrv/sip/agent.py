@@ -92,9 +92,12 @@ class UserAgent:
 
     # ---- the five verbs of a protocol core
 
-    def receive(self, data: bytes, source: Address, now: float) -> None:
-        """Takes one datagram. Never raises for what a peer sent: it is dropped and counted, or answered."""
-        self._core.heard_bytes = len(data)
+    def receive(self, data: bytes, source: Address, now: float) -> bool:
+        """Takes one datagram. Never raises for what a peer sent: it is dropped and counted, or answered.
+
+        Whether it belonged to a transaction or a dialog that was there: a Call-ID alone says nothing, anybody can
+        write it."""
+        self._core.heard_bytes, self._core.belongs = len(data), False
         try:
             message = parse(data, self._core.limits)
         except MalformedRequest as error:
@@ -106,6 +109,7 @@ class UserAgent:
                 self._receive_request(message, source, now)
             else:
                 self._receive_response(message, source, now)
+        return self._core.belongs
 
     def receive_unframeable(self, broken: Unframeable, source: Hop, now: float) -> None:
         """A stream has lost its frames: the request that did it is answered, if it can be read so far (18.3)."""
@@ -229,14 +233,15 @@ class UserAgent:
         """Offers a change; ends with `ReinviteDone`. Raises WrongState while another INVITE is under way."""
         self._session(call).reinvite(body, now)
 
-    def in_dialog(self, call: SipCallId) -> Session:
+    def in_dialog(self, call: SipCallId, fork: str = "") -> Session:
         """What else can be done inside a call: its `updates`, `infos`, `referrals` and `subscriptions`.
 
-        Raises WrongState when the call is over, or rings without a dialog that is certain."""
+        `fork`: with which of several telephones that ring. Raises WrongState when the call is over, or rings without a
+        dialog that is certain."""
         found = self._core.calls.get(call)
         if not isinstance(found, Session | Invitation):
             raise WrongState("no such call, or it is over")
-        return found.session
+        return found.dialog_with(fork)
 
     def replaces(self, call: SipCallId) -> Replaces:
         """How to name that call to its peer's counterpart: for the REFER of an attended transfer."""
@@ -286,6 +291,7 @@ class UserAgent:
         repeated = self._core.transactions.server_of(request)
         if repeated is not None:
             self._core.counts["absorbed.request"] += 1
+            self._core.belongs = True
             self._core.trust.heard(source, self._core.heard_bytes)
             repeated.apply(Event.REQUEST, now)
             return
@@ -322,6 +328,7 @@ class UserAgent:
         core = self._core
         call_id, ours, _ = request.dialog_key
         owner = core.dialogs.get(request.dialog_key) or core.inviting.get((call_id, ours))
+        core.belongs = owner is not None
         if owner is None:
             core.reply(request.headers, 481, source)
         elif core.transactions.full and not owner.ends_with(request):
@@ -366,6 +373,7 @@ class UserAgent:
         """An ACK is never answered: it ends the repeating of a 2xx (in its dialog) or of a refusal."""
         core = self._core
         session = core.dialogs.get(request.dialog_key)
+        core.belongs = session is not None
         if session is not None and session.acknowledged(request, now):
             core.prove(session.told_host)
             return
@@ -373,6 +381,7 @@ class UserAgent:
         if transaction is None:
             self._drop("ack")
             return
+        core.belongs = True
         if transaction.tag == request.to.tag:
             core.prove(transaction.destination[0])
         transaction.apply(Event.ACK, now)
@@ -384,6 +393,7 @@ class UserAgent:
         if transaction is None:
             core.reply(request.headers, 481, source)
             return
+        core.belongs = True
         core.reply(request.headers, 200, source, tag=transaction.tag)
         owner = core.dialogs.get((request.call_id, transaction.tag, request.from_.tag))
         if isinstance(owner, Session):
@@ -407,6 +417,7 @@ class UserAgent:
         """Section 18.1.2: one that names another sender, several, or no request of ours is dropped."""
         ours = self._core.is_ours(response.via) and len(response.headers.values("Via")) == 1
         answered = self._core.transactions.receive(response, source, now) if ours else None
+        self._core.belongs = answered is not None
         if answered is None:
             self._drop("response")
         elif answered.destination[0] == source[0]:  # who knows the branch was reached by what we sent there

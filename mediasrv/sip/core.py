@@ -33,6 +33,12 @@ USUAL_HOPS = 70  # section 8.1.1.6
 COPIED = ("From", "To", "Call-ID", "CSeq")  # section 8.2.6.2
 
 
+class StatelessReply(bytes):
+    """A response to what belonged to nothing, or left nothing behind."""
+
+    __slots__ = ()
+
+
 class Call(Protocol):
     """What can be done to a call from above, in whatever state: Session and Invitation."""
 
@@ -87,6 +93,7 @@ class Core:
         self._last_call = 0
         self.contact = ("Contact", self.locals.contact)
         self.heard_bytes = 0  # of the datagram that is being answered
+        self.belongs = False  # whether that one belongs to something that was there before it
 
     # ---- queues
 
@@ -226,7 +233,7 @@ class Core:
             self.counts["dropped.amplifies"] += 1
             return
         self.counts[f"answered.{status}"] += 1
-        self.send(wire, reply_address(to, source))
+        self.send(StatelessReply(wire), reply_address(to, source))
 
 
 def reply_address(headers: Headers, source: Address) -> Address:

@@ -105,12 +105,11 @@ class Dialog:
         if contact is not None:
             self.target = contact.uri
 
-    def seen_from(self, source: Address) -> None:
-        """The peer has asked something from there: a NAT on the way may have forgotten where it was before.
+    def may_be_at(self, source: Address) -> bool:
+        """Of a peer that has asked something from there, whether that says where it is (`dialogs/moving`).
 
         Over another transport it only fled from a datagram that would be too long (section 18.1.1)."""
-        if self.direct and transport_of(source) == transport_of(self.peer):
-            self.peer = source
+        return self.direct and transport_of(source) == transport_of(self.peer)
 
     def request_line(self) -> tuple[Uri, tuple[NameAddr, ...]]:
         """Request-URI and Routes of the next request (12.2.1.1), strict routers of RFC 2543 included."""

@@ -156,10 +156,13 @@ class ReinviteDone:
 
 @dataclass(frozen=True, slots=True)
 class UpdateOffered:
-    """An UPDATE (or PRACK) with an offer waits for `answer_update`; after `Timers.decide_s` it is refused."""
+    """An UPDATE (or PRACK) with an offer waits for `answer_update`; after `Timers.decide_s` it is refused.
+
+    `fork`: whose it is, as `Progress` names them."""
 
     call: SipCallId
     body: bytes
+    fork: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,9 +168,8 @@ class Invitation:
     def bye(self, now: float, reason: str) -> None:
         self.cancel(now)
 
-    @property
-    def session(self) -> Session:
-        return self._early.only
+    def dialog_with(self, fork: str) -> Session:
+        return self._early.find(fork)
 
     @property
     def told_host(self) -> str:

@@ -19,6 +19,7 @@ from mediasrv.sip.core import ALLOW, SUPPORTED, Core, HeaderLines, check_status,
 from mediasrv.sip.dialog import Dialog
 from mediasrv.sip.dialogs.inbound import Inbound
 from mediasrv.sip.dialogs.infos import Infos
+from mediasrv.sip.dialogs.moving import Moving
 from mediasrv.sip.dialogs.offers import Move, Offers, Open
 from mediasrv.sip.dialogs.provisional import RACK, ReliableProgress, Sent
 from mediasrv.sip.dialogs.provisional import SUPPORTS as RELIABLY
@@ -102,8 +103,8 @@ class Session:
     """A call as its dialog sees it. `established` from the first 2xx on, `_closing` once BYE is under way."""
 
     __slots__ = (
-        "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_pending", "_reliable", "_reoffer",
-        "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces",
+        "_answer", "_bye_reason", "_closing", "_description", "_held", "_known", "_moving", "_pending", "_reliable",
+        "_reoffer", "core", "dialog", "established", "id", "infos", "offers", "owes_answer", "referrals", "replaces",
         "subscriptions", "timer", "updates",
     )  # fmt: skip
 
@@ -114,6 +115,7 @@ class Session:
         self.timer = Refresh(self)
         self.updates = Updates(self, self.timer)
         self.infos = Infos(self)
+        self._moving = Moving(self)
         self.referrals, self.subscriptions = Referrals(self), Subscriptions(self)
         self.replaces: SipCallId | None = None  # the call that is hung up when this one is accepted
         self._reliable: ReliableProgress | None = None
@@ -144,10 +146,9 @@ class Session:
         self.core.calls[self.id] = self
         self.core.dialogs[self.dialog.key] = self
 
-    @property
-    def session(self) -> Session:
-        """For requests of ours inside the dialog. Before an ACK or PRACK the peer may not know it: our 2xx or 18x may
-        be lost or overtaken, and a request would be answered 481, which ends the call."""
+    def dialog_with(self, fork: str) -> Session:
+        """For requests of ours, in the one dialog there is. Before an ACK or PRACK the peer may not know it: our 2xx
+        or 18x may be lost or overtaken, and a request would be answered 481, which ends the call."""
         if not self._known:
             raise WrongState("the other side may not know the dialog yet")
         return self
@@ -183,10 +184,16 @@ class Session:
             self._respond_provisional(said, pending, reliable, now)
         elif status < 300 and self._held is not None:
             raise WrongState("it is accepted already, as soon as the PRACK is there")
-        elif status < 300 and self._reliable is not None and self._reliable.holds_success:
+        elif status < 300 and self._is_unsettled(pending):
             self._held = said
         else:
             self._respond_finally(said, pending, now)
+
+    def _is_unsettled(self, pending: Pending) -> bool:
+        """A 2xx overtakes neither a description (RFC 3262 section 3) nor the answer to an offer that was made after
+        it: else whoever gets the 2xx would not know with what the call was accepted."""
+        overtakes = self._reliable is not None and self._reliable.holds_success
+        return overtakes or (pending.described and self.offers.state is not Open.STABLE)
 
     def _respond_provisional(self, said: Said, pending: Pending, reliable: bool | None, now: float) -> None:
         if self._held is not None:
@@ -331,7 +338,8 @@ class Session:
             inbound.reply(500, now)
             return
         self.dialog.remote_cseq = request.cseq.number
-        self.dialog.seen_from(source)
+        if request.method != "BYE":
+            self._moving.seen_from(source, now, answers_first=request.method == "INVITE")
         _REQUESTS[request.method](self, inbound, now)
 
     def _out_of_order(self, request: Request) -> bool:
@@ -364,6 +372,7 @@ class Session:
             return False
         self._stop_answering()
         self._known = True
+        self._moving.answered(now)
         if self.offers.state is Open.OURS:
             self.offers.move(Move.THEY_ANSWER)
         self.core.emit(Acknowledged(self.id, ack.sdp))
@@ -410,22 +419,34 @@ class Session:
             return
         self._known = True
         self._confirmed(sent, inbound, now)
-        if self._held is not None and self._pending is not None:
-            held, self._held = self._held, None
-            self.respond(held.status, now, reason=held.reason, headers=held.headers, body=held.body,
-                         content_type=held.content_type)  # fmt: skip
+        if self._held is not None:
+            self.settled(now)
         elif self._reliable is not None:
             self._reliable.proceed(now)
 
     def _confirmed(self, sent: Sent, inbound: Inbound, now: float) -> None:
-        body = inbound.request.sdp
+        """RFC 3262 section 5: a PRACK may offer something new; refused, it confirms all the same."""
+        body, refusal = inbound.request.sdp, self.offers.refusal()
         if sent.describes and self.offers.state is Open.OURS:
             self.offers.move(Move.THEY_ANSWER)
-        elif body and self.offers.refusal() is None:  # RFC 3262 section 5: a PRACK may offer something new
-            self.updates.offered(inbound, now)
+        elif body:
+            self.core.emit(ProgressConfirmed(self.id, sent.status, b""))
+            if refusal is None:
+                self.updates.offered(inbound, now)
+            else:
+                inbound.reply(refusal, now)
             return
         inbound.reply(200, now)
         self.core.emit(ProgressConfirmed(self.id, sent.status, body))
+
+    def settled(self, now: float) -> None:
+        """No offer is open any more: the 2xx that waited for that may go."""
+        held, pending = self._held, self._pending
+        if held is None or pending is None or self._closing or self._is_unsettled(pending):
+            return
+        self._held = None
+        self.respond(held.status, now, reason=held.reason, headers=held.headers, body=held.body,
+                     content_type=held.content_type)  # fmt: skip
 
     def _on_options(self, inbound: Inbound, now: float) -> None:
         inbound.reply(200, now, (ALLOW, SUPPORTED))
@@ -564,6 +585,17 @@ class Session:
         request = self._request(method, headers, body, content_type=content_type)
         self.core.transactions.request(request, self.dialog.next_hop(), user, now)
         return request
+
+    def ask_at(self, place: Address, user: TransactionUser, now: float) -> bool:
+        """One OPTIONS to where the peer may be; False: that would be more than what came from there pays for."""
+        if not self._known or self._closing:
+            return False
+        request = self._request("OPTIONS")
+        if not self.core.trust.affords(place, len(request.build())):
+            return False
+        transaction = self.core.transactions.request(request, place, user, now)
+        transaction.resends_left = 0
+        return True
 
     def _request(
         self,

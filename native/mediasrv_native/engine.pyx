@@ -256,6 +256,9 @@ cdef class NativeEngine:
         self.command(stream, &c, "set_hearing")
 
     # ---- listening
+    def move(self, ms_handle stream, uint32_t group):
+        check(ms_engine_move(self.open(), stream, group), "move")
+
     def connect(self, ms_handle listener, ms_handle source, int what, float gain):
         check(ms_engine_connect(self.open(), listener, source, <ms_listen>what, gain), "connect")
 
@@ -402,6 +405,15 @@ cdef class NativeEngine:
         with nogil:
             status = ms_engine_step(engine, now_ns)
         check(status, "step")
+
+    def step_on(self, int64_t before_ns):
+        cdef ms_engine *engine = self.open()
+        cdef int64_t slot_ns = 0
+        cdef int status
+        with nogil:
+            status = ms_engine_step_on(engine, before_ns, &slot_ns)
+        check(status, "step_on")
+        return slot_ns
 
     def again(self, ms_handle stream, moment):
         cdef ms_captured again

@@ -122,6 +122,7 @@ cdef extern from "ms_engine.h" nogil:
         uint16_t fade_ms
         uint8_t loop
 
+    int ms_engine_move(ms_engine *engine, ms_handle stream, uint32_t group)
     int ms_engine_connect(ms_engine *engine, ms_handle listener, ms_handle source, ms_listen what, float gain)
     int ms_engine_disconnect(ms_engine *engine, ms_handle listener, ms_handle source, ms_listen what)
     int ms_engine_background(ms_engine *engine, ms_handle stream, const ms_clip *clip)
@@ -168,4 +169,5 @@ cdef extern from "ms_engine.h" nogil:
                        int64_t received_ns)
     int ms_engine_step(ms_engine *engine, int64_t now_ns)
     int64_t ms_engine_next_step(const ms_engine *engine)
+    int ms_engine_step_on(ms_engine *engine, int64_t before_ns, int64_t *slot_ns)
     int ms_engine_take_packet(ms_engine *engine, ms_out *out)

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from mediasrv.call.bridge import ringback
+from mediasrv.errors import LocalError
 from mediasrv.legs import Ending, HoldChanged
 from mediasrv.media import MediaFault, MediaTimeout, SourceLocked
 from tests.call.joining import caller_who, hears, pressed, stage
@@ -148,6 +149,24 @@ async def test_a_leg_whose_sound_fails_ends_the_bridge_and_not_the_call(
         await trio.sleep(7.2)
         assert here.outcome() == "lost"
     assert here.said()[1] == "again"
+
+
+async def test_two_who_can_hear_each_other_no_more_end_the_bridge_and_not_the_call(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: object, what: object, gain_db: float = 0.0) -> None:
+        raise LocalError("the engine takes no more orders")
+
+    holds = [(1.0, HoldChanged(True)), (3.0, HoldChanged(False))]
+    async with stage(bob=Guest(stays_s=None, wants=holds)) as here:
+        here.call()
+        await trio.sleep(5)
+        monkeypatch.setattr(here.dialler.party("bob").stream, "connect", refuse)
+        await trio.sleep(5)
+        assert here.outcome() == "lost"
+        assert here.noted("bridge_ended")[-1]["problem"] == "the engine takes no more orders"
+    assert here.said()[1] == "again"
+    assert here.records["call-1"].error == ""
 
 
 async def test_silence_of_who_holds_is_no_fault(autojump_clock: object) -> None:

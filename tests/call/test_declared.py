@@ -72,6 +72,9 @@ class Room:
     desk: Desk
     sink: MemorySink
 
+    def noted(self, event: str) -> list[Any]:
+        return [entry for entry in self.sink.of(CALL, "timeline") if entry["event"] == event]
+
     async def say(self, *asked: str) -> list[str]:
         said = []
         for text in asked:
@@ -86,10 +89,10 @@ class Room:
 
 @asynccontextmanager
 async def talking(
-    tmp_path: Path, *replies: list[dict[str, Any]], desk: Desk | None = None
+    tmp_path: Path, *replies: list[dict[str, Any]], desk: Desk | None = None, file: str = DESK
 ) -> AsyncIterator[Room]:
     """`replies`: what the model answers, request by request."""
-    (tmp_path / "desk.toml").write_text(DESK)
+    (tmp_path / "desk.toml").write_text(file)
     model, desk, sink, clock = OpenAiChat(list(replies[0])), desk or Desk(), MemorySink(), TrioClock()
     waiting = list(replies)
 
@@ -146,6 +149,21 @@ async def test_a_file_becomes_somebody_to_talk_with(autojump_clock: object, tmp_
     assert room.model.bodies[0]["temperature"] == 0.9
 
 
+async def test_of_a_long_talk_the_model_is_told_what_its_file_says(
+    autojump_clock: object, tmp_path: Path
+) -> None:
+    replies = [[chunk({"content": f"Answer {k}."})] for k in range(6)]
+    file = DESK.replace("[[tool]]", "[history]\nturns = 4\n[[tool]]", 1)
+    async with talking(tmp_path, *replies, file=file) as room:
+        room.chat.greet()
+        await room.say(*(f"What about number {k} of them?" for k in range(6)))
+    told = [[m["content"] for m in body["messages"]] for body in room.model.bodies]
+    assert [len([text for text in request if "number" in text]) for request in told] == [1, 2, 3, 4, 4, 4]
+    assert all(request[0].startswith("You take bookings.") for request in told)
+    assert "3 exchanges" in told[-1][0], "the greeting and two questions"
+    assert told[-1][1] == "What about number 2 of them?"
+
+
 async def test_thanks_cost_nothing_at_a_fast_level(autojump_clock: object, tmp_path: Path) -> None:
     async with talking(tmp_path, []) as room:
         assert await room.say("Thank you!") == ["You are welcome."]
@@ -170,6 +188,17 @@ async def test_wrong_arguments_never_reach_the_service(autojump_clock: object, t
         assert "people must be integer" in room.model.bodies[1]["messages"][-1]["content"]
     assert room.desk.orders == []
     assert room.turns[0]["tools"][0]["outcome"] == "refused"
+    (noted,) = room.noted("tool_refused")
+    assert (noted["turn"], noted["tool"], noted["id"]) == (1, "book", "a")
+    assert "people must be integer" in noted["problem"]
+    assert room.noted("tool") == [], "it was not run"
+
+
+async def test_a_tool_that_nobody_has_is_refused_and_noted(autojump_clock: object, tmp_path: Path) -> None:
+    replies = ([asks("{}", name="fly")], [chunk({"content": "I cannot do that."})])
+    async with talking(tmp_path, *replies) as room:
+        assert await room.say("fly me there") == ["I cannot do that."]
+    assert [entry["problem"] for entry in room.noted("tool_refused")] == ["there is no tool fly"]
 
 
 async def test_a_service_that_fails_is_the_models_to_explain(autojump_clock: object, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from random import Random
 
 import pytest
 import trio
@@ -22,6 +23,7 @@ from mediasrv.providers.protocols import (
     LlmDelta,
     LlmRequest,
     SpeechChunk,
+    SpeechToText,
     TextDelta,
     ToolCall,
     ToolRequest,
@@ -29,6 +31,8 @@ from mediasrv.providers.protocols import (
     Usage,
     WordTime,
 )
+from mediasrv.providers.resilience import Member, SteadyEars
+from mediasrv.providers.script import Script
 from mediasrv.telemetry import MemorySink
 from tests.call.conversing import LONG, converse
 from tests.fakes.leg import FakeLeg, TrioClock
@@ -353,6 +357,27 @@ async def test_a_recogniser_that_fails_anywhere_is_opened_again(
     assert len(call.noted("stt_failed")) == 2
     assert call.record.ending == "caller_hung_up"
     assert any(turn["asked"] == "hello" for turn in call.turns)
+
+
+@pytest.mark.parametrize("how", ["stall", "error"])
+@pytest.mark.parametrize("steady", [False, True])
+async def test_a_recogniser_that_fails_twice_hears_what_was_said_meanwhile(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, how: str, steady: bool
+) -> None:
+    alone = registry.ScriptedStt
+
+    def ears(script: Script) -> SpeechToText:
+        stt = alone(script)
+        return SteadyEars("ears", [Member("alone", stt)], Random(1)) if steady else stt
+
+    monkeypatch.setattr(registry, "ScriptedStt", ears)
+    faults = "".join(fault("stt", how, request) for request in (1, 2))
+    always = '[ears]\notherwise = "What do you do all day?"\n'  # whichever of them hears it
+    call = await converse(BASE + faults + always, SPEECH, hang_up_at=40)
+    assert call.noted("stt_failed") or (steady and how == "error")
+    replies = [turn for turn in call.turns if turn["kind"] == "reply"]
+    assert [turn["asked"] for turn in replies] == ["What do you do all day?"]
+    assert call.record.ending == "caller_hung_up"
 
 
 async def test_coughs_do_not_make_a_recogniser_dead(autojump_clock: object) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 import trio
 
+from mediasrv.call import Agent, Call, CallSettings, Patience, run_call
+from mediasrv.call.agents import EchoAgent, ToneAgent
+from mediasrv.call.bridge import Supervision
+from mediasrv.call.menu import menu_agent, parse_menus
+from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.errors import LocalError
-from mediasrv.legs import Ending, HoldChanged
-from tests.call.joining import caller_who, hears, pressed, stage
-from tests.fakes.parties import FakeTransfer, Guest
+from mediasrv.ids import CallId
+from mediasrv.legs import CallInfo, Ending, HoldChanged
+from mediasrv.providers.script import parse_script
+from tests.call.joining import MENUS, caller_who, hears, pressed, stage
+from tests.fakes.parties import FakeParty, FakeTransfer, Guest
 
 
 async def test_a_callee_who_transfers_is_replaced_and_seen_out(autojump_clock: object) -> None:
@@ -61,6 +71,21 @@ async def test_an_agent_alone_with_the_caller_greets_who_comes_instead(autojump_
     assert here.records["call-1"].ending == "agent_hung_up"
     assert anna.hung_up == [Ending.TRANSFERRED]
     assert here.dialler.party("carol").hung_up == [Ending.AGENT_HUNG_UP]
+
+
+async def test_the_menu_says_all_it_says_to_who_has_come_instead_of_the_caller(
+    autojump_clock: object,
+) -> None:
+    asked = FakeTransfer("carol")
+    async with stage(bob=Guest(stays_s=12.0), carol=Guest(stays_s=None, events=pressed((20.0, "9")))) as here:
+        began_s = trio.current_time()
+        here.call(caller_who(stays_s=None, wants=[(6.0, asked)]))
+        await trio.sleep(18)
+        assert here.outcome() == "hung_up"
+        again = here.noted("said")[1]
+        assert again["what"] == "again"
+        sent = [sent.at for sent in here.dialler.party("carol").stream.sent if sent.generation == 1]
+        assert began_s + again["ms"] / 1000 >= sent[-1], "counted as said before it was sent"
 
 
 @pytest.mark.parametrize("by_caller", [True, False])
@@ -200,6 +225,61 @@ async def test_who_was_rung_for_another_trunk_s_call_may_join_it_with_one_of_his
         bob.leave()
 
 
+@pytest.mark.parametrize("supervised", [False, True])
+async def test_calls_of_two_groups_are_joined_in_one(autojump_clock: object, supervised: bool) -> None:
+    asked = FakeTransfer("us")
+    async with stage(bob=Guest(stays_s=None)) as here:
+        anna = here.call(consulting(asked))
+        await trio.sleep(0.5)
+        other = here.call(caller_who(stays_s=None), name="call-2")
+        asked.names_leg = other
+        await trio.sleep(8)
+        bob, carol = here.dialler.dialled
+        listening = Supervision(FakeParty(Guest(stays_s=None), other.info))
+        for stream in (other.stream, carol.stream, listening.leg.stream):
+            stream.group = 2  # type: ignore[misc]
+        if supervised:
+            floor = next(call.floor for call in here.services.live if call.info.id == "call-2")
+            floor.supervision = listening
+            floor.settle()
+        await trio.sleep(6)
+        assert asked.told == [202, 200]
+        assert hears(bob, carol)
+        assert hears(carol, bob)
+        assert not hears(carol, other)
+        assert hears(listening.leg, carol) is supervised
+        assert bob.stream.group == carol.stream.group == anna.stream.group
+        bob.leave()
+    assert all(record.error == "" for record in here.records.values())
+
+
+async def test_a_call_that_cannot_move_goes_on_as_it_was(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = FakeTransfer("us")
+    async with stage(bob=Guest(stays_s=None)) as here:
+        anna = here.call(consulting(asked))
+        await trio.sleep(0.5)
+        other = here.call(caller_who(stays_s=None), name="call-2")
+        asked.names_leg = other
+        await trio.sleep(8)
+        bob, carol = here.dialler.dialled
+        for leg in (other, carol):
+            leg.stream.group = 2
+            monkeypatch.setattr(leg.stream, "move_beside", _stay)
+        await trio.sleep(6)
+        assert asked.told == [488]
+        assert hears(anna, bob)
+        assert hears(other, carol)
+        other.leave()
+        anna.leave()
+    assert all(record.error == "" for record in here.records.values())
+
+
+def _stay(other: object) -> None:
+    raise LocalError("a stream cannot move to another thread of the engine")
+
+
 @pytest.mark.parametrize("case", ["no_such_call", "another_trunk", "nobody_left", "unheard"])
 async def test_what_cannot_be_joined_is_declined_and_stays_as_it_was(
     autojump_clock: object, case: str, monkeypatch: pytest.MonkeyPatch
@@ -229,3 +309,56 @@ async def test_what_cannot_be_joined_is_declined_and_stays_as_it_was(
 
 def _refuse(source: object, what: object, gain_db: float = 0.0) -> None:
     raise LocalError("only another stream of the same group can be listened to")
+
+
+# ---- the length of a call ----------------------------------------------------------------------------------------
+
+
+class Shared:
+    """Leads as another agent does, and knows how long that took."""
+
+    def __init__(self, agent: Agent) -> None:
+        self.name, self.needs, self._agent = agent.name, agent.needs, agent
+        self.led_s: list[float] = []
+
+    async def lead(self, call: Call) -> Ending:
+        began_s = trio.current_time()
+        try:
+            return await self._agent.lead(call)
+        finally:
+            self.led_s.append(trio.current_time() - began_s)
+
+
+TALK = """
+greeting = "Good day."
+[voice]
+kind = "tone"
+[ears]
+otherwise = ""
+"""
+
+
+@pytest.mark.parametrize("kind", ["scripted", "menu", "echo", "tone"])
+async def test_the_longest_call_does_not_begin_anew_with_who_has_come_instead(
+    autojump_clock: object, kind: str
+) -> None:
+    agents: dict[str, Callable[[], Agent]] = {
+        "scripted": lambda: scripted_agent(parse_script(TALK)),
+        "menu": lambda: menu_agent(parse_menus(MENUS.replace("STEP", 'after = "continue"'))),
+        "echo": EchoAgent,
+        "tone": lambda: ToneAgent(440.0, -20.0),
+    }
+    agent, asked = Shared(agents[kind]()), FakeTransfer("carol")
+    caller = Guest(answers_after_s=3.0, stays_s=None, wants=[(4.0, asked)])
+    settings = CallSettings(max_length_s=12.0, farewell_s=30.0, patience=Patience(prompt_ms=60_000))
+    async with stage(carol=Guest(stays_s=None)) as here:
+        here.services = replace(here.services, settings=settings)
+        anna = FakeParty(caller, CallInfo(CallId("call-1"), "100", "200", "local"))
+        here.nursery.start_soon(anna.stream.run)
+        record = await run_call(anna, agent, here.services)
+        await anna.stream.aclose()
+        assert asked.told == [202, 180, 200]
+    assert record.ending == "max_length"
+    assert len(agent.led_s) == 2
+    assert 12.0 <= sum(agent.led_s) <= 14.0
+    assert here.noted("fault") == []

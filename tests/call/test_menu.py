@@ -85,9 +85,12 @@ async def call_menu(
     events: list[tuple[float, MediaEvent]] | None = None,
     hang_up_at: float | None = 200.0,
     voices: tuple[TextToSpeech, TextToSpeech] | None = None,
+    hears_early: bool = False,
 ) -> Outcome:
     stream = FakeStream(events=[*keys(*presses), *(events or [])])
-    leg = FakeLeg(stream, hangs_up_at=hang_up_at, reachable=reachable, transfer_s=2.0)
+    leg = FakeLeg(
+        stream, hangs_up_at=hang_up_at, reachable=reachable, transfer_s=2.0, hears_early=hears_early
+    )
     sink = MemorySink()
     given = CallServices(TrioClock(), SeededTokens(1), sink, **(services or {}))
     agent = menu_agent(parse_menus(menus))
@@ -300,3 +303,31 @@ async def test_a_voice_that_fails_leaves_the_caller_the_menu(autojump_clock: obj
 async def test_without_any_voice_the_keys_still_work(autojump_clock: object) -> None:
     call = await call_menu((10.0, "9"), voices=(BROKEN["stalls"], BROKEN["an error of its own"]))
     assert (call.record.ending, call.record.error) == ("agent_hung_up", "")
+
+
+BEFORE = """[before_answer]
+say = "recorded"
+"""
+
+
+def order(outcome: Outcome) -> list[str]:
+    told = ("answered", "said", "heard_before_answer")
+    return [entry["event"] for entry in outcome.timeline if entry["event"] in told][:3]
+
+
+async def test_what_is_said_before_the_answer_is_heard_before_it(autojump_clock: object) -> None:
+    outcome = await call_menu(menus=BEFORE + MENUS, hears_early=True)
+    assert order(outcome) == ["heard_before_answer", "said", "answered"]
+    assert outcome.said[:2] == ["recorded", "choose"]
+
+
+async def test_who_cannot_hear_before_the_answer_is_answered_first(autojump_clock: object) -> None:
+    outcome = await call_menu(menus=BEFORE + MENUS)
+    assert order(outcome) == ["answered", "said", "said"]
+    assert outcome.said[:2] == ["recorded", "choose"]
+
+
+async def test_a_menu_that_says_nothing_before_the_answer_tells_nobody_early(autojump_clock: object) -> None:
+    outcome = await call_menu(hears_early=True)
+    assert order(outcome)[0] == "answered"
+    assert not outcome.noted("heard_before_answer")

@@ -19,6 +19,12 @@ WRONG = [
     ("", "missing required field `menus`"),
     ("x = [", "menu"),
     ("[menus.other]", "start = 'main': there is no such menu; there is other"),
+    ("[menus.main]\n[before_answer]", "before_answer: has a text to say or a file to play"),
+    (
+        "[menus.main]\n[before_answer]\nsay = 'a'\nfile = 'b.wav'",
+        "before_answer: has a text to say or a file",
+    ),
+    ("[menus.main]\n[before_answer]\nfile = 'nowhere.wav'", "nowhere.wav"),
     ("[menus.main]\nsays = 'x'", "unknown field `says`"),
     ("[menus.main]\nsay = 'x'\nfile = 'y.wav'", "menus.main: has a text to say or a file to play"),
     ("[menus.main]\nattempts = 0", ">= 1"),

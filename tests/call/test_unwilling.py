@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 
 import pytest
 import trio
 
+from mediasrv.call import CallSettings
 from mediasrv.call import turn as turns
+from mediasrv.conversation.history import malformed
 from mediasrv.media import Dtmf
 from mediasrv.providers import registry
 from mediasrv.providers.protocols import LlmDelta, LlmRequest, TextDelta
 from tests.call.conversing import LONG, converse
 
 UNWILLING_S = 0.8
+STUBBORN_S = 30.0
 
 
 class UnwillingModel:
@@ -52,6 +56,57 @@ async def test_turns_settle_in_order_though_the_first_is_slow_to_go(
     keys = [(3.0 + 0.1 * k, Dtmf(digit, 100, 0)) for k, digit in enumerate("1#2#3#")]
     call = await converse("", [(1.0, 2.0)], hang_up_at=9, events=keys)
     assert [turn["number"] for turn in call.turns] == list(range(1, len(call.turns) + 1))
+
+
+@dataclass
+class Stubborn:
+    """Keeps its first request to itself long after it was cancelled; answers all others, and notes what it was told."""
+
+    requests: list[LlmRequest] = field(default_factory=list)
+    name: str = "stubborn"
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        self.requests.append(request)
+        if len(self.requests) > 1:
+            yield TextDelta("So it is.")
+            return
+        yield TextDelta(LONG)
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(STUBBORN_S)
+
+
+@pytest.fixture
+def stubborn(monkeypatch: pytest.MonkeyPatch) -> Stubborn:
+    monkeypatch.setattr("tests.call.conversing.check_invariants", lambda outcome: None)
+    model = Stubborn()
+    monkeypatch.setattr(registry, "ScriptedLlm", lambda script: model)
+    return model
+
+
+async def test_a_provider_that_never_lets_go_does_not_keep_the_next_reply(
+    autojump_clock: object, stubborn: Stubborn
+) -> None:
+    call = await converse("", [(1.0, 2.0), (5.0, 6.5)], hang_up_at=20)
+    first, second = sorted(call.turns, key=lambda turn: int(turn["number"]))[:2]
+    assert first["ending"] == "user_barge_in"
+    assert (second["heard"], second["ending"]) == ("So it is.", "completed")
+    assert second["first_audio_ms"] <= 1_000 * (CallSettings().turn_waits_s + 0.5)
+    assert [entry["turn"] for entry in call.noted("turn_not_gone")] == [1]
+    assert malformed(stubborn.requests[1].messages) == []
+
+
+async def test_a_turn_is_written_down_though_the_one_before_it_is_never_gone(
+    autojump_clock: object, stubborn: Stubborn
+) -> None:
+    # the second turn is cancelled while it waits for the first
+    call = await converse("", [(1.0, 2.0), (5.0, 6.0)], hang_up_at=8.0)
+    ended = {entry["turn"]: entry["ms"] for entry in call.noted("turn_ended")}
+    assert set(ended) == {1, 2}
+    assert 8_000 <= ended[2] <= 8_000 + 1_000 * (CallSettings().turn_waits_s + 0.5)
+    assert ended[1] >= 1_000 * STUBBORN_S
 
 
 async def test_a_turn_that_is_over_is_not_kept(

@@ -128,6 +128,73 @@ async def test_a_host_that_does_not_answer_options_is_not_called_first(autojump_
         assert house.server.statistics().hosts_down == [f"carrier {place(first.manner.address)}"]
 
 
+async def test_a_host_that_is_known_to_be_down_is_passed_over_until_it_answers_options(
+    autojump_clock,
+) -> None:
+    async with two_hosts("vonage", keep_alive_s=300, first_answers=False) as (house, first, second):
+        await trio.sleep(280)  # far longer than a silent host rests
+        assert await next_answered(house, second) == "busy"
+        assert first.invites() == 0
+        house.network.loses = lambda data, to: False
+        await trio.sleep(60)
+        assert await next_answered(house, first) == "busy"
+        assert [each.alive for each in house.server.statistics().hosts] == [True, True]
+
+
+async def test_hosts_are_asked_without_a_pause_of_their_own_where_the_profile_says_that_they_answer(
+    autojump_clock,
+) -> None:
+    async with two_hosts("vonage", keep_alive_s=0, first_answers=False) as (house, first, _):
+        await trio.sleep(31)
+        assert house.server.statistics().hosts_down == [f"carrier {place(first.manner.address)}"]
+
+
+async def test_when_every_host_is_down_the_first_is_called_all_the_same(autojump_clock) -> None:
+    async with two_hosts("vonage") as (house, first, second):
+        house.network.loses = lambda data, to: data.startswith(b"OPTIONS")
+        await trio.sleep(40)
+        assert len(house.server.statistics().hosts_down) == 2
+        assert await next_answered(house, first) == "busy"
+        assert second.invites() == 0
+
+
+@pytest.mark.parametrize(("silence_s", "status"), [(2.0, 408), (12.0, 408)])
+async def test_how_long_a_host_may_be_silent_is_its_trunk_s_word(
+    autojump_clock, silence_s: float, status: int
+) -> None:
+    keys = {"silence_s": silence_s, "keep_alive_s": 0, "quirks": []}
+    async with two_hosts("vonage", first_answers=False, **keys) as (house, first, second):
+        began = trio.current_time()
+        call = await depart(house, first.manner.number, trunk="carrier")
+        (await second.taken(within_s=13)).say("486 Busy Here")
+        assert trio.current_time() - began == pytest.approx(silence_s, abs=0.1)
+        assert await call.ending() == "busy"
+        assert [each["status"] for each in call.of("not_reached")] == [status]
+
+
+@pytest.mark.parametrize("status", ["500 Server Internal Error", "502 Bad Gateway", "504 Server Time-out"])
+@pytest.mark.parametrize(("fails_over_on", "passed_over"), [("5xx", True), ("503", False)])
+async def test_which_refusals_lead_to_the_next_host_is_its_trunk_s_word(
+    autojump_clock, status: str, fails_over_on: str, passed_over: bool
+) -> None:
+    async with two_hosts("twilio", fails_over_on=fails_over_on) as (house, first, second):
+        call = await depart(house, first.manner.number, trunk="carrier")
+        (await first.proven()).say(status)
+        if passed_over:
+            (await second.proven()).say("486 Busy Here")
+        assert await call.ending() == ("busy" if passed_over else "refused")
+        assert second.invites() > 0 if passed_over else second.invites() == 0
+        assert len(call.of("not_reached")) == passed_over
+
+
+async def test_503_leads_to_the_next_host_in_any_case(autojump_clock) -> None:
+    async with two_hosts("twilio", fails_over_on="503") as (house, first, second):
+        call = await depart(house, first.manner.number, trunk="carrier")
+        (await first.proven()).say("503 Service Unavailable")
+        (await second.proven()).say("486 Busy Here")
+        assert await call.ending() == "busy"
+
+
 async def test_the_last_host_has_all_the_time_that_the_rfc_gives(autojump_clock) -> None:
     async with two_hosts("generic", first_answers=False) as (house, _, second):
         call = await depart(house, second.manner.number, trunk="carrier")

@@ -66,6 +66,20 @@ def test_an_agent_is_shown_as_its_model_is_told(tmp_path: Path) -> None:
     assert (shown["prompt"], shown["level"], shown["providers"]["model"]) == ("Be kind.", "speed", ["model"])
 
 
+def test_an_agent_is_shown_without_the_secrets_of_its_tools(tmp_path: Path) -> None:
+    file = settings(tmp_path)
+    (tmp_path / "agents" / "desk.toml").write_text(
+        'prompt = "Be kind."\n[[tool]]\nname = "book"\nurl = "https://desk.example/"\n'
+        'headers = { Authorization = "Bearer sesame", Tenant = "$TENANT", Empty = "" }\n'
+    )
+    for form in ([], ["--json"]):
+        answer = run("show", "desk", *form, "--config", str(file))
+        assert answer.exit_code == 0
+        assert "sesame" not in answer.output
+    (tool,) = json.loads(answer.stdout)["tool"]
+    assert tool["headers"] == {"Authorization": "(set)", "Tenant": "$TENANT", "Empty": ""}
+
+
 def test_who_does_not_exist_or_does_not_converse_is_no_one_to_chat_with(tmp_path: Path) -> None:
     for name, problem in (("nobody", "must be one of"), ("echo", "not one to talk with")):
         answer = run("chat", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -9,7 +10,7 @@ from typing import get_args
 import pytest
 
 from mediasrv.config import Settings, TrunkSettings, load
-from mediasrv.config.trunk import PROFILES_IN, ProfileName, host_and_port
+from mediasrv.config.trunk import PROFILES_IN, ProfileName, Quirk, host_and_port
 from mediasrv.errors import ConfigError
 
 PROFILES = get_args(ProfileName)
@@ -66,6 +67,22 @@ def test_the_environment_writes_over_the_profile_too() -> None:
 def test_an_address_proves_nothing_where_a_password_is_demanded(tmp_path: Path) -> None:
     read = trunk('authentication = ["digest"]\nsources = ["192.0.2.1"]', tmp_path)
     assert not read.admits("192.0.2.1")
+
+
+def test_every_key_of_a_trunk_is_read_where_something_is_done_with_it() -> None:
+    """A key that nothing reads would promise what nobody keeps."""
+    read, written = set[str](), set[str]()
+    for file in (PROFILES_IN.parents[1]).rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        if file.name not in ("trunk.py", "reference.py"):
+            written |= {each.value for each in ast.walk(tree) if isinstance(each, ast.Constant)}
+        for each in ast.walk(tree):
+            if isinstance(each, ast.Attribute):
+                of = ast.unparse(each.value)
+                if "trunk" in of.lower() or of == "t" or (of == "self" and file.name == "trunk.py"):
+                    read.add(each.attr)
+    assert set(TrunkSettings.__struct_fields__) - read == set()
+    assert set(get_args(Quirk)) - written == set()
 
 
 # called, as the trunk writes it; who answers

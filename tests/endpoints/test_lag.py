@@ -31,6 +31,12 @@ def test_between_the_thresholds_the_door_stays_as_it_is() -> None:
     ]  # fmt: skip
 
 
+def test_who_may_be_later_shuts_the_door_later() -> None:
+    lag = Lag(10 * LATE_S)
+    told = [lag.looked(0.0, 10 * late_s) for late_s in (LATE_S - 0.01, LATE_S + 0.01, 0.0, 0.0, 0.0)]
+    assert told == [False, True, True, False, False]
+
+
 @pytest.mark.parametrize("late_s", [float("inf"), float("nan")])
 def test_nonsense_changes_nothing(late_s: float) -> None:
     assert after(0.0, late_s, 0.0) == [False, False, False]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediasrv.endpoints.traffic import ENDED_REMEMBERED, Seen, TrafficOfCalls
+from mediasrv.endpoints.traffic import ENDED_REMEMBERED, STRANGE_MESSAGES, Seen, TrafficOfCalls
 
 PEER = ("192.0.2.7", 5060)
 
@@ -84,3 +84,27 @@ def test_what_is_repeated_after_the_end_of_a_call_that_nobody_follows_is_not_kep
     assert [each.at_ns for each in told] == [1]
     calls.take(seen(at_ns=10))
     assert [each.at_ns for each in told] == [1, 10]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_only_bears_a_call_s_id_is_kept_up_to_a_number_and_what_is_its_own_always(ended: bool) -> None:
+    calls = TrafficOfCalls()
+    told: list[Seen] = []
+    calls.begin("abc").follow(told.append)
+    if ended:
+        calls.end("abc")
+    noted = [calls.take(seen(), belongs=False) for _ in range(STRANGE_MESSAGES + 5)]
+    assert noted == [True] * STRANGE_MESSAGES + [False] * 5
+    assert calls.take(seen(at_ns=9))
+    assert len(told) == STRANGE_MESSAGES + 1
+    assert told[-1].at_ns == 9
+
+
+def test_a_second_call_of_the_same_id_takes_nothing_away_from_the_first() -> None:
+    calls = TrafficOfCalls()
+    first: list[Seen] = []
+    second: list[Seen] = []
+    calls.begin("abc").follow(first.append)
+    calls.begin("abc").follow(second.append)
+    calls.take(seen())
+    assert (len(first), second) == (1, [])

@@ -19,6 +19,8 @@ class FakeLeg:
     hangs_up_at: float | None = None
     why: Ending = Ending.CALLER_HUNG_UP
     gone_before_answer: bool = False
+    hears_early: bool = False  # before it is answered
+    spoke_early: bool = False
     hung_up: list[Ending] = field(default_factory=list)
     reachable: tuple[str, ...] = ()  # whom a transfer finds
     transfer_s: float = 0.0
@@ -27,6 +29,11 @@ class FakeLeg:
 
     async def ring(self) -> None:
         await trio.lowlevel.checkpoint()
+
+    async def speak_early(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        self.spoke_early = self.hears_early
+        return self.hears_early
 
     async def answer(self) -> None:
         await trio.sleep(0.01)

@@ -47,6 +47,10 @@ class FakeParty:
     async def ring(self) -> None:
         await trio.lowlevel.checkpoint()
 
+    async def speak_early(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        return False
+
     async def answer(self) -> None:
         await trio.sleep(self._guest.answers_after_s)
         if self._guest.refuses is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, EARS_RATE_HZ, PTIME_MS, EarsChunk, Span
-from mediasrv.errors import StreamClosed
+from mediasrv.errors import LocalError, StreamClosed
 from mediasrv.media import (
     Address,
     Arming,
@@ -352,8 +352,14 @@ class FakeStream:
 
     codec = "PCMU"
 
+    def move_beside(self, other: StreamFace) -> None:
+        self._check()
+        self.group = other.group
+
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         self._check()
+        if source.group != self.group:
+            raise LocalError("only another stream of the same group can be listened to")
         self.listens_to[id(source), what] = gain_db
 
     def disconnect(self, source: StreamFace, what: Listen) -> None:

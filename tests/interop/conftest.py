@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
+from tests.interop.patience import LATE_MS
 from tests.interop.servers import Servers, sharing
 
 MARK = "side_by_side"
@@ -34,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
         item.stash[TEST] = item.obj
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patience() -> Iterator[None]:
+    """Servers that these tests start work as late as the machine makes them."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("MEDIASRV_SIP__LATE_MS", str(LATE_MS))
+        yield
 
 
 @pytest.fixture

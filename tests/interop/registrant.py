@@ -12,7 +12,7 @@ import time
 
 import pjsua2 as pj
 
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 class Registrant(pj.Account):  # type: ignore[misc]

@@ -14,9 +14,8 @@ from typing import Any
 import trio
 
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.patience import PATIENCE_S
 from tests.interop.tls import settings as tls_settings
-
-ENDED_WITHIN_S = 10.0
 
 
 class Servers:
@@ -54,7 +53,7 @@ async def sharing(directory: Path) -> AsyncIterator[Servers]:
 
 async def timeline_of(server: ServerProcess, called: str) -> list[dict[str, Any]]:
     """Of the one call to that number, when it is over."""
-    with trio.fail_after(ENDED_WITHIN_S):
+    with trio.fail_after(PATIENCE_S):
         while True:
             for lines in server.records("timeline").values():
                 ended = any(line["event"] == "call_ended" for line in lines)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import struct
 import wave
 from array import array
 from pathlib import Path
+
+WAV_HEADER_BYTES, RATE_AT = 44, 24
 
 
 def tone(hz: float, seconds: float, *, rate_hz: int = 8_000, amplitude: float = 8_000) -> array[int]:
@@ -47,6 +50,25 @@ def blocks(samples: array[int], rate_hz: int, block_ms: int = 200) -> list[array
 def seconds_of_tone(samples: array[int], hz: float, rate_hz: int) -> float:
     """For how long the tone is nearly all that is heard."""
     return 0.2 * sum(tone_share(block, hz, rate_hz) > 0.8 for block in blocks(samples, rate_hz))
+
+
+class Listener:
+    """How much of a tone a recording has while it is written; what was listened to is not listened to again."""
+
+    def __init__(self, file: Path, hz: float) -> None:
+        self._file, self._hz = file, hz
+        self._at, self._blocks = WAV_HEADER_BYTES, 0
+
+    def seconds(self) -> float:
+        whole = self._file.read_bytes() if self._file.exists() else b""
+        if len(whole) < WAV_HEADER_BYTES:
+            return 0.0
+        (rate_hz,) = struct.unpack_from("<I", whole, RATE_AT)  # the length beside it is written at the end
+        new = whole[self._at : len(whole) - len(whole) % 2]
+        for block in blocks(array("h", new), rate_hz):
+            self._at += 2 * len(block)
+            self._blocks += tone_share(block, self._hz, rate_hz) > 0.8
+        return 0.2 * self._blocks
 
 
 def loudness_dbfs(samples: array[int]) -> float:

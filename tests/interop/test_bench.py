@@ -14,6 +14,7 @@ import trio
 from mediasrv.bench.churn import rounds as churn
 from mediasrv.bench.churn.endings import MANNERS
 from mediasrv.bench.instruments.server_process import serving
+from tests.interop.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 async def run(module: str, *arguments: str) -> dict[str, Any]:
     """A command's one line of JSON; it must end with status 0."""
-    with trio.fail_after(90):
+    with trio.fail_after(2 * PATIENCE_S):
         ended = await trio.run_process(
             [sys.executable, "-m", module, *arguments, "--json"], cwd=ROOT, capture_stdout=True
         )
@@ -94,7 +95,7 @@ async def test_load_stands_what_its_callers_do(options: tuple[str, ...]) -> None
 
 async def test_calls_that_end_in_every_way_leave_nothing_behind() -> None:
     """Each way once; SIP's own memory of them is not waited for."""
-    with trio.fail_after(90):
+    with trio.fail_after(2 * PATIENCE_S):
         report = await churn.run(churn.Plan(len(MANNERS), 1, len(MANNERS), linger_s=4.0, warm_up_each=0))
     assert report["failure_reasons"] == {}
     assert report["errors_logged"] == {}

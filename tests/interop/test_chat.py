@@ -10,8 +10,9 @@ from functools import partial
 import pytest
 import trio
 
+from tests.interop.patience import PATIENCE_S
+
 pytestmark = pytest.mark.interop
-WITHIN_S = 30
 
 
 async def until(output: trio.abc.ReceiveStream, text: bytes) -> bytes:
@@ -28,7 +29,7 @@ async def test_ctrl_c_interrupts_a_reply_and_a_second_one_ends_the_chat() -> Non
     run = partial(trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     async with trio.open_nursery() as nursery:
         chat = await nursery.start(run)
-        with trio.fail_after(WITHIN_S):
+        with trio.fail_after(PATIENCE_S):
             await until(chat.stdout, b"> ")
             await chat.stdin.send_all(b"tell me something\n")
             await until(chat.stdout, b"everybody")

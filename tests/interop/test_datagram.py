@@ -10,6 +10,7 @@ import trio
 from mediasrv.endpoints import open_datagram_socket
 from mediasrv.endpoints.nat.hosts import route_from
 from mediasrv.endpoints.streams import TcpDialler, TcpListener
+from tests.interop.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -19,7 +20,7 @@ async def test_datagrams_go_there_and_back_between_ports_that_were_free(host: st
     one, two = await open_datagram_socket((host, 0)), await open_datagram_socket((host, 0))
     assert one.local[0] == host
     assert one.local[1] > 0
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         one.send(b"ping", two.local)
         assert await two.receive() == (b"ping", one.local)
         two.send(b"", one.local)
@@ -41,7 +42,7 @@ async def test_a_port_that_nobody_listens_on_harms_nobody() -> None:
     nobody = gone.local
     gone.close()
     one, two = await open_datagram_socket(("127.0.0.1", 0)), await open_datagram_socket(("127.0.0.1", 0))
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         for _ in range(3):
             one.send(b"?", nobody)
         two.send(b"still here", one.local)
@@ -60,7 +61,7 @@ async def test_what_is_too_large_for_a_datagram_is_an_error_of_the_sender() -> N
 
 async def test_a_socket_of_both_families_knows_its_peers_by_their_plain_addresses() -> None:
     both, old, new = [await open_datagram_socket((host, 0)) for host in ("::", "127.0.0.1", "::1")]
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         for peer in (old, new):
             peer.send(b"ping", (peer.local[0], both.local[1]))
             assert await both.receive() == (b"ping", peer.local)
@@ -72,7 +73,7 @@ async def test_a_socket_of_both_families_knows_its_peers_by_their_plain_addresse
 
 async def test_a_listener_of_both_families_does_so_too() -> None:
     listener = await TcpListener.open(("::", 0))
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         for host in ("127.0.0.1", "::1"):
             stream = await TcpDialler(host)((host, listener.local[1]))
             accepted, source = await listener.accept()

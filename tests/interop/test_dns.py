@@ -25,6 +25,7 @@ from mediasrv.endpoints.resolution.questions import RECORDS_MAX
 from mediasrv.ids import SeededTokens
 from mediasrv.sip import Hop, Uri
 from tests.fakes.dns_server import DnsServer, serving
+from tests.interop.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -148,7 +149,7 @@ async def test_a_server_finds_its_trunk_by_the_name_servers_that_it_was_given(tm
             '[trunks.edge]\nhosts = ["edge.example"]\nlookup = "srv"\nkeep_alive_s = 0.2\n'
         )
         async with server_process.serving(tmp_path, ["--config", str(file)]) as process:
-            with trio.fail_after(20):
+            with trio.fail_after(PATIENCE_S):
                 question, source = await trunk.receive()
                 assert question.startswith(b"OPTIONS sip:edge.example ")
                 assert source == process.sip

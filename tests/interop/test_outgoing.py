@@ -19,11 +19,11 @@ import trio
 
 from mediasrv.bench.instruments import sipp
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.patience import PATIENCE_S
 from tests.interop.sound import read_wav, seconds_of_tone, tone, write_wav
 
 pytestmark = pytest.mark.interop
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60
 CALLS = 4
 
 

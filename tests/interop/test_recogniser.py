@@ -14,12 +14,13 @@ import pytest
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, Span
-from mediasrv.call.call import leaves
+from mediasrv.errors import leaves
 from mediasrv.providers.pocketsphinx import recogniser
 from mediasrv.providers.pocketsphinx.expectation import Expectation, expect
 from mediasrv.providers.pocketsphinx.lexicon import model_directory
 from mediasrv.providers.pocketsphinx.recogniser import DEATHS, PocketSphinx
 from mediasrv.providers.protocols import UNCLEAR, ProviderError, SttStream, Transcript
+from tests.interop.patience import PATIENCE_S
 from tests.interop.sound import read_wav
 
 pytestmark = [
@@ -66,7 +67,7 @@ async def said(folder: Path, text: str) -> list[EarsChunk]:
 
 
 async def final(stream: SttStream) -> Transcript:
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_S):
         while not (transcript := await stream.next()).final:
             pass
     return transcript
@@ -117,7 +118,7 @@ async def test_a_worker_that_dies_is_replaced_and_what_was_said_is_heard(
 async def test_workers_that_die_again_and_again_are_an_error_of_the_provider(
     expectation: Expectation, worker: str
 ) -> None:
-    with pytest.raises(ExceptionGroup) as raised, trio.fail_after(30):
+    with pytest.raises(ExceptionGroup) as raised, trio.fail_after(PATIENCE_S):
         async with listening(expectation, [sys.executable, "-c", worker]) as stream:
             await stream.next()
     (error,) = leaves(raised.value)  # some Pythons wrap it once more
@@ -126,7 +127,7 @@ async def test_workers_that_die_again_and_again_are_an_error_of_the_provider(
 
 
 async def test_a_worker_that_cannot_be_started_is_an_error_of_the_provider(expectation: Expectation) -> None:
-    with pytest.raises(ExceptionGroup) as raised, trio.fail_after(30):
+    with pytest.raises(ExceptionGroup) as raised, trio.fail_after(PATIENCE_S):
         async with listening(expectation, ["/nowhere/at/all"]) as stream:
             await stream.next()
     assert raised.value.subgroup(ProviderError) is not None

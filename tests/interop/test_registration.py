@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.patience import PATIENCE_S
 from tests.interop.test_serve import serving
 
 pytestmark = pytest.mark.interop
 REGISTRANT = Path(__file__).with_name("registrant.py")
-WITHIN_S = 40
 
 
 def registered(registrar: str, user: str, password: str) -> list[list[int]]:
     """Each answer of the registrar's, as status and seconds granted."""
     command = [sys.executable, str(REGISTRANT), f"sip:{registrar}", user, password]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=WITHIN_S, check=True)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=2 * PATIENCE_S, check=True)
     told: list[list[int]] = json.loads(ended.stdout.splitlines()[-1])  # after what PJSIP says of itself
     return told
 
@@ -35,7 +35,7 @@ def test_a_telephone_registers_with_its_password_again_and_leaves(
         new = json.loads(process.stdout.readline())
         told = registered(ready["sip"], new["users"][0]["name"], new["users"][0]["password"])
         process.send_signal(signal.SIGTERM)
-        _, logs = process.communicate(timeout=WITHIN_S)
+        _, logs = process.communicate(timeout=2 * PATIENCE_S)
     assert [status for status, _ in told] == [200, 200, 200]
     assert [seconds for _, seconds in told] == [300, 300, 0]
     stopped = next(json.loads(line) for line in logs.splitlines() if '"stopped"' in line)

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from mediasrv.bench.netem import Loss, Profile
+from tests.interop.patience import PATIENCE_S
 from tools.netem import relaying
 
 pytestmark = pytest.mark.interop
@@ -37,7 +38,7 @@ async def echo() -> AsyncIterator[tuple[str, int]]:
 
 
 async def test_datagrams_pass_and_answers_find_their_way_back() -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         async with echo() as server, relaying(ANY, server, Profile(delay_ms=1.0), seed=1) as relay:
             for word in (b"one", b"another"):
                 with await bound() as caller:  # the second comes from another port, and is answered there
@@ -46,7 +47,7 @@ async def test_datagrams_pass_and_answers_find_their_way_back() -> None:
 
 
 async def test_what_the_profile_loses_is_lost() -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_S):
         async with echo() as server, relaying(ANY, server, Profile(loss=Loss(good=1.0)), seed=1) as relay:
             with await bound() as caller:
                 for _ in range(PACKETS):

@@ -19,6 +19,7 @@ from mediasrv.endpoints.streams import (
     server_context,
 )
 from mediasrv.sip import Limits
+from tests.interop.patience import PATIENCE_S
 from tests.interop.tls import certificate, settings
 
 pytestmark = pytest.mark.interop
@@ -36,7 +37,7 @@ async def asked(port: int, context: ssl.SSLContext, question: bytes = OPTIONS) -
     )
     got = b""
     async with stream:
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_S):
             await stream.send_all(question)
             while b"\r\n\r\n" not in got:
                 data = await stream.receive_some()
@@ -83,7 +84,7 @@ async def test_a_handshake_that_nobody_finishes_is_given_up_and_others_are_serve
         async with half_open:
             context = ssl.create_default_context(cafile=str(tmp_path / "server.pem"))
             assert (await asked(port, context)).startswith(b"SIP/2.0 200")
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 assert await half_open.receive_some() == b""
 
 
@@ -125,7 +126,7 @@ async def test_who_is_called_by_name_must_show_a_certificate_for_that_name(tmp_p
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(answer)
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_S):
             for name in ("server.example", ""):  # the address is in the certificate too
                 await (await transport.dial(listener.local, name)).aclose()
             with pytest.raises(trio.BrokenResourceError):

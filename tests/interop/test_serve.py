@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.patience import PATIENCE_S
+
 pytestmark = pytest.mark.interop
 
-START_S = 20.0
-STOP_S = 5.0
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
@@ -36,7 +36,7 @@ def serving(data_dir: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[
     )  # fmt: skip
     try:
         assert process.stdout is not None
-        there, _, _ = select.select([process.stdout], [], [], START_S)
+        there, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
         assert there, "no ready line"
         yield process, json.loads(process.stdout.readline())
     finally:
@@ -53,7 +53,7 @@ class Telephone:
         self.sip, self.rtp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
         for one in (self.sip, self.rtp):
             one.bind(("127.0.0.1", 0))
-            one.settimeout(5)
+            one.settimeout(PATIENCE_S)
 
     def request(self, method: str, cseq: int, to_tag: str = "", body: str = "") -> None:
         port = self.sip.getsockname()[1]
@@ -100,7 +100,7 @@ def telephone(ready: dict[str, str]) -> Iterator[Telephone]:
         one.close()
 
 
-def stopped(process: subprocess.Popen[str], within_s: float = STOP_S) -> tuple[int, str, str]:
+def stopped(process: subprocess.Popen[str], within_s: float = PATIENCE_S) -> tuple[int, str, str]:
     out, err = process.communicate(timeout=within_s)
     return process.returncode, out, err
 
@@ -127,7 +127,7 @@ def test_a_process_without_descriptors_refuses_new_calls_and_serves_again_when_t
         with socket.create_connection(talking.server) as peer:
             assert len([talking.rtp.recv(1_500) for _ in range(50)]) == 50
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, usual)
-            peer.settimeout(5)
+            peer.settimeout(PATIENCE_S)
             peer.sendall(b"\r\n\r\n")
             assert peer.recv(2) == b"\r\n"
         assert later.call()
@@ -178,7 +178,7 @@ def test_running_calls_can_be_watched_until_the_server_is_gone(tmp_path: Path) -
             assert watcher.stdout is not None
             told = json.loads(watcher.stdout.readline())
             process.kill()
-            _, complaint = watcher.communicate(timeout=STOP_S)
+            _, complaint = watcher.communicate(timeout=PATIENCE_S)
     (call,) = told["calls"]
     assert (call["caller"], call["called"], call["streams"][0]["codec"]) == ("anna", "100", "PCMU")
     assert call["streams"][0]["packets_sent"] >= 1
@@ -197,7 +197,7 @@ def test_a_running_call_may_finish_after_sigterm_and_new_ones_are_sent_away(tmp_
     with serving(tmp_path) as (process, ready), telephone(ready) as caller, telephone(ready) as late:
         tag = caller.call()
         process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:  # the signal and the INVITE race: the first one after it is refused
             late.request("OPTIONS", 1)
             late.wait_for("SIP/2.0 200")
@@ -231,7 +231,7 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
             [*command, "--data-dir", str(tmp_path)],
             capture_output=True,
             text=True,
-            timeout=START_S,
+            timeout=PATIENCE_S,
             check=False,
         )
     assert result.returncode == 2

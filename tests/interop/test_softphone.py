@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from mediasrv.bench.instruments.server_process import ServerProcess, serving
+from tests.interop.patience import PATIENCE_S
 from tests.interop.servers import timeline_of
 from tests.interop.sound import blocks, loudness_dbfs, read_wav, seconds_of_tone, tone, write_wav
 
@@ -27,7 +28,7 @@ async def softphone(server: ServerProcess, *arguments: str, number: str = "anyon
     """One call; what tools/softphone says of it."""
     host, port = server.sip
     command = [sys.executable, "-m", "tools.softphone", f"sip:{number}@{host}:{port}", "--json", *arguments]
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE_S):
         ended = await trio.run_process(
             command, cwd=ROOT, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
         )

@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from mediasrv.bench.instruments.server_process import serving
+from tests.interop.patience import PATIENCE_S
 from tests.interop.tls import certificate, free_tcp_port
 
 pytestmark = pytest.mark.interop
@@ -41,14 +42,14 @@ def call(url: str, context: ssl.SSLContext | None) -> list[str]:
         to = next(line for line in told[-1].split("\r\n") if line.startswith("To:"))
         tag = ";tag=" + to.partition(";tag=")[2]
         socket.send(say(method="ACK", branch="2", tag=tag, cseq="1 ACK") + "\r\n")
-        assert socket.ping().wait(5)
+        assert socket.ping().wait(PATIENCE_S)
         socket.send((say(method="BYE", branch="3", tag=tag, cseq="2 BYE") + "\r\n").encode())
         told.append(message(socket))
         return [each.partition("\r\n")[0] for each in told]
 
 
 def message(socket: ClientConnection) -> str:
-    got = socket.recv(5)
+    got = socket.recv(PATIENCE_S)
     return got if isinstance(got, str) else got.decode()
 
 
@@ -71,7 +72,7 @@ async def test_a_browser_calls_over_ws_and_wss_and_a_strange_page_may_not(tmp_pa
     trusting = ssl.create_default_context(cafile=str(pem))
     async with serving(tmp_path, ["--config", str(file), "--agent", "tone"]):
         for url, context in ((f"ws://127.0.0.1:{ws}/", None), (f"wss://127.0.0.1:{wss}/", trusting)):
-            with trio.fail_after(30):
+            with trio.fail_after(PATIENCE_S):
                 told = await trio.to_thread.run_sync(partial(call, url, context))
             assert told == ["SIP/2.0 100 Trying", "SIP/2.0 200 OK", "SIP/2.0 200 OK"]
         assert await trio.to_thread.run_sync(refused, f"ws://127.0.0.1:{ws}/") == 403

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from mediasrv.errors import AtCapacity
+from mediasrv.errors import AtCapacity, LocalError
 from mediasrv.media import Cost, Engine, EngineSettings, Listen, Policy, StreamSpec, default_threads
 
 PLAIN = StreamSpec(aec=False, ns=False, vad=False, bridge=True)
@@ -20,6 +20,22 @@ async def test_calls_spread_over_the_threads_and_a_call_stays_on_one() -> None:
             streams[0].connect(streams[1], Listen.HEARD)
         assert [one.streams for one in engine.thread_statistics()] == [2, 2, 2]
         assert len(engine.streams()) == 6
+
+
+async def test_a_stream_moves_to_another_group_of_its_thread_alone() -> None:
+    async with Engine(THREE) as engine:
+        here, there, beside = [await engine.add(engine.reserve(Cost(1, 2.0)), PLAIN, n) for n in (1, 2, 3)]
+        another = await engine.add(engine.reserve(Cost(1, 1.0)), PLAIN, 4)
+        near = next(one for one in (here, there, beside) if one._engine is another._engine)
+        far = next(one for one in (here, there, beside) if one is not near)
+        with pytest.raises(LocalError, match="another thread"):
+            another.move_beside(far)
+        assert another.group == 4
+        another.move_beside(near)
+        assert another.group == near.group
+        another.connect(near, Listen.HEARD)
+        with pytest.raises(LocalError, match="listens"):
+            near.move_beside(another)
 
 
 async def test_the_pool_is_shared_out_and_no_stream_of_it_is_lost() -> None:

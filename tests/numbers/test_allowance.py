@@ -51,14 +51,31 @@ def test_calls_of_a_day_are_counted_and_the_next_day_begins_anew() -> None:
     assert day.begin(DAY_S)
 
 
-def test_begun_minutes_count_whole_and_end_the_day_s_calls() -> None:
+def test_minutes_of_calls_that_run_together_are_taken_from_one_day() -> None:
     day = DailyAllowance(calls_max=9, minutes_max=3)
     assert day.begin(0.0)
-    day.spend(60.0, 60.0)
-    assert day.left_s(60.0) == 120
-    day.spend(60.5, 200.0)
-    assert day.left_s(200.0) == 0
-    assert not day.begin(200.0)
+    assert [day.take_minute(float(at)) for at in (0, 0, 60, 60, 120)] == [True, True, True, False, False]
+    assert not day.begin(120.0)
+
+
+def test_a_minute_that_was_not_begun_is_given_back_to_its_own_day_only() -> None:
+    day = DailyAllowance(calls_max=9, minutes_max=1)
+    assert day.take_minute(10.0)
+    day.give_minute_back(10.0)
+    assert day.take_minute(20.0)
+    assert day.take_minute(DAY_S)
+    day.give_minute_back(20.0)
+    assert not day.take_minute(DAY_S + 1)
+
+
+@given(st.lists(st.floats(0, 400), max_size=200), st.integers(0, 20))
+def test_no_day_spends_more_than_its_minutes(pauses_min: list[float], minutes_max: int) -> None:
+    day, wall_s, spent = DailyAllowance(calls_max=9, minutes_max=minutes_max), 0.0, dict[int, int]()
+    for pause_min in pauses_min:
+        wall_s += pause_min * 60
+        spent.setdefault(int(wall_s // DAY_S), 0)
+        spent[int(wall_s // DAY_S)] += day.take_minute(wall_s)
+    assert all(minutes <= minutes_max for minutes in spent.values())
 
 
 def test_a_wall_clock_set_back_does_not_hand_out_the_day_twice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import trio
@@ -10,6 +11,7 @@ import trio
 from mediasrv.config import Settings, TrunkSettings, load
 from mediasrv.config.addresses import Network
 from mediasrv.endpoints import CallGone
+from mediasrv.endpoints.traffic import STRANGE_MESSAGES
 from mediasrv.sip import Rejected, Uri
 from tests.server.house import HOUSE, House, running
 
@@ -17,6 +19,13 @@ PREMIUM = (
     "sip:+19005551234@127.0.0.1", "tel:+1-900-555-1234", "sip:+19005551234@127.0.0.1:5090",
     "sip:%2B19005551234@127.0.0.1", "sip:+1(900)555.1234@127.0.0.1;user=phone", "tel:+18765551234",
 )  # fmt: skip
+SHORT_CODES = (
+    "sip:118118@127.0.0.1",
+    "sip:118118@127.0.0.1:5090",
+    "tel:118118",
+    "sip:118118%23@127.0.0.1",
+    "sip:*72@127.0.0.1",
+)
 ORDINARY = "sip:+14155551234@127.0.0.1"
 WORLDLY = {
     "MEDIASRV_TRUNKS__LOCAL__SOURCES": "127.0.0.0/8",
@@ -44,6 +53,19 @@ async def test_a_refer_to_a_premium_number_makes_nobody_s_telephone_ring(autojum
             assert len(invites(house)) > 0
         else:
             assert (told.status, invites(house)) == (603, [])
+        assert call.end is None
+        await call.bye()
+
+
+@pytest.mark.parametrize("target", SHORT_CODES)
+async def test_a_refer_to_a_short_code_makes_nobody_s_telephone_ring(autojump_clock, target: str) -> None:
+    async with running(WORLDLY) as house, house.caller() as caller:
+        call = await caller.answered()
+        transfer = await call.talk.refer(Uri.parse(target))
+        with trio.fail_after(90):
+            told = await transfer.wait_final()
+        assert told is not None
+        assert (told.status, invites(house)) == (603, [])
         assert call.end is None
         await call.bye()
 
@@ -108,6 +130,44 @@ async def test_an_options_flood_leaves_a_live_call_its_sound(autojump_clock) -> 
         assert 95 <= house.packets_to(5071) <= 105
         assert call.end is None
         await call.bye()
+
+
+STRANGE = {
+    "a BYE": b"BYE sip:x@127.0.0.1 SIP/2.0\r\nCSeq: %d BYE\r\nTo: <sip:x@127.0.0.1>;tag=guessed\r\n",
+    "an OPTIONS": b"OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nCSeq: %d OPTIONS\r\nTo: <sip:x@127.0.0.1>\r\n",
+    "a CANCEL": b"CANCEL sip:x@127.0.0.1 SIP/2.0\r\nCSeq: %d CANCEL\r\nTo: <sip:x@127.0.0.1>\r\n",
+    "an ACK": b"ACK sip:x@127.0.0.1 SIP/2.0\r\nCSeq: %d ACK\r\nTo: <sip:x@127.0.0.1>;tag=guessed\r\n",
+    "a response": b"SIP/2.0 200 OK\r\nCSeq: %d INVITE\r\nTo: <sip:x@127.0.0.1>;tag=guessed\r\n",
+    "rubbish": b"%d\r\n",
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("source", [("192.0.2.66", 5070), ("127.0.0.1", 5075)])
+async def test_a_call_id_alone_makes_no_call_s_timeline_grow(
+    autojump_clock, name: str, source: tuple[str, int]
+) -> None:
+    async with running() as house, house.caller() as caller, house.caller(source) as stranger:
+        call = await caller.answered()
+        head = STRANGE[name] + (
+            b"Via: SIP/2.0/UDP 192.0.2.66:5070;rport;branch=z9hG4bK%d\r\nFrom: <sip:x@192.0.2.66>;tag=1\r\n"
+            b"Call-ID: " + call_id(house) + b"\r\n\r\n"
+        )
+        await trio.sleep(0.5)  # until the ACK is there
+        before = house.events().count("sip")
+        for number in range(1, 200):
+            stranger.endpoint._socket.send(head % (number, number), HOUSE)
+            await trio.sleep(0.01)
+        assert house.events().count("sip") - before <= STRANGE_MESSAGES
+        assert call.end is None
+        noted = house.events().count("sip")
+        await call.bye()
+        await trio.sleep(1)
+        assert house.events().count("sip") == noted + 2
+
+
+def call_id(house: House) -> bytes:
+    return re.findall(rb"\r\nCall-ID: ([^\r]+)", house.network.wire[0][2])[0]
 
 
 def test_an_ipv4_mapped_source_is_the_trunk_s_when_its_ipv4_address_is() -> None:

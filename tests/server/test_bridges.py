@@ -202,6 +202,33 @@ async def test_who_was_rung_may_consult_somebody_and_join_the_two(autojump_clock
         await nothing_is_left(here.house)
 
 
+async def test_who_was_rung_by_two_callers_may_join_the_two(autojump_clock, tmp_path: Path) -> None:
+    """An attended transfer by one who was called twice: his calls lie in two groups of the engine."""
+    async with town(tmp_path) as here:
+        mine, theirs = await here.connected()
+        second = await here.carl.call(user="carl")
+        await second.wait_answered()
+        await trio.sleep(0.5)
+        await second.talk.send_key(Key("1"))
+        also_theirs = await picked_up(here.bea)
+        await trio.sleep(0.5)
+        assert len({stream.group for stream in here.house.engine.streams()}) == 2
+        replaces, target = also_theirs.talk.replaces, also_theirs.talk.remote_target
+        assert (await final(await theirs.talk.refer(target, replaces=replaces))).status == 200
+        await theirs.bye()
+        with trio.fail_after(5):
+            await also_theirs.wait_ended()
+        for caller in (here.anna, here.carl):
+            here.house.sent.clear()
+            await trio.sleep(1)
+            assert here.house.packets_to(caller.endpoint.local[1] + 1) >= 45
+        assert mine.end is second.end is None
+        await mine.bye()
+        with trio.fail_after(5):
+            await second.wait_ended()
+        await nothing_is_left(here.house)
+
+
 async def test_an_agent_goes_on_with_who_was_sent_to_it(autojump_clock, tmp_path: Path) -> None:
     async with town(tmp_path) as here:
         mine = await here.anna.answered()

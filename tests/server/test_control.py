@@ -113,6 +113,19 @@ async def asked(house: House, request: object) -> dict[str, Any]:
         return await owner.last()
 
 
+async def test_how_the_trunks_stand_is_told_with_what_their_hosts_answered(autojump_clock) -> None:
+    keys = {"hosts": [f"{CARRIER[0]}:{CARRIER[1]}", AT_OTHER], "keep_alive_s": 10}
+    async with running(carrier(**keys), silent=True) as house, house.caller(CARRIER):
+        await trio.sleep(35)
+        told = (await asked(house, {"do": "trunks"}))["trunks"]
+        (trunk,) = (each for each in told if each["trunk"] == "t")
+        assert {host["host"]: host["alive"] for host in trunk["hosts"]} == {
+            f"{CARRIER[0]}:{CARRIER[1]}": True,
+            AT_OTHER: False,
+        }
+        assert trunk["registration"] == ""
+
+
 async def talking(house: House, callee: Caller) -> tuple[str, SipCall]:
     told = await asked(house, {**CALL, "follow": False})
     theirs = await picked_up(callee)

@@ -27,6 +27,7 @@ TRUNKS = {
         dial_deny=("+44845",),
         dial_calls_a_day=3,
         dial_minutes_a_day=10,
+        extensions=("1XX", "*98", "112"),
     ),
     "closed": TrunkSettings(),
 }
@@ -43,6 +44,17 @@ TARGETS = [
     ("sip:+442079460018@carrier.example;user=phone", ""),
     ("SIPS:+442079460018@carrier.example", ""),
     ("100", ""),
+    ("sip:199@carrier.example", ""),
+    ("*98", ""),
+    ("112", ""),
+    ("200", "not_a_number"),
+    ("118118", "not_a_number"),
+    ("sip:118118@carrier.example", "not_a_number"),
+    ("tel:118118", "not_a_number"),
+    ("1000", "not_a_number"),
+    ("0", "not_a_number"),
+    ("*72", "not_a_number"),
+    ("*67+442079460018", "not_a_number"),
     ("reception", ""),
     ("sip:anna@example.com", ""),
     ("sip:192.0.2.1", ""),
@@ -71,6 +83,13 @@ def test_what_might_be_a_public_number_must_be_whole_and_allowed(target: str, pr
 @pytest.mark.parametrize(
     "user",
     [
+        "118118%23",
+        "118118x",
+        "%23118118",
+        "118%2C",
+        "1-0-0x",
+        "%E2%91%A0%E2%91%A0%E2%91%A1",  # digits in circles
+        "%EF%BC%91%EF%BC%90%EF%BC%90",  # 100, of full width: the extension is ASCII
         "0019005550100%23",  # ends dialling, for many a switch
         "%2A670019005550100",
         "0019005550100%2C",
@@ -87,7 +106,7 @@ def test_a_number_in_disguise_is_not_dialled(user: str) -> None:
     assert Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info(), f"sip:{user}@carrier.example")
 
 
-@pytest.mark.parametrize("name", ["anna1234567", "room-12", "2nd.floor", "*1", "0", "-"])
+@pytest.mark.parametrize("name", ["anna1234567", "room-12", "2nd.floor", "-"])
 def test_a_name_with_figures_in_it_is_a_name(name: str) -> None:
     assert Dialling(Settings(trunks=TRUNKS), Calendar()).why_not(info("closed"), name) == ""
 
@@ -95,7 +114,13 @@ def test_a_name_with_figures_in_it_is_a_name(name: str) -> None:
 def test_a_trunk_without_rules_dials_nothing_public() -> None:
     dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
     assert "not_allowed" in dialling.why_not(info("closed"), "+442079460018")
-    assert dialling.why_not(info("closed"), "100") == ""
+    assert "none of its extensions" in dialling.why_not(info("closed"), "100")
+
+
+def test_a_number_of_a_user_s_own_telephones_needs_no_rule_but_a_public_one_does() -> None:
+    dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
+    assert dialling.why_forbidden(info("closed"), "1000", at_home=True) == ""
+    assert dialling.why_forbidden(info("closed"), "+4930123456", at_home=True)
 
 
 def test_a_day_s_calls_are_used_up_and_come_back_the_next_day() -> None:
@@ -107,10 +132,9 @@ def test_a_day_s_calls_are_used_up_and_come_back_the_next_day() -> None:
     assert dialling.why_not(info(), "+442079460018") == ""
 
 
-def test_a_day_s_minutes_are_those_of_calls_that_are_over() -> None:
+def test_where_no_minute_is_left_nothing_more_is_dialled() -> None:
     dialling = Dialling(Settings(trunks=TRUNKS), Calendar())
-    assert dialling.why_not(info(), "+442079460018") == ""
-    dialling.over(info(), "+442079460018", 10 * 60)
+    assert all(dialling.day_of(info()).take_minute(dialling.wall_s()) for _ in range(10))
     assert "used up" in dialling.why_not(info(), "+442079460018")
 
 

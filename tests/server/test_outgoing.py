@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 import trio
 
+from mediasrv.endpoints.sip_talk import ChangeRefused
 from mediasrv.legs import Ending
-from mediasrv.sdp import parse
+from mediasrv.sdp import offer, parse
 from mediasrv.sip import Ended
 from tests.server.departing import (
     CARRIER,
@@ -143,6 +144,46 @@ async def test_an_answer_that_came_in_a_reliable_183_need_not_be_repeated(autoju
         theirs = await arrived(callee)
         await theirs.ring(183, answered_with(theirs, callee.media), reliable=True)
         await theirs.wait_confirmed()
+        await theirs.answer(b"")
+        await trio.sleep(1)
+        assert house.packets_to(5091) >= 45
+        await theirs.bye()
+        assert await call.ending() == "callee_hung_up"
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+async def test_a_telephone_that_rings_may_move_its_sound_before_it_answers(
+    autojump_clock, repeats: bool
+) -> None:
+    """RFC 3311: what its 200 says again is what was agreed on first, and is not listened to."""
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        call = await depart(house)
+        theirs = await arrived(callee)
+        first = answered_with(theirs, callee.media)
+        await theirs.ring(183, first, reliable=True)
+        await theirs.wait_confirmed()
+        moved = replace(callee.media, address=(callee.media.address[0], 5095), session_version=1)
+        assert parse(await theirs.talk.update(offer(moved).build())).media[0].port
+        await trio.sleep(1)
+        assert house.packets_to(5095) == 0  # it still rings
+        await theirs.answer(first if repeats else b"")
+        await trio.sleep(1)
+        assert house.packets_to(5095) >= 45
+        await theirs.bye()
+        assert await call.ending() == "callee_hung_up"
+        assert "early_offer" in call.events("call_began")
+        await nothing_is_left(house)
+
+
+async def test_an_offer_before_the_answer_that_we_cannot_take_changes_nothing(autojump_clock) -> None:
+    async with running(carrier()) as house, house.caller(CARRIER) as callee:
+        call = await depart(house)
+        theirs = await arrived(callee)
+        await theirs.ring(183, answered_with(theirs, callee.media), reliable=True)
+        await theirs.wait_confirmed()
+        with pytest.raises(ChangeRefused) as refused:
+            await theirs.talk.update(b"nonsense")
+        assert refused.value.status == 488
         await theirs.answer(b"")
         await trio.sleep(1)
         assert house.packets_to(5091) >= 45

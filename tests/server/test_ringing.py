@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from mediasrv.endpoints import CallGone, SipCall
+from mediasrv.sdp import answer, parse
 from mediasrv.sip import Rejected, Uri
 from tests.server.house import HOUSE, Caller, House, running
 from tests.server.test_server import nothing_is_left
@@ -67,14 +68,30 @@ async def test_who_requires_it_is_rung_reliably(autojump_clock) -> None:
         await nothing_is_left(house)
 
 
-async def test_who_requires_it_and_offers_nothing_waits_in_silence(autojump_clock) -> None:
-    """A reliable 180 would have to carry our offer, which nobody could answer but in its PRACK."""
+async def test_who_requires_it_and_offers_nothing_is_rung_with_our_offer(autojump_clock) -> None:
     async with running(RINGS) as house, house.caller() as caller:
         calling = await call(caller, ("Require", "100rel"), offers=False)
+        progress = await calling.wait_progress()
+        assert (progress.status, progress.answer_due) == (180, True)
+        await calling.talk.confirm(answer(parse(progress.body), caller.media).description.build())
         await trio.sleep(2)
-        assert calling.progress is None
-        await calling.wait_answered()
+        assert house.packets_to(5071) == 0  # nobody has picked up, and nobody speaks
+        assert await calling.wait_answered() == b""
+        await trio.sleep(1)
+        assert house.packets_to(5071) >= 45
         await calling.bye()
+        await nothing_is_left(house)
+
+
+async def test_who_answers_our_offer_with_nonsense_is_refused(autojump_clock) -> None:
+    async with running(RINGS) as house, house.caller() as caller:
+        calling = await call(caller, ("Require", "100rel"), offers=False)
+        assert (await calling.wait_progress()).answer_due
+        await calling.talk.confirm(b"nonsense")
+        with pytest.raises(CallGone) as gone:
+            await calling.wait_answered()
+        assert isinstance(gone.value.end, Rejected)
+        assert gone.value.end.status == 488
         await nothing_is_left(house)
 
 

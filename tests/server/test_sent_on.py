@@ -27,7 +27,12 @@ keys = { 1 = [{ do = "transfer", to = "TO" }, { do = "say", text = "sorry" }, { 
 def menu(directory: Path, to: str = "reception") -> Mapping[str, str]:
     file = directory / "menu.toml"
     file.write_text(MENU.replace("TO", to))
-    return {"MEDIASRV_AGENTS__DEFAULT": "menu", "MEDIASRV_AGENTS__MENU": str(file)}
+    return {
+        "MEDIASRV_AGENTS__DEFAULT": "menu",
+        "MEDIASRV_AGENTS__MENU": str(file),
+        "MEDIASRV_TRUNKS__LOCAL__SOURCES": "127.0.0.0/8",
+        "MEDIASRV_TRUNKS__LOCAL__EXTENSIONS": "1XX",
+    }
 
 
 def outcome(house: House) -> tuple[object, list[object]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mediasrv.errors import LocalError
-from mediasrv.media.engine import Engine
+from mediasrv.media.engine import Engine, SentPacket
 from mediasrv_native.errors import StaleHandle
 from tests.sim.network import Address, Network
 
@@ -34,22 +36,26 @@ class EngineThread:
         self._agenda.at(max(self._agenda.clock.now_ns() + idle_ns, self._engine.next_tick_ns()), self._wake)
 
     def _step(self) -> None:
-        """Slot by slot, up to whatever else is going to happen: most slots concern nobody but the engine."""
-        clock, engine = self._agenda.clock, self._engine
-        engine.step(clock.now_ns())
-        packets = engine.packets()
-        if not packets and engine.streams():
-            quiet_until_ns, next_ns = self._agenda.quiet_until_ns(), engine.next_tick_ns()
-            while next_ns < quiet_until_ns and not packets:
-                clock.jump_to(next_ns)
-                engine.step(next_ns)
-                packets, next_ns = engine.packets(), engine.next_tick_ns()
-                if self._agenda.has_woken():
-                    break
+        now_ns, engine = self._agenda.clock.now_ns(), self._engine
+        if engine.streams() and engine.next_tick_ns() >= now_ns:
+            packets = self._run_slots()
+        else:  # nobody to be punctual for, or late: everything that was due, at once
+            engine.step(now_ns)
+            packets = engine.packets()
         for packet in packets:
             host, port = packet.stream.local
             apart = packet.is_rtcp and packet.stream.spec.rtcp == "port"
             self._network.send(packet.data, (host, port + apart), packet.to)
+
+    def _run_slots(self) -> Sequence[SentPacket]:
+        """Up to whatever else is going to happen: most slots concern nobody but the engine, and stay in it."""
+        agenda, engine = self._agenda, self._engine
+        quiet_until_ns = agenda.quiet_until_ns()
+        while True:
+            agenda.clock.jump_to(engine.step_on(quiet_until_ns))
+            packets = engine.packets()
+            if packets or agenda.has_woken() or engine.next_tick_ns() >= quiet_until_ns:
+                return packets
 
     def _on_datagram(self, data: bytes, source: Address, to: Address) -> None:
         stream = next((stream for stream in self._engine.streams() if stream.local == to), None)

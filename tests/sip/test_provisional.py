@@ -219,6 +219,7 @@ def test_a_prack_that_offers_something_new_waits_for_an_answer() -> None:
     [ring] = caller.sent()
     caller.tag = ring.to.tag
     assert caller.statuses("PRACK", RAck=f"{ring.headers.text('RSeq')} 1 INVITE", body="v=0 new") == []
+    assert caller.event() == ProgressConfirmed(call, 183, b"")
     assert caller.event() == UpdateOffered(call, b"v=0 new")
     caller.agent.in_dialog(call).updates.answer(200, b"v=0 fine", 1.0)
     [answer] = caller.sent()

@@ -95,6 +95,9 @@ def settings_of(wishes: dict[str, Any]) -> PhoneSettings:
 )  # fmt: skip
 @click.option("--listen", is_flag=True, help="Wait for a call instead of making one.")
 @click.option("--interactive", is_flag=True, help="A person at the terminal does what is done.")
+@click.option(
+    "--prompted", is_flag=True, help="A line X on stdin is an event `told X`, for steps to wait for."
+)
 @click.option("--user", default="softphone", show_default=True, help="Who we are, also to the registrar.")
 @click.option("--password", default="", help="What proves it, when somebody asks (digest).")
 @click.option("--registrar", default="", help="URI to register at first (sip:HOST:PORT).")
@@ -149,6 +152,8 @@ def main(context: click.Context, /, **wishes: Any) -> None:
 def check(context: click.Context, wishes: dict[str, Any]) -> None:
     if wishes["listen"] and wishes["uri"]:
         raise click.UsageError("either a URI to call, or --listen")
+    if wishes["interactive"] and wishes["prompted"]:
+        raise click.UsageError("a person and a program cannot both have stdin: --interactive, or --prompted")
     if not (wishes["uri"] or wishes["listen"] or wishes["interactive"] or wishes["registrar"]):
         raise click.UsageError("nothing to do: give a URI to call, --listen, --registrar or --interactive")
     try:
@@ -170,6 +175,7 @@ def run(context: click.Context, wishes: dict[str, Any], stdout: TextIO) -> Repor
         answer_within_s=wishes["answer_within"],
         tape=tape,
         steps=context.meta[STEPS],
+        prompted=wishes["prompted"],
     )
 
     def tell_ready(contact: str) -> None:

@@ -10,9 +10,10 @@ import pjsua2 as pj
 from tools.softphone.outcome import Report
 from tools.softphone.phone import PhoneSettings, Softphone
 from tools.softphone.plan import Plan, Press, Step
+from tools.softphone.prompts import Prompts
 
-REGISTER_WITHIN_S = 5.0
-HANG_UP_WITHIN_S = 3.0
+REGISTER_WITHIN_S = 20.0
+HANG_UP_WITHIN_S = 10.0
 
 
 class Steps:
@@ -20,11 +21,14 @@ class Steps:
 
     def __init__(self, phone: Softphone, plan: Plan) -> None:
         self._phone = phone
+        self._prompts = Prompts(phone) if plan.prompted else None
         self._pending: list[Step] = []
         for step in plan.steps:
             self._pending += step.one_by_one() if isinstance(step, Press) else [step]
 
     def poll(self) -> None:
+        if self._prompts is not None:
+            self._prompts.poll()
         due = [step for step in self._pending if self._is_due(step)]
         self._pending = [step for step in self._pending if step not in due]
         for step in due:

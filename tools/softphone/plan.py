@@ -19,7 +19,8 @@
 
 Events are `dialled`, `called` (a call came), `ringing`, `answered`, `talking` (there is sound), `holding` (our hold),
 `held` (theirs), `key 5`, `transfer 200` (what we are told of our transfer), `replaced`, `over`, and, as far as the
-other side's voice tells, `speaks 2` (it begins for the second time) and `silent 2` (and has been silent for a second).
+other side's voice tells, `speaks 2` (it begins for the second time) and `silent 2` (and has been silent for a second);
+with --prompted also `told WORD`, whenever that line comes on standard input.
 Of several with one name the first counts. A step whose event never comes is not done, and the outcome says so.
 """
 
@@ -158,3 +159,4 @@ class Plan:
     answer_within_s: float = 10.0
     tape: Tape | None = None
     steps: Sequence[Step] = field(default_factory=tuple)
+    prompted: bool = False  # lines of standard input are events

@@ -3,8 +3,8 @@
 A round deals its calls out evenly over the manners of `endings` and shuffles them; so many are up at a time. When the
 last has ended the server is given LINGER_S, because a SIP transaction may outlive its call by 32 s, a call whose peer
 has vanished is noticed after the media timeout, and what is then written down takes a thread for a while. Then it
-should hold what it held before the first round, which is taken after a small one that does not count: code is loaded
-by then, and the voice has made its sounds.
+should hold what it held before the first round, which is taken after one that does not count, and is about as large as
+the others: code is loaded by then, the voice has made its sounds, and the allocator has seen as many calls at once.
 
 A call has failed when the server did not do its part, or wrote down another reason than the call had to end.
 """
@@ -48,7 +48,7 @@ class Plan:
     at_once: int = 40
     seed: int = 1
     linger_s: float = LINGER_S
-    warm_up_each: int = 2  # calls of every manner, before those that count
+    warm_up_each: int = 20  # calls of every manner, before those that count
 
     def manners(self, number: int) -> list[str]:
         """What a round is made of: every manner as often as any other, in an order of its own."""

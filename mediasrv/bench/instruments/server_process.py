@@ -18,8 +18,8 @@ from mediasrv.errors import MediasrvError
 from mediasrv.server.control import CONTROL_SOCKET, socket_address
 from mediasrv.server.live import SOCKET as LIVE_SOCKET
 
-READY_WITHIN_S = 30.0
-ENDS_WITHIN_S = 10.0
+READY_WITHIN_S = 90.0
+ENDS_WITHIN_S = 30.0
 STDERR_TAIL = 2_000
 LIVE_ATTEMPTS, LIVE_AGAIN_S = 20, 0.5
 

@@ -17,7 +17,7 @@ from mediasrv.errors import MediasrvError
 
 BUILT_IN_CALLER = ("-sn", "uac")
 SLOWEST_PER_S = 100  # that a server takes, when the rate asks for all it can
-PATIENCE_S = 40  # beyond what the calls themselves take, before sipp gives the rest up
+PATIENCE_S = 90  # beyond what the calls themselves take, before sipp gives the rest up
 SOCKETS_MAX = 1_000  # its own idea is more than most systems allow
 PORTS_OF_MEDIA = 4  # sipp takes up to four in a row
 

@@ -1,8 +1,8 @@
 """Two parties of one call, joined: dialled, heard ringing, talking, and apart again.
 
     dial --refused--> REFUSED
-      | rings: the caller hears it in his own telephone, or, if he is answered already, the ringback tone, or what the
-      |        other side sends before it answers
+      | rings: the caller hears it in his own telephone, or, if he is answered already, the ringback tone; then what the
+      |        other side sends before it answers, answered or not
       +--busy, no answer in time, refused--> BUSY, NO_ANSWER, REFUSED
       +--the caller's chord--> TAKEN_BACK
       | answered: the caller is picked up, too; both hear each other, keys are passed on
@@ -32,7 +32,7 @@ import trio
 from mediasrv.call.bridge.chords import Chords, Meant
 from mediasrv.call.bridge.handover import attend_requests
 from mediasrv.call.bridge.parties import PEOPLE, Party, Seat
-from mediasrv.errors import AtCapacity, LocalError, StreamClosed
+from mediasrv.errors import AtCapacity, LocalError, StreamClosed, leaves
 from mediasrv.legs import CannotDial, CannotTransfer, Ending, LegEnded
 from mediasrv.media import (
     Clip,
@@ -99,24 +99,30 @@ class Bridge:
         call.timeline.note("bridge_dialling", to=plan.target)
         try:
             party = await Party.dial(call, plan.target)
-        except (CannotDial, AtCapacity) as problem:
-            return self._ended(Outcome.REFUSED, str(problem))
+        except (CannotDial, AtCapacity) as refused:
+            return self._ended(Outcome.REFUSED, str(refused))
         self.asked = True
         seat = call.floor.callee = Seat(party.leg, party)
         call.floor.music = plan.music
+        outcome, problem = Outcome.LOST, ""
         try:
-            call.floor.settle()
-            await call.ring()
-            outcome = await self._ring(seat)
-            if outcome is None and await call.pick_up():
-                outcome = await self._talk(seat)
-            return self._ended(outcome or Outcome.LOST)
-        except LocalError as problem:  # the two cannot hear each other: a leg that nobody made for that
-            return self._ended(Outcome.LOST, str(problem))
+            outcome = await self._join(seat)
+        except* LocalError as problems:  # the two cannot hear each other: a leg that nobody made for that
+            problem = "; ".join(str(error) for error in leaves(problems))
         finally:
             if seat.party is not None:
                 seat.party.let_go()
             call.floor.clear()
+        return self._ended(outcome, problem)
+
+    async def _join(self, seat: Seat) -> Outcome:
+        call = self._call
+        call.floor.settle()
+        await call.ring()
+        outcome = await self._ring(seat)
+        if outcome is None and await call.pick_up():
+            outcome = await self._talk(seat)
+        return outcome or Outcome.LOST
 
     def _ended(self, outcome: Outcome, problem: str = "") -> Outcome:
         self._call.timeline.note("bridge_ended", to=self._plan.target, why=outcome.value, problem=problem)
@@ -154,6 +160,9 @@ class Bridge:
             while not isinstance(await _event(seat), SourceLocked):
                 pass
         self._call.timeline.note("early_media")
+        self._call.start_soon(
+            self._call.speak_early
+        )  # not cut off by an answer: what it has begun is the answer's, too
         while True:
             await _event(seat)
 

@@ -2,14 +2,13 @@
 
     not there, no room      480, and the caller never heard it ring
     rings                   180; the caller's own telephone sounds that
+      sounds something      183, and the caller hears it, where he can be told for certain
       busy                  486
       declined              603
       no answer             480
     picks up                the caller is answered; whoever hangs up first ends the call
 
-The caller is not answered before somebody is there to talk with: nobody pays for ringing. For the same reason a
-telephone that speaks before it answers (early media) is not heard; a caller who is to hear that is connected by an
-agent that has answered (`menu`).
+The caller is not answered before somebody is there to talk with: nobody pays for ringing.
 """
 
 from __future__ import annotations

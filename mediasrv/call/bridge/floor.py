@@ -97,6 +97,24 @@ class Floor:
         if self.beyond is not None:
             self.beyond.settle()
 
+    def move_beside(self, stream: StreamFace) -> None:
+        """All who are heard here, so that they and that one can hear each other; LocalError: they stay as they were."""
+        for wire in self._wires:
+            with suppress(LocalError, StreamClosed):
+                wire.listener.disconnect(wire.source, wire.what)
+        self._wires.clear()
+        try:
+            for each in self._streams():
+                each.move_beside(stream)
+        finally:
+            self.settle()
+
+    def _streams(self) -> Iterator[StreamFace]:
+        for seat in self.seats():
+            yield seat.stream
+        if self.supervision is not None:
+            yield self.supervision.leg.stream
+
     # ---- what there should be
 
     def wanted(self) -> Iterator[Wire]:

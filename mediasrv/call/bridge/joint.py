@@ -7,9 +7,10 @@ Neither call is moved: each keeps its nursery, its record and the leg that is le
 caller's seat. What they share is a floor on which the two seats hear each other. When either call ends, for whatever
 reason, the other one is ended, too.
 
-Streams can only hear each other within one group of the engine; calls of one party, in which it calls or was rung, are
-put into one group for that reason (`server.reception`), and where they were not, the request is declined and everybody
-stays where they were.
+Streams can only hear each other within one group of the engine. Calls that one party makes, or makes and was rung in,
+are put into one group for that reason (`server.reception`). Of those that it was rung in both, nobody could know: there
+everybody on the other call's floor moves into the group of this one first. What keeps them apart then is only that the
+calls are on two threads of the engine: the request is declined, and everybody stays where they were.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ async def join_calls(call: Call, seat: Seat, request: TransferAsked) -> None:
     found = _named(call, request)
     status, problem = _why_not(call, seat, found)
     if not status and found is not None:
-        status, problem = _why_unheard(_opposite(call, seat), _opposite(*found))
+        status, problem = _why_unheard(_opposite(call, seat), _opposite(*found), found[0].floor)
     call.timeline.note("transfer_asked", to=request.target, attended=True, problem=problem)
     if status or found is None:
         await request.decline(status)
@@ -71,9 +72,13 @@ def _is_same_party(one: Leg, other: Leg) -> bool:
     return one.info.trunk == other.info.trunk or (one.host != "" and one.host == other.host)
 
 
-def _why_unheard(left: Seat, right: Seat) -> tuple[int, str]:
-    """Tried, because only the engine knows: what is connected and disconnected before a tick was never heard."""
+def _why_unheard(left: Seat, right: Seat, floor: Floor) -> tuple[int, str]:
+    """Tried, because only the engine knows: what is connected and disconnected before a tick was never heard.
+
+    `floor`: the one that `right` is on."""
     try:
+        if left.stream.group != right.stream.group:
+            floor.move_beside(left.stream)
         left.stream.connect(right.stream, Listen.HEARD)
         left.stream.disconnect(right.stream, Listen.HEARD)
     except (LocalError, StreamClosed) as error:

@@ -93,5 +93,5 @@ class Cast:
 def persona_of(declared: AgentDeclaration) -> Persona:
     return Persona(
         declared.name, declared.system, declared.notice, declared.greeting, declared.voice,
-        declared.optimisation, declared.tidiness,
+        declared.optimisation, declared.tidiness, window=declared.history,
     )  # fmt: skip

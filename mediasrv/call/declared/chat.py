@@ -54,7 +54,7 @@ class Chat:
         self._name, self._persona, self._clock, self._timeline = name, persona, clock, timeline
         self._settings = settings or CallSettings()
         self._nursery = nursery
-        self.history = History(persona.system)
+        self.history = History(persona.system, persona.window)
         self.ended = trio.Event()  # the agent has taken leave
         owner = ToolOwner(name, clock.now_ns, timeline.note, self._start_soon)
         self._host = ToolHost(owner, tools(self.ended.set), self.history)

@@ -57,6 +57,7 @@ class MenuAgent:
         """`speaking`: makes a call's voices, in place of those that the book names."""
         self._book = book
         self.speaking = speaking or (lambda: (voice(book.voice.kind), FormantVoice()))
+        self.picks_up_itself = book.before_answer is not None
         self.needs = MediaNeeds(aec=False, ns=False, vad=False, bridge=book.is_overheard)
 
     def with_voices(self, through: Callable[[TextToSpeech], TextToSpeech]) -> MenuAgent:
@@ -72,9 +73,24 @@ class MenuAgent:
         first, spare = self.speaking()
         line = Line(call, first, self._book.voice.name, spare)
         call.start_soon(line.attend)
-        with trio.move_on_after(call.settings.max_length_s):
+        with trio.move_on_after(call.left_s):
+            if not await self._answered(call, line):
+                return Ending.CALLER_CANCELLED
             return await MenuCall(call, self._book, line).run()
         return Ending.MAX_LENGTH
+
+    async def _answered(self, call: Call, line: Line) -> bool:
+        """Picks up after what is said before that; who cannot be told it early is told it first of all."""
+        said = self._book.before_answer
+        if said is None or call.record.answered:
+            return True
+        if not await call.speak_early() and not await call.pick_up():
+            return False
+        if said.file:
+            await line.play(self._book.sounds[said.file], said.file, barge_in=False)
+        else:
+            await line.say(said.say, barge_in=False)
+        return await call.pick_up()
 
 
 def menu_agent(book: MenuBook) -> MenuAgent:
@@ -86,7 +102,8 @@ def menu_agent(book: MenuBook) -> MenuAgent:
 def spoken(book: MenuBook) -> list[str]:
     """Every text that the voice may be asked for."""
     menus = [text for menu in book.menus.values() for text in (menu.say, menu.invalid, menu.no_key)]
-    return menus + [step.text for step in book.steps() if isinstance(step, Say)]
+    first = [book.before_answer.say] if book.before_answer is not None else []
+    return first + menus + [step.text for step in book.steps() if isinstance(step, Say)]
 
 
 class MenuCall:

@@ -114,10 +114,18 @@ class Voice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
 
+class BeforeAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a caller hears while he is not answered yet, and pays nothing."""
+
+    say: str = ""
+    file: str = ""
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     menus: dict[str, Menu]
     start: str = "main"
     voice: Voice = Voice()
+    before_answer: BeforeAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ class MenuBook:
     start: str
     voice: Voice
     sounds: dict[str, Clip]
+    before_answer: BeforeAnswer | None = None
 
     def steps(self) -> Iterator[Step]:
         for menu in self.menus.values():
@@ -165,15 +174,24 @@ def parse_menus(text: str, *, source: str = "", sounds_in: Path | None = None) -
         for name, menu in file.menus.items():
             _check_menu(f"menus.{name}", menu, file)
         names = {name for menu in file.menus.values() for name in _sounds(menu)}
+        if file.before_answer is not None:
+            names |= _check_before_answer(file.before_answer)
         sounds = {name: read_wav((sounds_in or Path()) / name) for name in sorted(names)}
     except ConfigError as error:
         raise ConfigError(error.key, error.problem, source=source, value=error.value) from error
-    return MenuBook(file.menus, file.start, file.voice, sounds)
+    return MenuBook(file.menus, file.start, file.voice, sounds, file.before_answer)
 
 
 def _sounds(menu: Menu) -> Iterator[str]:
     files = [menu.file, *(step.file for step in menu.steps() if isinstance(step, Say | Wait))]
     return (name for name in files if name)
+
+
+def _check_before_answer(said: BeforeAnswer) -> set[str]:
+    """The file it plays, if it plays one."""
+    if bool(said.say) == bool(said.file):
+        raise ConfigError("before_answer", "has a text to say or a file to play, and not both")
+    return {said.file} - {""}
 
 
 def _check_menu(key: str, menu: Menu, file: _File) -> None:

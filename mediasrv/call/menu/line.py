@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import trio
@@ -18,6 +18,7 @@ from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.media_notes import note_media
 from mediasrv.conversation.provider_edge import check_sound, has_sound, in_time
+from mediasrv.errors import StreamClosed
 from mediasrv.media import (
     Arming,
     Clip,
@@ -26,6 +27,7 @@ from mediasrv.media import (
     Finished,
     Generation,
     RecordingOver,
+    StreamFace,
 )
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech
 
@@ -33,6 +35,9 @@ KEYS_WAITING = 32  # more, before anybody reads them, are dropped
 PIECE_MS = 200  # handed over at a time, so that a key need not wait for a long file
 PATIENCE_S = 1.0  # between looks at the position, should the engine's word that it has finished be lost
 DEAF = Arming(on_onset="ignore")  # speech does not interrupt a menu; keys do
+
+# Sound under way. Who sits on the caller's seat may change while it plays, so both are taken once, together.
+Sounding = tuple[StreamFace, Generation]
 
 
 @dataclass(slots=True)
@@ -43,7 +48,7 @@ class Line:
     spare_voice: TextToSpeech  # speaks when the voice fails
     _keys: deque[str] = field(default_factory=deque)
     _changed: trio.Event = field(default_factory=trio.Event)
-    _finished: int = 0  # the newest generation whose last sample was sent
+    _finished: tuple[StreamFace | None, int] = (None, 0)  # whose last sample was sent last, and where
     _keys_sent: int = 0
     _recording: trio.CancelScope | None = None
 
@@ -56,7 +61,7 @@ class Line:
                 case Dtmf():
                     self._pressed(event)
                 case Finished():
-                    self._finished = max(self._finished, event.at.generation)
+                    self._finished = self.call.stream, event.at.generation
                 case DtmfSent():
                     self._keys_sent += 1
                 case RecordingOver() if self._recording is not None:
@@ -106,21 +111,19 @@ class Line:
 
     async def _sound(self, sound: AsyncGenerator[SpeechChunk, None], *, barge_in: bool, what: str) -> None:
         stream = self.call.stream  # of this party: to another one's stream the generation means nothing
-        generation = stream.begin()
+        under_way = stream, stream.begin()
         async with aclosing(sound):
-            whole = (
-                await self._unless_key(sound, generation) if barge_in else await self._all(sound, generation)
-            )
+            whole = await (self._unless_key(sound, under_way) if barge_in else self._all(sound, under_way))
         if not whole:
-            await stream.flush(generation)
+            await stream.flush(under_way[1])
         self.call.timeline.note("said", what=what, whole=whole)
 
-    async def _unless_key(self, sound: AsyncGenerator[SpeechChunk, None], generation: Generation) -> bool:
+    async def _unless_key(self, sound: AsyncGenerator[SpeechChunk, None], under_way: Sounding) -> bool:
         """Whether it was played whole: a key cancels what is left of it."""
         whole = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._cancel_at_key, nursery.cancel_scope)
-            whole = await self._all(sound, generation)
+            whole = await self._all(sound, under_way)
             nursery.cancel_scope.cancel()
         return whole
 
@@ -128,22 +131,23 @@ class Line:
         await self.wait_key()
         scope.cancel()
 
-    async def _all(self, sound: AsyncGenerator[SpeechChunk, None], generation: Generation) -> bool:
-        stream, samples = self.call.stream, 0
+    async def _all(self, sound: AsyncGenerator[SpeechChunk, None], under_way: Sounding) -> bool:
+        (stream, generation), samples = under_way, 0
         async for chunk in sound:
             step = samples_in(PIECE_MS, chunk.rate_hz) * BYTES_PER_SAMPLE
             for at in range(0, len(chunk.pcm), step):
                 samples = await stream.play(chunk.pcm[at : at + step], chunk.rate_hz, generation, DEAF)
         if samples:
             await stream.finish(generation)
-            await self._wait_finished(generation, samples)
+            await self._wait_finished(under_way, samples)
         return True
 
-    async def _wait_finished(self, generation: Generation, samples: int) -> None:
-        while self._finished < generation:
+    async def _wait_finished(self, under_way: Sounding, samples: int) -> None:
+        stream, generation = under_way
+        while self._finished != under_way:
             with trio.move_on_after(PATIENCE_S):
                 await self._changed.wait()
-            at = self.call.stream.position()
+            at = stream.position()
             if at.generation == generation and at.source >= samples:
                 return
 
@@ -174,10 +178,14 @@ class Line:
 
     @contextmanager
     def music(self, clip: Clip, gain_db: float) -> Iterator[None]:
-        """Sounds behind the block, again and again; a call that ends takes it along."""
-        self.call.stream.background(clip, gain_db)
-        yield
-        self.call.stream.background(None)
+        """Sounds behind the block, again and again."""
+        stream = self.call.stream
+        stream.background(clip, gain_db)
+        try:
+            yield
+        finally:
+            with suppress(StreamClosed):  # who was replaced took it along
+                stream.background(None)
 
     @contextmanager
     def until_recorded(self, longest_s: float) -> Iterator[None]:

@@ -1,4 +1,5 @@
-"""A call, drawn for people: its messages as a ladder, its talk as a play, its turns as waterfalls; or live, as a table.
+"""A call, drawn for people: its messages as a ladder, its talk as a play, its turns as waterfalls; or live, as a table;
+and how trunks stand.
 
 `spans` reads the records of a call, `waterfall` draws them; neither knows a terminal.
 """

@@ -12,6 +12,7 @@ from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.cleaning import Cleaning
 from mediasrv.conversation.pipeline.levels import LEVELS, Level
 from mediasrv.conversation.tools import NO_PARAMETERS, OnCancel
+from mediasrv.conversation.window import HistoryWindow
 from mediasrv.errors import ConfigError
 
 LARGEST_FILE_BYTES = 200_000
@@ -55,6 +56,7 @@ class AgentDeclaration(Struct, frozen=True, forbid_unknown_fields=True):
     cleaning: Literal["none", "light", "full"] = "full"
     knowledge: tuple[str, ...] = ()  # files beside this one, as text
     providers: ProviderNames = ProviderNames()
+    history: HistoryWindow = HistoryWindow()  # of a long call, what the model is told
     tool: tuple[ToolDeclaration, ...] = ()
     known: str = ""  # what the files of `knowledge` say
 

@@ -8,12 +8,13 @@ from mediasrv.endpoints.streams.channel import Channel, FramedChannel
 from mediasrv.endpoints.streams.connections import Connections, Streams
 from mediasrv.endpoints.streams.limits import StreamLimits
 from mediasrv.endpoints.streams.sockets import Dialler, StreamListener, TcpDialler, TcpListener
-from mediasrv.endpoints.streams.tls import TlsFiles, client_context, server_context
-from mediasrv.endpoints.streams.transports import TcpTransport, TlsTransport, Transport
+from mediasrv.endpoints.streams.tls import TlsFiles, TlsNeeds, client_context, server_context
+from mediasrv.endpoints.streams.transports import ClientTowards, TcpTransport, TlsTransport, Transport
 from mediasrv.endpoints.streams.websocket import SecureWebSocketTransport, WebSocketTransport
 
 __all__ = [
     "Channel",
+    "ClientTowards",
     "Connections",
     "Dialler",
     "FramedChannel",
@@ -25,6 +26,7 @@ __all__ = [
     "TcpListener",
     "TcpTransport",
     "TlsFiles",
+    "TlsNeeds",
     "TlsTransport",
     "Transport",
     "WebSocketTransport",

@@ -2,6 +2,9 @@
 
 One certificate serves both directions: a proxy that calls us sees it as a server's, one that we call may ask for it.
 Without an authority to check them by, a peer's certificate is not looked at: the line is private, but not proven.
+
+Who calls us says first what he speaks, and what we have in common is found. Whom we call may be confused by more than
+he knows, so that we say no more than he needs (`TlsNeeds`).
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+RSA_SUITES = "ECDHE+AESGCM+aRSA:ECDHE+CHACHA20+aRSA:DHE+AESGCM+aRSA"
+
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
@@ -21,6 +26,17 @@ class TlsFiles:
     key: Path
     authority: Path | None = None
     mutual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TlsNeeds:
+    """What a peer that we call must be met with: the newest version that it speaks, and RSA certificates alone."""
+
+    newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+    rsa_only: bool = False
+
+
+ANYTHING = TlsNeeds()
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
@@ -34,13 +50,16 @@ def server_context(files: TlsFiles) -> ssl.SSLContext:
     return context
 
 
-def client_context(files: TlsFiles) -> ssl.SSLContext:
+def client_context(files: TlsFiles, needs: TlsNeeds = ANYTHING) -> ssl.SSLContext:
     """For those whom we call: the certificate must name the host that was dialled, if it is looked at."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if files.authority is None:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     _fill(context, files)
+    context.maximum_version = needs.newest
+    if needs.rsa_only:  # the suites of 1.2 name the kind of certificate; those of 1.3 name none
+        context.set_ciphers(RSA_SUITES)
     return context
 
 

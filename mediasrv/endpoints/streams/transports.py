@@ -6,6 +6,7 @@ Nothing here has a deadline: who calls sets one around it.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Protocol
 
 import trio
@@ -14,6 +15,9 @@ from mediasrv.endpoints.streams.channel import Channel, FramedChannel
 from mediasrv.endpoints.streams.sockets import Address, Dialler
 from mediasrv.endpoints.streams.tls import names_in
 from mediasrv.sip.limits import Limits
+
+ClientTowards = Callable[[Address, str], ssl.SSLContext]
+"""With what a peer is called, by its address and the domain that led there."""
 
 
 class Transport(Protocol):
@@ -47,9 +51,16 @@ class TlsTransport:
     name = "TLS"
 
     def __init__(
-        self, dialler: Dialler, limits: Limits, server: ssl.SSLContext, client: ssl.SSLContext
+        self,
+        dialler: Dialler,
+        limits: Limits,
+        server: ssl.SSLContext,
+        client: ssl.SSLContext,
+        client_towards: ClientTowards | None = None,
     ) -> None:
-        self._dialler, self._limits, self._server, self._client = dialler, limits, server, client
+        """`client`: for all whom we call, where `client_towards` does not choose."""
+        self._dialler, self._limits, self._server = dialler, limits, server
+        self._client_towards = client_towards or (lambda to, name: client)
 
     async def welcome(self, stream: trio.abc.Stream) -> Channel:
         # SIP says itself where its messages end, so that a peer need not say goodbye.
@@ -62,7 +73,9 @@ class TlsTransport:
         stream = await self._dialler(to)
         # RFC 5922 section 4: the name that was asked for, not what the DNS has made of it.
         asked = name or to[0]
-        secured = trio.SSLStream(stream, self._client, server_hostname=asked, https_compatible=True)
+        secured = trio.SSLStream(
+            stream, self._client_towards(to, name), server_hostname=asked, https_compatible=True
+        )
         try:
             await secured.do_handshake()
         except BaseException:

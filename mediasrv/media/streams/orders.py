@@ -42,6 +42,10 @@ class Orders:
         self._waiting.append(partial(order, *arguments))
         self._late.set()
 
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
+
     def again(self) -> None:
         """Gives what waits, as far as there is room."""
         while self._waiting:

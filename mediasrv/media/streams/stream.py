@@ -164,6 +164,18 @@ class Stream:
             self._events.put(key)
 
     # ---- whom the peer hears besides, and what is recorded
+    def move_beside(self, other: StreamFace) -> None:
+        self._check_open()
+        if not isinstance(other, Stream) or other._engine is not self._engine:
+            raise LocalError("a stream cannot move to another thread of the engine")
+        try:
+            self._engine.move(self.handle, other.group)
+        except WrongState:
+            raise LocalError("a stream that listens, or is listened to, cannot move") from None
+        except QueueFull:
+            raise LocalError("the engine has too much to do") from None
+        self.group = other.group
+
     def connect(self, source: StreamFace, what: Listen, gain_db: float = 0.0) -> None:
         self._check_open()
         handle = self._handle_of(source)

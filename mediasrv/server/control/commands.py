@@ -26,6 +26,7 @@ from mediasrv.errors import ConfigError, MediasrvError
 from mediasrv.ids import CallId
 from mediasrv.legs import CannotTransfer, Ending
 from mediasrv.server.control.local_socket import LocalSocket
+from mediasrv.server.control.standings import standings
 from mediasrv.server.house import House
 from mediasrv.server.outgoing.departures import Departures, Wish
 from mediasrv.server.outgoing.told import checked
@@ -66,6 +67,7 @@ class Control:
             "transfer": self._transfer,
             "supervise": self._supervise,
             "statistics": self._count,
+            "trunks": self._tell_trunks,
         }
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -145,6 +147,9 @@ class Control:
     async def _count(self, client: trio.abc.Stream, request: Request) -> Line:
         """What lives in the server now, and what it has counted; the task that tells it is one of its tasks."""
         return self._statistics()
+
+    async def _tell_trunks(self, client: trio.abc.Stream, request: Request) -> Line:
+        return {"trunks": standings(self._house.settings, self._statistics())}
 
     # ---- calls that are made
 

@@ -10,6 +10,7 @@ import errno
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mediasrv.config import Settings
@@ -23,6 +24,7 @@ from mediasrv.endpoints.streams import (
     TcpListener,
     TcpTransport,
     TlsFiles,
+    TlsNeeds,
     TlsTransport,
     Transport,
     WebSocketTransport,
@@ -30,6 +32,7 @@ from mediasrv.endpoints.streams import (
     server_context,
 )
 from mediasrv.errors import ConfigError
+from mediasrv.server.network.trunk_tls import TrunkTls
 from mediasrv.sip import Limits
 
 StreamsFactory = Callable[[Settings, tuple[str, int]], Awaitable[Streams]]
@@ -48,7 +51,7 @@ async def open_streams(settings: Settings, local: tuple[str, int]) -> Streams:
     """`local` is where UDP listens. Raises ConfigError, or PortTaken when another port may do."""
     sip, opened = settings.sip, list[tuple[Transport, StreamListener | None]]()
     try:
-        for key, port, transport in _spoken(sip, local):
+        for key, port, transport in _spoken(settings, local):
             chosen = key == "sip.listen" and sip.listen.port == 0
             opened.append((transport, await _listen(key, (local[0], port), chosen=chosen)))
     except BaseException:
@@ -57,15 +60,16 @@ async def open_streams(settings: Settings, local: tuple[str, int]) -> Streams:
     return Streams(opened)
 
 
-def _spoken(sip: SipSettings, local: tuple[str, int]) -> Iterator[tuple[str, int, Transport]]:
+def _spoken(settings: Settings, local: tuple[str, int]) -> Iterator[tuple[str, int, Transport]]:
     """The setting and port of each transport."""
+    sip = settings.sip
     dialler, browsers = TcpDialler(local[0]), WebSocketTransport(Limits(), sip.ws_origins)
     if sip.tcp:
         yield "sip.listen", local[1], TcpTransport(dialler, Limits())
     if sip.tls_port:
         files = _files(sip)
-        server, client = _context(server_context, files), _context(client_context, files)
-        yield "sip.tls_port", sip.tls_port, TlsTransport(dialler, Limits(), server, client)
+        server, towards = _context(server_context, files), TrunkTls(settings, partial(_client, files))
+        yield "sip.tls_port", sip.tls_port, TlsTransport(dialler, Limits(), server, towards.usual, towards)
     if sip.ws_port:
         yield "sip.ws_port", sip.ws_port, browsers
     if sip.wss_port:  # people do not carry certificates: `tls_mutual` is for carriers
@@ -91,6 +95,10 @@ async def _listen(key: str, local: tuple[str, int], *, chosen: bool) -> StreamLi
 def _files(sip: SipSettings) -> TlsFiles:
     authority = Path(sip.tls_authority) if sip.tls_authority else None
     return TlsFiles(Path(sip.tls_certificate), Path(sip.tls_key), authority, sip.tls_mutual)
+
+
+def _client(files: TlsFiles, needs: TlsNeeds) -> ssl.SSLContext:
+    return _context(partial(client_context, needs=needs), files)
 
 
 def _context(make: Callable[[TlsFiles], ssl.SSLContext], files: TlsFiles) -> ssl.SSLContext:

@@ -6,8 +6,7 @@
        v
       leg: rings at one place after the other, until the block is left
 
-What a trunk may still carry counts calls of ours and those that come together. Minutes are counted from the answer to
-the end, whoever ends it.
+What a trunk may still carry counts calls of ours and those that come together. What the call costs is its `Fare`.
 """
 
 from __future__ import annotations
@@ -29,8 +28,10 @@ from mediasrv.legs.outgoing import Outgoing
 from mediasrv.legs.sip import SipLeg
 from mediasrv.legs.sound import Sound
 from mediasrv.legs.transfers import target_uri
+from mediasrv.server.access.health import OPTIONS_HEALTH_CHECK
 from mediasrv.server.dialling import Dialling
 from mediasrv.server.house import House
+from mediasrv.server.outgoing.fare import Fare
 from mediasrv.server.outgoing.journey import Journey, Letterhead, Reach, Rests, Telling
 from mediasrv.server.outgoing.routes import Place, Resolve, Routes
 from mediasrv.server.outgoing.told import passed_on
@@ -52,9 +53,13 @@ class Dialler:
         self._reach = Reach(endpoint, resolve, Rests(house.services.clock))
         self.draining = False
 
-    def nobody_at(self, place: Address) -> None:
-        """Others have found out that nobody answers there: calls go elsewhere first, for a while."""
-        self._reach.rests.begin(place)
+    def learn(self, trunk: str, place: Address, *, alive: bool) -> None:
+        """What an OPTIONS there has told: calls go elsewhere first for a while, or, where it is sure to be answered,
+        until it is."""
+        if OPTIONS_HEALTH_CHECK in self._house.settings.trunks[trunk].quirks:
+            self._reach.rests.stands(place, alive=alive)
+        elif not alive:
+            self._reach.rests.begin(place)
 
     @asynccontextmanager
     async def dial(
@@ -80,31 +85,40 @@ class Dialler:
         self, info: CallInfo, needs: MediaNeeds, telling: Telling, beside: Leg | None = None
     ) -> AsyncIterator[SipLeg]:
         """A leg to `info.called`, that `info.trunk` pays for; raises CannotDial or AtCapacity."""
-        places = self._places(info)
-        with self._room(places[0].trunk):
-            leg = await self._leg(info, places, needs, telling, beside)
-            problem: Exception | None = None
-            try:
-                async with trio.open_nursery() as attending:
-                    attending.start_soon(leg.attend)
-                    try:
-                        yield leg
-                    except Exception as error:  # goes on as it is, not in a nursery's group
-                        problem = error
-                    attending.cancel_scope.cancel()
-            finally:
-                await leg.aclose()
-                self._rules.over(info, info.called, leg.talked_s())
-            if problem is not None:
-                raise problem
+        fare = Fare(self._rules, info)
+        places = self._places(info, fare)
+        try:
+            with self._room(places[0].trunk):
+                leg = await self._leg(info, places, fare, needs, telling, beside)
+                async with self._attended(leg, fare, telling):
+                    yield leg
+        finally:
+            fare.settle()
 
-    def _places(self, info: CallInfo) -> Sequence[Place]:
+    @asynccontextmanager
+    async def _attended(self, leg: SipLeg, fare: Fare, telling: Telling) -> AsyncIterator[None]:
+        problem: Exception | None = None
+        try:
+            async with trio.open_nursery() as attending:
+                attending.start_soon(leg.attend)
+                attending.start_soon(fare.run, leg, telling.note)
+                try:
+                    yield
+                except Exception as error:  # goes on as it is, not in a nursery's group
+                    problem = error
+                attending.cancel_scope.cancel()
+        finally:
+            await leg.aclose()
+        if problem is not None:
+            raise problem
+
+    def _places(self, info: CallInfo, fare: Fare) -> Sequence[Place]:
         if self.draining:
             raise CannotDial("the server is shutting down")
         if info.hops_left < 1:
             raise CannotDial("the call has come too far to go on")
         places = self._routes.to(info, info.called)
-        problem = self._rules.why_not(info, info.called)
+        problem = fare.why_not(info.called, at_home=all(place.hop is not None for place in places))
         if problem:
             raise CannotDial(problem)
         return places
@@ -119,8 +133,9 @@ class Dialler:
         return gates.inside(trunk)
 
     async def _leg(
-        self, info: CallInfo, places: Sequence[Place], needs: MediaNeeds, telling: Telling, beside: Leg | None
-    ) -> SipLeg:
+        self, info: CallInfo, places: Sequence[Place], fare: Fare, needs: MediaNeeds, telling: Telling,
+        beside: Leg | None,
+    ) -> SipLeg:  # fmt: skip
         house = self._house
         trunk = house.settings.trunks[places[0].trunk or info.trunk]
         group = house.roster.new_group() if beside is None else beside.stream.group
@@ -128,7 +143,7 @@ class Dialler:
         sound = await Sound.offering(house.place(group), media, house.session_id())
         journey = Journey(
             self._reach, places, self._letterhead(info, trunk, within=places[0].hop is not None), telling,
-            lambda uri: self._rules.why_forbidden(info, str(uri)),
+            lambda uri: fare.why_not(str(uri)),
         )  # fmt: skip
         leg = SipLeg(info, sound, Outgoing(journey, house.settings.calls.ring_s))
         leg.may_refer = trunk.transfer == "refer"

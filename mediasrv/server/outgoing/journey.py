@@ -1,8 +1,8 @@
 """The way of one call of ours: its places one by one, each with its addresses, and where redirections may lead.
 
 Who has asked to be left alone (503 with Retry-After, RFC 3261 section 21.5.4) is passed over until then, and who has
-said nothing for a minute, unless there is no other. RFC 3261 would wait 32 s for a first word, longer than a person
-listens to nothing: where there is another place, a host has 5 s, as carriers give to ours.
+said nothing for a minute, unless there is no other. A host whose trunk says that it answers OPTIONS, and which does
+not, is passed over until it does. How long a host may say nothing, where there is another place, its trunk says.
 
 Whatever a callee names in a 3xx must be allowed like any target, and is met without our account: the password of a
 trunk is for its own hosts.
@@ -18,30 +18,39 @@ from typing import Any
 from mediasrv.clock import Clock
 from mediasrv.endpoints import SipCall, SipEndpoint
 from mediasrv.errors import RemoteError
-from mediasrv.legs.outgoing import Stop
+from mediasrv.legs.outgoing import SILENT, Stop
 from mediasrv.server.outgoing.routes import Place, Resolve
 from mediasrv.sip import Address, Rejected, Uri
 
 LONGEST_REST_S = 600.0
-FIRST_WORD_S = 5.0
 SILENT_S = 60.0
-SILENT = 408
 RESTING_MAX = 1_024  # addresses; beyond, the one that rests longest is asked again
 
 
 class Rests:
-    """Who asked to be left alone, and until when."""
+    """Who asked to be left alone, and until when; and who is known to be down."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: dict[tuple[str, int], float] = {}
+        self._down: dict[tuple[str, int], None] = {}
 
     def begin(self, place: Address, wait_s: float = SILENT_S) -> None:
         self._until[_where(place)] = self._clock.now() + min(wait_s, LONGEST_REST_S)
         if len(self._until) > RESTING_MAX:
             del self._until[next(iter(self._until))]
 
+    def stands(self, place: Address, *, alive: bool) -> None:
+        """Somebody who would know has asked there; it holds until he says otherwise."""
+        self._down.pop(_where(place), None)
+        if not alive:
+            self._down[_where(place)] = None
+            if len(self._down) > RESTING_MAX:
+                del self._down[next(iter(self._down))]
+
     def has(self, place: Address) -> bool:
+        if _where(place) in self._down:
+            return True
         until = self._until.get(_where(place), 0.0)
         if until <= self._clock.now():
             self._until.pop(_where(place), None)
@@ -125,7 +134,7 @@ class Journey:
             stop.uri, destination=stop.hop, from_uri=head.from_uri, body=offer,
             headers=(*head.headers, *(("Route", route) for route in stop.path)),
             follow=True, hops=head.hops, account=stop.account, session_s=head.session_s,
-            silence_s=FIRST_WORD_S if self._stops or self._ahead else None,
+            silence_s=stop.failover.silence_s if self._stops or self._ahead else None,
         )  # fmt: skip
         self.telling.follow(call)
         return call
@@ -158,7 +167,7 @@ class Journey:
         if place.transports and "tcp" not in place.transports:
             for hop in hops:
                 self.reach.endpoint.takes_no_stream(hop)
-        return [Stop(place.uri, hop, place.account, place.path) for hop in hops]
+        return [Stop(place.uri, hop, place.account, place.path, place.failover) for hop in hops]
 
 
 def _where(place: Address) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from mediasrv.config import USER_TARGET, Settings, TrunkSettings
 from mediasrv.legs import CallInfo, CannotDial, CannotTransfer
+from mediasrv.legs.outgoing import ANY_5XX, USUAL_FAILOVER, Failover
 from mediasrv.legs.transfers import target_uri
 from mediasrv.server.network.reach import host_uri
 from mediasrv.sip import Account, Address, Malformed, Uri
@@ -62,6 +63,7 @@ class Place:
     path: Sequence[str] = ()  # Routes that lead there
     sought: Uri | None = None  # what is looked up to get there, where that is not `uri`
     transports: Sequence[str] = ()  # that are spoken there; empty: whatever the looking up says
+    failover: Failover = USUAL_FAILOVER
 
     async def found_by(self, resolve: Resolve) -> Sequence[Address]:
         """Where it is, best first; raises a RemoteError."""
@@ -125,13 +127,20 @@ class Routes:
         for name, trunk in self._settings.trunks.items():
             for host in trunk.hosts:
                 if _same_place(uri, host):
-                    return [Place(uri, account=_account(trunk), trunk=name)]
+                    return [Place(uri, account=_account(trunk), trunk=name, failover=_failover(trunk))]
         return [Place(uri)]
 
 
 def _host_of(name: str, trunk: TrunkSettings, host: str, number: str) -> Place:
     uri, sought = target_uri(_at(host, number, trunk), host), host_uri(trunk, host)
-    return Place(uri, account=_account(trunk), trunk=name, sought=sought, transports=trunk.transports)
+    return Place(
+        uri, account=_account(trunk), trunk=name, sought=sought, transports=trunk.transports,
+        failover=_failover(trunk),
+    )  # fmt: skip
+
+
+def _failover(trunk: TrunkSettings) -> Failover:
+    return Failover(ANY_5XX if trunk.fails_over_on == "5xx" else (503,), trunk.silence_s)
 
 
 def _at(host: str, number: str, trunk: TrunkSettings) -> str:

@@ -77,9 +77,10 @@ class EarlyDialogs:
             early.session.receive(request, source, now)
         return early is not None
 
-    @property
-    def only(self) -> Session:
-        """The dialog that a request of ours can be meant for."""
+    def find(self, fork: str) -> Session:
+        """The dialog that a request of ours, or an answer, can be meant for; `fork` may be empty when there is one."""
+        if fork in self._dialogs:
+            return self._dialogs[fork].session
         if len(self._dialogs) != 1:
             raise WrongState("not exactly one early dialog")
         return next(iter(self._dialogs.values())).session

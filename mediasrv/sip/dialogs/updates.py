@@ -76,6 +76,7 @@ class Updates:
             self._refresh.refused(response.status, response.headers, now)
         if response.status in DIALOG_LOST:
             session.lost(EndCause.TIMEOUT, now)
+        session.settled(now)
 
     def failed(self, cause: EndCause, now: float) -> None:
         if self._under_way:
@@ -103,7 +104,7 @@ class Updates:
         session.offers.move(Move.THEY_OFFER)
         self._asked = inbound
         session.core.schedule.set(self, Clock.DECIDE, now + session.core.timers.decide_s)
-        session.core.emit(UpdateOffered(session.id, inbound.request.body))
+        session.core.emit(UpdateOffered(session.id, inbound.request.body, session.dialog.remote.tag))
 
     def answer(self, status: int, body: bytes, now: float) -> None:
         check_status(status, 200)
@@ -119,6 +120,7 @@ class Updates:
             session.dialog.refresh_target(asked.request.headers)
             lines = (session.core.contact, *self._refresh.agree(asked.request.headers, now))
         asked.reply(status, now, lines, body=body)
+        session.settled(now)
 
     def fire(self, name: Hashable, now: float) -> None:
         self.answer(504, b"", now)

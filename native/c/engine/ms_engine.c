@@ -232,6 +232,7 @@ static void reset_stream(ms_stream *stream, ms_sockets sockets)
     stream->recording = NULL;
     ms_mix_init(&stream->mix);
     stream->ticks = 0;
+    stream->due_ns = INT64_MIN;
     atomic_store_explicit(&stream->is_captured, sockets.captured, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_room, 0, memory_order_relaxed);
     atomic_store_explicit(&stream->wanted_ears, 0, memory_order_relaxed);
@@ -250,7 +251,7 @@ int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets
     status = make_core(engine, stream, config);
     if (status != MS_OK)
         return status;
-    stream->slot = slot_for(engine, group);
+    stream->slot = stream->ticks_in = slot_for(engine, group);
     stream->group = group;
     stream->has_bridge = config->bridge;
     stream->takes_dtls = config->keying == MS_KEYING_DTLS;
@@ -261,6 +262,24 @@ int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets
     engine->streams++;
     engine->slot_load[stream->slot]++;
     *out = stream->handle;
+    return MS_OK;
+}
+
+int ms_engine_move(ms_engine *engine, ms_handle handle, uint32_t group)
+{
+    ms_stream *stream = ms_live_stream(engine, handle);
+    if (stream == NULL)
+        return MS_E_STALE;
+    if (ms_is_linked(engine, stream))
+        return MS_E_STATE;
+    ms_order order = {.stream = handle, .kind = MS_ORDER_MOVE, .slot = slot_for(engine, group)};
+    int status = ms_give_order(engine, &order);
+    if (status != MS_OK)
+        return status;
+    engine->slot_load[stream->slot]--;
+    engine->slot_load[order.slot]++;
+    stream->slot = order.slot;
+    stream->group = group;
     return MS_OK;
 }
 

@@ -92,6 +92,9 @@ typedef struct ms_sockets {   /* bound, non-blocking UDP, the caller's until REM
 int ms_engine_add(ms_engine *engine, const ms_config *config, ms_sockets sockets, uint32_t group, ms_handle *out);
 int ms_engine_remove(ms_engine *engine, ms_handle stream);
 int ms_engine_reclaim(ms_engine *engine, ms_handle stream);
+/* From its next tick on the stream is one of `group`, whose slot comes no sooner than 20 ms after its last tick and less
+ * than 40 ms. MS_E_STATE: it listens to another, or another to it. */
+int ms_engine_move(ms_engine *engine, ms_handle stream, uint32_t group);
 int ms_engine_command(ms_engine *engine, ms_handle stream, const ms_command *command);
 
 /* ms_engine_listen.c. `listener` is sent what `source`, of the same group, hears or says, from the next tick on; a
@@ -182,6 +185,8 @@ int ms_engine_push(ms_engine *engine, ms_handle stream, const uint8_t *packet, s
                    int64_t received_ns);
 int ms_engine_step(ms_engine *engine, int64_t now_ns);        /* every slot due up to now_ns, in order */
 int64_t ms_engine_next_step(const ms_engine *engine);         /* when the next slot is due, ns */
+/* The next slot and, while nobody need be told anything, those due before `before_ns`; `slot_ns`: the last one run. */
+int ms_engine_step_on(ms_engine *engine, int64_t before_ns, int64_t *slot_ns);
 int ms_engine_take_packet(ms_engine *engine, ms_out *out);    /* 1 and a packet, or 0 */
 
 #endif

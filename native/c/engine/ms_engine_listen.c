@@ -31,6 +31,18 @@ void ms_links_forget(ms_engine *engine, const ms_stream *gone)
     }
 }
 
+/* Whether it listens to another stream, or another to it. */
+bool ms_is_linked(const ms_engine *engine, const ms_stream *stream)
+{
+    if (stream->link_count > 0)
+        return true;
+    for (uint32_t i = 0; i < engine->config.capacity; i++)
+        for (uint32_t k = 0; engine->pool[i].life == MS_LIFE_LIVE && k < engine->pool[i].link_count; k++)
+            if (engine->pool[i].links[k].source == stream->handle)
+                return true;
+    return false;
+}
+
 /* A voice that is asked for at another rate than its own gets a resampler, once, until its stream is gone. */
 static int prepare_said(ms_stream *source, int32_t rate_hz)
 {

@@ -42,6 +42,26 @@ int ms_engine_step(ms_engine *engine, int64_t now_ns)
     return MS_OK;
 }
 
+/* Something lies ready for the border: a packet, an event, a datagram, a recording that is over. */
+static bool has_news(ms_engine *engine)
+{
+    return ms_ring_peek(&engine->outbox) != NULL || ms_ring_peek(&engine->events) != NULL ||
+           ms_ring_peek(&engine->datagrams) != NULL || ms_ring_peek(&engine->recorder.over) != NULL;
+}
+
+int ms_engine_step_on(ms_engine *engine, int64_t before_ns, int64_t *slot_ns)
+{
+    if (!engine->config.manual || engine->due_ns < 0)
+        return MS_E_STATE;
+    do {
+        *slot_ns = engine->due_ns;
+        ms_run_slot(engine, engine->due_ns);
+        ms_recorder_work(&engine->recorder);
+    } while (engine->due_ns < before_ns && !has_news(engine));
+    ms_run_publish_tally(engine);
+    return MS_OK;
+}
+
 int ms_engine_again(ms_engine *engine, ms_handle handle, const ms_captured *moment)
 {
     uint32_t index = (uint32_t)handle;

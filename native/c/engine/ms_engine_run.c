@@ -136,7 +136,7 @@ static void send(ms_engine *engine, ms_stream *stream, const ms_packet *packet, 
 static void welcome(ms_engine *engine, ms_stream *stream, int64_t now_ns)
 {
     uint32_t index = (uint32_t)stream->handle;
-    ms_members *members = &engine->members[stream->slot];
+    ms_members *members = &engine->members[stream->ticks_in];
     members->index[members->count++] = index;
     if (engine->deadlines <= index)
         engine->deadlines = index + 1;
@@ -166,6 +166,14 @@ void ms_run_close_recordings(ms_engine *engine)
         close_recording(&engine->pool[i]);
 }
 
+/* Nobody in its slot hears it any more. */
+static void forget_in_slot(ms_engine *engine, const ms_stream *stream)
+{
+    ms_members *group = &engine->members[stream->ticks_in];
+    for (uint32_t i = 0; i < group->count; i++)
+        ms_mix_forget(&engine->pool[group->index[i]].mix, stream);
+}
+
 /* Nothing touches the core or the socket after this; REMOVED is posted where the stream leaves its slot. */
 static void dismiss(ms_engine *engine, ms_stream *stream, int64_t now_ns)
 {
@@ -176,9 +184,22 @@ static void dismiss(ms_engine *engine, ms_stream *stream, int64_t now_ns)
     engine->deadline_ns[(uint32_t)stream->handle] = INT64_MAX;
     stream->leaving = true;
     close_recording(stream);
-    ms_members *group = &engine->members[stream->slot];
-    for (uint32_t i = 0; i < group->count; i++)
-        ms_mix_forget(&engine->pool[group->index[i]].mix, stream);
+    forget_in_slot(engine, stream);
+}
+
+/* Connections that were just ended may still be fading out: here they end at once. */
+static void move(ms_engine *engine, ms_stream *stream, uint32_t slot)
+{
+    uint32_t index = (uint32_t)stream->handle, stay = 0;
+    ms_members *from = &engine->members[stream->ticks_in], *to = &engine->members[slot];
+    forget_in_slot(engine, stream);
+    stream->mix.count = 0;
+    for (uint32_t i = 0; i < from->count; i++)
+        if (from->index[i] != index)
+            from->index[stay++] = from->index[i];
+    from->count = stay;
+    to->index[to->count++] = index;
+    stream->ticks_in = slot;
 }
 
 static void obey(ms_engine *engine, ms_stream *stream, const ms_command *command, int64_t now_ns)
@@ -224,12 +245,17 @@ static void take_order(ms_engine *engine, ms_stream *stream, const ms_order *ord
     case MS_ORDER_BACKGROUND: ms_mix_background(&stream->mix, ms_say_hz(stream->core), &order->clip); break;
     case MS_ORDER_RECORD: stream->recording = order->recording; break;
     case MS_ORDER_RECORD_CONTROL: control_recording(stream, &order->control); break;
+    case MS_ORDER_MOVE: move(engine, stream, order->slot); break;
     }
 }
 
 static void follow(ms_engine *engine, const ms_order *order, int64_t now_ns)
 {
     ms_stream *stream = &engine->pool[(uint32_t)order->stream];
+    if (order->kind == MS_ORDER_MOVE) { /* which slot it ticks in is no part of what a call that is repeated does */
+        take_order(engine, stream, order, now_ns);
+        return;
+    }
     ms_moment_begins(engine, stream, &(ms_passing){.at_ns = now_ns, .kind = MS_OBEYED});
     take_order(engine, stream, order, now_ns);
     ms_moment_ends(engine);
@@ -317,6 +343,7 @@ static void record(ms_stream *stream, int64_t due_ns)
 static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t now_ns)
 {
     engine->tally.ticks++;
+    stream->due_ns = due_ns;
     ms_moment_begins(engine, stream, &(ms_passing){.at_ns = now_ns, .due_ns = due_ns, .kind = MS_TICKED});
     stream->datagrams = 0;
     if (now_ns - due_ns > MS_MAX_LATE_NS)
@@ -335,19 +362,25 @@ static void tick(ms_engine *engine, ms_stream *stream, int64_t due_ns, int64_t n
     ms_moment_ends(engine);
 }
 
+/* One that has just come from another slot may have ticked less than 20 ms ago: it waits a round. */
+static bool is_due(const ms_stream *stream, int64_t due_ns)
+{
+    return !stream->leaving && stream->due_ns <= due_ns - MS_FRAME_NS;
+}
+
 /* A stream that leaves is not looked at again once REMOVED is in the ring: its place may be another's by then. */
 static void tick_members(ms_engine *engine, uint32_t slot, int64_t due_ns, int64_t now_ns)
 {
     ms_members *members = &engine->members[slot];
     uint32_t stay = 0;
     for (uint32_t i = 0; i < members->count; i++)
-        if (!engine->pool[members->index[i]].leaving)
+        if (is_due(&engine->pool[members->index[i]], due_ns))
             ms_mix_gather(&engine->pool[members->index[i]], due_ns);
     for (uint32_t i = 0; i < members->count; i++) {
         ms_stream *stream = &engine->pool[members->index[i]];
-        if (!stream->leaving)
+        if (is_due(stream, due_ns))
             tick(engine, stream, due_ns, now_ns);
-        else if (post_own(engine, stream, MS_EVENT_REMOVED, 0, now_ns))
+        else if (stream->leaving && post_own(engine, stream, MS_EVENT_REMOVED, 0, now_ns))
             continue;
         members->index[stay++] = members->index[i];
     }

@@ -36,6 +36,7 @@ typedef struct ms_link { /* a connection, as the border knows it */
 struct ms_stream {
     /* the border's */
     uint32_t generation, group;
+    uint32_t slot; /* of the group; that of its ticks follows by an order */
     uint8_t life; /* enum ms_life */
     bool has_bridge;
     size_t memory_bytes;
@@ -46,10 +47,11 @@ struct ms_stream {
     ms_handle handle;
     ms_core *core;
     int socket_fd[MS_CHANNELS];
-    uint32_t slot;
     bool takes_dtls;
     ms_said_at *said_at[MS_RATES]; /* made before the first order that needs it */
     /* the engine thread's */
+    uint32_t ticks_in; /* a slot */
+    int64_t due_ns;    /* of its last tick; INT64_MIN: none */
     ms_mix mix;
     ms_recording *recording; /* NULL: none */
     uint8_t owed; /* enum ms_owed */
@@ -69,7 +71,7 @@ struct ms_stream {
 
 enum ms_order_kind {
     MS_ORDER_ADD = 1, MS_ORDER_REMOVE, MS_ORDER_COMMAND, MS_ORDER_CONNECT, MS_ORDER_DISCONNECT,
-    MS_ORDER_BACKGROUND, MS_ORDER_RECORD, MS_ORDER_RECORD_CONTROL
+    MS_ORDER_BACKGROUND, MS_ORDER_RECORD, MS_ORDER_RECORD_CONTROL, MS_ORDER_MOVE
 };
 
 typedef struct ms_order { /* what crosses from the border to the engine thread */
@@ -85,6 +87,7 @@ typedef struct ms_order { /* what crosses from the border to the engine thread *
         ms_clip clip;
         ms_recording *recording;
         ms_record_control control;
+        uint32_t slot;
     };
 } ms_order;
 
@@ -195,6 +198,7 @@ ms_stream *ms_live_stream(ms_engine *engine, ms_handle handle); /* NULL: stale *
 int ms_give_order(ms_engine *engine, const ms_order *order);    /* MS_E_FULL: the room for ordinary ones is used up */
 /* ms_engine_listen.c: the border's */
 void ms_links_forget(ms_engine *engine, const ms_stream *gone);
+bool ms_is_linked(const ms_engine *engine, const ms_stream *stream);
 bool ms_recording_over(ms_engine *engine, ms_engine_event *out);
 
 int64_t ms_monotonic_ns(void);

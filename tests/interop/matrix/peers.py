@@ -13,11 +13,11 @@ import trio
 
 from mediasrv.bench.instruments import sipp
 from mediasrv.bench.instruments.server_process import ServerProcess
+from tests.interop.patience import PATIENCE_S
 from tests.interop.sound import tone, write_wav
 from tools import baresip
 
 ROOT = Path(__file__).resolve().parents[3]
-ENDS_WITHIN_S = 60
 SAID_S, SILENCE_S = 1.2, 0.8
 WIDE_HZ, NARROW_HZ = 5_200, 700  # the first is beyond what G.711 carries
 RATE_HZ = {"opus": 48_000, "G722": 16_000, "PCMU": 8_000, "PCMA": 8_000}
@@ -53,7 +53,7 @@ def tone_then_silence(file: Path, wish: Wish, silence_s: float = SILENCE_S) -> P
 async def pjsip(*arguments: str) -> dict[str, Any]:
     """One run of the softphone; its outcome."""
     command = [sys.executable, "-m", "tools.softphone", "--json", *arguments]
-    with trio.fail_after(ENDS_WITHIN_S):
+    with trio.fail_after(PATIENCE_S):
         ended = await trio.run_process(
             command, cwd=ROOT, capture_stdout=True, stderr=subprocess.DEVNULL, check=False
         )

@@ -15,6 +15,7 @@ from mediasrv.bench.instruments.server_process import ServerProcess
 from tests.interop.matrix.peers import ROOT, Wish, pjsip, tone_then_silence, uri
 from tests.interop.matrix.table import Cell
 from tests.interop.matrix.test_in_calls import of
+from tests.interop.patience import PATIENCE_S
 from tests.interop.servers import Servers, timeline_of
 from tests.interop.sound import read_wav, seconds_of_tone
 from tests.interop.test_outgoing import phone
@@ -23,14 +24,13 @@ from tools import baresip
 pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
 MD5_ONLY = '[sip]\ndigest = ["MD5"]\n'  # this baresip gives up when SHA-256 is among what it may choose from
 TONE_HZ = 440  # of the agent `tone`
-FOLLOWS_WITHIN_S = 20  # the server looks once a second who its users are
 
 
 async def user(server: ServerProcess, name: str) -> str:
     """Makes one, of whom the server knows when it returns; the password."""
     made = await asked(server, "add", name)
     there = len(await asked(server, "list"))
-    with trio.fail_after(FOLLOWS_WITHIN_S):
+    with trio.fail_after(PATIENCE_S):  # it looks once a second who its users are
         while not any(count >= there for count in known(server)):  # noqa: ASYNC110
             await trio.sleep(0.05)
     password: str = made["password"]

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from mediasrv.media import Arming, Cost, Engine, EngineSettings, Finished, MediaFault, Policy, StreamSpec
+from tests.interop.patience import PATIENCE_S
 from tests.media.sound import is_silent, silent_packet, tone
 
 pytestmark = pytest.mark.interop
@@ -66,13 +67,13 @@ async def test_sound_goes_both_ways_through_real_sockets() -> None:
             stream = await engine.add(engine.reserve(Cost()), StreamSpec(**PLAIN), 1)
             for k in range(3):
                 caller.socket.sendto(silent_packet(k), stream.local)
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE_S):
                 chunk = await stream.read(60)
             assert len(chunk.pcm) >= 2 * 960
             generation = stream.begin()
             await stream.play(tone(200), 8_000, generation, Arming())
             await stream.finish(generation)
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE_S):
                 while not isinstance(await stream.next_event(), Finished):
                     pass
             await stream.aclose()
@@ -105,7 +106,7 @@ async def test_a_flush_is_acknowledged_within_the_tick() -> None:
                 generation = stream.begin()
                 await stream.play(tone(1_000), 8_000, generation, Arming())
                 await trio.sleep(0.03)
-                with trio.fail_after(1):
+                with trio.fail_after(PATIENCE_S):
                     at = await stream.flush(generation)
                 assert at.generation == generation
                 assert at.source < 8_000
@@ -120,7 +121,7 @@ async def test_a_socket_that_is_lost_is_a_fault_of_its_stream_alone() -> None:
             for stream in (lost, other):
                 await stream.play(tone(1_000), 8_000, stream.begin(), Arming())
             spoil_socket(lost.local[1])
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE_S):
                 while not isinstance(await lost.next_event(), MediaFault):
                     pass
             sent = other.statistics().packets_sent
@@ -150,7 +151,7 @@ async def test_a_thread_that_overruns_says_so_and_recovers() -> None:
             steady = await engine.add(engine.reserve(Cost()), spec, 1)
             heavy = StreamSpec("opus", 111, remote=("127.0.0.1", 9), opus_complexity=10, **PLAIN)
             crowd = [await engine.add(engine.reserve(Cost()), heavy, 2) for _ in range(60)]  # all in one slot
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_S):
                 while engine.statistics().overruns < 3:  # noqa: ASYNC110
                     await trio.sleep(0.02)
             async with trio.open_nursery() as nursery:
@@ -169,7 +170,7 @@ async def test_a_pair_of_ports_hears_on_both() -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             peer.sendto(silent_packet(0), (host, port))
             peer.sendto(b"\x80\xc9\0\1\0\0\0\7", (host, port + 1))
-            with trio.fail_after(2):
+            with trio.fail_after(PATIENCE_S):
                 while engine.statistics().packets_received < 2:  # noqa: ASYNC110
                     await trio.sleep(0.01)
 

@@ -28,6 +28,7 @@ from mediasrv.media import (
     Stream,
     StreamSpec,
 )
+from tests.interop.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
 
@@ -80,7 +81,7 @@ async def opened(engine: Engine, captured: Capture) -> Stream:
 
 
 async def wait_for(stream: Stream, kind: type[MediaEvent]) -> MediaEvent:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while not isinstance(event := await stream.next_event(), kind):
             pass
     return event

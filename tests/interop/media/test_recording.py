@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from mediasrv.media import Arming, Cost, Engine, EngineSettings, RecordingOver, Stream, StreamSpec
+from tests.interop.patience import PATIENCE_S
 from tests.media.sound import tone
 from tests.reference import ogg
 
@@ -46,7 +47,7 @@ async def opened(engine: Engine) -> Stream:
 
 
 async def over(stream: Stream) -> RecordingOver:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_S):
         while not isinstance(event := await stream.next_event(), RecordingOver):
             pass
     return event

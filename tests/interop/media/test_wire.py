@@ -12,9 +12,9 @@ import pytest
 
 from mediasrv.bench.instruments.wire_log import Heard, heard_records, sent_records
 from mediasrv_native.wire import NOT_CAPTURED, Coded, Wire, WireError, packed
+from tests.interop.patience import PATIENCE_S
 
 pytestmark = pytest.mark.interop
-DEADLINE_S = 5.0
 RUBBISH = (  # nothing, too short, version 0, CSRCs or padding beyond the end
     b"", b"\x80", b"\x80" * 11, b"\x00" * 40, b"\x9f" + b"\x00" * 20, b"\xa0" + b"\x00" * 20 + b"\xff"
 )  # fmt: skip
@@ -31,7 +31,7 @@ def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
         ours.bind(("127.0.0.1", 0))
         ours.setblocking(False)
         peer.bind(("127.0.0.1", 0))
-        peer.settimeout(DEADLINE_S)
+        peer.settimeout(PATIENCE_S)
         yield ours, peer
 
 
@@ -41,7 +41,7 @@ def rtp(sequence: int, payload: bytes, *, payload_type: int = 0, ssrc: int = 7) 
 
 def take_heard(wire: Wire, count: int) -> list[Heard]:
     taken: list[Heard] = []
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + PATIENCE_S
     while len(taken) < count:
         assert time.monotonic() < deadline, f"heard {len(taken)} of {count}"
         taken.extend(heard_records(wire.take_heard()))
@@ -176,7 +176,7 @@ def test_a_log_that_nobody_empties_loses_the_newest_and_counts(
         wire.add(socket_fd=ours.fileno(), remote=peer.getsockname(), ssrc=5)
         for sequence in range(10):
             peer.sendto(rtp(sequence, b"\x00" * 160), ours.getsockname())
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while wire.statistics().heard_lost < 6:
             assert time.monotonic() < deadline
         assert [h.sequence for h in heard_records(wire.take_heard())] == [0, 1, 2, 3]

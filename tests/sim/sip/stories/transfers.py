@@ -26,7 +26,7 @@ async def asked_to_go(house: House, answer: Saying) -> tuple[Phone, Talk, str]:
     anna.media.handset.press(CONNECT_ME, 200)
     await house.until(lambda: call.requests("REFER"), "our REFER", SAYS_S + house.soon_s)
     refer = call.requests("REFER")[0]
-    assert "100@" in refer.header("Refer-To")
+    assert "reception@" in refer.header("Refer-To")
     return anna, call, f"refer;id={refer.cseq}"
 
 
