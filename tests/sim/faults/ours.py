@@ -187,13 +187,12 @@ for kind in KINDS:
 def ring_is_full(talk: Talk, for_s: float) -> None:
     """From now on and for so long, whoever has an order for the engine finds its ring full."""
     engine = talk.world.engine
-    thread, step = engine._threads[0], engine.step
+    thread, step, step_on = engine._threads[0], engine.step, engine.step_on
     until_ns = talk.now_ns + round(for_s * 1e9)
 
-    def step_and_fill(now_ns: int) -> None:
-        step(now_ns)
+    def fill(now_ns: int) -> None:
         if now_ns > until_ns:
-            engine.step = step  # type: ignore[method-assign]
+            engine.step, engine.step_on = step, step_on  # type: ignore[method-assign]
             return
         for handle, stream in thread.streams.items():
             try:
@@ -202,7 +201,16 @@ def ring_is_full(talk: Talk, for_s: float) -> None:
             except QueueFull:
                 return
 
-    engine.step = step_and_fill  # type: ignore[method-assign]
+    def step_and_fill(now_ns: int) -> None:
+        step(now_ns)
+        fill(now_ns)
+
+    def step_on_and_fill(before_ns: int) -> int:
+        slot_ns = step_on(0)  # one slot at a time: there is something to do after each
+        fill(slot_ns)
+        return slot_ns
+
+    engine.step, engine.step_on = step_and_fill, step_on_and_fill  # type: ignore[method-assign]
 
 
 def full_from(moment: Callable[[Talk], object]) -> Story:

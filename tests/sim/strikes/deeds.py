@@ -111,14 +111,21 @@ def engine_takes_no_orders(now: Moment) -> None:
 def engine_stands_still(now: Moment) -> None:
     """For two seconds its thread does nothing at all: no packet, no event, no order is carried out."""
     engine, clock = now.world.engine, now.world.agenda.clock
-    step, next_tick_ns, until_ns = engine.step, engine.next_tick_ns, clock.now_ns() + STANDS_STILL_NS
+    before = engine.step, engine.step_on, engine.next_tick_ns
+    until_ns = clock.now_ns() + STANDS_STILL_NS
 
     def stand_still(now_ns: int) -> None:
         if now_ns >= until_ns:
-            engine.step, engine.next_tick_ns = step, next_tick_ns  # type: ignore[method-assign]
-            step(now_ns)
+            engine.step, engine.step_on, engine.next_tick_ns = before  # type: ignore[method-assign]
+            engine.step(now_ns)
 
-    engine.step, engine.next_tick_ns = stand_still, lambda: until_ns  # type: ignore[method-assign]
+    def stand_on(before_ns: int) -> int:
+        clock.jump_to(max(clock.now_ns(), min(until_ns, before_ns)))
+        stand_still(clock.now_ns())
+        return clock.now_ns()
+
+    engine.step, engine.step_on = stand_still, stand_on  # type: ignore[method-assign]
+    engine.next_tick_ns = lambda: until_ns  # type: ignore[method-assign]
 
 
 HUNG_UP = frozenset({Ending.CALLER_HUNG_UP, Ending.CALLER_CANCELLED})
