@@ -12,6 +12,7 @@ from mediasrv.legs.sip import SipLeg
 from mediasrv.legs.sound import Place, Sound, Stage
 from mediasrv.legs.stream_spec import LegMedia
 from mediasrv.sdp import MalformedDescription, NotAcceptable, SessionDescription, parse
+from mediasrv.sip import WrongState
 from mediasrv.sip.grammar.fields import tokens
 
 RELIABLY = "100rel"
@@ -72,6 +73,12 @@ class Incoming:
 
         Who neither confirms it nor has proven where he is only hears that it rings."""
         reliable = self._is_told("Require") or self._is_told("Supported")
+        try:
+            return await self._speak_early(sound, reliable=reliable)
+        except WrongState:  # it is being picked up at this very moment: the INVITE has its answer
+            return True
+
+    async def _speak_early(self, sound: Sound, *, reliable: bool) -> bool:
         if not reliable and not (self.call.offer and self.call.has_proven(sound.remote_host)):
             await self.ring(sound)
             return False
