@@ -210,7 +210,7 @@ def test_a_running_call_may_finish_after_sigterm_and_new_ones_are_sent_away(tmp_
         process.send_signal(signal.SIGTERM)
         drained(late)
         late.request("INVITE", 999, body=SDP.format(port=late.rtp.getsockname()[1]))
-        assert late.wait_for("SIP/2.0 ").startswith("SIP/2.0 503")
+        late.wait_for("SIP/2.0 503")
         assert process.poll() is None
         caller.request("BYE", 2, tag)
         caller.wait_for("SIP/2.0 200")
