@@ -26,9 +26,8 @@ from tests.sim.witness import describe, listening_to_the_log
 from tests.sim.world import LOOKS_S, living_tasks
 
 Telling = tuple[str, int]  # a story's name and a seed
-CERTIFICATE = re.compile(
-    rb"(?<=a=fingerprint:sha-256 )[\dA-F:]+"
-)  # no seed draws it: each process has its own
+# No seed draws it: each process has its own.
+CERTIFICATE = re.compile(rb"(?<=a=fingerprint:sha-256 )[\dA-F:]+")
 
 
 @dataclass(frozen=True, slots=True)
