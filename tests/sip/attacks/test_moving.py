@@ -6,7 +6,7 @@ import pytest
 
 from mediasrv.sip import EndCause, Ended, IncomingCall, Key, KeyPressed
 from mediasrv.sip.hop import Address
-from mediasrv.sip.limits import Limits
+from mediasrv.sip.limits import Limits, Timers
 from tests.sip.attacks.test_amplification import forged_invite
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network
 
@@ -110,6 +110,23 @@ def test_who_did_not_answer_is_asked_again_when_he_writes_again() -> None:
     net.bob.agent.bye(his, net.now)
     net.run(1.0)
     assert net.peers[ELSEWHERE].last(Ended).cause is EndCause.BYE
+
+
+def test_a_question_that_was_never_answered_does_not_close_a_newer_one() -> None:
+    net = Network()
+    hers, his = net.established()
+    forged(net, hers)
+    net.run(Timers().patience_s - 0.5)  # just before the question to the bystander is given up
+    moved(net, ELSEWHERE)
+    net.rules.append(lambda source, to, data: data.startswith(b"OPTIONS"))
+    net.peers[ELSEWHERE].agent.in_dialog(hers).infos.send(Key("2"), net.now)
+    net.run(0.1)
+    (question,) = [data for data in sent_to(net, ELSEWHERE) if data.startswith(b"OPTIONS")]
+    net.rules.clear()
+    net.run(1.0)  # now it is
+    net.peers[ELSEWHERE].agent.receive(question, BOB, net.now)
+    net.run(0.1)
+    assert net.bob.agent.in_dialog(his).dialog.peer == ELSEWHERE
 
 
 def test_a_nat_that_takes_another_port_of_its_host_is_believed_at_once() -> None:
