@@ -116,11 +116,11 @@ class TrafficOfCalls:
                 traffic.take(seen)
         return traffic
 
-    def end(self, call_id: str) -> None:
+    def end(self, call_id: str, traffic: Traffic) -> None:
         """The call is over; what still comes is its, for a while."""
-        if (traffic := self._live.pop(call_id, None)) is None:
+        if self._live.get(call_id) is not traffic:
             return
-        self._ended[call_id] = traffic
+        self._ended[call_id] = self._live.pop(call_id)
         if len(self._ended) > ENDED_REMEMBERED:
             del self._ended[next(iter(self._ended))]
 
