@@ -22,9 +22,8 @@ from mediasrv.sip import Address
 
 ENDED_REMEMBERED = 1_024
 STRANGE_MESSAGES = 32  # of one call, that bear its Call-ID and belong to nothing; answers to them count, too
-MESSAGES_MAX = (
-    20_000  # of one call, a day of them with a sign of life every ten seconds; its own peer may flood it, too
-)
+# Of one call, a day of them with a sign of life every ten seconds; its own peer may flood it, too.
+MESSAGES_MAX = 20_000
 UNREAD_MESSAGES = 64  # of one call, before anybody follows it
 UNKNOWN_MESSAGES = 64  # of nobody's, within one step
 
