@@ -186,7 +186,7 @@ async def a_late_offer_survives_the_loss_of_its_acks(house: House) -> None:
 
 @story(ANY)
 async def a_late_offer_that_nobody_answers_ends_the_call(house: House) -> None:
-    anna = house.phone()
+    anna = house.known_phone()  # to a stranger a 200 that is larger than its INVITE is not repeated
     call = anna.dial(body=b"")
     await house.until(lambda: call.requests("BYE"), "our BYE", 2 * house.soon_s)
     assert "unacceptable answer" in call.requests("BYE")[0].header("Reason")
