@@ -1,4 +1,4 @@
-"""Callers who were never there before, by UDP: what they cannot pay for is not said again (mediasrv/sip/outside/trust.py).
+"""Callers who were never there before, by UDP: what they cannot pay for is not said again (`sip/outside/trust.py`).
 
 So a stranger's first call may fail on a path that loses things, above all one without a description: a small INVITE,
 and a large 200. It must then end by itself, soon and on both sides.
