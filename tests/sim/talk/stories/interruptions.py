@@ -293,7 +293,7 @@ def interrupted_over_a_lossy_line(talk: Talk) -> None:
 
 @story
 def interrupted_over_an_unsteady_line(talk: Talk) -> None:
-    """Not where a buffer overflows: it may swallow the whole interruption, and nobody stops for what he has not heard."""
+    """Not where a buffer overflows: it may swallow all of the interruption, and nobody stops for what is not heard."""
     talk.over = tuple(network for network in UNSTEADY if network != "bufferbloat")
     _answers_both(talk)
     talk.asks()
