@@ -23,7 +23,7 @@ from mediasrv.endpoints.nat.stun import binding_answer, is_stun
 from mediasrv.endpoints.resolution import Finder, NumericOnly
 from mediasrv.endpoints.sip_call import HeaderLines, SipCall
 from mediasrv.endpoints.streams import Connections, StreamLimits, Streams
-from mediasrv.endpoints.traffic import Seen, TrafficOfCalls
+from mediasrv.endpoints.traffic import Seen, Traffic, TrafficOfCalls
 from mediasrv.sip import (
     USUAL_HOPS,
     Account,
@@ -102,7 +102,7 @@ class SipEndpoint:
         self._probes: dict[ProbeId, trio.MemorySendChannel[int]] = {}
         self._registrations: dict[RegistrationId, Callable[[RegistrationEvent], None]] = {}
         self._traffic = TrafficOfCalls()
-        self._call_ids: dict[SipCallId, str] = {}  # of the same calls
+        self._traffic_of: dict[SipCallId, tuple[str, Traffic]] = {}  # the same calls, with their Call-IDs
         self._patience = trio.CancelScope()
         self._due: float | None = None  # of the core, which `_patience` ends at
         self._stepped = trio.Event()
@@ -205,7 +205,7 @@ class SipEndpoint:
             session_s=session_s,
             silence_s=silence_s,
         )
-        traffic = self._traffic.begin(self._name(call_id, self._core.call_id(call_id)))
+        traffic = self._begin_traffic(call_id, self._core.call_id(call_id))
         call = self._calls[call_id] = SipCall(call_id, self, destination, traffic=traffic)
         self._follow_up()
         return call
@@ -294,11 +294,13 @@ class SipEndpoint:
     def forget(self, call: SipCallId) -> None:
         """The core has no more to say about this call."""
         self._calls.pop(call, None)
-        self._traffic.end(self._call_ids.pop(call, ""))
+        if call in self._traffic_of:
+            self._traffic.end(*self._traffic_of.pop(call))
 
-    def _name(self, call: SipCallId, call_id: str) -> str:
-        self._call_ids[call] = call_id
-        return call_id
+    def _begin_traffic(self, call: SipCallId, call_id: str) -> Traffic:
+        traffic = self._traffic.begin(call_id)
+        self._traffic_of[call] = call_id, traffic
+        return traffic
 
     # ---- what the streams bring
 
@@ -481,7 +483,7 @@ class SipEndpoint:
             self._finder.answered(place)
 
     def _arrive(self, event: IncomingCall) -> None:
-        traffic = self._traffic.begin(self._name(event.call, event.request.call_id))
+        traffic = self._begin_traffic(event.call, event.request.call_id)
         call = SipCall(
             event.call, self, event.source, event.request, event.replaces, traffic, username=event.username
         )

@@ -181,13 +181,18 @@ class SipCall:
 
     async def ring(self, status: int = 180, body: bytes = b"", *, reliable: bool | None = None) -> None:
         """`reliable`: repeated until the caller confirms it; None: when he requires it."""
-        self._confirmed, self._rung = trio.Event(), status
         self._respond(status, body=body, reliable=reliable)
+        if reliable is not False and self.end is None:
+            superseded, self._confirmed, self._rung = self._confirmed, trio.Event(), status
+            superseded.set()  # who waits for that one waits for this one now
 
     async def wait_confirmed(self) -> bytes:
         """The last reliable ring has arrived; returns the answer that its confirmation carried."""
-        await self._confirmed.wait()
-        self._raise_if_over()
+        waited = None
+        while waited is not self._confirmed:
+            waited = self._confirmed
+            await waited.wait()
+            self._raise_if_over()
         return self._body
 
     async def answer(self, body: bytes) -> bytes:

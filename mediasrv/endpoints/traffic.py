@@ -22,9 +22,8 @@ from mediasrv.sip import Address
 
 ENDED_REMEMBERED = 1_024
 STRANGE_MESSAGES = 32  # of one call, that bear its Call-ID and belong to nothing; answers to them count, too
-MESSAGES_MAX = (
-    20_000  # of one call, a day of them with a sign of life every ten seconds; its own peer may flood it, too
-)
+# Of one call, a day of them with a sign of life every ten seconds; its own peer may flood it, too.
+MESSAGES_MAX = 20_000
 UNREAD_MESSAGES = 64  # of one call, before anybody follows it
 UNKNOWN_MESSAGES = 64  # of nobody's, within one step
 
@@ -116,11 +115,11 @@ class TrafficOfCalls:
                 traffic.take(seen)
         return traffic
 
-    def end(self, call_id: str) -> None:
+    def end(self, call_id: str, traffic: Traffic) -> None:
         """The call is over; what still comes is its, for a while."""
-        if (traffic := self._live.pop(call_id, None)) is None:
+        if self._live.get(call_id) is not traffic:
             return
-        self._ended[call_id] = traffic
+        self._ended[call_id] = self._live.pop(call_id)
         if len(self._ended) > ENDED_REMEMBERED:
             del self._ended[next(iter(self._ended))]
 

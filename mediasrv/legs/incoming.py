@@ -62,7 +62,7 @@ class Incoming:
             return
         try:
             if self.call.offer or not self._is_told("Require"):
-                await self.call.ring()
+                await self.call.ring(reliable=self._is_told("Require"))
             else:
                 await self._describe(180, sound, reliable=True)
         except CallGone as gone:

@@ -41,9 +41,7 @@ class Failover:
     """When a place is passed over for the next, as long as nobody rang there."""
 
     statuses: Container[int] = ANY_5XX
-    silence_s: float = (
-        5.0  # RFC 3261 would wait 32 s for a first word, longer than a person listens to nothing
-    )
+    silence_s: float = 5.0  # RFC 3261 would wait 32 s, longer than a person listens to nothing
 
 
 USUAL_FAILOVER = Failover()
@@ -58,9 +56,8 @@ class Stop:
     account: Account | None = None  # who we are there, when it asks
     path: Sequence[str] = ()  # Routes that the request takes
     failover: Failover = USUAL_FAILOVER
-    otherwise: tuple[
-        Stop, ...
-    ] = ()  # other ways to the same telephone (RFC 5626), which is not rung in two at once
+    # Other ways to the same telephone (RFC 5626), which is not rung in two at once.
+    otherwise: tuple[Stop, ...] = ()
 
 
 class Route(Protocol):
@@ -91,9 +88,8 @@ class _Attempt:
     offered: SessionDescription  # by us
     heard: dict[str, bytes] = field(default_factory=dict)  # descriptions before the answer, by fork
     followed: defaultdict[str, trio.Event] = field(default_factory=lambda: defaultdict(trio.Event))  # of them
-    changed: dict[str, Negotiated] = field(
-        default_factory=dict
-    )  # what forks have offered since, and we agreed to
+    # What forks have offered since, and we agreed to.
+    changed: dict[str, Negotiated] = field(default_factory=dict)
     rang: bool = False
     outcome: bytes | CallEnd | None = None  # the description of who has picked up, or how it ended
     taken: bool = False

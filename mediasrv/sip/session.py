@@ -419,9 +419,8 @@ class Session:
             return
         self._known = True
         self._confirmed(sent, inbound, now)
-        if self._held is not None:
-            self.settled(now)
-        elif self._reliable is not None:
+        self.settled(now)
+        if self._reliable is not None:  # a 2xx that still waits may wait for a ring that has yet to be sent
             self._reliable.proceed(now)
 
     def _confirmed(self, sent: Sent, inbound: Inbound, now: float) -> None:

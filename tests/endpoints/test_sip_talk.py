@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import trio
+import trio.testing
 
-from mediasrv.endpoints import CallGone, CallRedirected, ChangeRefused
-from mediasrv.sip import Key, Uri, WrongState
+from mediasrv.endpoints import CallGone, CallRedirected, ChangeRefused, SipCall
+from mediasrv.sip import Key, SipCallId, Uri, WrongState
+from mediasrv.sip.events import ProgressConfirmed
 from tests.endpoints.test_sip_endpoint import ANNA, ANSWER, OFFER, SERVER, TARGET, answered, called, pair
 
 CAROL = Uri.parse("sip:carol@192.0.2.3")
@@ -110,6 +112,28 @@ async def test_early_media_is_confirmed_before_the_answer(autojump_clock) -> Non
         assert out.progress.body == ANSWER
         await into.answer(b"")
         await out.wait_answered()
+
+
+class NoPeer:
+    """What a call says goes nowhere; what it hears, the test says."""
+
+    def respond(self, call: SipCallId, status: int, **said: object) -> None: ...
+
+
+@pytest.mark.parametrize("reliable", [False, True])
+async def test_who_waits_for_a_ring_to_arrive_is_told_also_when_another_follows_it(
+    autojump_clock, reliable: bool
+) -> None:
+    call = SipCall(SipCallId(1), NoPeer(), SERVER)
+    await call.ring(183, ANSWER, reliable=True)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as waiting:
+            waiting.start_soon(call.wait_confirmed)
+            await trio.testing.wait_all_tasks_blocked()
+            await call.ring(180, reliable=reliable)
+            for status in (183, 180) if reliable else (183,):
+                await trio.testing.wait_all_tasks_blocked()
+                call.deliver(ProgressConfirmed(call.id, status, b""))
 
 
 async def test_a_redirected_call_goes_on_where_its_owner_says(autojump_clock) -> None:

@@ -55,13 +55,13 @@ def test_each_call_has_its_own_messages_and_rubbish_is_nobodys() -> None:
 def test_messages_after_the_end_are_still_the_calls_until_many_others_have_ended() -> None:
     calls = TrafficOfCalls()
     told: list[Seen] = []
-    calls.begin("abc").follow(told.append)
-    calls.end("abc")
+    traffic = calls.begin("abc")
+    traffic.follow(told.append)
+    calls.end("abc", traffic)
     calls.take(seen())
     assert len(told) == 1
     for number in range(ENDED_REMEMBERED):
-        calls.begin(str(number))
-        calls.end(str(number))
+        calls.end(str(number), calls.begin(str(number)))
     calls.take(seen())
     assert len(told) == 1
 
@@ -76,7 +76,7 @@ def test_what_is_repeated_after_the_end_of_a_call_that_nobody_follows_is_not_kep
     calls = TrafficOfCalls()
     calls.take(seen(at_ns=1))
     traffic = calls.begin("abc")
-    calls.end("abc")
+    calls.end("abc", traffic)
     for at_ns in range(2, 10):
         calls.take(seen(at_ns=at_ns))
     told: list[Seen] = []
@@ -90,9 +90,10 @@ def test_what_is_repeated_after_the_end_of_a_call_that_nobody_follows_is_not_kep
 def test_what_only_bears_a_call_s_id_is_kept_up_to_a_number_and_what_is_its_own_always(ended: bool) -> None:
     calls = TrafficOfCalls()
     told: list[Seen] = []
-    calls.begin("abc").follow(told.append)
+    traffic = calls.begin("abc")
+    traffic.follow(told.append)
     if ended:
-        calls.end("abc")
+        calls.end("abc", traffic)
     noted = [calls.take(seen(), belongs=False) for _ in range(STRANGE_MESSAGES + 5)]
     assert noted == [True] * STRANGE_MESSAGES + [False] * 5
     assert calls.take(seen(at_ns=9))
@@ -103,11 +104,15 @@ def test_what_only_bears_a_call_s_id_is_kept_up_to_a_number_and_what_is_its_own_
 def test_a_second_call_of_the_same_id_takes_nothing_away_from_the_first() -> None:
     calls = TrafficOfCalls()
     first: list[Seen] = []
-    second: list[Seen] = []
+    others: list[Seen] = []
     calls.begin("abc").follow(first.append)
-    calls.begin("abc").follow(second.append)
+    second = calls.begin("abc")
+    second.follow(others.append)
     calls.take(seen())
-    assert (len(first), second) == (1, [])
+    calls.end("abc", second)  # nor does its end, which leaves nothing to a third
+    calls.begin("abc").follow(others.append)
+    calls.take(seen())
+    assert (len(first), others) == (2, [])
 
 
 def test_a_peer_that_floods_its_own_call_is_noted_up_to_a_number() -> None:

@@ -133,6 +133,19 @@ def test_reliable_responses_go_one_after_another() -> None:
     net.assert_nothing_left()
 
 
+def test_a_200_waits_for_a_description_that_waits_for_a_ring_before_it() -> None:
+    net = Network()
+    hers, his = ringing(net, 180, b"")
+    net.bob.agent.respond(his, 183, net.now, body=ANSWER, reliable=True)
+    net.bob.agent.respond(his, 200, net.now)
+    net.run(1.0)
+    assert [(event.status, event.body) for event in net.alice.said(Progress)] == [(180, b""), (183, ANSWER)]
+    assert net.alice.last(Answered).call == hers
+    net.alice.agent.bye(hers, net.now)
+    net.run()
+    net.assert_nothing_left()
+
+
 def test_a_cancel_overrules_a_200_that_waits_for_its_prack() -> None:
     net = Network()
     net.rules.append(losing(b"PRACK", times=1))

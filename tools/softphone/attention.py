@@ -8,9 +8,8 @@ from __future__ import annotations
 
 LOUD = 6  # of PJSIP's 0 to 255, where silence is 0 and a voice on the line is 10 to 40
 SILENT_AFTER_S = 1.0
-LOOK_S = (
-    0.05  # counts as heard at most, of what lies between two looks: a telephone that was held up counts less
-)
+# Counts as heard at most, of what lies between two looks: a telephone that was held up counts less.
+LOOK_S = 0.05
 
 
 class Attention:

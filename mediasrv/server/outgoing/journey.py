@@ -95,7 +95,7 @@ class Journey:
     telling: Telling
     forbidden: Callable[[Uri], str]
     _ahead: deque[Place] = field(init=False)
-    _telephones: list[Stop] = field(init=False)  # of a user of ours, until they are rung
+    _telephones: list[list[Stop]] = field(init=False)  # ways to each of a user, until they are rung
     _stops: deque[Stop] = field(default_factory=deque)  # of the place that is tried
     _resting: deque[Stop] = field(default_factory=deque)
     _rung: bool = False
@@ -108,15 +108,24 @@ class Journey:
         """All telephones of a user's at once; else one place after the other."""
         if self._telephones:
             telephones, self._telephones = self._telephones, []
-            return [stop for stop in telephones if not self.reach.rests.has(stop.hop)] or telephones
+            awake = [ways for ways in telephones if not all(map(self._rests, ways))]
+            return [self._one_after_the_other(ways) for ways in awake or telephones]
         stop = await self._next_stop()
         return [] if stop is None else [stop]
+
+    def _one_after_the_other(self, ways: Sequence[Stop]) -> Stop:
+        """A telephone is rung in the first, and `otherwise` in the next; those that rest come last."""
+        first, *others = sorted(ways, key=self._rests)
+        return replace(first, otherwise=tuple(others))
+
+    def _rests(self, stop: Stop) -> bool:
+        return self.reach.rests.has(stop.hop)
 
     async def _next_stop(self) -> Stop | None:
         while True:
             while self._stops:
                 stop = self._stops.popleft()
-                if not self.reach.rests.has(stop.hop):
+                if not self._rests(stop):
                     self._rung = True
                     return stop
                 self._resting.append(stop)
@@ -166,14 +175,14 @@ class Journey:
         return [Stop(place.uri, hop, place.account, place.path, place.failover) for hop in hops]
 
 
-def _telephones(places: Sequence[Place]) -> list[Stop]:
-    """Of a user of ours. One that can be reached in several ways is rung in the first, and `otherwise` in the next."""
+def _telephones(places: Sequence[Place]) -> list[list[Stop]]:
+    """Of a user of ours, each with the ways to it, best first."""
     ways: dict[object, list[Stop]] = {}
     for place in places:
         if place.hop is not None:
             stop = Stop(place.uri, place.hop, place.account, place.path)
             ways.setdefault(place.instance or stop, []).append(stop)
-    return [replace(first, otherwise=tuple(others)) for first, *others in ways.values()]
+    return list(ways.values())
 
 
 def _where(place: Address) -> tuple[str, int]:

@@ -15,12 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from mediasrv.sip.auth.bindings import Binding, Bindings, Lifetimes, Outcome, change
-from mediasrv.sip.auth.outbound import (
-    OUTBOUND,
-    flow_of,
-    keeps_flow,
-    supports,
-)
+from mediasrv.sip.auth.outbound import OUTBOUND, flow_of, keeps_flow, supports
 from mediasrv.sip.errors import Malformed
 from mediasrv.sip.grammar.fields import REQUIRE, NameAddr
 from mediasrv.sip.grammar.message import Request

@@ -35,13 +35,13 @@ class Asks(Protocol):
 
 
 class Moving:
-    """The user of the question, too; the last place that was asked is the one that counts."""
+    """The last place that was asked is the one that counts."""
 
-    __slots__ = ("_asked", "_session", "_waiting")
+    __slots__ = ("_open", "_session", "_waiting")
 
     def __init__(self, session: Asks) -> None:
         self._session = session
-        self._asked: Address | None = None
+        self._open: _Question | None = None
         self._waiting: Address | None = None  # to be asked when what it has asked us is answered
 
     def seen_from(self, source: Address, now: float, *, answers_first: bool) -> None:
@@ -65,13 +65,27 @@ class Moving:
         if waiting is not None:
             self._ask(waiting, now)
 
-    def responded(self, response: Response, source: Address, now: float) -> None:
-        if self._asked is not None and source[0] == self._asked[0]:
-            self._session.dialog.peer, self._asked = self._asked, None
-
-    def failed(self, cause: EndCause, now: float) -> None:
-        self._asked = None
+    def somebody_at(self, place: Address, question: _Question) -> None:
+        if question is self._open:
+            self._session.dialog.peer, self._open = place, None
 
     def _ask(self, place: Address, now: float) -> None:
-        if self._session.ask_at(place, self, now):
-            self._asked = place
+        question = _Question(self, place)
+        if self._session.ask_at(place, question, now):
+            self._open = question
+
+
+class _Question:
+    """The user of one OPTIONS: what becomes of an older one says nothing about the newer."""
+
+    __slots__ = ("_moving", "_place")
+
+    def __init__(self, moving: Moving, place: Address) -> None:
+        self._moving, self._place = moving, place
+
+    def responded(self, response: Response, source: Address, now: float) -> None:
+        if source[0] == self._place[0]:
+            self._moving.somebody_at(self._place, self)
+
+    def failed(self, cause: EndCause, now: float) -> None:
+        """Our requests go on to where the peer was."""

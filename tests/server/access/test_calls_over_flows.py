@@ -96,6 +96,23 @@ async def test_a_flow_that_is_silent_is_given_five_seconds(autojump_clock) -> No
         assert await call.ending() == "busy"
 
 
+async def test_a_telephone_whose_newest_flow_was_silent_is_rung_over_the_next(autojump_clock) -> None:
+    """It is no reason to pass the whole telephone over, though another one can be rung."""
+    async with running(carrier(), users=users()) as house:
+        old, _ = await flow(house, OLD, 1)
+        other, _ = await flow(house, OTHER, 1, HALL)
+        await trio.sleep(1)
+        await flow(house, NEW, 2)
+        house.network.loses = lambda data, to: to == NEW
+        for longest_s in (6.0, 1.0):
+            call = await depart(house, "1000")
+            ringing = await rung(other)
+            say(other, ringing, 180, "Ringing")
+            say(old, await rung(old, longest_s), 486, "Busy Here")
+            say(other, ringing, 486, "Busy Here")
+            assert await call.ending() == "busy"
+
+
 async def test_other_telephones_ring_on_while_one_goes_another_way(autojump_clock) -> None:
     async with running(carrier(), users=users()) as house:
         old, _ = await flow(house, OLD, 1)

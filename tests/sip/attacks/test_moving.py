@@ -6,11 +6,12 @@ import pytest
 
 from mediasrv.sip import EndCause, Ended, IncomingCall, Key, KeyPressed
 from mediasrv.sip.hop import Address
-from mediasrv.sip.limits import Limits
+from mediasrv.sip.limits import Limits, Timers
 from tests.sip.attacks.test_amplification import forged_invite
 from tests.sip.network import ALICE, ANSWER, BOB, OFFER, Network
 
 ELSEWHERE: Address = ("192.0.2.3", 5060)
+FURTHER_ON: Address = ("192.0.2.4", 5060)
 BYSTANDER: Address = ("203.0.113.80", 5060)
 OTHER_PORT: Address = (ALICE[0], 32_000)
 
@@ -25,9 +26,9 @@ def forged(net: Network, hers: int, place: Address = BYSTANDER) -> None:
     assert net.bob.said(KeyPressed)
 
 
-def moved(net: Network, place: Address) -> None:
+def moved(net: Network, place: Address, before: Address = ALICE) -> None:
     """Alice is there from now on, and nowhere else."""
-    alice = net.peers.pop(ALICE)
+    alice = net.peers.pop(before)
     alice.address, net.peers[place] = place, alice
 
 
@@ -110,6 +111,23 @@ def test_who_did_not_answer_is_asked_again_when_he_writes_again() -> None:
     net.bob.agent.bye(his, net.now)
     net.run(1.0)
     assert net.peers[ELSEWHERE].last(Ended).cause is EndCause.BYE
+
+
+def test_a_question_that_was_never_answered_does_not_close_a_newer_one() -> None:
+    net = Network()
+    hers, his = net.established()
+    net.rules.append(lambda source, to, data: data.startswith(b"OPTIONS"))
+    moved(net, ELSEWHERE)
+    net.peers[ELSEWHERE].agent.in_dialog(hers).infos.send(Key("1"), net.now)
+    net.run(Timers().patience_s - 0.5)
+    moved(net, FURTHER_ON, ELSEWHERE)
+    net.peers[FURTHER_ON].agent.in_dialog(hers).infos.send(Key("2"), net.now)
+    net.run(1.0)  # the first question is given up
+    (question,) = sent_to(net, FURTHER_ON)[:1]
+    assert question.startswith(b"OPTIONS")
+    net.peers[FURTHER_ON].agent.receive(question, BOB, net.now)
+    net.run(0.1)
+    assert net.bob.agent.in_dialog(his).dialog.peer == FURTHER_ON
 
 
 def test_a_nat_that_takes_another_port_of_its_host_is_believed_at_once() -> None:
