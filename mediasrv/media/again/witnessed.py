@@ -9,7 +9,7 @@ waits, a tenth of a millisecond, and never the engine. One that a moment has ove
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -45,7 +45,8 @@ class StreamWitness(Protocol):
     ) -> AbstractContextManager[None]:
         """Signalling calls that method of the stream, for the block."""
 
-    def moment(self, moment: Moment) -> None: ...
+    def moments(self, moments: Sequence[Moment]) -> None:
+        """The stream's next ones, in order."""
 
 
 Witnesses = Callable[[], StreamWitness | None]
@@ -101,9 +102,12 @@ class WitnessedEngine:
 
     def captured(self, limit: int = 1024) -> list[Captured]:
         taken = self._engine.captured(limit)
+        moments: dict[int, list[Moment]] = {}
         for each in taken:
-            if (witness := self._watched.get(each.stream)) is not None:
-                witness.moment(Moment.of(each))
+            if each.stream in self._watched:
+                moments.setdefault(each.stream, []).append(Moment.of(each))
+        for handle, those in moments.items():
+            self._watched[handle].moments(those)
         return taken
 
     def _reach(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
