@@ -170,7 +170,7 @@ class Recorder:
         number, at_ns, data = moment.number, moment.at_ns, moment.data
         if moment.kind is MomentKind.SENT:
             return Moment(number, moment.kind, at_ns, moment.due_ns, moment.peer, digest(data))
-        if not self._secret_from_ns <= at_ns <= self._secret_until_ns:
+        if not self._secret_from_ns <= at_ns <= self._secret_until_ns or not data:
             return moment
         silence = data[:RTP_HEADER] + SILENT * (len(data) - RTP_HEADER)
         return Moment(number, moment.kind, at_ns, moment.due_ns, moment.peer, silence)
