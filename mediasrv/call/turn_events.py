@@ -39,6 +39,7 @@ class TurnState:
     turn: int = 0
     kind: TurnKind = "reply"
     asked: str = ""  # what it answers
+    trusted: str = ""  # of that, the end, which the recogniser had not settled: its next final words do
     sounding_since: float | None = None
     interruptible: bool = True
 

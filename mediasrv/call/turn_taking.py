@@ -156,7 +156,7 @@ def _think(state: TurnState, kind: TurnKind, now: float, text: str) -> TurnState
     return replace(
         state, phase=Phase.THINKING, kind=kind, asked=text, sounding_since=None, interruptible=True, quiet_since=now,
         masks=0, ahead=None, guesses=0, finished=None, text="", partial="", keys=False, explained=False, murmured="",
-        idle_since=now,
+        idle_since=now, trusted=state.partial if text.endswith(state.partial) else "",
     )  # fmt: skip
 
 
@@ -228,14 +228,29 @@ def _confirm(state: TurnState, evidence: Evidence, now: float) -> Step:
         sounded_ms = (until - state.sounding_since) * 1000
     merges = sounded_ms < state.settings.patience.merge_ms and state.kind == "reply"
     why = TurnEnding.REPLACED if merges else TurnEnding.USER_BARGE_IN
-    text = _joined(state.asked if merges else "", state.text)
+    text, partial = _taken_back(state) if merges else (state.text, state.partial)
     leaving = state.leaving if state.leaving in FINAL else None
-    heard = replace(_listen(state, now), text=text, words_at=now, prompts=0, leaving=leaving)
+    heard = replace(
+        _listen(state, now), text=text, partial=partial, trusted="", words_at=now, prompts=0, leaving=leaving
+    )
     cancel = CancelTurn(state.turn, why, evidence)
     if not heard.owes_goodbye:
         return heard, (cancel,)
     spoken, actions = _say_goodbye(heard, now)
     return spoken, (cancel, *actions)
+
+
+def _taken_back(state: TurnState) -> tuple[str, str]:
+    """What was asked and what was said since, final and not: final words are what those taken on trust have become."""
+    settled = state.asked.removesuffix(state.trusted).rstrip()
+    if state.text:
+        return _joined(settled, state.text), state.partial
+    return settled, state.partial or state.trusted
+
+
+def _settles(state: TurnState, words: Words) -> bool:
+    """The partial transcript had to do, and this is what was answered."""
+    return words.final and tokens(words.text) in (tokens(state.asked), tokens(state.trusted))
 
 
 def _reject(state: TurnState, evidence: Evidence, now: float) -> Step:
@@ -400,8 +415,8 @@ def _words_busy(state: TurnState, event: Words, now: float) -> Step:
         return _gather(state, event, now), ()
     if _weigh(state, event.text) in (Weight.NOTHING, Weight.BACKCHANNEL):
         return state, ()
-    if event.final and tokens(event.text) == tokens(state.asked):
-        return state, ()  # the partial transcript had to do, and this is what was answered
+    if _settles(state, event):
+        return replace(state, trusted=""), ()
     gathered = _gather(state, event, now)
     return _confirm(gathered, _evidence(gathered, "words", now, event.text), now)
 
@@ -490,6 +505,8 @@ def _words_held(state: TurnState, event: Words, now: float) -> Step:
     weight = _weigh(state, event.text)
     if weight is Weight.NOTHING:
         return state, ()
+    if state.trusted and _settles(state, event):
+        return replace(state, trusted=""), ()
     if weight is Weight.BACKCHANNEL:
         murmured = _joined(state.murmured, event.text.strip()) if event.final else state.murmured
         state = replace(_gather(state, event, now), text=state.text, murmured=murmured, explained=True)

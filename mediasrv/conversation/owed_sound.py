@@ -48,14 +48,14 @@ class OwedSound:
             yield self._kept[self._given - 1][1]
 
     def cover(self, until_ms: float) -> None:
-        """A final transcript goes so far; one that does not say how far is of all that was heard."""
+        """A final transcript goes so far; one that does not say how far is of all that the recogniser was given."""
         known = math.isfinite(until_ms) and until_ms > 0
-        while self._kept and (not known or self._end_of_first() <= until_ms):
+        while self._given and (not known or self._end_of_first() <= until_ms):
             self._drop()
 
     def forgive(self) -> None:
-        """No words will come of it."""
-        while self._kept:
+        """No words will come of what was given."""
+        while self._given:
             self._drop()
 
     def _append(self, chunk: EarsChunk) -> None:

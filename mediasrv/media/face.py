@@ -95,7 +95,7 @@ class StreamFace(Protocol):
     def send_datagram(self, data: bytes, to: Address) -> None:
         """Sent at once from the stream's port; only with `keying="dtls"`."""
 
-    def capture(self, into: Callable[[CapturedPacket], None]) -> None:
+    def capture(self, into: Callable[[Sequence[CapturedPacket]], None]) -> None:
         """From now on hands every packet of the stream to `into`, in order; some of a burst may be lost, counted.
 
         LocalError when the engine was opened without room for it.

@@ -41,9 +41,8 @@ class Listen(Enum):
     SAID = engine.SAID
 
 
-@dataclass(frozen=True, slots=True)
-class CapturedPacket:
-    """A packet of a stream's, as it was on the wire."""
+class CapturedPacket(NamedTuple):
+    """A packet of a stream's, as it was on the wire; a tuple, because there are a hundred for each second of a call."""
 
     at_ns: int
     local: Address

@@ -20,7 +20,7 @@ from mediasrv.media.spec import StreamSpec
 from mediasrv.media.statistics import EngineStatistics
 from mediasrv.media.streams import Orders, Recordings, Stream
 from mediasrv_native import engine as native
-from mediasrv_native.engine import NativeEngine
+from mediasrv_native.engine import Captured, NativeEngine
 from mediasrv_native.errors import QueueFull
 from mediasrv_native.speech import SileroWeights
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:  # a shape for the type checker; at run time it is a dict
 
 EVENTS_AT_ONCE = 256
 GROUPS = 2**32
-COLLECT_S = 0.05  # pause between looks at what was captured
+COLLECT_S = (
+    0.05  # pause between looks at what was captured: a look for each packet costs as much as the packet
+)
 
 
 class EngineThread:
@@ -67,10 +69,13 @@ class EngineThread:
             self._hand_over()
 
     def _hand_over(self) -> None:
-        while packets := self.native.captured():
-            for packet in packets:
-                if (stream := self.streams.get(packet.stream)) is not None:
-                    stream.take_captured(packet)
+        while captured := self.native.captured():
+            by_stream: dict[int, list[Captured]] = {}
+            for each in captured:
+                by_stream.setdefault(each.stream, []).append(each)
+            for handle, those in by_stream.items():
+                if (stream := self.streams.get(handle)) is not None:
+                    stream.take_captured(those)
 
     @property
     def orders_wait(self) -> bool:
@@ -80,7 +85,7 @@ class EngineThread:
     def dispatch(self) -> None:
         """Tells the streams what happened, and the engine what it had no room for."""
         self._orders.again()
-        if self._captures:  # before a stream is gone: its last packets are among them
+        if self._captures and self.manual:  # nobody collects
             self._hand_over()
         while events := self.native.events(EVENTS_AT_ONCE):
             for event in events:
@@ -98,6 +103,8 @@ class EngineThread:
                 stream.take_datagram(datagram.data, datagram.source)
 
     def _let_go(self, handle: int) -> None:
+        if self._captures:  # its last packets are among them
+            self._hand_over()
         self.native.reclaim(handle)
         stream = self.streams.pop(handle)
         stream.gone()
@@ -132,6 +139,8 @@ class EngineThread:
     def leave(self) -> None:
         """Joins the thread, tells the streams that it is over, and only then frees what the thread had used."""
         self.native.stop()
+        if self._captures:
+            self._hand_over()
         self.dispatch()
         for stream in self.streams.values():
             stream.gone()

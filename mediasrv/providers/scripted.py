@@ -170,25 +170,41 @@ class _Utterance:
 
 
 class _Recognition:
-    """One call's script of transcripts; goes on where it was when the stream is opened anew."""
+    """One call's script of transcripts; goes on where it was when the stream is opened anew.
+
+    Who opens it anew may give it sound again that it has had. It hears that as if for the first time, as any recogniser
+    would; but the time of the call, which `at_ms` is told by, has passed for it already.
+    """
 
     def __init__(self, script: Script) -> None:
         self._ears = script.ears
         self._in_turn = [heard for heard in script.hears if heard.at_ms is None]
         self._timed = sorted((h for h in script.hears if h.at_ms is not None), key=lambda h: h.at_ms or 0)
-        self._now_ms = 0.0
+        self._call_ms = 0.0
+        self._now_ms = 0.0  # since the stream was opened, as its transcripts tell it
+        self._newest_ns, self._again_until_ns = (
+            -1,
+            -1,
+        )  # when the newest sound arrived; of it, before this stream
         self._utterance: _Utterance | None = None
         self._count = 0
+
+    def begin(self) -> None:
+        """The stream is opened, for the first time or anew."""
+        self._now_ms, self._utterance, self._again_until_ns = 0.0, None, self._newest_ns
 
     def hear(self, chunk: EarsChunk) -> Iterator[Transcript]:
         for span in chunk.spans:
             length_ms = span.samples * 1000 / EARS_RATE_HZ
             self._now_ms += length_ms
+            if span.at_ns > self._again_until_ns:
+                self._call_ms += length_ms
+            self._newest_ns = max(self._newest_ns, span.at_ns)
             yield from self._due()
             yield from self._speech(length_ms) if span.speech else self._quiet(length_ms)
 
     def _due(self) -> Iterator[Transcript]:
-        while self._timed and (self._timed[0].at_ms or 0) <= self._now_ms:
+        while self._timed and (self._timed[0].at_ms or 0) <= self._call_ms:
             heard = self._timed.pop(0)
             yield Transcript(heard.text, True, heard.confidence, self._now_ms, self._now_ms)
 
@@ -262,4 +278,5 @@ class ScriptedStt:
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
         await trio.lowlevel.checkpoint()
+        self._recognition.begin()
         yield _ScriptedStream(self._recognition, self._faults)

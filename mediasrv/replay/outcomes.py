@@ -20,7 +20,7 @@ from mediasrv.providers.protocols import (
     Usage,
 )
 
-SPEED = 1  # of the compression: it runs beside the calls
+STORED = 0  # zlib's form without its work: that saved a quarter of the room, and took 0.2 ms of the loop for each piece
 VALUES: dict[str, type] = {
     each.__name__: each
     for each in (
@@ -40,7 +40,7 @@ def kept(value: object) -> Any:
     if type(value).__name__ not in VALUES:
         raise CannotBeKept(type(value).__name__)
     if isinstance(value, SpeechChunk):
-        value = replace(value, pcm=zlib.compress(value.pcm, SPEED))
+        value = replace(value, pcm=zlib.compress(value.pcm, STORED))
     return [type(value).__name__, msgspec.to_builtins(value)]
 
 

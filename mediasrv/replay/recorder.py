@@ -1,5 +1,8 @@
 """Writes down what enters one call, as it comes; what it writes is a `tape`.
 
+A call that converses has some three hundred things a second to write down. Each is made into a line at once, while it
+is what it was, and the lines leave together, in pieces of half a second.
+
 It never waits and never fails the call: a piece that finds no room, or a recording that has grown too large, ends the
 recording and nothing else. Tasks of the call find it in their context, which they have from the task that began it.
 """
@@ -7,10 +10,9 @@ recording and nothing else. Tasks of the call find it in their context, which th
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import trio
@@ -35,25 +37,12 @@ from mediasrv.replay.tape import (
 )
 
 MOST_BYTES = 128 * 2**20  # of one call: two hours
+PIECE_BYTES = 16 * 2**10  # leave together: half a second, which is what a crash may take along
 RTP_HEADER = 12
 SILENT = b"\xff"  # in G.711; in any other codec at least nothing that anybody said
 MARGIN_NS = 100 * NS_PER_MS
 
 RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
-
-
-@dataclass(slots=True)
-class _Gathering:
-    """A pass that is not over."""
-
-    number: int
-    at_ns: int
-    came: list[Told | Wish] = field(default_factory=list)
-    over: list[Outcome] = field(default_factory=list)
-    reached: list[tuple[int, int]] = field(default_factory=list)
-    doubted: list[int] = field(default_factory=list)
-    begins: bool = False
-    asked_to_end: str = ""
 
 
 class Recorder:
@@ -62,7 +51,9 @@ class Recorder:
     def __init__(self, clock: SteadyClock, passes: Passes, write: Callable[[bytes], bool]) -> None:
         self._clock, self._passes, self._write_piece = clock, passes, write
         self.is_secret: Callable[[], bool] = lambda: False
-        self._pass: _Gathering | None = None
+        self._pass: Pass | None = None
+        self._pass_number = -1
+        self._lines, self._lines_bytes, self._entries = list[bytes](), 0, 0
         self._operations = itertools.count()
         self._room, self._lost, self._uncertain = MOST_BYTES, 0, 0
         self._is_wishing: Wish | None = None
@@ -80,7 +71,9 @@ class Recorder:
 
     def end(self) -> None:
         self._flush()
-        self._write(End(self._clock.now_ns(), self._uncertain, self._lost))
+        self._leave()
+        if not self._is_over:
+            self._write_piece(written(End(self._clock.now_ns(), self._uncertain, self._lost)))
         self._is_over = True
 
     def beyond(self, why: str) -> None:
@@ -93,30 +86,22 @@ class Recorder:
     # ---- passes
     def step(self) -> None:
         """A task of the call is about to run."""
-        self._now()
+        if self._pass_number != self._passes.number:
+            self._now()
 
-    def _now(self) -> _Gathering:
+    def _now(self) -> Pass:
         current = self._pass
-        if current is None or current.number != self._passes.number:
+        if current is None or self._pass_number != self._passes.number:
             self._flush()
             self._look_for_secrets()
-            current = self._pass = _Gathering(self._passes.number, self._clock.now_ns())
+            current = self._pass = Pass(self._clock.now_ns())
+            self._pass_number = self._passes.number
         return current
 
     def _flush(self) -> None:
         done, self._pass = self._pass, None
         if done is not None:
-            self._write(
-                Pass(
-                    done.at_ns,
-                    done.came,
-                    done.over,
-                    done.reached,
-                    done.doubted,
-                    done.begins,
-                    done.asked_to_end,
-                )
-            )
+            self._write(done)
 
     def asked_to_end(self, why: str) -> None:
         """Somebody outside ends the call."""
@@ -176,14 +161,19 @@ class Recorder:
         finally:
             self._is_wishing = None
 
-    def moment(self, moment: Moment) -> None:
+    def moments(self, moments: Sequence[Moment]) -> None:
         self._look_for_secrets()
-        data = moment.data
+        self._write(*[Deed(self._without_sound(moment)) for moment in moments])
+
+    def _without_sound(self, moment: Moment) -> Moment:
+        """Of what was sent a digest, of what is secret silence; all else as it is."""
+        number, at_ns, data = moment.number, moment.at_ns, moment.data
         if moment.kind is MomentKind.SENT:
-            data = digest(data)
-        elif self._secret_from_ns <= moment.at_ns <= self._secret_until_ns:
-            data = data[:RTP_HEADER] + SILENT * (len(data) - RTP_HEADER)
-        self._write(Deed(Moment(moment.number, moment.kind, moment.at_ns, moment.due_ns, moment.peer, data)))
+            return Moment(number, moment.kind, at_ns, moment.due_ns, moment.peer, digest(data))
+        if not self._secret_from_ns <= at_ns <= self._secret_until_ns or not data:
+            return moment
+        silence = data[:RTP_HEADER] + SILENT * (len(data) - RTP_HEADER)
+        return Moment(number, moment.kind, at_ns, moment.due_ns, moment.peer, silence)
 
     def _look_for_secrets(self) -> None:
         if not self.is_secret():
@@ -195,17 +185,26 @@ class Recorder:
         self._secret_until_ns = now_ns + MARGIN_NS
 
     # ---- writing
-    def _write(self, entry: Entry) -> None:
+    def _write(self, *entries: Entry) -> None:
         if self._is_over:
             return
         if self._lost:
-            self._lost += 1
-            if not isinstance(entry, End):
-                return
-        piece = written(entry)
+            self._lost += len(entries)
+            return
+        lines = written(*entries)
+        self._lines.append(lines)
+        self._entries += len(entries)
+        self._lines_bytes += len(lines)
+        if self._lines_bytes >= PIECE_BYTES:
+            self._leave()
+
+    def _leave(self) -> None:
+        """What has gathered leaves; where it finds no room, nothing follows it but the end."""
+        piece, entries = b"".join(self._lines), self._entries
+        self._lines, self._lines_bytes, self._entries = [], 0, 0
         self._room -= len(piece)
-        if (self._room < 0 and not isinstance(entry, End)) or not self._write_piece(piece):
-            self._lost += 1
+        if piece and (self._room < 0 or not self._write_piece(piece)):
+            self._lost += entries
 
 
 def step_of(task: trio.lowlevel.Task) -> None:

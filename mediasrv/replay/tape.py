@@ -71,8 +71,10 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     of: int = -1  # the stream that it is a piece of, by its own number
 
 
-class Pass(msgspec.Struct, frozen=True, tag="pass", tag_field="is", omit_defaults=True):
-    """`reached`: for each reach over the border how many moments were over, and how often in a row.
+class Pass(msgspec.Struct, tag="pass", tag_field="is", omit_defaults=True):
+    """What came in one, and what was reached; it grows until the pass is over.
+
+    `reached`: for each reach over the border how many moments were over, and how often in a row.
 
     `doubted`: which of them, by their place in the pass, the next moment has overtaken.
     """
@@ -111,8 +113,8 @@ _decoder = msgspec.json.Decoder(Entry)
 _encoder = msgspec.json.Encoder()
 
 
-def written(entry: Entry) -> bytes:
-    return _encoder.encode(entry) + b"\n"
+def written(*entries: Entry) -> bytes:
+    return _encoder.encode_lines(entries)
 
 
 def digest(packet: bytes) -> bytes:

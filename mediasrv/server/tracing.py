@@ -6,7 +6,7 @@ each packet whole, as a pcap file that Wireshark opens. It holds what callers sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -21,6 +21,7 @@ from mediasrv.sip.hop import transport_of
 from mediasrv.telemetry import RecordSink, Timeline, pcap
 
 NS_PER_S = 1_000 * NS_PER_MS
+SECRET_MARGIN_NS = 100 * NS_PER_MS  # a key that ends what is secret is told of some packets longer
 ByteSink = Callable[[CallId, bytes], bool]
 """Takes a piece of a call's capture; False: it was dropped."""
 
@@ -35,16 +36,19 @@ class Capture:
 
     def message(self, seen: Seen) -> None:
         peer = seen.peer[0], seen.peer[1]
-        self._write(seen.at_ns, self._local, peer, seen.sent, seen.data)
+        self._write(self._framed(seen.at_ns, self._local, peer, seen.sent, seen.data))
 
-    def packet(self, packet: CapturedPacket) -> None:
-        self._write(packet.at_ns, packet.local, packet.peer, packet.sent, packet.data)
+    def packets(self, packets: Sequence[CapturedPacket]) -> None:
+        """Those that were collected together are written together."""
+        self._write(b"".join([self._framed(*packet) for packet in packets]))
 
-    def _write(
+    def _framed(
         self, at_ns: int, local: tuple[str, int], peer: tuple[str, int], sent: bool, data: bytes
-    ) -> None:
-        ends = (local, peer) if sent else (peer, local)
-        piece = pcap.packet(at_ns + self._unix_offset_ns, *ends, data)
+    ) -> bytes:
+        source, destination = (local, peer) if sent else (peer, local)
+        return pcap.packet(at_ns + self._unix_offset_ns, source, destination, data)
+
+    def _write(self, piece: bytes) -> None:
         self._begun = self._into(self._call, piece if self._begun else pcap.header() + piece) or self._begun
 
 
@@ -89,7 +93,7 @@ class Trace:
 
     def packets(self, stream: StreamFace) -> None:
         if self.capture is not None:
-            stream.capture(self._capture_packet)
+            stream.capture(self._capture_packets)
 
     def refused(self, info: CallInfo, agent: str, problem: str) -> None:
         """The record of a call that came to nothing, for the operator who is asked why."""
@@ -105,9 +109,14 @@ class Trace:
         if self.capture is not None and not self.timeline.secret:
             self.capture.message(seen)
 
-    def _capture_packet(self, packet: CapturedPacket) -> None:
-        if self.capture is not None and not self.timeline.secret:
-            self.capture.packet(packet)
+    def _capture_packets(self, packets: Sequence[CapturedPacket]) -> None:
+        """They are collected a while after they passed: what is secret by then, or was when they did, is left out."""
+        if self.capture is None or self.timeline.secret:
+            return
+        if (until_ns := self.timeline.secret_until_ns) is not None:
+            packets = [packet for packet in packets if packet.at_ns > until_ns + SECRET_MARGIN_NS]
+        if packets:
+            self.capture.packets(packets)
 
     def _note(self, seen: Seen) -> None:
         peer = seen.peer

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from functools import lru_cache
 
 LINK_RAW_IP = 101
 LONGEST_PACKET = 65_535
@@ -35,20 +36,28 @@ def packet(unix_ns: int, source: _Place, destination: _Place, payload: bytes) ->
 
 
 def _ip(source: _Place, destination: _Place, payload: bytes) -> bytes:
+    outer, ports, pseudo = _headers(source, destination, min(8 + len(payload), LONGEST_PACKET - 40))
+    if not pseudo:
+        return outer + ports + b"\0\0" + payload  # IPv4 demands no checksum
+    checksum = _checksum(pseudo + ports + b"\0\0" + payload) or 0xFFFF  # IPv6 does (RFC 8200 8.1)
+    return outer + ports + struct.pack("!H", checksum) + payload
+
+
+@lru_cache(
+    maxsize=1_024
+)  # the packets of a stream have the same ones, and they take longer than all the rest
+def _headers(source: _Place, destination: _Place, length: int) -> tuple[bytes, bytes, bytes]:
+    """IP's, UDP's without its checksum, and what that covers beside the datagram: nothing with IPv4."""
     addresses = ipaddress.ip_address(source[0]), ipaddress.ip_address(destination[0])
     if addresses[0].version != addresses[1].version:  # a socket for both shows IPv4 in IPv6's clothes
         addresses = _in_v6(addresses[0]), _in_v6(addresses[1])
     from_ip, to_ip = (address.packed for address in addresses)
-    length = min(8 + len(payload), LONGEST_PACKET - 40)
     ports = struct.pack("!HHH", source[1], destination[1], length)
     if len(from_ip) == 16:
         outer = struct.pack("!IHBB", 6 << 28, length, UDP, 64) + from_ip + to_ip
-        pseudo = from_ip + to_ip + struct.pack("!II", length, UDP)
-        checksum = _checksum(pseudo + ports + b"\0\0" + payload) or 0xFFFF  # IPv6 demands one (RFC 8200 8.1)
-        return outer + ports + struct.pack("!H", checksum) + payload
+        return outer, ports, from_ip + to_ip + struct.pack("!II", length, UDP)
     outer = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, 0, 0, 64, UDP, 0) + from_ip + to_ip
-    outer = outer[:10] + struct.pack("!H", _checksum(outer)) + outer[12:]
-    return outer + ports + b"\0\0" + payload  # IPv4 does not
+    return outer[:10] + struct.pack("!H", _checksum(outer)) + outer[12:], ports, b""
 
 
 def _in_v6(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv6Address:

@@ -54,9 +54,20 @@ class Timeline:
         self, sink: RecordSink, clock: Clock, call: CallId, tenant: TenantId, began_ns: int | None = None
     ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
-        self.secret, self._told_of_loss = False, False
+        self._secret, self._told_of_loss = False, False
+        self.secret_until_ns: int | None = None  # when it was so last
         self._followers: list[Callable[[Kind, Mapping[str, object]], None]] = []
         self.began_ns = clock.now_ns() if began_ns is None else began_ns
+
+    @property
+    def secret(self) -> bool:
+        return self._secret
+
+    @secret.setter
+    def secret(self, on: bool) -> None:
+        if self._secret and not on:
+            self.secret_until_ns = self._clock.now_ns()
+        self._secret = on
 
     def ms(self, at_ns: int | None = None) -> float:
         """Milliseconds from the call's beginning to `at_ns` (now, if none)."""

@@ -336,6 +336,7 @@ class BadEars:
         self.attempts += 1
         if self.attempts > 4:
             await trio.sleep_forever()
+        await trio.sleep(1.0)  # by then it has been given what it answers
         return Transcript("hello", True, 1.0, 0, 0)
 
     async def _misbehave(self, where: str) -> None:

@@ -281,6 +281,39 @@ def test_a_reply_that_has_hardly_begun_is_merged_and_not_interrupted() -> None:
     assert new.text == "a table for four"
 
 
+def trusting(phase: Phase) -> TurnState:
+    """A reply to "a table for", of which the recogniser had settled "a table", has hardly begun."""
+    heard = replace(state(L), text="a table", partial="for", words_at=NOW - 9, speech_ended=NOW - 9)
+    thinking, actions = step(heard, Due(), NOW)
+    assert kinds(actions) == [StartTurn]
+    assert thinking.asked == "a table for"
+    return replace(thinking, phase=phase, sounding_since=NOW if phase is not T else None)
+
+
+@pytest.mark.parametrize("phase", [T, S])
+def test_final_words_take_the_place_of_what_was_trusted_to_be_all(phase: Phase) -> None:
+    new, actions = step(trusting(phase), Words("for four people", final=True), NOW + 0.1)
+    assert isinstance(actions[0], CancelTurn)
+    assert actions[0].why is TurnEnding.REPLACED
+    assert (new.text, new.partial) == ("a table for four people", "")
+
+
+def test_words_that_are_not_final_leave_it_open_what_the_trusted_ones_become() -> None:
+    new, _ = step(trusting(T), Words("for four", final=False), NOW + 0.1)
+    assert (new.text, new.partial) == ("a table", "for four")
+    new, _ = step(new, Words("for four people", final=True), NOW + 0.2)
+    assert (new.text, new.partial) == ("a table for four people", "")
+
+
+@pytest.mark.parametrize("phase", [T, S, H])
+def test_final_words_that_are_the_trusted_ones_disturb_nobody(phase: Phase) -> None:
+    busy = replace(trusting(phase), hold=HOLD if phase is H else None)
+    new, actions = step(busy, Words("for.", final=True), NOW + 0.1)
+    assert (new.phase, actions, new.trusted) == (phase, (), "")
+    new, _ = step(new, Words("not two, four", final=True), NOW + 0.2)
+    assert new.text == "a table for not two, four"
+
+
 def test_a_false_alarm_while_thinking_lets_the_thought_go_on() -> None:
     held, actions = step(state(T), SpeechBegan(NOW), NOW)
     assert kinds(actions) == [TakeHold]

@@ -89,6 +89,27 @@ async def test_a_stream_that_is_opened_again_goes_on_in_the_script() -> None:
     assert [t.text for t in said if t.final] == ["four"]
 
 
+async def test_sound_that_is_given_again_is_heard_anew_and_the_call_is_no_older_for_it(
+    autojump_clock: object,
+) -> None:
+    stt = scripted(parse_script(EARS.replace('"four"', '"four"\nat_ms = 900'))).stt
+    sound = [EarsChunk(bytes(2 * FRAME), (Span(k, 20_000_000 * k, FRAME, speech=True),)) for k in range(45)]
+    async with stt.open("en") as stream:
+        for each in sound[:30]:
+            await stream.push(each)
+        assert [(await stream.next()).text for _ in range(2)] == ["one", "one two"]
+    async with stt.open("en") as stream:
+        for each in sound[:44]:
+            await stream.push(each)
+        with trio.fail_after(1):
+            said = [await stream.next() for _ in range(3)]
+        await stream.push(sound[44])
+        with trio.fail_after(1):
+            timed = await stream.next()
+    assert [(t.text, t.end_ms) for t in said] == [("one", 300), ("one two", 500), ("one two three", 700)]
+    assert (timed.text, timed.final) == ("four", True)
+
+
 async def test_transcripts_may_come_at_given_times() -> None:
     stt = scripted(parse_script('[[hears]]\ntext = "now"\nat_ms = 500\n')).stt
     async with stt.open("en") as stream:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import trio
 
 from mediasrv.endpoints.traffic import Seen
-from mediasrv.ids import CallId
-from mediasrv.server.tracing import ByteSink, Capture
-from mediasrv.telemetry import pcap
+from mediasrv.ids import CallId, TenantId
+from mediasrv.media import CapturedPacket, StreamFace
+from mediasrv.server.tracing import SECRET_MARGIN_NS, ByteSink, Capture, Trace
+from mediasrv.telemetry import MemorySink, Timeline, pcap
 from tests.fakes.clock import TrioClock
 from tests.server.house import House, running
 
@@ -123,3 +126,36 @@ async def test_a_capture_whose_beginning_was_dropped_begins_with_the_next_piece(
     for _ in range(3):
         capture.message(Seen(0, True, ("127.0.0.1", 5070), b"x"))
     assert [piece.startswith(pcap.header()) for piece in taken] == [True, False]
+
+
+class _Stream:
+    """Hands over what it is told to, as an engine that collects does."""
+
+    def __init__(self) -> None:
+        self.hand_over: Callable[[Sequence[CapturedPacket]], None] = lambda packets: None
+
+    def capture(self, into: Callable[[Sequence[CapturedPacket]], None]) -> None:
+        self.hand_over = into
+
+
+async def test_what_passed_while_it_was_secret_is_left_out_however_late_it_is_collected(
+    autojump_clock,
+) -> None:
+    pieces: list[bytes] = []
+    clock, stream = TrioClock(), _Stream()
+    timeline = Timeline(MemorySink(), clock, CallId("c"), TenantId("t"))
+    capture = Capture(CallId("c"), clock, lambda _, piece: pieces.append(piece) is None, ("127.0.0.1", 5060))
+    trace = Trace(CallId("c"), timeline, capture)
+    trace.packets(cast("StreamFace", stream))
+
+    def passed(data: bytes) -> CapturedPacket:
+        return CapturedPacket(clock.now_ns(), ("127.0.0.1", 4000), ("127.0.0.1", CALLER_RTP), False, data)
+
+    stream.hand_over([passed(b"before")])
+    timeline.secret = True
+    await trio.sleep(1)
+    hidden = passed(b"4111")
+    timeline.secret = False
+    await trio.sleep(SECRET_MARGIN_NS / 1e9 + 0.01)
+    stream.hand_over([hidden, passed(b"after")])
+    assert [data for _, _, data in payloads(b"".join(pieces))] == [b"before", b"after"]

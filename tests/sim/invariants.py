@@ -89,10 +89,16 @@ def a_dead_turn_is_silent(trace: Trace) -> Iterator[str]:
         voiced = ("first_sound", "masked")
         sounds = [(at_ns, entry["turn"]) for at_ns, entry in entries if entry["event"] in voiced]
         last_words = [at_ns for at_ns, entry in entries if entry["event"] == "apologising"]
+        tones = {entry["turn"] for _, entry in entries if entry["event"] == "masked" and not entry["text"]}
         packets = [wired for wired in trace.packets_of(call) if audible(wired)]
         for at_ns, entry in entries:
-            if entry["event"] == "cancelled":
-                from_ns = at_ns + TICK_NS + ROUNDING_NS
+            of_tone = (
+                entry["event"] == "turn_ended" and entry["turn"] in tones and entry["ending"] != "completed"
+            )
+            if entry["event"] == "cancelled" or of_tone:
+                from_ns = (
+                    at_ns + TICK_NS + ROUNDING_NS
+                )  # a tone fades within that tick, and nobody waits for it
             elif entry["event"] == "turn_ended" and entry["ending"] != "completed":
                 from_ns = at_ns + ROUNDING_NS  # the engine has acknowledged the flush
             else:

@@ -15,7 +15,7 @@ import json
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from mediasrv.bench.churn.phone import Exchange, TurnedAway, Unexpected
 from mediasrv.bench.instruments.callers import NotAnswered, wire_cpu
 from mediasrv.bench.instruments.server_process import ServerProcess, serving, settings_file
 from mediasrv.bench.speech import talk_bed
+from mediasrv.errors import leaves
 from mediasrv.sip.grammar.uri import Uri
 from mediasrv_native.wire import Wire
 
@@ -103,14 +104,6 @@ class Bench:
             except* (Unexpected, NotAnswered, OSError) as group:
                 for problem in leaves(group):
                     self.played.failures[f"{manner}: {problem}"] += 1
-
-
-def leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from leaves(one)
-        else:
-            yield one
 
 
 async def run(plan: Plan) -> dict[str, object]:

@@ -161,7 +161,7 @@ class Bridge:
             while not isinstance(await _event(seat), SourceLocked):
                 pass
         self._call.timeline.note("early_media")
-        # Not cut off by an answer: what it has begun is the answer's, too.
+        # the call's task: an answer must not cut it off, what it has begun is the answer's, too
         self._call.start_soon(self._call.speak_early)
         while True:
             await _event(seat)

@@ -30,7 +30,7 @@ class HoldSound:
     def start(self) -> None:
         if not self.sounds:
             self.sounds = True
-            self.stream.background(hold_tone(), fade_ms=200)
+            self.stream.background(hold_tone())  # fades in 20 ms: it ends with its turn, in the same tick
 
     def stop(self) -> None:
         if self.sounds:

@@ -43,14 +43,8 @@ class Moment(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, captured: Captured) -> Moment:
-        return cls(
-            captured.number,
-            KINDS[captured.kind],
-            captured.at_ns,
-            captured.due_ns,
-            captured.peer,
-            captured.data,
-        )
+        _, kind, number, at_ns, due_ns, peer, data = captured
+        return cls(number, KINDS[kind], at_ns, due_ns, peer, data)
 
     def native(self, stream: int) -> Captured:
         return Captured(stream, NATIVE[self.kind], self.number, self.at_ns, self.due_ns, self.peer, self.data)

@@ -9,7 +9,7 @@ waits, a tenth of a millisecond, and never the engine. One that a moment has ove
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -45,7 +45,8 @@ class StreamWitness(Protocol):
     ) -> AbstractContextManager[None]:
         """Signalling calls that method of the stream, for the block."""
 
-    def moment(self, moment: Moment) -> None: ...
+    def moments(self, moments: Sequence[Moment]) -> None:
+        """The stream's next ones, in order."""
 
 
 Witnesses = Callable[[], StreamWitness | None]
@@ -58,6 +59,7 @@ class WitnessedEngine:
     def __init__(self, witnesses: Witnesses, **config: Any) -> None:
         self._engine, self._seed = NativeEngine(**config), int(config.get("seed", 0))
         self._witnesses = witnesses
+        self._moments = self._engine.moments
         self._watched: dict[int, StreamWitness] = {}
         self._born: dict[int, dict[str, Any]] = {}
         for name in REACHES:
@@ -91,6 +93,8 @@ class WitnessedEngine:
     def events(self, limit: int = 256) -> list[NativeEvent]:
         moments = self._steady() if self._watched else 0
         events = self._engine.events(limit)
+        if not events:
+            return events
         told: dict[int, int] = {}
         for event in events:
             if event.stream in self._watched:
@@ -101,9 +105,12 @@ class WitnessedEngine:
 
     def captured(self, limit: int = 1024) -> list[Captured]:
         taken = self._engine.captured(limit)
+        moments: dict[int, list[Moment]] = {}
         for each in taken:
-            if (witness := self._watched.get(each.stream)) is not None:
-                witness.moment(Moment.of(each))
+            if each.stream in self._watched:
+                moments.setdefault(each.stream, []).append(Moment.of(each))
+        for handle, those in moments.items():
+            self._watched[handle].moments(those)
         return taken
 
     def _reach(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,7 +121,7 @@ class WitnessedEngine:
             for _ in range(LOOKS if name in LOOKING else 1):
                 before = self._steady()
                 found = method(stream, *arguments)
-                certain = before % 2 == 0 and self._engine.moments() == before
+                certain = before % 2 == 0 and self._moments() == before
                 if certain:
                     break
             witness.reached(before // 2, certain=certain or name in INDIFFERENT)
@@ -125,7 +132,7 @@ class WitnessedEngine:
     def _steady(self) -> int:
         """The count of moments when none is under way; after a while as it is: the engine's thread has no processor."""
         for _ in range(STEADY_TRIES):
-            moments = self._engine.moments()
+            moments = self._moments()
             if moments % 2 == 0:
                 return moments
             os.sched_yield()

@@ -7,7 +7,7 @@ steps: `aclose` asks, the engine's REMOVED answers, and only then do the socket 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 CLOSE_WITHIN_S = 1.0
 PACKETS_MS = (10, 20, 30, 40, 60)
+PACKETS = native.MOMENT_RECEIVED, native.MOMENT_SENT
 UNREAD_DATAGRAMS = 16  # then the newest is lost, and the other side sends it again
 LONGEST_DTMF = 32  # keys that the engine keeps waiting
 RTCP_TYPES = range(192, 224)  # RFC 5761 section 4
@@ -83,7 +84,7 @@ class Stream:
         self._datagrams, self._next_datagram = trio.open_memory_channel[tuple[bytes, Address]](
             UNREAD_DATAGRAMS
         )
-        self._capture: Callable[[CapturedPacket], None] | None = None
+        self._capture: Callable[[Sequence[CapturedPacket]], None] | None = None
         self._holds = 0
         self._clips: dict[int, bytes] = {}  # that the engine may be reading
         self._clip = 0
@@ -285,9 +286,9 @@ class Stream:
         self._check_open()
         self._engine.send_datagram(self.handle, data, to)
         if self._capture is not None:  # it does not pass the engine's thread
-            self._capture(CapturedPacket(time.monotonic_ns(), self.local, to, True, data))
+            self._capture([CapturedPacket(time.monotonic_ns(), self.local, to, True, data)])
 
-    def capture(self, into: Callable[[CapturedPacket], None]) -> None:
+    def capture(self, into: Callable[[Sequence[CapturedPacket]], None]) -> None:
         self._check_open()
         try:
             self._engine.capture(self.handle, True)
@@ -336,13 +337,17 @@ class Stream:
             with suppress(trio.WouldBlock):
                 self._datagrams.send_nowait((data, source))
 
-    def take_captured(self, packet: Captured) -> None:
-        """Called by the engine for each packet that it was asked for."""
-        if self._capture is not None and packet.kind in (native.MOMENT_RECEIVED, native.MOMENT_SENT):
-            local = self._captured_at(packet.data)
-            sent = packet.kind == native.MOMENT_SENT
-            assert packet.peer is not None
-            self._capture(CapturedPacket(packet.at_ns, local, packet.peer, sent, packet.data))
+    def take_captured(self, moments: Sequence[Captured]) -> None:
+        """Called by the engine for what it was asked for; some of these are packets."""
+        if self._capture is None:
+            return
+        packets: list[CapturedPacket] = []
+        for _, kind, _, at_ns, _, peer, data in moments:
+            if kind in PACKETS and peer is not None:
+                sent = kind == native.MOMENT_SENT
+                packets.append(CapturedPacket(at_ns, self._captured_at(data), peer, sent, data))
+        if packets:
+            self._capture(packets)
 
     def _captured_at(self, data: bytes) -> Address:
         host, port = self.local

@@ -142,13 +142,13 @@ static void recording_over(line *l, const ms_event *event)
     l->recording = 0;
 }
 
-static uint64_t captured[2]; /* received, sent */
+static uint64_t captured[MS_TICKED + 1]; /* moments, by kind */
 
 static void take_events(ms_engine *engine, line *lines)
 {
     static ms_captured packet;
     while (ms_engine_next_captured(engine, &packet))
-        captured[packet.sent]++;
+        captured[packet.kind]++;
     ms_engine_event e;
     while (ms_engine_next_event(engine, &e)) {
         for (int i = 0; i < STREAMS; i++) {
@@ -399,7 +399,7 @@ int main(void)
     ms_engine_statistics statistics;
     ms_engine_get_statistics(engine, &statistics);
     REQUIRE(statistics.packets_received > 0 && statistics.packets_sent > 0 && statistics.streams == STREAMS);
-    REQUIRE(captured[0] > 0 && captured[1] > 0);
+    REQUIRE(captured[MS_RECEIVED] > 0 && captured[MS_SENT] > 0 && captured[MS_TICKED] > 0);
     ms_engine_stop(engine); /* with every stream live */
     ms_engine_stop(engine);
     ms_engine_free(engine);

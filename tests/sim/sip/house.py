@@ -145,7 +145,17 @@ class House:
     # ---- telephones
 
     def phone(self, user: str = "anna", *, nat: bool = False, tcp: bool = False) -> Phone:
-        """Another one, on a host of its own; `nat`: the network sees both its ports elsewhere."""
+        """Another one, on a host of its own; `nat`: the network sees both its ports elsewhere.
+
+        Where the path loses things it has talked with us before: a stranger's first call may fail there.
+        """
+        phone = self.stranger(user, nat=nat, tcp=tcp)
+        if any(path.loss.mean for path in self.paths):
+            self.core.prove(_host(phone))
+        return phone
+
+    def stranger(self, user: str = "anna", *, nat: bool = False, tcp: bool = False) -> Phone:
+        """One who was never there: his address may be forged, so our answers are repeated less often."""
         number = len(self.phones) + 2
         host = f"127.0.0.{number}"
         outside = (f"127.0.9.{number}", NAT_PORT + 2 * number) if nat else None
@@ -161,9 +171,9 @@ class House:
         return self.phones[-1]
 
     def known_phone(self, user: str = "anna") -> Phone:
-        """It has talked with us before: to who was never there, our answers are repeated less often."""
+        """It has talked with us before, whatever its path."""
         phone = self.phone(user)
-        self.core.prove(phone.wire.inside[0])
+        self.core.prove(_host(phone))
         return phone
 
     async def call(

@@ -307,7 +307,8 @@ class Talk:
             ack.cseq in self._invites and self._invites[ack.cseq].to_tag
         ):  # the first may have more answers: forks
             del self._invites[ack.cseq]
-        self._rest(ack.to_tag)
+        if key in self._final:  # its own ACK (17.2.1): that of a 200 says nothing of a 407
+            self._final.pop(key).stop()
         if ack.body:
             self.phone.media.settle(ack.body)
 

@@ -15,6 +15,8 @@ import trio
 
 from mediasrv.clock import NS_PER_S
 from mediasrv.endpoints import sip as endpoint
+from mediasrv.providers.registry import VOICES
+from mediasrv.providers.voices import FormantVoice
 from tests.sim import deterministic
 from tests.sim.deterministic import BEGINNING_NS, Agenda
 from tests.sim.sip.clocks import ServerClock
@@ -70,7 +72,12 @@ def tell_drawn(telling: Telling) -> Outcome:
 
 async def _live(agenda: Agenda, story: Story, seed: int) -> Outcome:
     broken: list[str] = []
-    with listening_to_the_log() as logs, patch.object(endpoint, "LOOK_S", LOOKS_S):
+    with (
+        listening_to_the_log() as logs,
+        patch.object(endpoint, "LOOK_S", LOOKS_S),
+        # espeak speaks in a thread, which virtual time does not wait for, and no sentence sounds twice alike
+        patch.dict(VOICES, espeak=FormantVoice),
+    ):
         async with trio.open_nursery() as tasks:
             house = House.build(agenda, story, seed, tasks, ServerClock(agenda.clock))
             await house.open()

@@ -20,7 +20,12 @@ def test_a_story_ends_well_and_leaves_nothing(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a_call_is_taken_and_hung_up", "thirty_callers_change_their_minds", "three_telephones_answer_one_call"],
+    [
+        "a_call_is_taken_and_hung_up",
+        "a_caller_who_tries_in_vain_comes_back",
+        "thirty_callers_change_their_minds",
+        "three_telephones_answer_one_call",
+    ],
 )
 def test_the_same_seed_is_the_same_run_byte_for_byte_and_another_one_is_not(name: str) -> None:
     first, again, other = (tell(name, seed).digest for seed in (7, 7, 8))

@@ -28,6 +28,29 @@ def reply(
     return check
 
 
+def some_reply(*, to: str) -> Judgement:
+    """One that what was only half understood does not stand in the way of."""
+
+    def check(account: Account) -> Iterator[str]:
+        if not any(_contains(tokens(str(turn["asked"])), tokens(to)) for turn in account.replies):
+            yield f"no reply answers {to!r}: {_told(account)}"
+
+    return check
+
+
+def never_doubled(text: str) -> Judgement:
+    """What was said once is not answered as if it had been said twice: half heard, and then whole."""
+
+    def check(account: Account) -> Iterator[str]:
+        begins = tokens(text)[:2]
+        for turn in account.replies:
+            asked = tokens(str(turn["asked"]))
+            if sum(asked[at : at + 2] == begins for at in range(len(asked))) > 1:
+                yield f"{turn['asked']!r} has {text!r} twice"
+
+    return check
+
+
 def last_reply(*, to: str = "", heard: How | None = None, because: str | tuple[str, ...] = ()) -> Judgement:
     def check(account: Account) -> Iterator[str]:
         if not account.replies:

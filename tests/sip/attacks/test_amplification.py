@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediasrv.ids import SeededTokens
-from mediasrv.sip import Account, Acknowledged, Address, Answered, IncomingCall, Limits, Uri, UserAgent
+from mediasrv.sip import (
+    Account,
+    Acknowledged,
+    Address,
+    Answered,
+    EndCause,
+    Ended,
+    IncomingCall,
+    Limits,
+    Uri,
+    UserAgent,
+)
 from mediasrv.sip.auth.client import Answerer
 from mediasrv.sip.grammar.message import Request, Response
 from mediasrv.sip.grammar.parse import parse
@@ -97,6 +108,21 @@ def test_an_answer_that_nobody_acknowledges_stays_within_three_times_what_came(
     sent = to_nobody(net)
     assert 1 <= sum(data.startswith(b"SIP/2.0 200") for data in sent) <= 1 + Limits().unproven_answers
     assert sum(map(len, sent)) <= 3 * len(invite)
+
+
+def test_a_late_offer_to_a_stranger_is_made_once_and_its_call_ends_by_itself() -> None:
+    """A small INVITE, and a 200 that carries our offer: it pays for no repetition, nor for a BYE."""
+    net = Network()
+    invite = described(forged_invite(Network()), 0)
+    bob = net.bob.agent
+    bob.receive(invite, ALICE, 0.0)
+    call = bob.next_event().call
+    bob.respond(call, 200, 0.0, body=(OFFER * 1_200)[:1_200])
+    sent = to_nobody(net)
+    assert [data[:11] for data in sent] == [b"SIP/2.0 100", b"SIP/2.0 200"]
+    assert sum(map(len, sent)) > 3 * len(invite)
+    assert net.bob.last(Ended).cause is EndCause.NO_ACK
+    assert not bob.statistics().calls
 
 
 @pytest.mark.parametrize("status", [180, 183])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import trio
 
-from tests.sim.handset import KEYS
 from tests.sim.sip.house import House
 from tests.sim.sip.phone import Exchange, Phone
 from tests.sim.sip.stories.beginnings import answered, recorded
@@ -226,7 +225,7 @@ async def a_key_under_loss_is_heard_once(house: House) -> None:
     anna, call = await in_a_call(house)
     anna.media.speak()
     await trio.sleep(1.0)
-    pressed = house.draws.choice(KEYS[:10])
+    pressed = house.draws.choice("012345678")  # 9 has the menu hang up, too: either end could be first
     anna.media.handset.press(pressed, 120)
     await house.until(lambda: chosen(house), "the menu has heard it", 15.0)
     assert chosen(house)[0] == pressed, chosen(house)
