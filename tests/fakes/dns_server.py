@@ -96,14 +96,22 @@ class DnsServer:
                 buffered = b""
 
 
+async def at_one_port() -> tuple[trio.socket.SocketType, list[trio.SocketListener]]:
+    """A port that is free for both: the system says which one is for datagrams, and another may be asked for."""
+    while True:
+        bound = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        await bound.bind(("127.0.0.1", 0))
+        try:
+            return bound, await trio.open_tcp_listeners(bound.getsockname()[1], host="127.0.0.1")
+        except OSError:
+            bound.close()
+
+
 @asynccontextmanager
 async def serving(server: DnsServer) -> AsyncIterator[DnsServer]:
-    """Answers at a port that is free for both."""
-    bound = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound, listeners = await at_one_port()
     with bound:
-        await bound.bind(("127.0.0.1", 0))
         server.port = bound.getsockname()[1]
-        listeners = await trio.open_tcp_listeners(server.port, host="127.0.0.1")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(server.datagrams, bound)
             await nursery.start(trio.serve_listeners, server.stream, listeners)
