@@ -60,6 +60,7 @@ class _Waiter:
     session: trio.CancelScope | None
     raise_cancel: Callable[[], Any] | None = None
     is_due: bool = False  # a deadline that expires in this pass cancels it, or nothing does
+    overtaken: bool = False  # it had come to its end when, in that very pass, an older task cancelled it
 
 
 @dataclass(slots=True)
@@ -143,6 +144,10 @@ class Stage(trio.abc.Instrument):
         if waiter.raise_cancel is not None:
             trio.lowlevel.reschedule(waiter.task, trio_outcome.capture(waiter.raise_cancel))
             return
+        if not expires:
+            waiter.overtaken = True
+            trio.lowlevel.reschedule(waiter.task)
+            return
         waiter.is_due = True  # trio looks at its deadlines when the instruments have looked at the pass
         self._waiting[outcome.operation] = self._due[outcome.name] = waiter
 
@@ -212,6 +217,11 @@ class Stage(trio.abc.Instrument):
                 return trio.lowlevel.Abort.SUCCEEDED
 
             await trio.lowlevel.wait_task_rescheduled(aborted)
+            if waiter.overtaken and not self.loosened:
+                if trio.current_effective_deadline() > -math.inf:
+                    self.loosen(f"{name} is not cancelled")
+                else:  # as trio does, but not a pass later
+                    raise trio.Cancelled._create()
         return Found() if self.loosened else Found(then)
 
     def at_once(self, name: str) -> Any:
