@@ -521,7 +521,7 @@ class Session:
             self._forget(now)  # whoever wrote that address on his INVITE has had his share
             return
         transaction = self.send(request, Farewell(self, request), now)
-        if not self._known:
+        if not self._known and not self.core.trust.has_proven(hop[0]):
             transaction.resends_left = self.core.limits.unproven_farewells
 
     def _finish(self, event: SipEvent, now: float) -> None:
