@@ -79,6 +79,21 @@ def test_a_call_that_is_never_acknowledged_is_hung_up() -> None:
     net.assert_nothing_left()
 
 
+def test_who_has_acknowledged_once_is_told_the_end_of_a_later_call_as_often_as_it_takes() -> None:
+    """The 200 of that call, or its ACK, is lost; then its BYE is, again and again: it is repeated for 32 s."""
+    net = Network()
+    net.established()
+    net.rules.append(losing(b"ACK"))
+    net.rules.append(losing(b"BYE", times=6))
+    net.call()
+    net.run(1.0)
+    net.bob.agent.respond(2, 200, net.now, body=ANSWER)
+    net.run(80.0)
+    assert len(set(net.sent(BOB, b"BYE"))) == 1
+    assert len(net.sent(BOB, b"BYE")) == 7
+    assert net.alice.last(Ended).cause is EndCause.BYE
+
+
 def test_a_caller_who_vanishes_after_the_invite_leaves_nothing() -> None:
     net = answering_network(losing(b"ACK", b"SIP/2.0"), losing(b"INVITE", times=0))
     net.rules.insert(0, lambda source, to, data: source == BOB)

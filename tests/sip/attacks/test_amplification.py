@@ -254,21 +254,6 @@ def test_who_has_acknowledged_once_is_answered_as_the_rfc_wants() -> None:
     assert len(net.sent(BOB, b"SIP/2.0 200")) - before >= 11  # T1 doubles up to T2 until 64*T1 are over
 
 
-def test_who_has_acknowledged_once_is_told_the_end_of_a_later_call_as_often_as_it_takes() -> None:
-    """The 200 of that call, or its ACK, is lost; then its BYE is, again and again: it is repeated for 32 s."""
-    net = Network()
-    net.established()
-    net.rules.append(losing(b"ACK"))
-    net.rules.append(losing(b"BYE", times=6))
-    net.call()
-    net.run(1.0)
-    net.bob.agent.respond(2, 200, net.now, body=ANSWER)
-    net.run(80.0)
-    assert len(set(net.sent(BOB, b"BYE"))) == 1
-    assert len(net.sent(BOB, b"BYE")) == 7
-    assert net.alice.last(Ended).cause is EndCause.BYE
-
-
 def test_a_stranger_cannot_prove_himself_by_guessing() -> None:
     agent = UserAgent(BOB, Victim().agent._core.tokens)
     for method in ("ACK", "BYE", "PRACK"):
