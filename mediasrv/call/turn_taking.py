@@ -343,6 +343,11 @@ def _lulled_listening(state: TurnState, event: Lulled, now: float) -> Step:
 
 
 def _words_listening(state: TurnState, event: Words, now: float) -> Step:
+    if state.trusted and event.final:
+        answered = _settles(state, event)
+        state = replace(state, trusted="")
+        if answered:
+            return replace(state, partial=""), ()  # by a reply that was over before this came
     return _think_ahead(replace(_gather(state, event, now), sure=event.confidence))
 
 

@@ -182,10 +182,8 @@ class _Recognition:
         self._timed = sorted((h for h in script.hears if h.at_ms is not None), key=lambda h: h.at_ms or 0)
         self._call_ms = 0.0
         self._now_ms = 0.0  # since the stream was opened, as its transcripts tell it
-        self._newest_ns, self._again_until_ns = (
-            -1,
-            -1,
-        )  # when the newest sound arrived; of it, before this stream
+        self._newest_ns = -1  # when the newest sound arrived
+        self._again_until_ns = -1  # the same, as this stream was opened
         self._utterance: _Utterance | None = None
         self._count = 0
 

@@ -314,6 +314,16 @@ def test_final_words_that_are_the_trusted_ones_disturb_nobody(phase: Phase) -> N
     assert new.text == "a table for not two, four"
 
 
+def test_final_words_that_were_answered_already_are_not_answered_again() -> None:
+    """The reply to what was trusted was short, and over before the recogniser had settled it."""
+    listening, _ = step(trusting(S), TurnOver(trusting(S).turn), NOW + 1)
+    again, _ = step(listening, Words("for", final=False), NOW + 1.1)
+    new, actions = step(again, Words("for.", final=True), NOW + 1.2)
+    assert (new.text, new.partial, new.trusted, actions) == ("", "", "", ())
+    new, _ = step(new, Words("for.", final=True), NOW + 3)  # and who says it once more means it
+    assert new.text == "for."
+
+
 def test_a_false_alarm_while_thinking_lets_the_thought_go_on() -> None:
     held, actions = step(state(T), SpeechBegan(NOW), NOW)
     assert kinds(actions) == [TakeHold]
