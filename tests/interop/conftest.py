@@ -8,6 +8,9 @@ warnings filtered.
 
 Where several processes share the tests (xdist) each runs alone. Tests marked `long` are begun first: one that is begun
 last is waited for by everybody.
+
+The peers live in real time, and so do their faults: which tests failed is written down where `INTEROP_FAILED` names a
+file, and `make test` runs those once more, alone. What then passes was told as failed all the same.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from tests.interop.patience import LATE_MS
 from tests.interop.servers import Servers, sharing
 
 MARK = "side_by_side"
+FAILED_FILE = "INTEROP_FAILED"
 AT_A_TIME = 2 * (os.cpu_count() or 1)
 Fault = Exception | pytest.fail.Exception
 OUTCOMES = pytest.StashKey[dict[str, Fault | None]]()
@@ -44,6 +48,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
         item.stash[TEST] = item.obj
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Only the process that all others report to has something to sum up."""
+    failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
+    if FAILED_FILE in os.environ and failed:
+        names = dict.fromkeys(report.nodeid for report in failed)
+        Path(os.environ[FAILED_FILE]).write_text("".join(f"{name}\n" for name in names))
 
 
 @pytest.fixture(scope="session", autouse=True)

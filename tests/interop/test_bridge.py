@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TONES_HZ = {"anna": 500, "bea": 800, "carl": 1_300}
 SOUND_S = 2 * 60
 LISTENS_EVERY_S = 0.1
+ENDS_WITHIN_S = 2.0
 CONNECT = '[[steps]]\ndo = "press"\non = "talking"\ndigits = "1"\n'
 
 
@@ -45,6 +46,7 @@ class Phone:
     process: trio.Process
     contact: str = ""
     outcome: dict[str, Any] = field(default_factory=dict)
+    sink: MemorySink = field(default_factory=MemorySink)  # of the server that it telephones with
     _said: bytes = b""
 
     @property
@@ -82,7 +84,11 @@ class Phone:
             while listener.seconds() < seconds:  # noqa: ASYNC110
                 await trio.sleep(LISTENS_EVERY_S)
             return
-        pytest.fail(f"{self.name} hears {name} for {listener.seconds():.1f} s of {seconds} s")
+        with trio.move_on_after(ENDS_WITHIN_S):  # if its call is over, it has told how that went
+            await self.over()
+        told = [f"{kind} {dict(entry)}" for _, kind, entry in self.sink.records]
+        heard = f"{self.name} hears {name} for {listener.seconds():.1f} s of {seconds} s"
+        pytest.fail("\n  ".join([heard, f"its call: {self.outcome}", *told]))
 
     def seconds_of(self, name: str) -> float:
         """For how long it heard somebody's tone, and nothing else."""
@@ -139,7 +145,7 @@ class Exchange:
             trio.run_process, command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, check=False
         )
         process = await self.nursery.start(partial(run, stderr=subprocess.DEVNULL))
-        return Phone(name, self.directory, process)
+        return Phone(name, self.directory, process, sink=self.sink)
 
     def noted(self, event: str) -> list[dict[str, Any]]:
         return [
