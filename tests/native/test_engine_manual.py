@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 import pytest
@@ -94,6 +96,27 @@ def test_a_full_pool_refuses_and_stays_whole(engine: NativeEngine) -> None:
         add(engine)
     assert len(set(streams)) == 4
     assert engine.statistics()["streams"] == 4
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_what_streams_took_is_the_system_s_again_when_they_are_gone() -> None:
+    engine = NativeEngine(capacity=160, manual=True)  # the first places keep theirs for the next call
+    before = resident_bytes()
+    streams = [add(engine, aec=True, ns=True, vad=True, bridge=True) for _ in range(160)]
+    took = resident_bytes() - before
+    for stream in streams:
+        engine.remove(stream)
+    engine.step(20 * MS)
+    while engine.events():
+        pass
+    for stream in streams:
+        engine.reclaim(stream)
+    assert resident_bytes() - before < took / 5
+    engine.close()
 
 
 def test_a_full_command_ring_refuses_commands_but_never_a_removal(engine: NativeEngine) -> None:

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "ms_engine_state.h"
+
+enum { KEPT_CORES = 16 };
 
 int64_t ms_monotonic_ns(void)
 {
@@ -100,6 +103,14 @@ ms_engine *ms_engine_new(const ms_engine_config *config, int *status)
     return engine;
 }
 
+static void free_core(ms_stream *stream)
+{
+    if (stream->core != NULL)
+        munmap(stream->core, stream->memory_bytes);
+    stream->core = NULL;
+    stream->memory_bytes = 0;
+}
+
 static void free_said(ms_stream *stream)
 {
     for (int i = 0; i < MS_RATES; i++) {
@@ -117,7 +128,7 @@ void ms_engine_free(ms_engine *engine)
         if (engine->pool[i].life != MS_LIFE_FREE)
             ms_release(engine->pool[i].core);
         free_said(&engine->pool[i]);
-        free(engine->pool[i].core);
+        free_core(&engine->pool[i]);
     }
     ms_recorder_free(&engine->recorder);
     ms_net_close(engine);
@@ -180,22 +191,29 @@ static uint64_t seed_of(const ms_engine *engine, ms_handle handle)
     return z ^ (z >> 31);
 }
 
-/* The memory of an earlier stream in this place serves again when it is large enough. */
+/* Mapped, not of the heap: what a crowd of calls took is the system's again when they have gone. Fresh pages cost four
+ * times what the rest of a beginning does, so the first places, which are always taken first, keep theirs. */
 static int make_core(const ms_engine *engine, ms_stream *stream, const ms_config *config)
 {
     size_t bytes = ms_size(config);
     if (bytes == 0)
         return MS_E_ARGUMENT;
     if (bytes > stream->memory_bytes) {
-        size_t rounded = (bytes + MS_CORE_ALIGNMENT - 1) / MS_CORE_ALIGNMENT * MS_CORE_ALIGNMENT;
-        free(stream->core);
-        stream->core = aligned_alloc(MS_CORE_ALIGNMENT, rounded);
-        stream->memory_bytes = stream->core == NULL ? 0 : rounded;
-        if (stream->core == NULL)
+        free_core(stream);
+        void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
             return MS_E_MEMORY;
+        stream->core = memory;
+        stream->memory_bytes = bytes;
     }
-    memset(stream->core, 0, stream->memory_bytes);
     return ms_init(stream->core, stream->memory_bytes, config, seed_of(engine, stream->handle));
+}
+
+static void leave_core(const ms_engine *engine, ms_stream *stream)
+{
+    ms_release(stream->core);
+    if (stream - engine->pool >= KEPT_CORES)
+        free_core(stream);
 }
 
 static void reset_published(ms_stream *stream)
@@ -304,7 +322,7 @@ int ms_engine_reclaim(ms_engine *engine, ms_handle handle)
     ms_stream *stream = &engine->pool[index];
     if (stream->life != MS_LIFE_REMOVED)
         return MS_E_STATE;
-    ms_release(stream->core);
+    leave_core(engine, stream);
     free_said(stream);
     stream->life = MS_LIFE_FREE;
     stream->generation = stream->generation == UINT32_MAX ? 1 : stream->generation + 1;

@@ -5,7 +5,7 @@
  * again in the same world, and leave a world that works and can be torn down; that nothing leaked or was freed twice is
  * the sanitizer's to say. What libcrypto allocates is refused in secure_main.c.
  *
- * Wraps: malloc calloc aligned_alloc posix_memalign opus_encoder_create pthread_create
+ * Wraps: malloc calloc aligned_alloc posix_memalign mmap opus_encoder_create pthread_create
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "ms_codec.h"
@@ -38,6 +39,7 @@ void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t n);
 void *__real_aligned_alloc(size_t alignment, size_t n);
 int __real_posix_memalign(void **out, size_t alignment, size_t n);
+void *__real_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset);
 OpusEncoder *__real_opus_encoder_create(opus_int32 rate_hz, int channels, int application, int *error);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *with, void *(*run)(void *), void *argument);
 
@@ -52,6 +54,14 @@ void *__wrap_aligned_alloc(size_t alignment, size_t n)
 int __wrap_posix_memalign(void **out, size_t alignment, size_t n)
 {
     return refused() ? ENOMEM : __real_posix_memalign(out, alignment, n);
+}
+
+void *__wrap_mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
+{
+    if (!refused())
+        return __real_mmap(at, n, protection, flags, fd, offset);
+    errno = ENOMEM;
+    return MAP_FAILED;
 }
 
 OpusEncoder *__wrap_opus_encoder_create(opus_int32 rate_hz, int channels, int application, int *error)
