@@ -168,6 +168,9 @@ async def test_either_may_transfer_the_other_to_a_third(
         here.house.sent.clear()
         await trio.sleep(1)
         assert here.house.packets_to(5101) >= 45
+        left = here.anna if by_caller else here.bea
+        await trio.sleep(1)
+        assert here.house.packets_to(left.endpoint.local[1] + 1) == 0  # where somebody else may be by now
         await staying.bye()
         with trio.fail_after(5):
             await third.wait_ended()
