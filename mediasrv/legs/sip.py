@@ -151,7 +151,6 @@ class SipLeg:
             raise CannotTransfer("that call is over") from gone
 
     async def hang_up(self, why: Ending) -> None:
-        self._sound.fall_silent()
         call = self._opening.call
         if call is None or not call.answered:
             await self._opening.give_up(why)

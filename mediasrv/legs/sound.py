@@ -26,7 +26,7 @@ from typing import Self
 
 import trio
 
-from mediasrv.errors import AtCapacity, StreamClosed
+from mediasrv.errors import AtCapacity
 from mediasrv.legs.keys import KeyWay, way_of_keys
 from mediasrv.legs.security import kept, shake_hands, stream_keys
 from mediasrv.legs.stream_spec import (
@@ -216,11 +216,6 @@ class Sound:
         self._stage = Stage.UP
         self._follow(agreed)
         self._settle()
-
-    def fall_silent(self) -> None:
-        """The call is over, though its stream may be open for a while: at that address somebody else may be soon."""
-        with suppress(StreamClosed):
-            self._stream.set_direction(sending=False, hearing=False)
 
     def _settle(self) -> None:
         """Picked up: what is running stays."""

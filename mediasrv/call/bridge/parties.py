@@ -6,6 +6,7 @@ wants to hear what the party there does asks the seat, and goes on with the next
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -129,10 +130,14 @@ async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
 
 
 async def see_out(call: Call, leg: Leg, party: Party | None) -> None:
-    """Who was replaced may hang up by itself; after a while we do. What goes wrong there is no matter of the others."""
+    """Who was replaced may hang up by itself; after a while we do. What goes wrong there is no matter of the others.
+
+    Its stream may stay open until the call is over: at that address somebody else may be long before."""
     try:
         with trio.move_on_after(LEAVE_S):
             await leg.wait_ended()
+        with suppress(StreamClosed):
+            leg.stream.set_direction(sending=False, hearing=False)
         with trio.move_on_after(call.settings.hang_up_s):
             await leg.hang_up(Ending.TRANSFERRED)
     except Exception as fault:
