@@ -50,10 +50,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.stash[TEST] = item.obj
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Only the process that all others report to has something to sum up."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode) -> None:
+    """Written only of a run that came to its end, in which no process crashed and nothing failed after a test.
+
+    The processes that share the tests have a summary each, and nobody reads it."""
+    if FAILED_FILE not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+        return
     failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
-    if FAILED_FILE in os.environ and failed:
+    of_tests = all(report.when in ("setup", "call") for report in failed)
+    if exitstatus == pytest.ExitCode.TESTS_FAILED and of_tests:
         names = dict.fromkeys(report.nodeid for report in failed)
         Path(os.environ[FAILED_FILE]).write_text("".join(f"{name}\n" for name in names))
 

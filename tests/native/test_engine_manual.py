@@ -116,6 +116,9 @@ def test_what_streams_took_is_the_system_s_again_when_they_are_gone() -> None:
     for stream in streams:
         engine.reclaim(stream)
     assert resident_bytes() - before < took / 5
+    again = [add(engine) for _ in range(160)]
+    engine.step(40 * MS)
+    assert {engine.position(stream).wire for stream in again} == {0}
     engine.close()
 
 
