@@ -40,19 +40,13 @@ build: .stamps/venv .stamps/native  ## system packages, virtual environment, nat
 run: build  ## the server, with embedded defaults, on loopback
 	$(BIN)/mediasrv serve $(ARGS)
 
-INTEROP_FAILED := .stamps/interop-failed
-
 # First what computes, on every processor; then what waits for real peers in real time, and needs the processors calm.
-# These peers have faults of their own: a test that failed beside the others is told, and must pass alone.
 test: build .stamps/system-test  ## everything that must pass; ARGS="tests/sip -k digest" for a part of it
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/python -m pytest --quiet --numprocesses $(shell nproc) --ignore tests/interop
-	@rm -f $(INTEROP_FAILED)
-	INTEROP_FAILED=$(INTEROP_FAILED) $(BIN)/python -m pytest --quiet --numprocesses 4 --dist loadgroup tests/interop || \
-	    { test -s $(INTEROP_FAILED) && echo "interop: these failed beside the others, and are run once more, alone:" && \
-	      cat $(INTEROP_FAILED) && xargs -d '\n' $(BIN)/python -m pytest --quiet < $(INTEROP_FAILED); }
+	$(BIN)/python -m pytest --quiet --numprocesses 4 --dist loadgroup tests/interop
 endif
 
 check: build .stamps/check  ## lint, format, types, layers, drift of what is generated

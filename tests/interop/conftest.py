@@ -8,9 +8,6 @@ warnings filtered.
 
 Where several processes share the tests (xdist) each runs alone. Tests marked `long` are begun first: one that is begun
 last is waited for by everybody.
-
-The peers live in real time, and so do their faults: which tests failed is written down where `INTEROP_FAILED` names a
-file, and `make test` runs those once more, alone. What then passes was told as failed all the same.
 """
 
 from __future__ import annotations
@@ -28,7 +25,6 @@ from tests.interop.patience import LATE_MS
 from tests.interop.servers import Servers, sharing
 
 MARK = "side_by_side"
-FAILED_FILE = "INTEROP_FAILED"
 AT_A_TIME = 2 * (os.cpu_count() or 1)
 Fault = Exception | pytest.fail.Exception
 OUTCOMES = pytest.StashKey[dict[str, Fault | None]]()
@@ -48,19 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_itemcollected(item: pytest.Item) -> None:
     if item.get_closest_marker(MARK) is not None and isinstance(item, pytest.Function):
         item.stash[TEST] = item.obj
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode) -> None:
-    """Written only of a run that came to its end, in which no process crashed and nothing failed after a test.
-
-    The processes that share the tests have a summary each, and nobody reads it."""
-    if FAILED_FILE not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
-        return
-    failed = [*terminalreporter.getreports("failed"), *terminalreporter.getreports("error")]
-    of_tests = all(report.when in ("setup", "call") for report in failed)
-    if exitstatus == pytest.ExitCode.TESTS_FAILED and of_tests:
-        names = dict.fromkeys(report.nodeid for report in failed)
-        Path(os.environ[FAILED_FILE]).write_text("".join(f"{name}\n" for name in names))
 
 
 @pytest.fixture(scope="session", autouse=True)
