@@ -58,16 +58,22 @@ async def write_reply(
     limits: ModelLimits,
     used: Callable[[Usage], None],
 ) -> AsyncGenerator[str, None]:
-    """The reply to the turn that `history` has open; asks again after tools, a bounded number of times."""
-    for _ in range(limits.tool_rounds):
+    """The reply to the turn that `history` has open; asks again after tools, a bounded number of times.
+
+    The last time no tools are offered: the model has seen what all of them brought, and must answer in words.
+    """
+    for left in reversed(range(limits.tool_rounds)):
         answer = _Answer()
-        request = LlmRequest(history.messages(turn), tools, limits.max_tokens, limits.temperature)
+        offered = tools if left else ()
+        request = LlmRequest(history.messages(turn), offered, limits.max_tokens, limits.temperature)
         async with aclosing(_ask(llm, request, limits, answer, used)) as texts:
             async for text in texts:
                 yield text
         calls = answer.calls
         if not calls:
             return
+        if not left:
+            break  # none of them is run: nobody would be told of its result
         waiting = deque(history.called(turn, answer.written, calls))
         try:
             yield "\n"  # what was written before the tools is a piece of its own
