@@ -14,13 +14,14 @@ from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
     Estimates,
     LanguageModel,
-    LlmDelta,
     LlmRequest,
     ProviderError,
     TextDelta,
     ToolCall,
+    ToolFragment,
     ToolRequest,
     Usage,
+    says_something,
 )
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ T = TypeVar("T")
 # What one request may make: far more than a reply that is spoken can hold, and little enough to keep.
 MOST_CHARACTERS = 20_000
 MOST_CALLS = 16
+MOST_FRAGMENTS = 20_000  # of calls that are being written
 
 NOT_STARTED = '{"status": "not started: the caller interrupted"}'
 
@@ -47,6 +49,7 @@ class _Answer:
 
     written: str = ""
     calls: list[ToolCall] = field(default_factory=list)
+    fragments: int = 0
 
 
 async def write_reply(
@@ -87,11 +90,6 @@ async def write_reply(
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
 
 
-def says_something(delta: LlmDelta) -> bool:
-    """Blanks are no sign of life."""
-    return not isinstance(delta, TextDelta) or bool(delta.text.strip())
-
-
 async def _ask(
     llm: LanguageModel,
     request: LlmRequest,
@@ -119,6 +117,9 @@ async def _ask(
                         _checked(llm.name, call.arguments, Mapping, "arguments that are no object")
                         answer.calls.append(call)
                         _check_bound(llm.name, "tool calls", len(answer.calls), MOST_CALLS)
+                    case ToolFragment():
+                        answer.fragments += 1
+                        _check_bound(llm.name, "fragments of tool calls", answer.fragments, MOST_FRAGMENTS)
                     case Usage():
                         told = True
                         used(delta)

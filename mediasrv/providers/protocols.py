@@ -106,7 +106,19 @@ class ToolRequest:
     call: ToolCall
 
 
-LlmDelta = TextDelta | ToolRequest | Usage
+@dataclass(frozen=True, slots=True)
+class ToolFragment:
+    """Of a tool call that is being written: a sign of life, and nothing to act on."""
+
+    text: str
+
+
+LlmDelta = TextDelta | ToolFragment | ToolRequest | Usage
+
+
+def says_something(delta: LlmDelta) -> bool:
+    """Blanks are no sign of life."""
+    return not isinstance(delta, TextDelta) or bool(delta.text.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,9 @@ class LanguageModel(Protocol):
     name: str
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
-        """Text as it is written, tool calls when complete, usage last. Close it with `aclosing`."""
+        """Text as it is written, tool calls when complete, usage last; fragments of a call that is being written.
+
+        Close it with `aclosing`."""
 
 
 @runtime_checkable

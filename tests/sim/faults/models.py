@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from mediasrv.providers.protocols import TextDelta, ToolCall, ToolRequest
+from mediasrv.providers.protocols import TextDelta, ToolCall, ToolFragment, ToolRequest
 from tests.sim import expectations as expect
 from tests.sim.agents import LONG_REPLY, agent_script
 from tests.sim.faults import expected
@@ -75,6 +75,7 @@ RUBBISH: dict[str, tuple[Trouble, Sequence[Expectation]]] = {
     "asks_for_tools_without_end": (
         Trouble(gives_for_ever(ToolRequest(ToolCall("e1", "work", {})))), (expected.apologised,)
     ),
+    "writes_a_call_without_end": (Trouble(gives_for_ever(ToolFragment("and "))), (expected.apologised,)),
     "asks_twice_under_one_name": (
         Trouble(asks_for(ToolCall("t1", "work", {}), ToolCall("t1", "work", {}))), ()
     ),
