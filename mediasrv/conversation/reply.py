@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mediasrv.conversation.history import History
-from mediasrv.conversation.provider_edge import in_time
+from mediasrv.conversation.provider_edge import in_time, waits_for
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
     Estimates,
@@ -102,9 +102,8 @@ async def _ask(
     A reply that is left before its end is paid for, and its provider tells what it took at the end only.
     """
     told = failed = False
-    stream = in_time(
-        llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name, counts=says_something
-    )
+    first_s, next_s = waits_for(llm, limits.first_token_s, limits.next_token_s)
+    stream = in_time(llm.stream(request), first_s, next_s, llm.name, counts=says_something)
     try:
         async with aclosing(stream) as deltas:
             async for delta in deltas:

@@ -34,6 +34,21 @@ class ProviderError(MediasrvError):
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long it may take, at most: until the first piece of an answer, and between two of them."""
+
+    first_s: float = 0.0
+    next_s: float = 0.0
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A provider that is several: who gives it up before it has asked them all is never told of the next one."""
+
+    waits: Waits
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a request used, for the bill."""
 
