@@ -35,7 +35,10 @@ class ProviderError(MediasrvError):
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long it may take, at most: until the first piece of an answer, and between two of them."""
+    """How long it may take, at most: until the first piece of an answer, and between two of them.
+
+    Infinite: it need not be watched, and fails by itself when nothing will come.
+    """
 
     first_s: float = 0.0
     next_s: float = 0.0
@@ -46,6 +49,11 @@ class Several(Protocol):
     """A provider that is several: who gives it up before it has asked them all is never told of the next one."""
 
     waits: Waits
+
+
+def waits_of(provider: object) -> Waits:
+    """Of one that is not several nothing is known, and any limit will do."""
+    return provider.waits if isinstance(provider, Several) else Waits()
 
 
 @dataclass(frozen=True, slots=True)

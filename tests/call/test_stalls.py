@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from random import Random
 from typing import Any, cast
 
 import pytest
 import trio
 
+from mediasrv.audio import PTIME_MS, EarsChunk
 from mediasrv.call import Call, CallSettings
 from mediasrv.call.menu.line import Line
 from mediasrv.conversation.provider_edge import has_sound, in_time, waits_for
 from mediasrv.ids import DEFAULT_TENANT, CallId
 from mediasrv.providers import registry
-from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, WordTime
-from mediasrv.providers.resilience import Breaker, BreakerState, Member, Patience, SteadyModel, SteadyVoice
+from mediasrv.providers.protocols import (
+    ProviderError,
+    SpeechChunk,
+    SpeechToText,
+    TextToSpeech,
+    Transcript,
+    Usage,
+    WordTime,
+)
+from mediasrv.providers.resilience import (
+    Breaker,
+    BreakerState,
+    Member,
+    Patience,
+    SteadyEars,
+    SteadyModel,
+    SteadyVoice,
+)
 from mediasrv.providers.voices import FormantVoice
 from mediasrv.telemetry import MemorySink, Timeline
 from tests.call.conversing import Outcome, converse
@@ -191,3 +210,72 @@ async def test_a_provider_that_is_one_has_the_time_that_it_had(autojump_clock: o
         async for _ in in_time(alone.stream(REPLY, ""), *waits_for(alone, 3.0, 3.0), "alone"):
             pass
     assert trio.current_time() == pytest.approx(4.0)
+
+
+# ---- recognisers --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class SlowEars:
+    """Tells what was said so long after it has been given a second of it; infinite: never."""
+
+    name: str
+    words_s: float
+    words_after_ms: float = 0.0
+    opened: int = 0
+
+    @asynccontextmanager
+    async def open(self, language: str) -> AsyncIterator[SlowEars]:
+        await trio.lowlevel.checkpoint()
+        self.opened += 1
+        self._speech_ms, self._enough = 0.0, trio.Event()
+        yield self
+
+    async def push(self, chunk: EarsChunk) -> None:
+        await trio.lowlevel.checkpoint()
+        self._speech_ms += PTIME_MS * sum(span.speech for span in chunk.spans)
+        if self._speech_ms >= 1_000:
+            self._enough.set()
+
+    async def next(self) -> Transcript:
+        await self._enough.wait()
+        await trio.sleep(self.words_s)
+        self._enough, self._speech_ms = trio.Event(), 0.0
+        return Transcript("hello", True, 1.0, 0, 0)
+
+    def used(self) -> Sequence[Usage]:
+        return ()
+
+
+@pytest.mark.parametrize("words_s", [0.2, 1.5, 2.5])
+async def test_a_recogniser_that_takes_its_time_stands_in_for_one_that_says_nothing(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, words_s: float
+) -> None:
+    first, second = SlowEars("a", math.inf), SlowEars("b", words_s)
+    breaker = Breaker(failures=1)
+    members = [Member[SpeechToText]("a", first, breaker), Member[SpeechToText]("b", second)]
+    monkeypatch.setattr(registry, "ScriptedStt", lambda script: SteadyEars("ears", members, Random(1)))
+    call = await converse(SCRIPT, [(1.0, 3.0)], hang_up_at=20)
+    assert call.noted("stt_failed") == []
+    assert [(turn["asked"], turn["heard"]) for turn in replies(call)] == [("hello", REPLY)]
+    assert (first.opened, second.opened, breaker.state) == (1, 1, BreakerState.OPEN)
+
+
+async def test_recognisers_that_all_say_nothing_are_given_up(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [Member[SpeechToText](name, SlowEars(name, math.inf)) for name in ("a", "b")]
+    monkeypatch.setattr(registry, "ScriptedStt", lambda script: SteadyEars("ears", members, Random(1)))
+    call = await converse(SCRIPT, [(1.0, 3.0)])
+    assert call.record.ending == "fault"
+    assert len(call.noted("stt_failed")) == 3
+
+
+async def test_coughs_are_forgiven_by_a_list_of_recognisers_too(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [Member[SpeechToText](name, SlowEars(name, math.inf)) for name in ("a", "b")]
+    monkeypatch.setattr(registry, "ScriptedStt", lambda script: SteadyEars("ears", members, Random(1)))
+    call = await converse(SCRIPT, [(at, at + 0.15) for at in (2.0, 9.0, 16.0, 23.0, 30.0)], hang_up_at=40)
+    assert call.noted("stt_failed") == []
+    assert call.record.ending == "caller_hung_up"

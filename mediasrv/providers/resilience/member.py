@@ -71,7 +71,7 @@ def willing(members: Sequence[Member[P]], now: Callable[[], float], told: Told) 
         yield members[0]
 
 
-def waits_of(members: Sequence[Member[P]], first_s: float, next_s: float, patience: Patience) -> Waits:
+def waits_for_all(members: Sequence[Member[P]], first_s: float, next_s: float, patience: Patience) -> Waits:
     """Until the last of them has had its last attempt; any silence may be followed by all the others."""
     asking_s = len(members) * patience.longest_s(first_s) + MARGIN_S
     return Waits(asking_s, asking_s + next_s)

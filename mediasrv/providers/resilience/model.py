@@ -23,7 +23,7 @@ from mediasrv.providers.protocols import (
     Usage,
     says_something,
 )
-from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, waits_of, willing
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, waits_for_all, willing
 from mediasrv.providers.resilience.patience import Patience
 from mediasrv.providers.resilience.silence import Silence
 
@@ -48,7 +48,7 @@ class SteadyModel:
         self.name = name
         self._members, self._chance, self._told = members, chance, told
         self._first_s, self._next_s, self._patience = first_s, next_s, patience or Patience()
-        self.waits = waits_of(members, first_s, next_s, self._patience)
+        self.waits = waits_for_all(members, first_s, next_s, self._patience)
         self._asked: LanguageModel | None = None
 
     def estimate(self, request: LlmRequest, written: str) -> Usage | None:

@@ -16,7 +16,7 @@ import trio
 
 from mediasrv.audio import duration_ms
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, WordTime
-from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, waits_of, willing
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, waits_for_all, willing
 from mediasrv.providers.resilience.patience import Patience
 from mediasrv.providers.resilience.silence import Silence
 
@@ -42,7 +42,7 @@ class SteadyVoice:
         self.name = name
         self._members, self._chance, self._told = members, chance, told
         self._first_s, self._next_s, self._patience = first_s, next_s, patience or Patience()
-        self.waits = waits_of(members, first_s, next_s, self._patience)
+        self.waits = waits_for_all(members, first_s, next_s, self._patience)
 
     async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         errors: list[ProviderError] = []
