@@ -29,7 +29,7 @@ T = TypeVar("T")
 # What one request may make: far more than a reply that is spoken can hold, and little enough to keep.
 MOST_CHARACTERS = 20_000
 MOST_CALLS = 16
-MOST_FRAGMENTS = 20_000  # of calls that are being written
+MOST_FRAGMENTS = 2_000  # of calls that are being written, while nothing can be said
 
 NOT_STARTED = '{"status": "not started: the caller interrupted"}'
 
