@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import trio
 
-from mediasrv.call.record import ToolRecord
+from mediasrv.call.record import ToolRecord, turn_id
 from mediasrv.clock import NS_PER_MS
 from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.history import History
@@ -148,7 +148,8 @@ class ToolHost:
 
     async def _perform(self, job: _Job, prepared: Prepared | None = None) -> ToolResult:
         """Prepares (unless that was done) and commits, within the tool's deadline."""
-        key = f"{self._owner.name}:{job.call.id}"
+        # the ids of tool calls begin anew with each party that the call has
+        key = f"{turn_id(self._owner.name, job.turn)}:{job.call.id}"
         result: ToolResult | None = None
         try:
             with trio.move_on_after(job.tool.spec.deadline_s):

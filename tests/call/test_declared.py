@@ -176,7 +176,7 @@ async def test_a_tool_is_an_order_to_a_service(autojump_clock: object, tmp_path:
     replies = ([asks('{"people": 4}')], [chunk({"content": "It is by the window."})])
     async with talking(tmp_path, *replies) as room:
         assert await room.say("a table for four") == ["It is by the window."]
-        assert room.desk.orders == [("/tables?house=1", "chat:a", {"people": 4})]
+        assert room.desk.orders == [("/tables?house=1", "chat-1:a", {"people": 4})]
         assert "by the window" in room.model.bodies[1]["messages"][-1]["content"]
     assert [(tool["name"], tool["outcome"]) for tool in room.turns[0]["tools"]] == [("book", "done")]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import trio
 
 from mediasrv.call.dialogue import Persona
-from mediasrv.call.record import TurnEnding, TurnRecord
+from mediasrv.call.record import TurnEnding, TurnRecord, turn_id
 from mediasrv.call.settings import CallSettings
 from mediasrv.call.tool_host import ToolHost, ToolOwner
 from mediasrv.clock import Clock
@@ -90,7 +90,12 @@ class Chat:
         self._turns += 1
         turn = self._turns
         record = TurnRecord(
-            f"{self._name}-{turn}", turn, "reply", asked, self._timeline.ms(), level=self._persona.level.name
+            turn_id(self._name, turn),
+            turn,
+            "reply",
+            asked,
+            self._timeline.ms(),
+            level=self._persona.level.name,
         )
         self._timeline.note("turn_started", turn=turn, kind="reply", asked=asked)
         self.history.open(turn, asked)
