@@ -89,14 +89,8 @@ class Chat:
     def _begin(self, asked: str) -> _Reading:
         self._turns += 1
         turn = self._turns
-        record = TurnRecord(
-            turn_id(self._name, turn),
-            turn,
-            "reply",
-            asked,
-            self._timeline.ms(),
-            level=self._persona.level.name,
-        )
+        began_ms, level = self._timeline.ms(), self._persona.level.name
+        record = TurnRecord(turn_id(self._name, turn), turn, "reply", asked, began_ms, level=level)
         self._timeline.note("turn_started", turn=turn, kind="reply", asked=asked)
         self.history.open(turn, asked)
 
