@@ -160,6 +160,11 @@ async def test_arguments_too_deep_to_be_read_are_the_models_fault(autojump_clock
         await reply_of(ToolRequest(ToolCall("a", "book", deep)))
 
 
+def test_half_a_letter_in_the_words_of_a_refusal_can_be_told() -> None:
+    error = ProviderError("model", f"HTTP 400: {HIGH} is no word", retryable=False)
+    assert (str(error), error.problem) == ("model: HTTP 400: ? is no word", "HTTP 400: ? is no word")
+
+
 def test_half_a_letter_among_the_words_of_a_voice_is_no_mark_of_it() -> None:
     truth = PlayoutTruth(8_000)
     truth.passage("Hi there")
