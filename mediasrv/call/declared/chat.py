@@ -20,6 +20,7 @@ from mediasrv.call.tool_host import ToolHost, ToolOwner
 from mediasrv.clock import Clock
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import Exchange, lines
+from mediasrv.conversation.surrogates import mended
 from mediasrv.conversation.tools import Tool, ToolResult
 from mediasrv.ids import CallId
 from mediasrv.providers.protocols import LanguageModel, ProviderError, ToolCall
@@ -72,6 +73,7 @@ class Chat:
 
     async def reply(self, asked: str) -> AsyncGenerator[str, None]:
         """A line at a time. Close it with `aclosing`."""
+        asked = mended(asked)  # a terminal gives bytes that are no letter as halves of one
         reading = self._begin(asked)
         try:
             async with aclosing(lines(reading.exchange, asked)) as reply:
