@@ -110,7 +110,7 @@ class _Spoken:
         self._words.extend(chunk.words)
         self._ms += duration_ms(chunk.pcm, chunk.rate_hz) if chunk.pcm else 0.0
         from_word, self._another = self._first_word if self._another else None, False
-        self._told = self._told or bool(chunk.pcm or chunk.words)
+        self._told = True
         if self._ms_before and chunk.words:
             moved = tuple(
                 WordTime(word.text, word.start_ms + self._ms_before, word.end_ms + self._ms_before)
