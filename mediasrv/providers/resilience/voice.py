@@ -79,6 +79,8 @@ class SteadyVoice:
                         chunk = await anext(chunks, None)
                     if bound.cancelled_caught:
                         raise ProviderError(member.name, f"no sound for {limit_s:g} s", retryable=False)
+                    if chunk is None and spoken.owes_sound():
+                        raise ProviderError(member.name, "words, and no sound", retryable=False)
                     if chunk is None:
                         return
                     if chunk.pcm:
@@ -118,6 +120,10 @@ class _Spoken:
             )
             chunk = replace(chunk, words=moved)
         return replace(chunk, from_word=from_word)
+
+    def owes_sound(self) -> bool:
+        """The voice that speaks had something to say, and has not begun."""
+        return self._ms == self._ms_before and any(character.isalnum() for character in self.rest())
 
     def rest(self) -> str:
         """What has not sounded to its end."""
