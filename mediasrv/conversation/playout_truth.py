@@ -14,6 +14,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from mediasrv.conversation.surrogates import mended
 from mediasrv.providers.protocols import WordTime
 
 CHARACTERS_PER_S = 15  # of speech, while a passage without word times is not whole
@@ -104,7 +105,9 @@ class PlayoutTruth:
         """Where these words of the last passage lie."""
         passage = self._passages[-1]
         placed = [
-            PlacedWord(w.text, passage.start + self._at(w.start_ms), passage.start + self._at(w.end_ms))
+            PlacedWord(
+                mended(w.text), passage.start + self._at(w.start_ms), passage.start + self._at(w.end_ms)
+            )
             for w in words
         ]
         part = passage.parts[-1]
