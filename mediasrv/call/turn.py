@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import trio
@@ -27,7 +27,7 @@ from mediasrv.call.speech.mouth import Mouth, Passage, PassageDone, Sound
 from mediasrv.call.speech.ready import ReadySpeech
 from mediasrv.call.tool_host import ToolHost
 from mediasrv.clock import NS_PER_MS
-from mediasrv.conversation.bill import Bill, Entry
+from mediasrv.conversation.bill import Bill, Entry, PaidLine
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import Exchange, Mind, lines
 from mediasrv.conversation.playout_truth import PlayoutTruth
@@ -228,13 +228,16 @@ class Turn:
                         await self._hand_over(chunk, out)
                     await out.send(PassageDone(whole=True))
                     continue
-                sounded = await self._say(line, self.tools.providers.tts, out)
+                paid = PaidLine(self.bill, line.text)
+                sounded = await self._say(paid, self.tools.providers.tts, out)
                 if sounded is Sounded.NOTHING:
-                    sounded = await self._say_spare(line, out)
+                    sounded = await self._say_spare(paid, out)
                 await out.send(PassageDone(whole=sounded is Sounded.ALL))
 
-    async def _say(self, line: Passage, tts: TextToSpeech, out: trio.MemorySendChannel[Sound]) -> Sounded:
-        """Speaks the line, as far as the voice gets."""
+    async def _say(
+        self, line: PaidLine, tts: TextToSpeech, out: trio.MemorySendChannel[Sound], *, anew: bool = False
+    ) -> Sounded:
+        """Speaks the line, as far as the voice gets; `anew`: whatever another voice told of it is void."""
         sound_ms, failures = 0.0, self.tools.call.settings.failures
         first_s, next_s = waits_for(tts, failures.first_sound_s, failures.next_sound_s)
         stream = tts.stream(line.text, self.tools.voice)
@@ -244,6 +247,10 @@ class Turn:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)
                     sound_ms = check_sound(chunk, sound_ms, tts.name)
+                    if chunk.from_word is not None:
+                        line.go_on(chunk.from_word)
+                    if anew and (chunk.pcm or chunk.words):
+                        chunk, anew = replace(chunk, from_word=0), False
                     await self._hand_over(self.tools.ready.levelled(tts.name, chunk), out)
             if not sound_ms and any(character.isalnum() for character in line.text):
                 raise ProviderError(tts.name, "words, and no sound", retryable=False)
@@ -252,9 +259,10 @@ class Turn:
             return Sounded.BEGINNING if sound_ms else Sounded.NOTHING
         return Sounded.ALL
 
-    async def _say_spare(self, line: Passage, out: trio.MemorySendChannel[Sound]) -> Sounded:
+    async def _say_spare(self, line: PaidLine, out: trio.MemorySendChannel[Sound]) -> Sounded:
         spare = self.tools.providers.spare_voice
-        sounded = Sounded.NOTHING if spare is None else await self._say(line, spare, out)
+        line.go_on(0)
+        sounded = Sounded.NOTHING if spare is None else await self._say(line, spare, out, anew=True)
         if sounded is Sounded.NOTHING:
             raise ProviderError("voice", "no voice is left to speak with", retryable=False)
         return sounded
@@ -265,7 +273,8 @@ class Turn:
         if chunk.pcm and self.record.first_sound_ms is None:
             self.record.first_sound_ms = self._ms()
             self.tools.call.timeline.note("first_sound", turn=self.number)
-        if chunk.pcm or chunk.words:  # some voices tell where the words lie apart from the sound
+        # Some voices tell where the words lie, or where a next one goes on, apart from the sound.
+        if chunk.pcm or chunk.words or chunk.from_word is not None:
             await out.send(chunk)
 
     async def _mask(self, step: int) -> None:

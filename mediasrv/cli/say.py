@@ -107,6 +107,8 @@ class Spoken:
 
     def take(self, chunk: SpeechChunk, voice: str, at_ms: float) -> None:
         check_words(chunk.words, voice)
+        if chunk.from_word is not None:
+            self.words = [word for word in self.words if word.start_ms < self.sound_ms]
         self.sound_ms = check_sound(chunk, self.sound_ms, voice)
         self.words += chunk.words
         self.made_ms = at_ms

@@ -78,3 +78,44 @@ class Bill:
 
     def as_json(self) -> list[dict[str, object]]:
         return [entry.as_json() for entry in self.entries]
+
+
+@dataclass(slots=True)
+class PaidLine:
+    """A line on the bill: a voice is paid for all that it was asked to say, however far it came."""
+
+    bill: Bill
+    text: str
+    _entries: int = field(init=False)  # before the voice that speaks was paid
+    _from_word: int = 0  # that it was asked to begin with
+
+    def __post_init__(self) -> None:
+        self._entries = len(self.bill.entries)
+
+    def go_on(self, from_word: int) -> None:
+        """Another voice is asked from this word on: the one before was paid for that in vain."""
+        asked, again = self._characters(self._from_word), self._characters(from_word)
+        entries = self.bill.entries
+        entries[self._entries :] = [
+            part
+            for entry in entries[self._entries :]
+            for part in (_split(entry, again, asked) if entry.service == "tts" else [entry])
+        ]
+        self._entries, self._from_word = len(entries), from_word
+
+    def _characters(self, from_word: int) -> int:
+        return len(" ".join(self.text.split()[from_word:]))
+
+
+def _split(entry: Entry, part: int, whole: int) -> list[Entry]:
+    """The entry without so much of it, and that, which was in vain."""
+    usage, share = entry.usage, Decimal(part) / whole if whole else Decimal(0)
+    units = {unit: round(count * share) for unit, count in usage.units.items()}
+    lost = replace(usage, units=units, cost_usd=usage.cost_usd * share, in_vain=True)
+    kept = replace(
+        usage,
+        units={unit: count - units[unit] for unit, count in usage.units.items()},
+        cost_usd=usage.cost_usd - lost.cost_usd,
+    )
+    shares = ((kept, share < 1), (lost, share > 0))
+    return [replace(entry, usage=usage) for usage, has_any in shares if has_any]

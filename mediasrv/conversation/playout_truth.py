@@ -2,12 +2,17 @@
 
 A voice that tells word times is believed; for one that does not, the words of a passage are spread over its sound in
 proportion to their length. A word counts as heard when more than half of it was.
+
+Where one voice fails another goes on, so a passage is made of parts: each begins with a word of the text and with a
+sample, and is judged by what its own voice told. A part that was taken over tells nothing past its own sound. The next
+one may say its last word again, or more: what was heard once stays heard.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from mediasrv.conversation.surrogates import mended
 from mediasrv.providers.protocols import WordTime
@@ -25,18 +30,52 @@ class PlacedWord:
 
 
 @dataclass(slots=True)
-class _Passage:
-    text: str
+class _Part:
+    """What one voice makes of a passage, from a word of its text on."""
+
+    first_word: int
     start: int
     end: int
-    whole: bool = False  # all its sound was handed over
     timed: list[PlacedWord] = field(default_factory=list)
 
-    def words(self, rate_hz: int) -> list[PlacedWord]:
-        if self.timed:
-            return self.timed
-        guessed = self.start + len(self.text) * rate_hz // CHARACTERS_PER_S
-        return _spread(self.text, self.start, self.end if self.whole else max(self.end, guessed))
+    def end_here(self) -> None:
+        """No more of its sound will come, so words that it told of and did not begin are none."""
+        self.timed = [word for word in self.timed if word.start < self.end]
+
+
+@dataclass(slots=True)
+class _Passage:
+    text: str
+    parts: list[_Part]
+    whole: bool = False  # all its sound was handed over
+
+    @property
+    def start(self) -> int:
+        return self.parts[0].start
+
+    @property
+    def end(self) -> int:
+        return self.parts[-1].end
+
+    def words_heard(self, sample: int, rate_hz: int) -> int:
+        """How many words of the text have sounded by `sample`, in whichever voice came furthest."""
+        furthest = 0
+        for part, following in zip_longest(self.parts, self.parts[1:]):
+            if part.start > sample:
+                break
+            until = sample if following is None else min(sample, part.end)
+            words = part.timed or self._guessed(part, following, rate_hz)
+            sounded = sum(1 for word in words if until > (word.start + word.end) / 2)
+            furthest = max(furthest, part.first_word + sounded)
+        return furthest
+
+    def _guessed(self, part: _Part, following: _Part | None, rate_hz: int) -> list[PlacedWord]:
+        """The words up to where the next voice begins; of the last voice's, all that are left."""
+        words = self.text.split()[part.first_word : following.first_word if following else None]
+        if following is not None or self.whole:
+            return _spread(words, part.start, part.end)
+        guessed = part.start + len(" ".join(words)) * rate_hz // CHARACTERS_PER_S
+        return _spread(words, part.start, max(part.end, guessed))
 
 
 class PlayoutTruth:
@@ -53,8 +92,14 @@ class PlayoutTruth:
 
     def passage(self, text: str) -> int:
         """A new passage begins where the last one ends; returns that sample."""
-        self._passages.append(_Passage(text, self.samples, self.samples))
+        self._passages.append(_Passage(text, [_Part(0, self.samples, self.samples)]))
         return self.samples
+
+    def take_over(self, first_word: int) -> None:
+        """Another voice goes on with the last passage, from this word of it, where the sound is now."""
+        parts, at = self._passages[-1].parts, self.samples
+        parts[-1].end_here()
+        parts.append(_Part(first_word, at, at))
 
     def place(self, words: tuple[WordTime, ...]) -> list[PlacedWord]:
         """Where these words of the last passage lie."""
@@ -65,12 +110,14 @@ class PlayoutTruth:
             )
             for w in words
         ]
-        passage.timed = sorted([*passage.timed, *placed], key=lambda word: word.start)
+        part = passage.parts[-1]
+        part.timed = sorted([*part.timed, *placed], key=lambda word: word.start)
         return placed
 
     def sound(self, until: int) -> None:
         """Sound of the last passage was handed over, up to sample `until`."""
-        self._passages[-1].end = max(self._passages[-1].end, until)
+        part = self._passages[-1].parts[-1]
+        part.end = max(part.end, until)
 
     def close(self, *, whole: bool = True) -> None:
         """No more sound of the last passage will come; unless it is `whole`, only the words that sound were said."""
@@ -79,7 +126,7 @@ class PlayoutTruth:
             passage.text = self._sounded(passage, passage.end)
             self.cut_short = True
         passage.whole = True
-        passage.timed = [word for word in passage.timed if word.start < passage.end]
+        passage.parts[-1].end_here()
 
     def said(self) -> str:
         return " ".join(passage.text for passage in self._passages if passage.text)
@@ -98,21 +145,25 @@ class PlayoutTruth:
 
     def _sounded(self, passage: _Passage, sample: int) -> str:
         """The passage's text up to the word that was sounding at `sample`."""
-        count = sum(1 for word in passage.words(self._rate_hz) if sample > (word.start + word.end) / 2)
-        return _first_words(passage.text, count)
+        return _first_words(passage.text, passage.words_heard(sample, self._rate_hz))
 
     def word_start(self, sample: int) -> int | None:
         """Where the word began that sounds at `sample`; None when nothing knows."""
-        starts = [word.start for passage in self._passages for word in passage.timed]
-        k = bisect_right(starts, sample)
-        return starts[k - 1] if k else None
+        parts = [part for passage in self._passages for part in passage.parts]
+        starts: list[tuple[int, int | None]] = []
+        for part in parts:
+            if part.timed:
+                starts += [(word.start, word.start) for word in part.timed]
+            elif part.end > part.start:
+                starts.append((part.start, None))
+        k = bisect_right(starts, sample, key=lambda known: known[0])
+        return starts[k - 1][1] if k else None
 
     def _at(self, ms: float) -> int:
         return round(ms * self._rate_hz / 1000)
 
 
-def _spread(text: str, start: int, end: int) -> list[PlacedWord]:
-    words = text.split()
+def _spread(words: list[str], start: int, end: int) -> list[PlacedWord]:
     weights = [len(word) + 1 for word in words]
     placed, before, total = [], 0, sum(weights)
     for word, weight in zip(words, weights, strict=True):

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import threading
 from array import array
-from collections.abc import AsyncGenerator
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import trio
@@ -71,7 +74,7 @@ class EspeakLibrary:
         self._rate_hz = int(self._so.espeak_Initialize(OUTPUT_SYNCHRONOUS, 0, path, NO_EXIT))
         if self._rate_hz <= 0:
             raise ProviderError("espeak", "the library does not start", retryable=False)
-        self._pcm, self._marks = array("h"), list[tuple[int, int, int]]()
+        self._pcm, self._marks = array("h"), list[tuple[int, int]]()
         self._callback = ffi.callback("t_espeak_callback", self._take)
         self._so.espeak_SetSynthCallback(self._callback)
 
@@ -88,7 +91,8 @@ class EspeakLibrary:
             )
             if status != 0:
                 raise ProviderError("espeak", f"status {status}", retryable=True)
-            return self._pcm.tobytes(), self._rate_hz, self._words(text)
+            sound_ms = len(self._pcm) * 1000 // self._rate_hz
+            return self._pcm.tobytes(), self._rate_hz, words_as_written(text, self._marks, sound_ms)
 
     def _take(self, wav: Any, samples: int, events: Any) -> int:
         if wav != self._ffi.NULL and samples > 0:
@@ -96,16 +100,36 @@ class EspeakLibrary:
         k = 0
         while events[k].type != EVENT_END_OF_LIST:
             if events[k].type == EVENT_WORD:
-                self._marks.append((events[k].text_position, events[k].length, events[k].audio_position))
+                self._marks.append((events[k].text_position - 1, events[k].audio_position))
             k += 1
         return 0
 
-    def _words(self, text: str) -> tuple[WordTime, ...]:
-        ends = [start for _, _, start in self._marks[1:]] + [len(self._pcm) * 1000 // self._rate_hz]
-        return tuple(
-            WordTime(text[at - 1 : at - 1 + length], start, max(start, end))
-            for (at, length, start), end in zip(self._marks, ends, strict=True)
-        )
+
+def words_as_written(text: str, marks: Sequence[tuple[int, int]], sound_ms: int) -> tuple[WordTime, ...]:
+    """Each word of the text once, by marks of a character of it and a time.
+
+    The library marks what it pronounces: "20:30" has two marks, and "fine" in "ok - fine" none. A word begins with the
+    first mark in it, and those without share the time of the one before them by their length.
+    """
+    words = list(re.finditer(r"\S+", text))
+    starts = [word.start() for word in words]
+    begins: list[tuple[int, int]] = []  # which word, and when
+    for character, at_ms in marks:
+        word = max(0, bisect_right(starts, character) - 1)
+        if not begins or word > begins[-1][0]:
+            begins.append((word, at_ms))
+    begins[:1] = [(0, at_ms) for _, at_ms in begins[:1]]
+    told: list[WordTime] = []
+    for (word, at_ms), (following, until_ms) in pairwise([*begins, (len(words), sound_ms)]):
+        told += _side_by_side([each.group() for each in words[word:following]], at_ms, max(at_ms, until_ms))
+    return tuple(told)
+
+
+def _side_by_side(words: list[str], start_ms: int, end_ms: int) -> Iterator[WordTime]:
+    weights = [0, *accumulate(len(word) + 1 for word in words)]
+    for word, (before, after) in zip(words, pairwise(weights), strict=True):
+        span_ms = (end_ms - start_ms) / weights[-1]
+        yield WordTime(word, start_ms + span_ms * before, start_ms + span_ms * after)
 
 
 def is_installed() -> bool:

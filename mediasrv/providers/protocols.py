@@ -187,6 +187,9 @@ class SpeechChunk:
     words: tuple[WordTime, ...] = ()
     usage: Usage | None = None
     speaker: str = ""  # whose voice it is, where one stands for several
+    # Here another voice goes on, from this word of the text (0: the first). Words that were told before, and have not
+    # begun to sound by now, never will.
+    from_word: int | None = None
 
 
 class TextToSpeech(Protocol):

@@ -22,6 +22,7 @@ from mediasrv.providers import registry
 from mediasrv.providers.protocols import (
     LlmDelta,
     LlmRequest,
+    ProviderError,
     SpeechChunk,
     SpeechToText,
     TextDelta,
@@ -31,7 +32,7 @@ from mediasrv.providers.protocols import (
     Usage,
     WordTime,
 )
-from mediasrv.providers.resilience import Member, SteadyEars
+from mediasrv.providers.resilience import Member, SteadyEars, SteadyVoice
 from mediasrv.providers.script import Script
 from mediasrv.telemetry import MemorySink
 from tests.call.conversing import LONG, converse
@@ -421,3 +422,41 @@ async def test_word_times_that_come_without_sound_are_kept(
     monkeypatch.setattr(registry, "ScriptedTts", lambda script, voice: WordsApart(SpeechChunk(b"", 8_000)))
     call = await converse('greeting = "Good day to you."\n', [], hang_up_at=6)
     assert [entry["word"] for entry in call.noted("word")] == ["Good", "day", "to", "you."]
+
+
+class WordsOnly(BabblingVoice):
+    """Tells where all its words lie, makes `sound_ms` of sound, and dies."""
+
+    def __init__(self, sound_ms: int) -> None:
+        super().__init__(ProviderError("words only", "it died", retryable=False))
+        self._sound_ms = sound_ms
+
+    async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
+        words = tuple(WordTime(word, 200.0 * k, 200.0 * k + 200) for k, word in enumerate(text.split()))
+        yield SpeechChunk(bytes(16 * self._sound_ms), 8_000, words)
+        await trio.lowlevel.checkpoint()
+        raise ProviderError(self.name, "it died", retryable=False)
+
+
+async def test_words_of_a_voice_that_never_sounded_are_not_those_of_the_voice_that_stands_in(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedTts", lambda script, voice: WordsOnly(0))
+    call = await converse(f'greeting = "{LONG}"\n', [(1.5, 4.0)], hang_up_at=20)
+    assert call.turns[0]["interrupted"]
+    until_ms = call.noted("turn_ended")[0]["ms"]
+    began = [entry["word"] for entry in call.noted("word") if entry["ms"] <= until_ms]
+    assert call.turns[0]["heard"].split() in (began, began[:-1])
+
+
+async def test_marks_of_words_go_on_with_the_voice_that_took_over(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def voices(script: object, voice: object) -> SteadyVoice:
+        company = WordsOnly(500), WordsApart(SpeechChunk(b"", 8_000))
+        return SteadyVoice("voice", [Member(str(k), each) for k, each in enumerate(company)], Random(1))
+
+    monkeypatch.setattr(registry, "ScriptedTts", voices)
+    call = await converse('greeting = "Good day to you."\n', [], hang_up_at=6)
+    assert [entry["word"] for entry in call.noted("word")] == ["Good", "day", "to", "to", "you."]
+    assert call.turns[0]["heard"] == call.turns[0]["said"] == "Good day to you."

@@ -116,11 +116,13 @@ async def test_the_first_sound_is_timed_and_all_uses_are_paid(autojump_clock: ob
 
 async def test_who_takes_over_is_named_and_heard_at_the_rate_of_the_file(autojump_clock: object) -> None:
     broken = ProviderError("first", "gone", retryable=False)
-    first = Voice("first", [[SpeechChunk(bytes(16_000), 8_000, (WordTime("one", 0, 1_000),)), broken]])
+    told = WordTime("one", 0, 1_000), WordTime("two", 1_000, 2_000)
+    first = Voice("first", [[SpeechChunk(bytes(16_000), 8_000, told), broken]])
     second = Voice("second", [[SpeechChunk(bytes(64_000), 16_000)]])
     both = SteadyVoice("both", [Member("first", first), Member("second", second)], Random(1))
     spoken = await speak(both, "one two", "")
     assert (spoken.speakers, spoken.sound_ms) == (["first", "second"], 3_000.0)
+    assert spoken.words == [told[0]], "the first never came to the other"
     assert len(spoken.pcm(24_000)) == 3 * 24_000 * 2
     assert second.texts == ["two"]
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from mediasrv.conversation.bill import Bill, Entry
+from mediasrv.conversation.bill import Bill, Entry, PaidLine
 from mediasrv.providers.protocols import Usage
 
 
@@ -39,6 +39,45 @@ def test_what_was_heard_was_heard_whatever_became_of_the_guess_and_what_was_hear
     bill.speculated()
     assert bill.wasted_usd(0, 0) == Decimal("0.031")
     assert [entry["in_vain"] for entry in bill.as_json()] == [True, True, False, True]
+
+
+def paid_voice(name: str, characters: int) -> Entry:
+    """For a cent a character."""
+    return Entry(
+        "tts", Usage(name, "v", {"characters": characters}, Decimal(characters) / 100), "balanced", 0
+    )
+
+
+def test_what_another_voice_says_again_was_paid_for_in_vain() -> None:
+    bill = a_bill()
+    line = PaidLine(bill, "one two three four")
+    bill.add(paid_voice("a", 18))
+    bill.add(bill.entries[0])  # the model goes on meanwhile
+    line.go_on(2)
+    bill.add(paid_voice("b", 10))
+    line.go_on(3)
+    bill.add(paid_voice("c", 4))
+    spoken = [entry.usage for entry in bill.entries[2:] if entry.service == "tts"]
+    assert [(usage.provider, usage.units["characters"], usage.in_vain) for usage in spoken] == [
+        ("a", 8, False), ("a", 10, True), ("b", 6, False), ("b", 4, True), ("c", 4, False),
+    ]  # fmt: skip
+    assert sum(usage.cost_usd for usage in spoken) == Decimal("0.32")
+    assert bill.wasted_usd(18, 18) == Decimal("0.14")
+    assert len([entry for entry in bill.entries if entry.service == "llm"]) == 2
+
+
+def test_a_voice_that_made_no_sound_was_paid_in_vain_altogether() -> None:
+    bill = Bill()
+    line = PaidLine(bill, "one two")
+    bill.add(paid_voice("a", 7))
+    line.go_on(0)
+    line.go_on(0)
+    bill.add(paid_voice("b", 7))
+    assert [(entry.usage.provider, entry.usage.in_vain) for entry in bill.entries] == [
+        ("a", True),
+        ("b", False),
+    ]
+    assert bill.wasted_usd(7, 7) == Decimal("0.07")
 
 
 def test_a_guess_that_was_right_was_meant_and_what_a_provider_did_twice_is_waste_all_the_same() -> None:

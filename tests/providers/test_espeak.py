@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from contextlib import aclosing
+from itertools import pairwise
 
 import pytest
 import trio
 import trio.testing
 
 from mediasrv.providers import espeak
-from mediasrv.providers.espeak import EspeakLibrary, EspeakVoice
+from mediasrv.providers.espeak import EspeakLibrary, EspeakVoice, words_as_written
 from mediasrv.providers.protocols import ProviderError, WordTime
 
 
@@ -22,6 +23,29 @@ async def test_it_says_where_its_words_lie() -> None:
     assert sound_ms > 500
     assert [w.start_ms for w in words] == sorted(w.start_ms for w in words)
     assert words[-1].end_ms == pytest.approx(sound_ms, abs=30)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your table at 20:30 is twenty-one, ok - fine? That is 3.5 km/h, or $20.",
+        "- so  it   begins",
+        "caf\u00e9 na\u00efve \u2026",
+    ],
+)
+async def test_it_tells_each_word_of_the_text_once_whatever_it_makes_of_it(text: str) -> None:
+    words = [word async for chunk in EspeakVoice().stream(text, "en") for word in chunk.words]
+    assert [word.text for word in words] == text.split()
+    assert all(one.end_ms <= next_one.start_ms for one, next_one in pairwise(words))
+
+
+def test_a_word_begins_with_its_first_mark_and_words_without_a_mark_share_a_time() -> None:
+    words = words_as_written("at 20:30 ok - fine", [(0, 0), (3, 200), (6, 500), (9, 800)], 1_700)
+    assert [(word.text, word.start_ms, word.end_ms) for word in words] == [
+        ("at", 0, 200), ("20:30", 200, 800), ("ok", 800, 1_070), ("-", 1_070, 1_250), ("fine", 1_250, 1_700),
+    ]  # fmt: skip
+    assert words_as_written("so it is", [], 1_000) == ()
+    assert [word.start_ms for word in words_as_written("- so", [(2, 100)], 500)] == [100, 260]
 
 
 async def test_an_unknown_voice_speaks_english() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
+from mediasrv.audio import BYTES_PER_SAMPLE, duration_ms, samples_in
 from mediasrv.conversation.playout_truth import PlacedWord, PlayoutTruth
 from mediasrv.media import Arming, Generation, MarkReached, StreamFace
 from mediasrv.providers.protocols import SpeechChunk
@@ -118,16 +118,18 @@ class Mouth:
 
     async def _play(self, chunk: SpeechChunk) -> None:
         self.on_sound()
+        if chunk.from_word is not None:
+            self._unmarked.clear()  # words of a voice that will not come to them
+            self.truth.take_over(chunk.from_word)
         self._unmarked.extend(self.truth.place(chunk.words))
         step = samples_in(PIECE_MS, chunk.rate_hz) * BYTES_PER_SAMPLE
         for at in range(0, len(chunk.pcm), step):
-            soon = self.truth.samples + samples_in(PIECE_MS, self.stream.rate_hz)
+            piece = chunk.pcm[at : at + step]
+            soon = self.truth.samples + samples_in(duration_ms(piece, chunk.rate_hz), self.stream.rate_hz)
             while self._unmarked and self._unmarked[0].start < soon:
                 word = self._unmarked.popleft()
                 self.stream.mark(self.generation, word.start, f"word:{word.text}")
-            until = await self.stream.play(
-                chunk.pcm[at : at + step], chunk.rate_hz, self.generation, self._arming
-            )
+            until = await self.stream.play(piece, chunk.rate_hz, self.generation, self._arming)
             self.truth.sound(until)
 
     async def _wait_finished(self) -> None:

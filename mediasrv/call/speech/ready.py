@@ -54,7 +54,7 @@ class ReadySpeech:
             return chunk
         name = f"{chunk.speaker or voice}/{self._voice}"
         pcm = self.levels.level(name, chunk.pcm, chunk.rate_hz)
-        return SpeechChunk(pcm, chunk.rate_hz, chunk.words, chunk.usage, chunk.speaker)
+        return replace(chunk, pcm=pcm)
 
     async def _make(self, text: str) -> None:
         made: list[SpeechChunk] = []

@@ -92,36 +92,48 @@ class _Spoken:
     """How far a text has come, over all voices that spoke of it."""
 
     def __init__(self, text: str) -> None:
+        self._starts = [match.start() for match in re.finditer(r"\S+", text)]  # of its words
         self._text = text
-        self._at = 0  # where the voice that speaks now began
-        self._ms_before = 0.0  # sounded when it did
+        self._first_word = 0  # that the voice speaks that speaks now
+        self._ms_before = 0.0  # sounded when it began
         self._ms = 0.0
         self._words: list[WordTime] = []  # its, in its own time
+        self._told = False  # something was handed on
+        self._another = False  # and since then another voice began
 
     def begin(self) -> None:
-        """Another voice takes over."""
-        self._at = len(self._text) - len(self.rest())
-        self._ms_before, self._words = self._ms, []
+        """Another voice takes over, or the same once more."""
+        self._first_word = self._next_word()
+        self._ms_before, self._words, self._another = self._ms, [], self._told
 
     def take(self, chunk: SpeechChunk) -> SpeechChunk:
-        """The chunk, with its words where they lie in the whole passage."""
+        """The chunk, with its words where they lie in the whole passage, and where in it the voice begins."""
         self._words.extend(chunk.words)
         self._ms += duration_ms(chunk.pcm, chunk.rate_hz) if chunk.pcm else 0.0
-        if not self._ms_before or not chunk.words:
-            return chunk
-        moved = tuple(
-            WordTime(word.text, word.start_ms + self._ms_before, word.end_ms + self._ms_before)
-            for word in chunk.words
-        )
-        return replace(chunk, words=moved)
+        from_word, self._another = self._first_word if self._another else None, False
+        self._told = True
+        if self._ms_before and chunk.words:
+            moved = tuple(
+                WordTime(word.text, word.start_ms + self._ms_before, word.end_ms + self._ms_before)
+                for word in chunk.words
+            )
+            chunk = replace(chunk, words=moved)
+        return replace(chunk, from_word=from_word)
 
     def rest(self) -> str:
         """What has not sounded to its end."""
-        text, own_ms = self._text[self._at :], self._ms - self._ms_before
+        return self._text_from(self._next_word())
+
+    def _next_word(self) -> int:
+        own_ms = self._ms - self._ms_before
         if not own_ms:
-            return text
-        whole = sum(word.end_ms <= own_ms for word in self._words)
-        if not self._words:
-            whole = len(text[: int(own_ms / 1000 * CHARACTERS_A_SECOND)].split()[:-1])
-        starts = [match.start() for match in re.finditer(r"\S+", text)]
-        return text[starts[whole] :] if whole < len(starts) else ""
+            return self._first_word
+        if self._words:
+            return self._first_word + sum(word.end_ms <= own_ms for word in self._words)
+        sounded = self._text_from(self._first_word)[: int(own_ms / 1000 * CHARACTERS_A_SECOND)]
+        return self._first_word + len(sounded.split()[:-1])
+
+    def _text_from(self, word: int) -> str:
+        if not word:
+            return self._text
+        return self._text[self._starts[word] :] if word < len(self._starts) else ""
