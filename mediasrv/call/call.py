@@ -197,13 +197,22 @@ class Call:
             scope.cancel()
 
     async def be_led(self) -> Ending:
-        """By whoever leads, one after the other; the last one's word is the call's end."""
+        """By whoever leads, one after the other; the last one's word is the call's end.
+
+        Except of silence while somebody else is being fetched in the caller's place: whoever is there then is led anew.
+        """
         self.count_length()
+        seat = self.floor.caller
         while True:
             with trio.CancelScope() as scope:
                 self._led.add(scope)
                 try:
-                    return await self.leader(self)
+                    word = await self.leader(self)
+                    if word is not Ending.SILENCE or not seat.departing:
+                        return word
+                    await seat.wait_departing(False)
+                    self.lead_anew()
+                    await trio.lowlevel.checkpoint()  # a caller who has gone ends the call first
                 finally:
                     self._led.discard(scope)
 

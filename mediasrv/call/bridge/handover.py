@@ -11,7 +11,8 @@
 From acceptance on the others hear music instead of the one who leaves, whether it has put them on hold before or has
 hung up already, as many telephones do as soon as they are told 202. If then nobody takes its place, its having gone
 counts as it always does. A call that only an agent leads goes on with the new party: the agent begins anew, because
-it greets whom it does not know.
+it greets whom it does not know. Until then an agent's patience rests: whose telephone has hung up says nothing, and is
+not asked whether he is there. If he stays after all, it begins anew. The longest call and the operator wait for nobody.
 
 Two may want the same seat at once: a telephone that asked may be replaced by another call of its user's (Replaces)
 meanwhile, and that one by a third. Who sits down first has it; the others are overtaken: whom they have dialled is let
