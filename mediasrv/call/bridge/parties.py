@@ -92,6 +92,7 @@ class Seat:
     _patience_s: dict[trio.CancelScope, float] = field(default_factory=dict)
     _hearing: trio.CancelScope = field(default_factory=trio.CancelScope)
     _asking: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _watching: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     @property
     def stream(self) -> StreamFace:
@@ -110,6 +111,7 @@ class Seat:
         self._note_handovers()
         self._hearing.cancel()
         self._asking.cancel()
+        self._watching.cancel()
         self.replaced.set()
         self.replaced = trio.Event()
         return before
@@ -138,10 +140,11 @@ class Seat:
         """Returns when the party has gone, and nobody takes its place."""
         while True:
             leg = self.leg
-            why = await leg.wait_ended()
-            await self.wait_departing(False)
-            if self.leg is leg:
-                return why
+            with trio.CancelScope() as self._watching:
+                why = await leg.wait_ended()
+                await self.wait_departing(False)
+                if self.leg is leg:
+                    return why
 
     # ---- whether it is about to be somebody else's ----------------------------------------------------------------
 
