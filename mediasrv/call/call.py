@@ -47,6 +47,7 @@ class Call:
     nursery: trio.Nursery
     leader: Leader
     secrecy: Secrecy
+    began_ns: int
     ending: Ending | None = None
     over: trio.Event = field(default_factory=trio.Event)
     apology: Callable[[], Sequence[SpeechChunk] | None] = lambda: (
@@ -198,13 +199,22 @@ class Call:
             scope.cancel()
 
     async def be_led(self) -> Ending:
-        """By whoever leads, one after the other; the last one's word is the call's end."""
+        """By whoever leads, one after the other; the last one's word is the call's end.
+
+        Except of silence while somebody else is being fetched in the caller's place: whoever is there then is led anew.
+        """
         self.count_length()
+        seat = self.floor.caller
         while True:
             with trio.CancelScope() as scope:
                 self._led.add(scope)
                 try:
-                    return await self.leader(self)
+                    word = await self.leader(self)
+                    if word is not Ending.SILENCE or not seat.departing:
+                        return word
+                    await seat.wait_departing(False)
+                    self.lead_anew()
+                    await trio.lowlevel.checkpoint()  # a caller who has gone ends the call first
                 finally:
                     self._led.discard(scope)
 
@@ -239,7 +249,8 @@ async def run_call(
     try:
         async with trio.open_nursery() as nursery:
             secrecy = Secrecy(clock, timeline, record.secure)
-            call = Call(info, Floor(Seat(leg)), services, timeline, record, nursery, agent.lead, secrecy)
+            floor = Floor(Seat(leg))
+            call = Call(info, floor, services, timeline, record, nursery, agent.lead, secrecy, began_ns)
             call.count_length()
             if attend is not None:
                 call.start_for_all(attend)
@@ -247,8 +258,8 @@ async def run_call(
                 later = info.direction == "in" and picks_up_itself(agent)
                 await _live(call, replace(agent.needs, bridge=True), pick_up=not later)
     finally:
-        record.duration_ms = round((clock.now_ns() - began_ns) / NS_PER_MS, 3)
-        timeline.note("call_ended", why=record.ending)
+        over_ns = began_ns + round(record.duration_ms * NS_PER_MS)
+        timeline.note("call_ended", at_ns=over_ns, why=record.ending)
         timeline.record("call", record.as_json())
         ended(record)
     return record
@@ -295,6 +306,8 @@ async def _hang_up(call: Call) -> None:
     """Says good-bye in the leg's protocol; what goes wrong there cannot keep the call from ending."""
     why, within_s, record = call.ending or Ending.FAULT, call.settings.hang_up_s, call.record
     record.ending = why.value
+    # for its people it is over: tools that finish behind it make it no longer
+    record.duration_ms = round((call.services.clock.now_ns() - call.began_ns) / NS_PER_MS, 3)
     try:
         record.media = call.stream.statistics().as_dict()
     except MediasrvError:

@@ -32,6 +32,7 @@ from mediasrv.call.turn_events import (
     Action,
     Answered,
     CancelTurn,
+    Departing,
     Due,
     EndAsked,
     EndCall,
@@ -200,6 +201,7 @@ class Dialogue:
         self._call.start_soon(self._ears.run)
         self._call.start_soon(self._watch_stream)
         self._call.start_soon(self._watch_wish_to_end)
+        self._call.start_soon(self._watch_seat)
         self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
         self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
         self._call.on_secret_key = lambda: self._send.send(Stirred())
@@ -418,6 +420,14 @@ class Dialogue:
             await self._asked_to_end.wait()
             self._asked_to_end = trio.Event()
             await self._send.send(EndAsked(Ending.AGENT_HUNG_UP))
+
+    async def _watch_seat(self) -> None:
+        seat = self._call.floor.caller
+        while True:
+            await seat.wait_departing(True)
+            await self._send.send(Departing())
+            await seat.wait_departing(False)
+            await self._send.send(Departing(over=True))
 
     async def _watch_stream(self) -> None:
         while True:

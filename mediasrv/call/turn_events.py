@@ -72,6 +72,7 @@ class TurnState:
     keys: bool = False  # the last of the text was keyed in, and no '#' has closed it
     idle_since: float = 0.0
     prompts: int = 0
+    departing: bool = False  # silence is no sign of anything then
 
     # the end
     leaving: Ending | None = None
@@ -134,6 +135,13 @@ class Stirred:
 
 
 @dataclass(frozen=True, slots=True)
+class Departing:
+    """Somebody else is being fetched in the caller's place, and nobody may be there to hear us; `over`: he stays."""
+
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PassageBegan:
     """The first sample of a passage was sent."""
 
@@ -178,7 +186,7 @@ class EndAsked:
 
 TurnEvent = (
     Answered | SpeechBegan | SpeechEnded | Lulled | Words | Judged | KeyPressed | PassageBegan | VoiceDry | TurnOver
-    | HoldLapsed | Due | EndAsked | Stirred
+    | HoldLapsed | Due | EndAsked | Stirred | Departing
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from mediasrv.call.turn_events import (
     Action,
     Answered,
     CancelTurn,
+    Departing,
     Due,
     EndAsked,
     EndCall,
@@ -103,7 +104,9 @@ def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
         return [(max(state.words_at, state.speech_ended + _patience_s(state)), "end_of_turn")]
     if state.text or (state.partial and not speaking):
         return [(waited, "end_of_turn")]  # the gate hears noise, or a final transcript is late or lost
-    return [(state.idle_since + patience.prompt_ms / 1000, "silence")] if not speaking else [(math.inf, "")]
+    if speaking or state.departing:
+        return [(math.inf, "")]
+    return [(state.idle_since + patience.prompt_ms / 1000, "silence")]
 
 
 def _patience_s(state: TurnState) -> float:
@@ -363,6 +366,12 @@ def _stirred_listening(state: TurnState, event: Stirred, now: float) -> Step:
     return replace(state, idle_since=now, prompts=0), ()
 
 
+def _departing(state: TurnState, event: Departing, now: float) -> Step:
+    """Whoever stays after all has all his time again, though we had begun to say good-bye to his silence."""
+    leaving = None if state.leaving is Ending.SILENCE else state.leaving
+    return replace(state, departing=not event.over, leaving=leaving, idle_since=now, prompts=0), ()
+
+
 def _turn_over_listening(state: TurnState, event: TurnOver, now: float) -> Step:
     """A reply begun ahead has failed, and will be asked for again; any other is over long since."""
     return (replace(state, ahead=None) if event.turn == state.turn else state), ()
@@ -555,6 +564,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Words: _words_listening,
         Judged: _judged,
         Stirred: _stirred_listening,
+        Departing: _departing,
         KeyPressed: _key_listening,
         PassageBegan: _ignore,
         VoiceDry: _ignore,
@@ -570,6 +580,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Words: _words_busy,
         Judged: _ignore,
         Stirred: _ignore,
+        Departing: _departing,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
         VoiceDry: _voice_dry,
@@ -585,6 +596,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Words: _words_busy,
         Judged: _ignore,
         Stirred: _ignore,
+        Departing: _departing,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
         VoiceDry: _voice_dry,
@@ -600,6 +612,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Words: _words_held,
         Judged: _ignore,
         Stirred: _ignore,
+        Departing: _departing,
         KeyPressed: _key_busy,
         PassageBegan: _passage_began,
         VoiceDry: _voice_dry,
@@ -615,6 +628,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
         Words: _ignore,
         Judged: _ignore,
         Stirred: _ignore,
+        Departing: _ignore,
         KeyPressed: _ignore,
         PassageBegan: _ignore,
         VoiceDry: _ignore,

@@ -114,3 +114,31 @@ async def test_the_last_word_has_time_to_leave_the_callers_jitter_buffer(autojum
     assert call.record.ending == "silence"
     said, over = call.noted("turn_ended")[-1]["ms"], call.noted("call_ended")[-1]["ms"]
     assert over - said >= 1_000 * CallSettings().last_words_arrive_s
+
+
+SHIELDED = """
+[[hears]]
+text = "Book a table please."
+[[reply]]
+hears = ["book a table"]
+tools = [{ name = "book" }]
+then = "Done."
+[[tool]]
+name = "book"
+on_cancel = "shield"
+takes_ms = 8000
+"""
+
+
+async def test_a_call_is_as_long_as_its_people_had_it_whatever_tools_finish_behind_it(
+    autojump_clock: object,
+) -> None:
+    call = await converse(SHIELDED, [(4.0, 5.2)], hang_up_at=7)
+    (tool,) = call.noted("tool_ended")
+    (over,) = call.noted("call_ended")
+    assert tool["outcome"] == "done"
+    assert tool["ms"] > 13_000
+    assert 7_000 <= call.record.duration_ms <= 7_100
+    assert over["ms"] == call.record.duration_ms
+    assert call.timeline[-1] == over
+    assert call.sink.of(call.leg.info.id, "call")[0]["duration_ms"] == call.record.duration_ms

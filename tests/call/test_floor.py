@@ -65,7 +65,7 @@ def test_two_hear_each_other_unless_one_of_them_holds(anna_holds: bool, bob_hold
     call = Call()
     call.answers()
     assert call.floor.callee is not None
-    call.floor.caller.held, call.floor.callee.held = anna_holds, bob_holds
+    call.floor.caller.holds, call.floor.callee.holds = anna_holds, bob_holds
     together = not (anna_holds or bob_holds)
     assert call.heard_by("anna") == ({"bob"} if together else set())
     assert call.heard_by("bob") == ({"anna"} if together else set())

@@ -88,6 +88,19 @@ async def test_the_menu_says_all_it_says_to_who_has_come_instead_of_the_caller(
         assert began_s + again["ms"] / 1000 >= sent[-1], "counted as said before it was sent"
 
 
+async def test_who_has_come_and_leaves_at_once_is_missed_while_the_one_before_is_still_seen_out(
+    autojump_clock: object,
+) -> None:
+    asked = FakeTransfer("carol")
+    async with stage(carol=Guest(answers_after_s=1.0, stays_s=1.0)) as here:
+        here.call(Guest(answers_after_s=0.01, stays_s=None, wants=[(4.0, asked)]))
+        await trio.sleep(8)
+        assert asked.told == [202, 180, 200]
+    (over,) = here.noted("call_ended")
+    assert over["why"] == "caller_hung_up"
+    assert over["ms"] == pytest.approx(6_000, abs=100)
+
+
 @pytest.mark.parametrize("by_caller", [True, False])
 @pytest.mark.parametrize(
     ("carol", "told"),

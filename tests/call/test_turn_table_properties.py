@@ -13,6 +13,7 @@ from mediasrv.call.settings import Speculation
 from mediasrv.call.turn_events import (
     Answered,
     CancelTurn,
+    Departing,
     Due,
     EndAsked,
     EndCall,
@@ -49,6 +50,7 @@ HAPPENINGS = st.one_of(
     st.tuples(st.just("sounds"), st.integers(0, 1)),
     st.tuples(st.just("over"), st.integers(0, 1)),
     st.tuples(st.just("stirred"), st.just(0)),
+    st.tuples(st.just("departing"), st.integers(0, 1)),
     st.tuples(st.just("lapsed"), st.integers(0, 2)),
     st.tuples(st.just("leave"), st.integers(0, 19)),
 )
@@ -66,6 +68,7 @@ EVENTS: dict[str, Callable[[int, TurnState, float], TurnEvent | None]] = {
     "sounds": lambda n, state, now: PassageBegan(state.turn, interruptible=bool(n)),
     "over": lambda n, state, now: TurnOver(state.turn - n),
     "stirred": lambda n, state, now: Stirred(),
+    "departing": lambda n, state, now: Departing(over=bool(n)),
     "lapsed": lambda n, state, now: HoldLapsed(HoldId(n)),
     "leave": lambda n, state, now: WISHES.get(n),
 }

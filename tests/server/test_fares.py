@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from mediasrv.call import Call, MediaNeeds
 from mediasrv.endpoints import SipCall
+from mediasrv.legs import Ending
+from mediasrv.server.outgoing import Wish
 from mediasrv.sip import Key
 from tests.server.departing import (
     AT_CARRIER,
@@ -15,6 +18,7 @@ from tests.server.departing import (
     CARRIER,
     NUMBER,
     OTHER_CARRIER,
+    Departure,
     arrived,
     carrier,
     depart,
@@ -69,6 +73,36 @@ async def test_calls_at_the_same_time_spend_no_more_together_than_there_is(autoj
         last = await depart(house)
         assert await last.ending() == "refused"
         assert "used up" in str(last.record["error"])
+
+
+class Unhurried:
+    """Leads nowhere; something of its doing goes on for a while, whoever has hung up."""
+
+    name, needs = "unhurried", MediaNeeds()
+
+    async def lead(self, call: Call) -> Ending:
+        call.start_soon(self._finish)
+        return await trio.sleep_forever()
+
+    async def _finish(self) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(90)
+
+
+async def test_what_is_done_behind_a_call_that_was_hung_up_costs_no_minute(autojump_clock) -> None:
+    async with running(carrier(dial_minutes_a_day=2) | PATIENT) as house, house.caller(CARRIER) as callee:
+        departures = house.server.departures
+        assert departures is not None
+        first = Departure(departures.name())
+        house.nursery.start_soon(departures.run, first.id, Wish(NUMBER, Unhurried(), "t"), first.follow)
+        theirs = await picked_up(callee)
+        await trio.sleep(5)
+        await theirs.bye()
+        assert await first.ending() == "callee_hung_up"
+        second = await depart(house)
+        theirs = await picked_up(callee)
+        assert MINUTE_S - 4 < await talked_s(theirs) < MINUTE_S
+        assert await second.ending() == "allowance"
 
 
 async def test_nobody_is_rung_without_a_minute_to_talk_in(autojump_clock) -> None:

@@ -12,7 +12,7 @@ from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.sdp import offer
 from mediasrv.sip import Address, Key, Rejected, Replaces, Uri
 from tests.server.house import HOUSE, Caller, House, running
-from tests.server.test_server import nothing_is_left
+from tests.server.test_server import hung_up, nothing_is_left
 
 SUE: Address = ("127.0.0.1", 5080)
 BEA: Address = ("127.0.0.1", 5090)
@@ -158,6 +158,32 @@ async def test_one_of_the_same_trunk_takes_a_party_s_place_in_its_call(autojump_
         await nothing_is_left(house)
         (record,) = house.call_records()
         assert (record["caller"], record["ending"]) == ("anna", "caller_hung_up")
+
+
+async def test_of_two_that_name_one_party_at_once_the_second_is_hung_up_and_the_call_goes_on(
+    autojump_clock,
+) -> None:
+    async with (
+        running() as house,
+        house.caller() as anna,
+        house.caller(BEA) as bea,
+        house.caller(("127.0.0.1", 5100)) as cleo,
+    ):
+        call = await anna.answered()
+        await trio.sleep(1)
+        comers = [await replacing(each, call.talk.replaces) for each in (bea, cleo)]
+        for each in comers:
+            await each.wait_answered()
+        await trio.sleep(5)
+        (stays,) = [each for each in comers if each.end is None]
+        (left,) = [each for each in comers if each is not stays]
+        assert "fault" not in (await hung_up(left)).reason_text
+        assert call.end is not None
+        assert len(noted(house, "seat_taken")) == 1
+        await stays.bye()
+        await nothing_is_left(house)
+        (record,) = house.call_records()
+        assert (record["ending"], record["error"]) == ("caller_hung_up", "")
 
 
 async def test_one_of_another_trunk_replaces_nobody(autojump_clock) -> None:

@@ -219,9 +219,8 @@ class Bridge:
 
     async def _hand_over(self, seat: Seat) -> None:
         """Both go on talking here until it is done; the other side's going is then a part of it."""
-        seat.handover = trio.Event()
         try:
-            with trio.fail_after(HAND_OVER_WITHIN_S):
+            with seat.handing_over(is_heard=True), trio.fail_after(HAND_OVER_WITHIN_S):
                 await self._call.leg.transfer(self._plan.target, instead_of=seat.leg)
         except (CannotTransfer, trio.TooSlowError) as problem:
             self._call.timeline.note(
@@ -229,9 +228,6 @@ class Bridge:
             )
         else:
             self._end(Outcome.HANDED_OVER)
-        finally:
-            handover, seat.handover = seat.handover, None
-            handover.set()
 
     async def _press(self, seat: Seat, keys: str, who: str) -> None:
         """A key that the engine has no room for is lost: whoever holds one down all day gets no queue for it."""

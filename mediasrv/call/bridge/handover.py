@@ -11,7 +11,12 @@
 From acceptance on the others hear music instead of the one who leaves, whether it has put them on hold before or has
 hung up already, as many telephones do as soon as they are told 202. If then nobody takes its place, its having gone
 counts as it always does. A call that only an agent leads goes on with the new party: the agent begins anew, because
-it greets whom it does not know.
+it greets whom it does not know. Until then an agent's patience rests: whose telephone has hung up says nothing, and is
+not asked whether he is there. If he stays after all, it begins anew. The longest call and the operator wait for nobody.
+
+Two may want the same seat at once: a telephone that asked may be replaced by another call of its user's (Replaces)
+meanwhile, and that one by a third. Who sits down first has it; the others are overtaken: whom they have dialled is let
+go, who came by himself is hung up, and who asked is told 487.
 
 A request is answered once in every case: what is cancelled here is told as 487, and the protocol below refuses what
 nobody decides.
@@ -26,7 +31,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from mediasrv.call.bridge.joint import join_calls
-from mediasrv.call.bridge.parties import Party, Seat, see_out
+from mediasrv.call.bridge.parties import Party, Seat, cancel_when, see_out
 from mediasrv.call.services import MediaNeeds
 from mediasrv.errors import AtCapacity
 from mediasrv.legs import CannotDial, Ending, HoldChanged, Leg, LegEnded, TransferAsked
@@ -49,7 +54,7 @@ async def attend_requests(call: Call, seat: Seat, needs: MediaNeeds) -> None:
     while True:
         request = await seat.next_request()
         if isinstance(request, HoldChanged):
-            seat.held = request.held
+            seat.holds = request.held
             call.timeline.note("hold" if request.held else "resume", who=_who(call, seat))
             call.floor.settle()
         elif request.is_attended:
@@ -59,7 +64,7 @@ async def attend_requests(call: Call, seat: Seat, needs: MediaNeeds) -> None:
 
 
 async def _replace(call: Call, seat: Seat, request: TransferAsked, needs: MediaNeeds) -> None:
-    note = call.timeline.note
+    note, replaced = call.timeline.note, seat.replaced
     note("transfer_asked", who=_who(call, seat), to=request.target)
     try:
         problem = call.services.why_not_follow(seat.leg.info, request.target)
@@ -75,31 +80,26 @@ async def _replace(call: Call, seat: Seat, request: TransferAsked, needs: MediaN
         await request.decline(NO_ROOM)
     else:
         with _leaving(call, seat):
-            await _try(call, seat, request, party)
+            await _try(call, seat, request, party, replaced)
 
 
 @contextmanager
 def _leaving(call: Call, seat: Seat) -> Iterator[None]:
     """The party is on its way out: the others hear music, and its hanging up is not yet the end."""
-    leg, held = seat.leg, seat.held
-    seat.handover, seat.held = trio.Event(), True
-    call.floor.settle()
     try:
-        yield
+        with seat.handing_over(is_heard=False):
+            call.floor.settle()
+            yield
     finally:
-        if seat.leg is leg:
-            seat.held = held
-        handover, seat.handover = seat.handover, None
-        handover.set()
         call.floor.settle()
 
 
-async def _try(call: Call, seat: Seat, request: TransferAsked, party: Party) -> None:
+async def _try(call: Call, seat: Seat, request: TransferAsked, party: Party, replaced: trio.Event) -> None:
     status = GIVEN_UP
     try:
         await request.accept()
         await request.tell(180)
-        status = await _answered(party)
+        status = await _unless(replaced, party)
         if status == 200:
             _seat_new(call, seat, party)
     finally:
@@ -111,13 +111,19 @@ async def _try(call: Call, seat: Seat, request: TransferAsked, party: Party) -> 
 
 
 async def take_over(call: Call, seat: Seat, leg: Leg) -> None:
-    """Somebody who has come by himself takes the seat; returns when he has left it. LegEnded: he did not stay."""
-    party = Party(call, leg)
+    """Somebody who has come by himself takes the seat; returns when he has left it. LegEnded: he did not stay.
+
+    One who is overtaken, or whose seat is there no more, is hung up."""
+    party, replaced = Party(call, leg), seat.replaced
     with _leaving(call, seat):
         await leg.answer()
-        if call.over.is_set():
-            return
-        _seat_new(call, seat, party)
+        may_sit = not (replaced.is_set() or call.over.is_set()) and seat in call.floor.seats()
+        if may_sit:
+            _seat_new(call, seat, party)
+    if not may_sit:
+        with trio.move_on_after(call.settings.hang_up_s):
+            await leg.hang_up(Ending.REFUSED)
+        return
     call.timeline.note("seat_taken", who=_who(call, seat), by=leg.info.caller)
     await party.wait_let_go()
 
@@ -128,6 +134,16 @@ def _seat_new(call: Call, seat: Seat, party: Party) -> None:
     call.floor.settle()
     if call.floor.callee is None:
         call.lead_anew()
+
+
+async def _unless(replaced: trio.Event, party: Party) -> int:
+    """The status of the call that was made, which is over when somebody else has sat down."""
+    status = GIVEN_UP
+    async with trio.open_nursery() as beside:
+        beside.start_soon(cancel_when, replaced, beside.cancel_scope)
+        status = await _answered(party)
+        beside.cancel_scope.cancel()
+    return GIVEN_UP if replaced.is_set() else status
 
 
 async def _answered(party: Party) -> int:

@@ -6,6 +6,7 @@ wants to hear what the party there does asks the seat, and goes on with the next
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Party:
     async def wait_let_go(self) -> None:
         async with trio.open_nursery() as either:
             for event in (self._let_go, self._call.over):
-                either.start_soon(_cancel_when, event, either.cancel_scope)
+                either.start_soon(cancel_when, event, either.cancel_scope)
 
     async def _keep(
         self, target: str, needs: MediaNeeds, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -69,30 +70,48 @@ class Party:
             call.timeline.note("party_fault", to=target, error=f"{type(fault).__name__}: {fault}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HandOver:
+    """One attempt at seating somebody else; several may be under way on one seat, and the first to succeed ends all."""
+
+    is_heard: bool  # meanwhile the party talks on; else the others hear music
+
+
 @dataclass(slots=True, eq=False)
 class Seat:
     """One party's place in a call."""
 
     leg: Leg
     party: Party | None = None  # None: the leg belongs to whoever opened the call
-    held: bool = False  # it listens to nobody
+    holds: bool = False  # it has asked to be left alone
     replaced: trio.Event = field(
         default_factory=trio.Event
     )  # set when somebody else sits here, and made anew
-    handover: trio.Event | None = None  # it wants to leave, and it is being tried; set when that is decided
+    _handovers: list[HandOver] = field(default_factory=list)
+    _changed: trio.Event = field(default_factory=trio.Event)  # these have; made anew
+    _patience_s: dict[trio.CancelScope, float] = field(default_factory=dict)
     _hearing: trio.CancelScope = field(default_factory=trio.CancelScope)
     _asking: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _watching: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     @property
     def stream(self) -> StreamFace:
         return self.leg.stream
 
+    @property
+    def held(self) -> bool:
+        """It listens to nobody."""
+        return self.holds or not all(each.is_heard for each in self._handovers)
+
     def take(self, party: Party) -> tuple[Leg, Party | None]:
         """Somebody else sits down; returns who sat here."""
         before = self.leg, self.party
-        self.leg, self.party, self.held = party.leg, party, False
+        self.leg, self.party, self.holds = party.leg, party, False
+        self._handovers.clear()
+        self._note_handovers()
         self._hearing.cancel()
         self._asking.cancel()
+        self._watching.cancel()
         self.replaced.set()
         self.replaced = trio.Event()
         return before
@@ -111,21 +130,71 @@ class Seat:
     async def next_request(self) -> LegRequest:
         """What whoever sits here wants next; a request of one who has been replaced is nobody's."""
         while True:
+            leg = self.leg
             with trio.CancelScope() as self._asking:
-                return await self.leg.next_request()
+                request = await leg.next_request()
+                if self.leg is leg:
+                    return request
 
     async def wait_empty(self) -> Ending:
         """Returns when the party has gone, and nobody takes its place."""
         while True:
             leg = self.leg
-            why = await leg.wait_ended()
-            if self.handover is not None:
-                await self.handover.wait()
-            if self.leg is leg:
-                return why
+            with trio.CancelScope() as self._watching:
+                why = await leg.wait_ended()
+                await self.wait_departing(False)
+                if self.leg is leg:
+                    return why
+
+    # ---- whether it is about to be somebody else's ----------------------------------------------------------------
+
+    @property
+    def departing(self) -> bool:
+        """Somebody else is being fetched in the party's place: its going is a part of that, and no end."""
+        return bool(self._handovers)
+
+    async def wait_departing(self, departing: bool) -> None:
+        while self.departing is not departing:
+            await self._changed.wait()
+
+    @contextmanager
+    def handing_over(self, *, is_heard: bool) -> Iterator[None]:
+        """The block tries to seat somebody else; done, or overtaken, when anybody does."""
+        own = HandOver(is_heard)
+        self._handovers.append(own)
+        self._note_handovers()
+        try:
+            yield
+        finally:
+            if own in self._handovers:
+                self._handovers.remove(own)
+                self._note_handovers()
+
+    @contextmanager
+    def patience(self, for_s: float) -> Iterator[trio.CancelScope]:
+        """Bounds the wait for something that the party does.
+
+        The clock rests while the party is departing, for it may have gone already, and begins anew when it stays.
+        """
+        with trio.CancelScope() as scope:
+            self._patience_s[scope] = for_s
+            self._wind(scope)
+            try:
+                yield scope
+            finally:
+                del self._patience_s[scope]
+
+    def _wind(self, scope: trio.CancelScope) -> None:
+        scope.deadline = math.inf if self.departing else trio.current_time() + self._patience_s[scope]
+
+    def _note_handovers(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+        for scope in self._patience_s:
+            self._wind(scope)
 
 
-async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
+async def cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
 

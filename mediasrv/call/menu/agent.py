@@ -141,7 +141,7 @@ class MenuCall:
         """The keys that were pressed: a choice, or what is none; empty when nobody pressed any."""
         pressed, patience_ms = "", menu.first_key_ms
         while True:
-            with trio.move_on_after(patience_ms / 1000) as waiting:
+            with self._call.floor.caller.patience(patience_ms / 1000) as waiting:
                 pressed += await self._line.next_key()
             if waiting.cancelled_caught or not read(pressed, menu.keys).may_grow:
                 return pressed

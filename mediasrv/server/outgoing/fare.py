@@ -50,7 +50,9 @@ class Fare:
             return
         while True:
             minute_s += S_PER_MINUTE
-            await trio.sleep_until(minute_s - AHEAD_S)
+            with trio.move_on_at(minute_s - AHEAD_S):
+                await leg.wait_ended()
+                return  # though tools may be finishing behind the call
             if not self._day.take_minute(self._rules.wall_s()):
                 break
         note("allowance_spent", {"trunk": self._info.trunk})
