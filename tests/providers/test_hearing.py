@@ -210,11 +210,24 @@ def test_pieces_begin_before_the_gate_heard_them_and_long_ones_are_cut() -> None
     assert pieces[0].whole
     cutter = UtteranceCutter(before_ms=300, longest_ms=500)
     pieces = [piece for chunk in spoken("one", "two", "three") if (piece := cutter.feed(chunk)) is not None]
-    assert [piece.whole for piece in pieces][-1]
-    assert not pieces[0].whole
+    assert len(pieces) > 1
+    assert all(piece.whole for piece in pieces)  # nothing more comes to one that was cut
     joined = b"".join(piece.pcm for piece in pieces)
     assert [word for word, _, _ in heard_in(joined)] == ["one", "two", "three"]
     assert all(a.end_ms == b.start_ms for a, b in pairwise(pieces))
+
+
+@pytest.mark.parametrize("adapter", FILES)
+async def test_of_speech_that_is_cut_because_it_is_long_every_word_is_final(
+    autojump_clock, adapter: str
+) -> None:
+    """31 s without a pause, of which the first words are before the cut and the others behind it."""
+    chunks = spoken("one", *["two", "three"] * 77)
+    async with ears(adapter, FAKES[adapter](takes_s=2.0)) as (stt, _):
+        found = await transcripts(stt, chunks, 2)
+    assert " ".join(each.text for each in found if each.final) == " ".join(["one", *["two", "three"] * 77])
+    cut, rest = (each for each in found if each.final)
+    assert cut.end_ms == rest.start_ms == 28_000 + cut.start_ms
 
 
 # ---- faults ------------------------------------------------------------------------------------------------------
