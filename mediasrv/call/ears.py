@@ -87,12 +87,18 @@ class Ears:
             while True:
                 with provider_errors(self.stt.name):
                     transcript = await stream.next()
-                self._transcripts += 1
                 self._forget()
+                self._transcripts += bool(transcript.text) or transcript.final
                 if transcript.final:
-                    self._owed.cover(transcript.end_ms)
+                    self._cover(transcript)
                     self.on_used(stream.used())  # whoever answers these words has it on the bill
-                await self.on_transcript(transcript)
+                if transcript.text:  # else a sign of life, which nobody else need hear of
+                    await self.on_transcript(transcript)
+
+    def _cover(self, final: Transcript) -> None:
+        """Nothing is owed any more of what it is about; where there are no words, only as far as it says."""
+        if final.text or final.end_ms > 0:
+            self._owed.cover(final.end_ms)
 
     async def _push(self, stream: SttStream) -> None:
         """The loop that runs most of all that a call runs: so `_watch` keeps its time."""

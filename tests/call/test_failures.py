@@ -388,6 +388,33 @@ async def test_coughs_do_not_make_a_recogniser_dead(autojump_clock: object) -> N
     assert call.record.ending == "caller_hung_up"
 
 
+MUSIC_HEARS = """
+[[hears]]
+text = ""
+[[hears]]
+text = "What do you do all day?"
+"""
+
+
+@pytest.mark.parametrize("steady", [False, True])
+async def test_music_in_which_a_recogniser_finds_no_words_is_no_failure_and_no_news_of_the_caller(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, steady: bool
+) -> None:
+    alone = registry.ScriptedStt
+
+    def ears(script: Script) -> SpeechToText:
+        stt = alone(script)
+        return SteadyEars("ears", [Member("alone", stt)], Random(1)) if steady else stt
+
+    monkeypatch.setattr(registry, "ScriptedStt", ears)
+    script = 'greeting = "Good day to you."\n' + MUSIC_HEARS + f'[[reply]]\ntext = "{LONG}"\n'
+    call = await converse(script, [(4.0, 34.0), (36.0, 37.5)], hang_up_at=60)
+    assert call.noted("stt_failed") == []
+    assert "" not in [words["text"] for words in call.noted("words")]
+    assert [turn["asked"] for turn in call.turns if turn["kind"] == "reply"] == ["What do you do all day?"]
+    assert call.record.ending == "caller_hung_up"
+
+
 async def test_a_recogniser_lost_while_the_agent_speaks_is_told_of_before_the_call_ends(
     autojump_clock: object,
 ) -> None:
