@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -16,6 +16,7 @@ from mediasrv.audio import EarsChunk
 from mediasrv.call.call import Call
 from mediasrv.conversation.owed_sound import OwedSound
 from mediasrv.conversation.provider_edge import provider_errors
+from mediasrv.conversation.surrogates import mended
 from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 from mediasrv.providers.sound import Unanswered
@@ -85,7 +86,8 @@ class Ears:
             nursery.start_soon(self._watch)
             while True:
                 with provider_errors(self.stt.name):
-                    transcript = await stream.next()
+                    heard = await stream.next()
+                    transcript = replace(heard, text=mended(heard.text))
                 self._unanswered.answered()
                 self._transcripts += bool(transcript.text) or transcript.final
                 if transcript.final:
