@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from mediasrv.audio import EARS_RATE_HZ, EarsChunk
+from mediasrv.audio import EarsChunk
 from mediasrv.call.call import Call
 from mediasrv.conversation.owed_sound import OwedSound
 from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.surrogates import mended
 from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage, waits_of
+from mediasrv.providers.sound import Unanswered
 
 # Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an
 # onset or for the end of speech: the stream gives what it has when the gate turns (mediasrv/media/streams/ears.py).
@@ -35,16 +36,14 @@ class Ears:
     on_transcript: Callable[[Transcript], Awaitable[None]]
     on_lost: Callable[[], Awaitable[None]]
     on_used: Callable[[Sequence[Usage]], None]
-    _speech_since: float | None = None  # heard, and no transcript since
-    _speech_ms: float = 0.0  # so much of it
     _pushing_since: float | None = None
     _transcripts: int = 0
     _owed: OwedSound = field(default_factory=OwedSound)
-    _tells_sentences: bool = field(init=False)  # words come only when the speech is over
+    _unanswered: Unanswered = field(init=False)
     _says_when_deaf: bool = field(init=False)  # several recognisers, of which each is given its time
 
     def __post_init__(self) -> None:
-        self._tells_sentences = math.isinf(self.stt.words_after_ms)
+        self._unanswered = Unanswered(tells_sentences=math.isinf(self.stt.words_after_ms))
         self._says_when_deaf = math.isinf(waits_of(self.stt).first_s)
 
     async def run(self) -> None:
@@ -65,7 +64,7 @@ class Ears:
         await self._hear_for_later()
 
     async def _listen(self) -> None:
-        self._forget()
+        self._unanswered.answered()
         self._pushing_since = None
         name, limit_s = self.stt.name, self.call.settings.failures.stt_answer_s
         stream: SttStream | None = None
@@ -91,12 +90,18 @@ class Ears:
                 with provider_errors(self.stt.name):
                     heard = await stream.next()
                     transcript = replace(heard, text=mended(heard.text))
-                self._transcripts += 1
-                self._forget()
+                self._unanswered.answered()
+                self._transcripts += bool(transcript.text) or transcript.final
                 if transcript.final:
-                    self._owed.cover(transcript.end_ms)
+                    self._cover(transcript)
                     self.on_used(stream.used())  # whoever answers these words has it on the bill
-                await self.on_transcript(transcript)
+                if transcript.text:  # else a sign of life, which nobody else need hear of
+                    await self.on_transcript(transcript)
+
+    def _cover(self, final: Transcript) -> None:
+        """Nothing is owed any more of what it is about; where there are no words, only as far as it says."""
+        if final.text or final.end_ms > 0:
+            self._owed.cover(final.end_ms)
 
     async def _push(self, stream: SttStream) -> None:
         """The loop that runs most of all that a call runs: so `_watch` keeps its time."""
@@ -113,11 +118,8 @@ class Ears:
                     spoken_at = now
 
     async def _give(self, stream: SttStream, chunk: EarsChunk) -> None:
-        if chunk.speech:
-            if self._speech_since is None or self._tells_sentences:
-                self._speech_since = self.call.now()
-            self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
         self._pushing_since = self.call.now()
+        self._unanswered.hear(chunk, self._pushing_since)
         await stream.push(chunk)
         self._pushing_since = None
 
@@ -129,29 +131,28 @@ class Ears:
             if self._pushing_since is not None and self._passed_s(self._pushing_since) >= limits.stt_answer_s:
                 problem = f"takes no sound for {limits.stt_answer_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
-            if self._speech_since is None or self._passed_s(self._speech_since) < limits.transcript_s:
+            now = self.call.now()
+            if self._unanswered.waited_s(now) < limits.transcript_s:
                 continue
-            if self._speech_ms >= limits.wordless_ms and self._says_when_deaf:
-                self._speech_since = self.call.now()  # another of them may be hearing it again
+            if self._unanswered.speech_ms >= limits.wordless_ms and self._says_when_deaf:
+                # another of them may be hearing it again
+                self._unanswered.given_anew(now, tells_sentences=self._unanswered.tells_sentences)
                 continue
-            if self._speech_ms >= limits.wordless_ms:
+            if self._unanswered.speech_ms >= limits.wordless_ms:
                 problem = f"speech, and no words for {limits.transcript_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
-            self._forget()  # a cough has no words
+            self._unanswered.answered()  # a cough has no words
             self._owed.forgive()
 
     def _may_wait_s(self) -> float:
         """Until one of the limits can be passed, be it by something that begins only now."""
         limits = self.call.settings.failures
         pushing_s = 0.0 if self._pushing_since is None else self._passed_s(self._pushing_since)
-        speech_s = 0.0 if self._speech_since is None else self._passed_s(self._speech_since)
+        speech_s = self._unanswered.waited_s(self.call.now())
         return max(LEAST_WAIT_S, min(limits.stt_answer_s - pushing_s, limits.transcript_s - speech_s))
 
     def _passed_s(self, since: float) -> float:
         return self.call.now() - since
-
-    def _forget(self) -> None:
-        self._speech_since, self._speech_ms = None, 0.0
 
     async def _hear_for_later(self) -> None:
         while True:

@@ -91,9 +91,8 @@ class _Stream:
             told = await self._socket.next_json()
             if told.get("type") == "Error":
                 raise self._failed(told)
-            transcript = self._transcript(told) if told.get("type") == "Results" else None
-            if transcript is not None:
-                return transcript
+            if told.get("type") == "Results":
+                return self._transcript(told)
 
     def used(self) -> Sequence[Usage]:
         return self._meter.take()
@@ -105,8 +104,7 @@ class _Stream:
                 await self._socket.send_json({"type": "KeepAlive"})
                 self._pushed_at = trio.current_time()
 
-    def _transcript(self, told: dict[str, Any]) -> Transcript | None:
-        """None: nothing was said, or nothing that can be read."""
+    def _transcript(self, told: dict[str, Any]) -> Transcript:
         try:
             best = told["channel"]["alternatives"][0]
             text, start_ms = str(best["transcript"]).strip(), 1000 * float(told["start"])
@@ -116,8 +114,6 @@ class _Stream:
             raise ProviderError(
                 self._name, f"a result that cannot be read: {error!r}", retryable=True
             ) from error
-        if not text:
-            return None
         languages = best.get("languages") or (self._language,)
         return Transcript(text, bool(told.get("is_final")), confidence, start_ms, end_ms, str(languages[0]))
 

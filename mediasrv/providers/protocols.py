@@ -76,7 +76,10 @@ UNCLEAR = "(unclear)"
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What was heard: a partial may be revised by the next one; a final closes an utterance."""
+    """What was heard: a partial may be revised by the next one; a final closes an utterance.
+
+    Without text it says that there are no words in it: a sign that somebody listens, and no news of the caller.
+    """
 
     text: str
     final: bool

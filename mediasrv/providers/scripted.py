@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -166,7 +166,8 @@ class _Utterance:
         words = len(self.heard.text.split())
         since = self.speech_ms - _either(self.heard.first_word_ms, self.ears.first_word_ms)
         each = max(1, _either(self.heard.word_ms, self.ears.word_ms))
-        return 0 if since < 0 else min(words, 1 + int(since / each))
+        due = 0 if since < 0 else 1 + int(since / each)
+        return min(words or due, due)  # of what has no words that is said as often
 
 
 class _Recognition:
@@ -227,10 +228,11 @@ class _Recognition:
             return
         self._utterance = None
         if utterance.speech_ms < self._ears.shortest_ms:
-            return  # a cough: its words wait for the next utterance
+            cough = self._transcript(utterance, 0, final=False)
+            yield replace(cough, final=True)  # its words wait for the next utterance
+            return
         self._count += 1
-        if utterance.heard.text:
-            yield self._transcript(utterance, len(utterance.heard.text.split()), final=True)
+        yield self._transcript(utterance, len(utterance.heard.text.split()), final=True)
 
     def _next_heard(self) -> Heard:
         return self._in_turn[self._count] if self._count < len(self._in_turn) else Heard(self._ears.otherwise)
@@ -258,8 +260,9 @@ class _ScriptedStream:
         while not self._ready:
             self._arrived = trio.Event()
             await self._arrived.wait()
-        self._given += 1
-        return self._ready.popleft()
+        transcript = self._ready.popleft()
+        self._given += bool(transcript.text)
+        return transcript
 
     def used(self) -> Sequence[Usage]:
         return ()

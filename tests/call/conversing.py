@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,11 @@ async def converse(
     why: Ending = Ending.CALLER_HUNG_UP,
     settings: CallSettings | None = None,
     events: list[tuple[float, MediaEvent]] | None = None,
+    dead: Sequence[tuple[float, float]] = (),
     agent: Agent | None = None,
 ) -> Outcome:
     """The call, from answer to record; afterwards nothing of it may be left, which is checked here."""
-    stream = FakeStream(speech, events=events or [])
+    stream = FakeStream(speech, events=events or [], dead=dead)
     leg = FakeLeg(stream, hangs_up_at=hang_up_at, why=why)
     sink, agent = MemorySink(), agent or scripted_agent(parse_script(script))
     services = CallServices(TrioClock(), SeededTokens(1), sink, settings or CallSettings())

@@ -361,18 +361,22 @@ async def test_a_recogniser_that_fails_anywhere_is_opened_again(
     assert any(turn["asked"] == "hello" for turn in call.turns)
 
 
+def make_ears_steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = registry.ScriptedStt
+
+    def ears(script: Script) -> SpeechToText:
+        return SteadyEars("ears", [Member("alone", alone(script))], Random(1))
+
+    monkeypatch.setattr(registry, "ScriptedStt", ears)
+
+
 @pytest.mark.parametrize("how", ["stall", "error"])
 @pytest.mark.parametrize("steady", [False, True])
 async def test_a_recogniser_that_fails_twice_hears_what_was_said_meanwhile(
     autojump_clock: object, monkeypatch: pytest.MonkeyPatch, how: str, steady: bool
 ) -> None:
-    alone = registry.ScriptedStt
-
-    def ears(script: Script) -> SpeechToText:
-        stt = alone(script)
-        return SteadyEars("ears", [Member("alone", stt)], Random(1)) if steady else stt
-
-    monkeypatch.setattr(registry, "ScriptedStt", ears)
+    if steady:
+        make_ears_steady(monkeypatch)
     faults = "".join(fault("stt", how, request) for request in (1, 2))
     always = '[ears]\notherwise = "What do you do all day?"\n'  # whichever of them hears it
     call = await converse(BASE + faults + always, SPEECH, hang_up_at=40)
@@ -387,6 +391,42 @@ async def test_coughs_do_not_make_a_recogniser_dead(autojump_clock: object) -> N
     call = await converse('[ears]\notherwise = ""\n', coughs, hang_up_at=40)
     assert call.noted("stt_failed") == []
     assert call.record.ending == "caller_hung_up"
+
+
+MUSIC_HEARS = """
+[[hears]]
+text = ""
+[[hears]]
+text = "What do you do all day?"
+"""
+
+
+@pytest.mark.parametrize("steady", [False, True])
+async def test_music_in_which_a_recogniser_finds_no_words_is_no_failure_and_no_news_of_the_caller(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, steady: bool
+) -> None:
+    if steady:
+        make_ears_steady(monkeypatch)
+    script = 'greeting = "Good day to you."\n' + MUSIC_HEARS + f'[[reply]]\ntext = "{LONG}"\n'
+    call = await converse(script, [(4.0, 34.0), (36.0, 37.5)], hang_up_at=60)
+    assert call.noted("stt_failed") == []
+    assert "" not in [words["text"] for words in call.noted("words")]
+    assert [turn["asked"] for turn in call.turns if turn["kind"] == "reply"] == ["What do you do all day?"]
+    assert call.record.ending == "caller_hung_up"
+
+
+@pytest.mark.parametrize("steady", [False, True])
+async def test_a_line_that_goes_dead_in_mid_speech_is_not_the_recognisers_failure(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch, steady: bool
+) -> None:
+    if steady:
+        make_ears_steady(monkeypatch)
+    script = BASE.replace('day?"', 'day?"\nfirst_word_ms = 2_500')
+    call = await converse(script, [(4.0, 5.5)], dead=[(5.4, 15.0)], hang_up_at=40)
+    assert call.noted("stt_failed") == []
+    (reply,) = (turn for turn in call.turns if turn["kind"] == "reply")
+    assert reply["asked"] == "What do you do all day?"
+    assert reply["began_ms"] >= 15_000
 
 
 async def test_a_recogniser_lost_while_the_agent_speaks_is_told_of_before_the_call_ends(

@@ -1,7 +1,7 @@
 """A stream that fulfils StreamFace in trio's own time: it plays, holds, rewinds, flushes and hears, without an engine.
 
 `speech` is what the caller does: intervals in seconds since the stream began. The gate hears them `GATE_MS` late and
-lets go of them `HANGOVER_MS` late, as the real one does.
+lets go of them `HANGOVER_MS` late, as the real one does. While the line is `dead` no packets come, hence no sound.
 """
 
 from __future__ import annotations
@@ -112,8 +112,9 @@ class FakeStream:
         speech: Sequence[tuple[float, float]] = (),
         *,
         events: Sequence[tuple[float, MediaEvent]] = (),
+        dead: Sequence[tuple[float, float]] = (),
     ) -> None:
-        self.speech = list(speech)
+        self.speech, self.dead = list(speech), dead
         self._planned = sorted(events, key=lambda item: item[0])
         self.sent: list[Sent] = []
         self.listens_to: dict[tuple[int, Listen], float] = {}
@@ -158,6 +159,8 @@ class FakeStream:
 
     def _gate(self) -> None:
         t = trio.current_time() - self._began
+        if any(a <= t < b for a, b in self.dead):
+            return
         heard = any(a + GATE_MS / 1000 <= t < b + HANGOVER_MS / 1000 for a, b in self.speech)
         self._ears.append(Span(round(t * RATE_HZ), now_ns(), EARS_RATE_HZ * PTIME_MS // 1000, speech=heard))
         if heard and self._speaking_since is None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trio
 
-from mediasrv.audio import EarsChunk
+from mediasrv.audio import EARS_RATE_HZ, EarsChunk, Span, duration_ms
 from mediasrv.config import ProviderSettings, Secret
 from mediasrv.providers.house import ProviderHouse
 from mediasrv.providers.openai.transcription import confidence_of
@@ -26,6 +26,7 @@ from tests.fakes.providers.hearing import (
     SarvamSocketEars,
     Whisper,
     heard_in,
+    pcm_of,
     spoken,
 )
 
@@ -45,6 +46,7 @@ FAKES = {
 }
 FILES = {"openai": Whisper, "sarvam-batch": SarvamFiles}
 SOCKETS = ("deepgram", "sarvam")
+WITHIN_S = 90.0  # everything has been said and answered
 
 
 @asynccontextmanager
@@ -63,13 +65,14 @@ async def ears(adapter: str, fake, key: str = KEY, **settings) -> AsyncIterator[
 async def say(stream: SttStream, chunks: Sequence[EarsChunk]) -> None:
     for chunk in chunks:
         await stream.push(chunk)
-        await trio.sleep(CHUNK_MS / 1_000)
+        await trio.sleep(duration_ms(chunk.pcm, EARS_RATE_HZ) / 1_000)
 
 
 async def transcripts(stt: SpeechToText, chunks: Sequence[EarsChunk], finals: int) -> list[Transcript]:
     found: list[Transcript] = []
     async with stt.open("en") as stream:
         async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + WITHIN_S
             nursery.start_soon(say, stream, chunks)
             while sum(each.final for each in found) < finals:
                 found.append(await stream.next())
@@ -210,11 +213,55 @@ def test_pieces_begin_before_the_gate_heard_them_and_long_ones_are_cut() -> None
     assert pieces[0].whole
     cutter = UtteranceCutter(before_ms=300, longest_ms=500)
     pieces = [piece for chunk in spoken("one", "two", "three") if (piece := cutter.feed(chunk)) is not None]
-    assert [piece.whole for piece in pieces][-1]
-    assert not pieces[0].whole
+    assert len(pieces) > 1
+    assert all(piece.whole for piece in pieces)  # nothing more comes to one that was cut
     joined = b"".join(piece.pcm for piece in pieces)
     assert [word for word, _, _ in heard_in(joined)] == ["one", "two", "three"]
     assert all(a.end_ms == b.start_ms for a, b in pairwise(pieces))
+
+
+@pytest.mark.parametrize("adapter", FILES)
+async def test_of_speech_that_is_cut_because_it_is_long_every_word_is_final(
+    autojump_clock, adapter: str
+) -> None:
+    """31 s without a pause, of which the first words are before the cut and the others behind it."""
+    chunks = spoken("one", *["two", "three"] * 77)
+    async with ears(adapter, FAKES[adapter](takes_s=2.0)) as (stt, _):
+        found = await transcripts(stt, chunks, 2)
+    assert " ".join(each.text for each in found if each.final) == " ".join(["one", *["two", "three"] * 77])
+    cut, rest = (each for each in found if each.final)
+    assert cut.end_ms == rest.start_ms == 28_000 + cut.start_ms
+
+
+# ---- answers without words ---------------------------------------------------------------------------------------
+
+
+def music(ms: int) -> list[EarsChunk]:
+    """What the gate takes for speech, and no server knows a word in."""
+    spans = tuple(Span(0, 0, 320, speech=True) for _ in range(200 // CHUNK_MS))
+    return [EarsChunk(pcm_of(0, 200), spans) for _ in range(ms // 200)]
+
+
+@pytest.mark.parametrize("adapter", FAKES)
+async def test_what_has_no_words_is_answered_without_words(autojump_clock, adapter: str) -> None:
+    async with ears(adapter, FAKES[adapter]()) as (stt, _):
+        found = [each for each in await transcripts(stt, music(2_000) + spoken("one"), 2) if each.final]
+    assert [each.text for each in found] == ["", "one"]
+    assert 2_000 <= found[0].end_ms <= found[1].start_ms + 300
+
+
+@pytest.mark.parametrize("bar_ms", [2_200, 30_000])
+@pytest.mark.parametrize("adapter", FAKES)
+async def test_a_recogniser_that_finds_no_words_in_music_is_not_taken_for_dead(
+    autojump_clock, adapter: str, bar_ms: int
+) -> None:
+    """Half a minute of it, with pauses that the gate hears or without."""
+    bars = (music(bar_ms) + spoken(pause_ms=160)) * (30_000 // bar_ms)
+    pieces = 2 if bar_ms > 28_000 and adapter not in SOCKETS else 30_000 // bar_ms
+    async with ears(adapter, FAKES[adapter]()) as (stt, net):
+        found = [each for each in await transcripts(stt, bars + spoken("one"), pieces + 1) if each.final]
+        assert [each.text for each in found] == [""] * pieces + ["one"]
+        assert len(net.connections) == 1
 
 
 # ---- faults ------------------------------------------------------------------------------------------------------

@@ -437,6 +437,31 @@ async def test_four_seconds_without_a_word_are_too_many_for_who_tells_words_and_
     assert [t.text for t in await listened(ears, 300, 1, speech=True)] == [heard_by]
 
 
+async def test_a_line_that_goes_dead_in_mid_speech_costs_a_recogniser_none_of_its_time(
+    autojump_clock,
+) -> None:
+    first = Ears("a", [[(1_400, final("a", 0, 1_400))]])
+    second = Ears("b", [[(0, final("b", 0, 1_400))]])
+    async with company(first, second, patience=Patience(attempts=1)).open("en") as stream:
+        for pause_s in (10.0, 0.0):
+            for number in range(1_200 // CHUNK_MS):
+                await stream.push(chunk(number, speech=True))
+                await trio.sleep(CHUNK_MS / 1000)
+            await trio.sleep(pause_s)
+        assert (await stream.next()).text == "a"
+    assert second.opened == 0
+
+
+@pytest.mark.parametrize("tells", [final("", 0, 600), Transcript("", False, 1.0, 0, 600)])
+async def test_a_recogniser_that_answers_without_words_lives_and_its_answer_is_handed_on(
+    autojump_clock, tells: Transcript
+) -> None:
+    first = Ears("a", [[(2_000 * k, tells) for k in range(1, 6)]])
+    found = await listened(company(first), 600, 5, speech=True)
+    assert [t.text for t in found] == [""] * 5
+    assert first.opened == 1
+
+
 async def test_a_recogniser_that_cannot_be_opened_is_passed_over(autojump_clock) -> None:
     first = Ears("a", [[(-1, failure(retryable=False))]])
     second = Ears("b", [[(100, final("hello", 0, 100))]])

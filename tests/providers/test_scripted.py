@@ -77,7 +77,16 @@ async def test_a_cough_has_no_words_and_uses_none_up() -> None:
     stt = scripted(parse_script(EARS)).stt
     async with stt.open("en") as stream:
         said = await hear(stream, (100, True), (200, False), (400, True), (200, False))
-    assert [(t.text, t.final) for t in said] == [("one", False), ("one two three", True)]
+    assert [(t.text, t.final) for t in said] == [("", True), ("one", False), ("one two three", True)]
+
+
+async def test_of_speech_without_words_that_is_told_while_it_lasts_and_when_it_is_over() -> None:
+    stt = scripted(parse_script(EARS.replace("one two three", ""))).stt
+    async with stt.open("en") as stream:
+        said = await hear(stream, (700, True), (200, False), (400, True), (200, False))
+    assert [(t.text, t.final) for t in said] == [
+        ("", False), ("", False), ("", False), ("", True), ("four", False), ("four", True),
+    ]  # fmt: skip
 
 
 async def test_a_stream_that_is_opened_again_goes_on_in_the_script() -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.sim.caller import Caller
 
 
+VERSE = "la la-la la la lullaby la la lee la lo "
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """`after_ms` after the anchor; passages of the agent's voice count from 1, as the caller hears them."""
@@ -105,6 +108,18 @@ class Cough:
             for _ in range(count)
         )
         caller.speak("", pcm, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """What a caller plays to us who puts us on hold: a song, so that the gate takes it for speech."""
+
+    for_ms: int = 30_000
+
+    def do(self, caller: Caller) -> None:
+        verse = formant.speak(VERSE, g711.RATE_HZ, "low").pcm
+        size = self.for_ms * g711.RATE_HZ // 1000 * 2
+        caller.speak("", (verse * (size // len(verse) + 1))[:size], 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ class EmbeddedEars:
                 yield Words(partial.text, final=False, confidence=partial.confidence)
         if utterance.ended:
             self._utterance = None
-            if final := concluded(self.expectation, utterance, self.recogniser.end()):
+            final = concluded(self.expectation, utterance, self.recogniser.end())
+            if final.text:
                 yield Words(final.text, final=True, confidence=final.confidence)
 
 

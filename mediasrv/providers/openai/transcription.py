@@ -51,14 +51,13 @@ class Transcription:
         settings = self._settings
         meter = AudioMeter(self.name, settings.model, settings.charge)
 
-        async def recognise(piece: Utterance) -> Transcript | None:
+        async def recognise(piece: Utterance) -> Transcript:
             return await self.recognise(piece, language)
 
         async with open_piecewise(recognise, meter, settings.partial_s) as stream:
             yield stream
 
-    async def recognise(self, piece: Utterance, language: str) -> Transcript | None:
-        """None: nothing was said in it."""
+    async def recognise(self, piece: Utterance, language: str) -> Transcript:
         settings = self._settings
         fields: dict[str, object] = {
             "model": settings.model, "response_format": "verbose_json", "temperature": "0", **settings.extra,
@@ -73,8 +72,6 @@ class Transcription:
         if not isinstance(told, dict) or not isinstance(told.get("text"), str):
             raise ProviderError(self.name, "an answer without text", retryable=True)
         text = told["text"].strip()
-        if not text:
-            return None
         said_in = str(told.get("language") or language)
         return Transcript(text, piece.whole, confidence_of(told), piece.start_ms, piece.end_ms, said_in)
 

@@ -200,14 +200,12 @@ def supposed(expected: Expectation, utterance: Utterance, found: Mapping[str, ob
     return Transcript(text, False, confidence, utterance.start_ms, utterance.end_ms)
 
 
-def concluded(expected: Expectation, utterance: Utterance, found: Mapping[str, object]) -> Transcript | None:
-    """A final transcript, unless it was a cough: speech that fits nothing, and is too short to be words."""
+def concluded(expected: Expectation, utterance: Utterance, found: Mapping[str, object]) -> Transcript:
+    """A final transcript; without words of a cough, which is speech that fits nothing and is too short for any."""
     text, behind = str(found["text"]), float(str(found["behind"]))
     confidence = expected.confidence(text, behind)
     if confidence < expected.unclear_below:
-        if utterance.speech_ms < COUGH_MS:
-            return None
-        text = UNCLEAR
+        text = UNCLEAR if utterance.speech_ms >= COUGH_MS else ""
     return Transcript(text, True, confidence, utterance.start_ms, utterance.end_ms)
 
 

@@ -22,7 +22,7 @@ from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage, Waits
 from mediasrv.providers.resilience.member import Member, Told, failure_of, nobody, none_left, willing
 from mediasrv.providers.resilience.patience import Patience
-from mediasrv.providers.sound import split
+from mediasrv.providers.sound import Unanswered, split
 
 RING_MS = 30_000.0
 WORDS_S, WORDLESS_MS = 3.0, 1_000.0  # no words for so long, of so much speech: less may be a cough
@@ -112,9 +112,7 @@ class SteadyStream:
         self._used: list[Usage] = []  # what is settled, and nobody has asked for yet
         self._open: list[Usage] = []  # for sound that another may have to hear again
         self._error: ProviderError | None = None
-        self._speech_since: float | None = None  # it was heard, and no word came of it since
-        self._finals_only = False  # words can come only when the speech is over
-        self._speech_ms = 0.0  # so much of it
+        self._unanswered = Unanswered()
         self._give, self._take = trio.open_memory_channel[Transcript](TRANSCRIPTS_WAITING)
         self.covered_ms = 0.0  # by final transcripts
         self.lost_ms = 0.0  # never heard by anybody to the end
@@ -131,10 +129,7 @@ class SteadyStream:
             at_ms, _ = self._ring.popleft()
             self.lost_ms += self._ring[0][0] - at_ms if self._read == 0 and self._ring else 0.0
             self._read = max(0, self._read - 1)
-        if chunk.speech:
-            if self._speech_since is None or self._finals_only:
-                self._speech_since = trio.current_time()
-            self._speech_ms += sum([s.samples for s in chunk.spans if s.speech]) * 1000 / EARS_RATE_HZ
+        self._unanswered.hear(chunk, trio.current_time())
         self._more.set()
 
     async def next(self) -> Transcript:
@@ -161,20 +156,17 @@ class SteadyStream:
         It must be found out while the ring holds what was said, and one that is alone before whoever listens loses
         patience: so it is asked again only when there is nobody else.
         """
-        self._finals_only = math.isinf(member.provider.words_after_ms)
-        self._speech_since = trio.current_time() if self._speech_ms else None
+        tells_sentences = math.isinf(member.provider.words_after_ms)
+        self._unanswered.given_anew(trio.current_time(), tells_sentences=tells_sentences)
         while True:
             await trio.sleep(LOOKS_S)
-            if self._speech_since is None or trio.current_time() - self._speech_since < WORDS_S:
+            if self._unanswered.waited_s(trio.current_time()) < WORDS_S:
                 continue
-            if self._speech_ms >= WORDLESS_MS:
+            if self._unanswered.speech_ms >= WORDLESS_MS:
                 raise ProviderError(
                     member.name, f"speech, and no words for {WORDS_S:g} s", retryable=ask_again
                 )
-            self._has_words()  # a cough has none
-
-    def _has_words(self) -> None:
-        self._speech_since, self._speech_ms = None, 0.0
+            self._unanswered.answered()  # a cough has none
 
     async def serve(self, inner: SttStream, member: Member[SpeechToText]) -> Never:
         """Until it fails: hands it the ring from the last final transcript on, and hands on what it says."""
@@ -185,7 +177,7 @@ class SteadyStream:
             while True:
                 transcript = await inner.next()
                 member.breaker.succeeded()
-                self._has_words()
+                self._unanswered.answered()
                 moved = replace(
                     transcript,
                     start_ms=transcript.start_ms + began_ms,

@@ -48,14 +48,14 @@ class SarvamBatchEars:
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
-        async def recognise(piece: Utterance) -> Transcript | None:
+        async def recognise(piece: Utterance) -> Transcript:
             return await self._recognise(piece, language)
 
         meter = AudioMeter(self.name, self._settings.model, self._settings.charge)
         async with open_piecewise(recognise, meter) as stream:
             yield stream
 
-    async def _recognise(self, piece: Utterance, language: str) -> Transcript | None:
+    async def _recognise(self, piece: Utterance, language: str) -> Transcript:
         settings = self._settings
         fields: dict[str, object] = {"model": settings.model, **settings.extra}
         if not settings.translates:
@@ -66,8 +66,5 @@ class SarvamBatchEars:
             told = await answer.json()
         if not isinstance(told, dict) or not isinstance(told.get("transcript"), str):
             raise ProviderError(self.name, "an answer without a transcript", retryable=True)
-        text = told["transcript"].strip()
-        if not text:
-            return None
-        spoken_in, sure = heard_in(told, language)
+        text, (spoken_in, sure) = told["transcript"].strip(), heard_in(told, language)
         return Transcript(text, piece.whole, sure, piece.start_ms, piece.end_ms, spoken_in)

@@ -88,7 +88,7 @@ class _Stream:
             data = data if isinstance(data, dict) else {}
             if told.get("type") == "error":
                 raise self._failed(data)
-            if told.get("type") == "data" and str(data.get("transcript") or "").strip():
+            if told.get("type") == "data" and isinstance(data.get("transcript"), str):
                 return self._transcript(data)
 
     def used(self) -> Sequence[Usage]:
@@ -97,7 +97,7 @@ class _Stream:
     def _transcript(self, data: dict[str, Any]) -> Transcript:
         start_ms, self._covered_ms = self._covered_ms, self._pushed_ms
         language, sure = heard_in(data, self._language)
-        return Transcript(str(data["transcript"]).strip(), True, sure, start_ms, self._pushed_ms, language)
+        return Transcript(data["transcript"].strip(), True, sure, start_ms, self._pushed_ms, language)
 
     def _failed(self, data: dict[str, Any]) -> ProviderError:
         code = str(data.get("code") or "")

@@ -19,8 +19,7 @@ from mediasrv.providers.sound.utterances import Utterance, UtteranceCutter
 PIECES_WAITING = 8  # full: whoever pushes waits, and the engine's own bounded buffer with him
 SHORTEST_MS = 100.0  # services refuse less, and nothing is said in it
 
-Recognise = Callable[[Utterance], Awaitable[Transcript | None]]
-"""None: nothing was said in it."""
+Recognise = Callable[[Utterance], Awaitable[Transcript]]
 
 
 @asynccontextmanager
@@ -72,5 +71,4 @@ class _Stream:
                 continue  # what has ended meanwhile says more
             transcript = await self._recognise(piece)
             self._meter.add(length_ms)  # an answer was given, and is charged
-            if transcript is not None:
-                await self._give.send(transcript)
+            await self._give.send(transcript)

@@ -1,8 +1,8 @@
 """Where the caller speaks, cut out of what is heard: for recognisers that take a piece of speech and give its words.
 
 The gate's verdict stands on the spans. It comes a little late, so each piece begins a little earlier; it already
-waits out short pauses, so its end is the piece's end. A piece that becomes too long is cut where it is, and goes on
-as another.
+waits out short pauses, so its end is the piece's end. A piece that becomes too long is cut where it is: its words are
+settled like those of any other, and what follows is a piece of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_MS = 28_000.0  # Whisper hears 30 s at a time
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """Times from the beginning of the stream; `whole`: the caller has paused."""
+    """Times from the beginning of the stream; `whole`: nothing more will come to it."""
 
     pcm: bytes
     start_ms: float
@@ -39,9 +39,9 @@ class UtteranceCutter:
         self._end_ms += duration_ms(chunk.pcm, EARS_RATE_HZ)
         was_speaking, self.speaking = self.speaking, chunk.speech
         if self.speaking:
-            return self._cut(whole=False) if self._length_ms() >= self._longest_ms else None
+            return self._cut() if self._length_ms() >= self._longest_ms else None
         if was_speaking:
-            return self._cut(whole=True)
+            return self._cut()
         del self._pcm[: max(0, len(self._pcm) - self._before_bytes)]
         return None
 
@@ -54,7 +54,7 @@ class UtteranceCutter:
     def _length_ms(self) -> float:
         return len(self._pcm) / BYTES_PER_SAMPLE * 1000 / EARS_RATE_HZ
 
-    def _cut(self, *, whole: bool) -> Utterance:
-        piece = Utterance(bytes(self._pcm), self._end_ms - self._length_ms(), self._end_ms, whole)
+    def _cut(self) -> Utterance:
+        piece = Utterance(bytes(self._pcm), self._end_ms - self._length_ms(), self._end_ms, whole=True)
         self._pcm.clear()
         return piece

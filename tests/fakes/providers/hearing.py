@@ -15,8 +15,10 @@ import re
 from array import array
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import trio
 import trio_websocket
 
@@ -26,6 +28,7 @@ from tests.fakes.providers.web import Exchange, HttpServer, WebSocketServer
 KEY = "hearing-key"
 WORD_MS = 200
 CHUNK_MS = 20
+INTERIM_MS = 1_000
 WORDS = ("", "one", "two", "three", "four", "five")  # by the value of their samples, in thousands
 Act = Callable[[trio_websocket.WebSocketConnection], Awaitable[None]]
 
@@ -51,22 +54,19 @@ def spoken(*words: str, pause_ms: int = 600) -> list[EarsChunk]:
 
 def heard_in(pcm: bytes) -> list[tuple[str, float, float]]:
     """The words in it, and where they lie in ms; a word of which less than half is there is not understood."""
-    samples = array("h", pcm)
-    found, at = list[tuple[str, float, float]](), 0
-    while at < len(samples):
-        end = at
-        while end < len(samples) and samples[end] == samples[at]:
-            end += 1
+    samples = np.frombuffer(pcm, "<i2")
+    found = list[tuple[str, float, float]]()
+    for at, end in pairwise([0, *(np.flatnonzero(np.diff(samples)) + 1).tolist(), len(samples)]):
         ms = (end - at) * 1_000 / EARS_RATE_HZ
-        if samples[at] and ms >= WORD_MS / 2:
-            found.append((WORDS[samples[at] // 1_000], at * 1_000 / EARS_RATE_HZ, end * 1_000 / EARS_RATE_HZ))
-        at = end
+        if ms >= WORD_MS / 2 and samples[at]:
+            word = WORDS[samples[at] // 1_000]
+            found.append((word, at * 1_000 / EARS_RATE_HZ, end * 1_000 / EARS_RATE_HZ))
     return found
 
 
 @dataclass
 class DeepgramSocket:
-    """An interim result for each word, and a final one when it is told to finalise."""
+    """An interim result for each word and each second without one, and a final one when it is told to finalise."""
 
     after_bytes: int | None = None
     act: Act | None = None
@@ -81,7 +81,7 @@ class DeepgramSocket:
             await connection.aclose(1008, "INVALID_AUTH")
             return
         await _send(connection, type="Metadata", request_id="r", channels=1)
-        pcm, finished_ms, told = b"", 0.0, 0
+        pcm, finished_ms, told, told_ms = b"", 0.0, 0, 0.0
         while True:
             message = await connection.get_message()
             if isinstance(message, bytes):
@@ -90,8 +90,8 @@ class DeepgramSocket:
                     act, self.act = self.act, None
                     await act(connection)
                 words = heard_in(pcm)
-                if len(words) > told:
-                    told = len(words)
+                if len(words) > told or len(pcm) / 32 >= told_ms + INTERIM_MS:
+                    told, told_ms = len(words), len(pcm) / 32
                     await self._result(
                         connection, [w for w in words if w[1] >= finished_ms], finished_ms, pcm, final=False
                     )
@@ -100,7 +100,7 @@ class DeepgramSocket:
             if self.messages[-1]["type"] == "Finalize":
                 words = [w for w in heard_in(pcm) if w[1] >= finished_ms]
                 await self._result(connection, words, finished_ms, pcm, final=True)
-                finished_ms = len(pcm) / 32
+                finished_ms = told_ms = len(pcm) / 32
 
     async def _result(
         self, connection: Any, words: list[Any], start_ms: float, pcm: bytes, *, final: bool

@@ -62,6 +62,15 @@ def noted(event: str, **fields: object) -> Expectation:
     return check
 
 
+def never_noted(event: str) -> Expectation:
+    def check(trace: Trace) -> Iterator[str]:
+        entries = [entry for _, entry in trace.of("timeline") if entry["event"] == event]
+        if entries:
+            yield f"the timeline has {entries}"
+
+    return check
+
+
 def asked(*texts: str) -> Expectation:
     """What the caller said, as the turns that answered it have it: nothing lost, nothing twice."""
 

@@ -23,12 +23,14 @@ from tests.sim.faults import expected
 from tests.sim.faults.book import enter
 from tests.sim.faults.models import AGAIN, QUESTION, ask_twice
 from tests.sim.faults.stage import Parts, agent_of, told
-from tests.sim.faults.talk import Talk
+from tests.sim.faults.talk import MS, Talk
 from tests.sim.faults.unruly import Misdeed, Trouble, UnrulyEars, dies, gives, raises, stalls
 from tests.sim.scenario import Expectation, Staging
+from tests.sim.script import Music
 from tests.sim.world import World
 
 QUIET_MS = 400  # of it closes an utterance
+WORDLESS_MS = 1_000  # of speech in which there is no word: it says that there is none
 HEARD_SHARE = 0.6  # of a word must have been pushed, or it was not understood
 
 
@@ -54,6 +56,7 @@ class _KnowingStream:
     told: str = ""
     began_ms: float = 0.0
     quiet_ms: float = 0.0
+    wordless_ms: float = 0.0  # what the gate took for speech, since the last word
 
     def __post_init__(self) -> None:
         self._give, self._take = trio.open_memory_channel[Transcript](64)
@@ -65,6 +68,7 @@ class _KnowingStream:
         for span in chunk.spans:
             length_ms = span.samples * 1_000 / EARS_RATE_HZ
             word = self._word_at(span.at_ns)
+            self.wordless_ms = self.wordless_ms + length_ms if span.speech and word is None else 0.0
             if word is not None:
                 self.began_ms = self.heard_ms if not self.words else self.began_ms
                 self.words[word] = self.words.get(word, 0.0) + length_ms
@@ -84,11 +88,14 @@ class _KnowingStream:
             await self._give.send(Transcript(text, final, 0.95, self.began_ms, self.heard_ms))
         if final:
             self.words, self.told = {}, ""
+        if self.wordless_ms >= WORDLESS_MS:
+            self.wordless_ms = 0.0
+            await self._give.send(Transcript("", False, 0.95, self.began_ms, self.heard_ms))
 
     def _word_at(self, at_ns: int) -> tuple[int, int] | None:
         """Which word of which utterance sounded then: each has its share of the time."""
         for number, said in enumerate(self.spoken()):
-            if said.voiced_ns <= at_ns < said.ends_ns:
+            if said.text and said.voiced_ns <= at_ns < said.ends_ns:
                 share = (at_ns - said.voiced_ns) / (said.ends_ns - said.voiced_ns)
                 return number, int(share * len(said.text.split()))
         return None
@@ -158,6 +165,27 @@ enter(
     "ears_dead_for_good",
     hearing(lambda inner: UnrulyEars(inner, "open", Trouble(dies, ())), nobody_hears),
     expect.ending("bye"), expect.call_ended_by("fault"),
+)  # fmt: skip
+
+
+# ---- nothing to hear ------------------------------------------------------------------------------------------
+
+
+async def put_on_hold(talk: Talk) -> None:
+    """Between two questions the caller sees to something else, and we hear the music that is played meanwhile."""
+    await talk.ask(QUESTION)
+    Music(30_000).do(talk.caller)
+    back_ns = talk.caller.spoken[-1].ends_ns + 1_000 * MS
+    await talk.until(lambda: talk.now_ns > back_ns, "the music is over")
+    talk.say(AGAIN)
+    await talk.my_turn()
+    talk.hang_up()
+
+
+enter(
+    "half_a_minute_of_hold_music_is_nobodys_failure",
+    hearing(lambda inner: SteadyEars("company", [Member("only", inner)], Random(1)), put_on_hold),
+    *survives, expected.asked(QUESTION, AGAIN), expected.never_noted("stt_failed"),
 )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from tests.sim.sweep import judge
 from tests.sim.world import run
 
 NIGHTLY_SEEDS = (1, 2, 3)
-ALWAYS = list(FAULTS)[::6]
+HOLD_MUSIC = "half_a_minute_of_hold_music_is_nobodys_failure"
+ALWAYS = [name for k, name in enumerate(FAULTS) if k % 6 == 0 or name == HOLD_MUSIC]
 
 
 def check(name: str, seed: int) -> None:
