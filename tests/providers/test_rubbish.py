@@ -12,8 +12,10 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import trio
 
+from mediasrv.config import ProviderSettings, Secret
+from mediasrv.providers.house import ProviderHouse
 from mediasrv.providers.protocols import ProviderError
-from mediasrv.providers.wire import Sockets, open_websocket
+from mediasrv.providers.wire import HttpService, Sockets, open_websocket
 from tests.fakes.providers import FakeNet
 
 HOST = "voice.example"
@@ -139,6 +141,48 @@ async def test_what_was_wrong_with_an_answer_is_said(autojump_clock) -> None:
         with pytest.raises(ProviderError, match="Bad accept token"):
             async with open_websocket("voice", URL, {}, net):
                 raise AssertionError("no WebSocket was opened")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("what", INSTEAD_OF_A_HANDSHAKE)
+async def test_who_answers_a_request_with_rubbish_costs_that_request(
+    autojump_clock, what: str, ending: str
+) -> None:
+    async with at_the_address(says(INSTEAD_OF_A_HANDSHAKE[what], ending)) as net:
+        async with HttpService("voice", f"https://{HOST}/", {}, net) as http:
+            await http.warm()
+            with pytest.raises(ProviderError):
+                await http.post_json("speak", {})
+
+
+@pytest.mark.parametrize("adapter", ["elevenlabs", "elevenlabs-socket", "sarvam"])
+@pytest.mark.parametrize("what", INSTEAD_OF_A_HANDSHAKE)
+async def test_keeping_providers_warm_survives_whatever_they_answer(
+    autojump_clock, what: str, adapter: str
+) -> None:
+    scheme = "https" if adapter == "elevenlabs" else "wss"
+    settings = ProviderSettings(adapter=adapter, key=Secret("k"), base_url=f"{scheme}://{HOST}/")
+    async with at_the_address(says(INSTEAD_OF_A_HANDSHAKE[what], "stays")) as net:
+        async with ProviderHouse({"voice": settings}, net=net) as house:
+            house.voice(["voice"])
+            with trio.move_on_after(100.0) as call:
+                await house.keep_warm()
+            assert call.cancelled_caught
+
+
+async def test_a_fault_in_warming_one_provider_is_noted_and_costs_no_other(
+    autojump_clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def warm(self: object, path: str = "") -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(HttpService, "warm", warm)
+    settings = ProviderSettings(adapter="elevenlabs", key=Secret("k"), base_url=f"https://{HOST}/")
+    async with at_the_address(says(b"", "stays")) as net:
+        async with ProviderHouse({"voice": settings}, net=net) as house:
+            house.voice(["voice"])
+            await house.warm()
+    assert "fault in warming a provider" in caplog.text
 
 
 # ---- after it --------------------------------------------------------------------------------------------------------
