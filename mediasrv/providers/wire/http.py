@@ -88,7 +88,13 @@ class HttpService:
     `silence_s`: for how long a peer may send nothing before it is given up."""
 
     def __init__(
-        self, provider: str, base_url: str, headers: Mapping[str, str], net: Net, *, silence_s: float = SILENCE_S
+        self,
+        provider: str,
+        base_url: str,
+        headers: Mapping[str, str],
+        net: Net,
+        *,
+        silence_s: float = SILENCE_S,
     ) -> None:
         self.provider = provider
         transport = httpx.AsyncHTTPTransport(verify=_NO_TLS)
