@@ -6,6 +6,7 @@ is asked to think. What a provider does later is its breaker's business.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -25,6 +26,8 @@ from mediasrv.providers.wire import WARM_EVERY_S, Net, TrioNet
 
 P = TypeVar("P")
 WARM_WITHIN_S = 10.0
+
+_log = logging.getLogger(__name__)
 
 
 def nobody(provider: str, what: str) -> None:
@@ -117,13 +120,21 @@ class ProviderHouse:
             async with trio.open_nursery() as nursery:
                 for provider in (*self._models.named(), *self._voices.named(), *self._ears.named()):
                     if isinstance(provider, Warms):
-                        nursery.start_soon(provider.warm)
+                        nursery.start_soon(_warm, provider)
 
     async def keep_warm(self) -> None:
         """Before the first call, and again before what is idle is closed; until cancelled."""
         while True:
             await self.warm()
             await trio.sleep(WARM_EVERY_S)
+
+
+async def _warm(provider: Warms) -> None:
+    """Nobody waits for it, and the server lives above it: a fault in it costs a warm connection."""
+    try:
+        await provider.warm()
+    except Exception:
+        _log.exception("fault in warming a provider")
 
 
 class _Shelf(Generic[P]):

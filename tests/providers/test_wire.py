@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 
 import pytest
 import trio
@@ -158,6 +158,54 @@ async def test_nobody_there_and_an_answer_that_is_no_json_and_one_without_end(
             with pytest.raises(ProviderError, match="connection failed") as failed:
                 await nobody.post_json("chat", {})
         assert failed.value.retryable
+
+
+async def test_a_peer_may_be_silent_for_as_long_as_is_said(autojump_clock) -> None:
+    async def think(exchange: Exchange) -> None:
+        await trio.sleep(100)
+        await exchange.answer(200, {})
+
+    server = HttpServer(think)
+    async with trio.open_nursery() as nursery:
+        net = FakeNet(nursery)
+        net.stand(HOST, server.serve)
+        for silence_s, comes in ((101.0, True), (99.0, False)):
+            async with HttpService("example", f"https://{HOST}/", {}, net, silence_s=silence_s) as http:
+                with nullcontext() if comes else pytest.raises(ProviderError, match="too slow"):
+                    assert await http.post_json("x", {}) == {}
+        nursery.cancel_scope.cancel()
+
+
+async def test_no_request_waits_for_others_that_are_being_spoken(autojump_clock) -> None:
+    """However many there are: a reply keeps its connection until its last sentence is spoken."""
+    spoken, answered = trio.Event(), 0
+
+    async def begin(exchange: Exchange) -> None:
+        await exchange.begin()
+        await exchange.piece(b"the first sentence")
+        await spoken.wait()
+        await exchange.end()
+
+    async with service(begin) as (http, net, _):
+
+        async def reply() -> None:
+            nonlocal answered
+            async with http.request("POST", "chat", json={}) as response:
+                async with aclosing(response.pieces()) as pieces:
+                    await anext(pieces)
+                    answered += 1
+                    await spoken.wait()
+                    async for _ in pieces:
+                        pass
+
+        async with trio.open_nursery() as calls:
+            for _ in range(300):
+                calls.start_soon(reply)
+            await trio.sleep(0.01)
+            assert answered == 300
+            spoken.set()
+        await reply()
+        assert net.open <= 20  # idle, they are few
 
 
 async def test_a_cancelled_request_leaves_at_once_and_leaves_nothing(autojump_clock) -> None:

@@ -63,7 +63,10 @@ async def open_webhooks(
         for tool in declared:
             address = urlsplit(tool.url)
             headers = {name: _value(tool, value, environment) for name, value in tool.headers.items()}
-            service = HttpService(f"tool {tool.name}", f"{address.scheme}://{address.netloc}", headers, net)
+            service = HttpService(
+                f"tool {tool.name}", f"{address.scheme}://{address.netloc}", headers, net,
+                silence_s=tool.deadline_s,  # it may work for so long before it says a word
+            )  # fmt: skip
             await stack.enter_async_context(service)
             path = (address.path or "/") + (f"?{address.query}" if address.query else "")
             tools.append(Webhook(tool, service, path))

@@ -2,6 +2,11 @@
 
 Time limits for the whole of a request are its caller's (scopes); those here notice a peer that has gone silent. Bodies
 are bounded. A connection whose request was cancelled in the middle is closed, because its answer may still come.
+
+How many connections are open is not bounded here: a reply that is spoken holds its own for as long as it lasts, so
+calls in progress do, and how many there are is the server's to decide. A request that waited for our own connections
+would be late for all the world, and its lateness booked as the provider's failure, which opens the breaker for every
+call. Only those that are idle are few.
 """
 
 from __future__ import annotations
@@ -20,7 +25,6 @@ from mediasrv.providers.wire.net import CONNECT_S, Backend, Net
 from mediasrv.providers.wire.refusals import refusal
 from mediasrv.providers.wire.sse import EventParser, EventTooLong, ServerEvent
 
-CONNECTIONS_MAX = 100
 KEPT_MAX = 20
 KEPT_S = 55.0  # most services close after a minute; whoever closes first wins a race with the next request
 SILENCE_S = 30.0
@@ -79,13 +83,23 @@ class HttpResponse:
 
 
 class HttpService:
-    """Open from `__aenter__` to `__aexit__`, as long as the server; serves all calls."""
+    """Open from `__aenter__` to `__aexit__`, as long as the server; serves all calls.
 
-    def __init__(self, provider: str, base_url: str, headers: Mapping[str, str], net: Net) -> None:
+    `silence_s`: for how long a peer may send nothing before it is given up."""
+
+    def __init__(
+        self,
+        provider: str,
+        base_url: str,
+        headers: Mapping[str, str],
+        net: Net,
+        *,
+        silence_s: float = SILENCE_S,
+    ) -> None:
         self.provider = provider
         transport = httpx.AsyncHTTPTransport(verify=_NO_TLS)
         transport._pool = httpcore.AsyncConnectionPool(  # httpx has no other way to bring one along
-            max_connections=CONNECTIONS_MAX,
+            max_connections=None,
             max_keepalive_connections=KEPT_MAX,
             keepalive_expiry=KEPT_S,
             ssl_context=_NO_TLS,
@@ -94,7 +108,7 @@ class HttpService:
         self._client = httpx.AsyncClient(
             base_url=base_url,
             headers={"User-Agent": "mediasrv", **headers},
-            timeout=httpx.Timeout(SILENCE_S, connect=CONNECT_S, pool=CONNECT_S),
+            timeout=httpx.Timeout(silence_s, connect=CONNECT_S),
             transport=transport,
             trust_env=False,
         )

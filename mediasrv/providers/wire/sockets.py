@@ -8,10 +8,14 @@ A passage takes a socket of its own, and to open one takes three journeys there 
 there is a *spare*, open and unused, for each address that was asked for lately; who takes it has the next one opened
 behind him. Services close what is idle: a spare that may be as old as that is not lent, and `warm`, called now and
 then, puts a fresh one in its place. A spare is never needed: without one a socket is opened as always.
+
+They all stand in one nursery, which is the adapter's and so the server's: nothing that becomes of one of them, not
+even by a fault of ours, may leave it but to whoever has lent that one.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +31,8 @@ from mediasrv.providers.wire.websocket import WebSocket, open_websocket
 
 WARM_EVERY_S = 20.0
 SPARES_MAX = 4  # addresses: the voices of an agent or two
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Sockets:
         self._keep_spare(address)
         try:
             await lent.settled.wait()
-            if lent.socket is None:
+            if lent.socket is None or lent.error is not None:
                 raise lent.error or ProviderError(provider, "no WebSocket", retryable=True)
             yield lent.socket
         finally:
@@ -108,6 +114,9 @@ class Sockets:
                     await trio.sleep_forever()
         except ProviderError as error:
             lent.error = error
+        except Exception as error:
+            _log.exception("fault in a WebSocket", extra={"provider": address.provider})
+            lent.error = ProviderError(address.provider, f"no WebSocket: {error!r}", retryable=True)
         finally:
             lent.settled.set()
 
@@ -122,6 +131,8 @@ class _Lent:
 
     def is_fresh(self, idle_s: float) -> bool:
         """Whether it is, or is about to be, open, and will be for as long as that after its opening."""
+        if self.error is not None:
+            return False
         if self.settled.is_set() and (self.socket is None or self.socket.close_code is not None):
             return False
         return trio.current_time() - self.opened < idle_s

@@ -1,19 +1,25 @@
 """One WebSocket to a provider: messages both ways, and errors of one family.
 
 A close that says that the server goes away or is busy may be tried again; one that speaks of what we sent may not.
+
+What comes from the other side is read by a task of trio-websocket's, and what that raises is more than it documents:
+an answer that is no HTTP, for one, makes it write a response, which h11 forbids a client in an exception of its own.
+So there is no list here of what may go wrong: whatever the reader raises is the failure of this one connection. What
+the block raises goes through as it is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import trio
 import trio_websocket
-from trio_websocket import ConnectionClosed, ConnectionRejected, HandshakeError
+from trio_websocket import ConnectionClosed, ConnectionRejected
+from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from mediasrv.providers.protocols import ProviderError
 from mediasrv.providers.wire.net import CONNECT_S, Net
@@ -37,7 +43,7 @@ class WebSocket:
             await self._connection.send_message(message)
         except ConnectionClosed as closed:
             raise self._closed(closed) from closed
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+        except (trio.BrokenResourceError, trio.ClosedResourceError, LocalProtocolError) as error:
             raise ProviderError(self._provider, f"connection failed: {error}", retryable=True) from error
 
     async def send_json(self, message: object) -> None:
@@ -79,19 +85,50 @@ async def open_websocket(
 ) -> AsyncIterator[WebSocket]:
     """Connects for the length of the block; says good-bye at its end, within a bounded while."""
     stream = await _connect(provider, url, net)
+    served = False
     try:
         async with trio.open_nursery() as nursery:
-            connection = await _shake_hands(nursery, stream, url, headers, subprotocols)
+            reader = _Reader(provider, nursery)
+            connection = await _shake_hands(reader, stream, url, headers, subprotocols)
+            reader.opened = True
             try:
                 yield WebSocket(provider, connection)
+                served = True
             finally:
-                with trio.move_on_after(GOODBYE_S, shield=True):
+                with trio.move_on_after(GOODBYE_S, shield=True), suppress(Exception):
                     await connection.aclose()
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        raise _told(provider, group) from None
+        raise _told(group) from None
     finally:
         await trio.aclose_forcefully(stream)
+    if reader.failure is not None and not served:
+        raise reader.failure
+
+
+class _Reader:
+    """The nursery that trio-websocket starts its reader in, as far as it needs one; knows how the reader has ended."""
+
+    def __init__(self, provider: str, nursery: trio.Nursery) -> None:
+        self.provider, self._nursery = provider, nursery
+        self.opened = False
+        self.failure: ProviderError | None = None
+
+    def start_soon(self, read: Callable[[], Awaitable[None]]) -> None:
+        self._nursery.start_soon(self._run, read)
+
+    async def _run(self, read: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await read()
+        except ConnectionRejected as error:
+            self.failure = _rejection(self.provider, error)
+        except Exception as error:
+            self.failure = ProviderError(self.provider, f"no WebSocket: {_cause(error)!r}", retryable=True)
+        else:
+            if self.opened:  # what was read is still to be taken
+                return
+            self.failure = ProviderError(self.provider, "closed within the handshake", retryable=True)
+        self._nursery.cancel_scope.cancel()
 
 
 async def _connect(provider: str, url: str, net: Net) -> trio.abc.Stream:
@@ -100,19 +137,27 @@ async def _connect(provider: str, url: str, net: Net) -> trio.abc.Stream:
     try:
         with trio.fail_after(CONNECT_S):
             stream = await net.connect(host, parts.port or (443 if secret else 80))
-            return await net.secure(stream, host) if secret else stream
+            return await _secured(net, stream, host) if secret else stream
     except (OSError, trio.TooSlowError) as error:
         raise ProviderError(provider, f"connection failed: {error!r}", retryable=True) from error
 
 
+async def _secured(net: Net, stream: trio.abc.Stream, host: str) -> trio.abc.Stream:
+    try:
+        return await net.secure(stream, host)
+    except BaseException:  # refused, or nobody waits for it any more: it is no use to anybody
+        await trio.aclose_forcefully(stream)
+        raise
+
+
 async def _shake_hands(
-    nursery: trio.Nursery, stream: Any, url: str, headers: Mapping[str, str], subprotocols: tuple[str, ...]
+    reader: _Reader, stream: Any, url: str, headers: Mapping[str, str], subprotocols: tuple[str, ...]
 ) -> trio_websocket.WebSocketConnection:
     parts = urlsplit(url)
     resource = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    with trio.fail_after(CONNECT_S):
+    with trio.move_on_after(CONNECT_S):
         return await trio_websocket.wrap_client_stream(
-            nursery,
+            cast("trio.Nursery", reader),
             stream,
             parts.netloc,
             resource,
@@ -121,21 +166,21 @@ async def _shake_hands(
             message_queue_size=MESSAGES_WAITING,
             max_message_size=MESSAGE_BYTES_MAX,
         )
+    raise ProviderError(reader.provider, f"no WebSocket within {CONNECT_S:g} s", retryable=True)
 
 
-def _told(provider: str, group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong, in one error: the nursery is this file's own business. Cancellation goes on as it is."""
+def _told(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What the block raised, without the nursery, which is this file's own business. Cancellation goes on as it is."""
     leaves = list(_leaves(group))
-    for error in leaves:
-        if isinstance(error, trio.Cancelled):
-            return group
-    for error in leaves:
-        if isinstance(error, ConnectionRejected):
-            return _rejection(provider, error)
-    for error in leaves:
-        if isinstance(error, HandshakeError | OSError | trio.BrokenResourceError | trio.TooSlowError):
-            return ProviderError(provider, f"no WebSocket: {error!r}", retryable=True)
-    return leaves[0] if len(leaves) == 1 else group
+    return leaves[0] if len(leaves) == 1 and isinstance(leaves[0], Exception) else group
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What was wrong with an answer, rather than that the other side could not be told."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, RemoteProtocolError):
+        found = found.__context__
+    return found or error
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
