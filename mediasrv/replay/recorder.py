@@ -97,8 +97,8 @@ class Recorder:
     def _now(self) -> Pass:
         current = self._pass
         if current is None or self._pass_number != self._passes.number:
-            self._flush()
             self._look_for_secrets()
+            self._flush()
             current = self._pass = Pass(self._clock.now_ns())
             self._pass_number = self._passes.number
         return current
@@ -166,7 +166,6 @@ class Recorder:
             self._is_wishing = None
 
     def moments(self, moments: Sequence[Moment]) -> None:
-        self._let_go()
         self._look_for_secrets()
         self._kept_back.extend(moments)
         self._let_go()

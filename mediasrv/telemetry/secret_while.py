@@ -37,9 +37,7 @@ class SecretWhile:
     def mark(self, began_ns: int, until_ns: int) -> bool:
         """It was secret between; True: that is another while than the last one."""
         is_another = began_ns - BEFORE_NS > self.until_ns
-        if is_another:
-            self._newest.clear()
-        else:
+        if not is_another:
             began_ns, _ = self._whiles.pop()
         self.until_ns = max(self.until_ns, until_ns + AFTER_NS)
         self._whiles.append((began_ns, self.until_ns))
