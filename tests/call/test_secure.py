@@ -197,7 +197,8 @@ class Charge(Card):
 
 class Charging(Paying):
     async def lead(self, call: Call) -> Ending:
-        script = '[[reply]]\ntools = [{ name = "card", arguments = { card = "4829" } }]\nthen = "Done."\n[[tool]]\nname = "card"\n'
+        pays = '{ name = "card", arguments = { card = "4829" } }'
+        script = f'[[reply]]\ntools = [{pays}]\nthen = "Done."\n[[tool]]\nname = "card"\n'
         return await an_agent(script, [Charge(call)]).lead(call)
 
 
