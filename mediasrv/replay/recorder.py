@@ -1,10 +1,8 @@
 """Writes down what enters one call, as it comes; what it writes is a `tape`.
 
-A call that converses has some three hundred things a second to write down. Each is made into a line at once, while it
-is what it was, and the lines leave together, in pieces of half a second.
-
-What may have been pressed in a secure passage that begins only now is not yet written: passes and moments are kept back
-for half a second, and looked at when they go.
+A call that converses has some three hundred things a second to write down. Each becomes a line, and the lines leave
+together, in pieces of half a second. Passes and moments wait as long before they become lines: a key may be told when
+the secure passage that it belongs to begins, and then what has passed of it is not yet written.
 
 It never waits and never fails the call: a piece that finds no room, or a recording that has grown too large, ends the
 recording and nothing else. Tasks of the call find it in their context, which they have from the task that began it.
