@@ -178,7 +178,8 @@ class Dialogue:
         self.history = History(persona.system, persona.window)
         self._host = ToolHost(
             ToolOwner(
-                call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon, call.secrecy.told
+                call.info.id, call.services.clock.now_ns, call.timeline.note, call.start_soon, call.secrecy.told,
+                call.secrecy.covers,
             ),
             tools(self._ask_to_end), self.history,
         )  # fmt: skip

@@ -20,6 +20,7 @@ from mediasrv.conversation.history import History
 from mediasrv.conversation.surrogates import mended
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
 from mediasrv.providers.protocols import ToolCall
+from mediasrv.telemetry.timeline import SECRET
 
 
 @dataclass(slots=True)
@@ -44,7 +45,8 @@ def told_whole(error: BaseException) -> str:
 class ToolOwner:
     """The call that tools belong to, or whatever stands for it.
 
-    `start_soon`: for what outlives the turn; `told`: what may be written down of a tool's error.
+    `start_soon`: for what outlives the turn; `told`: what may be written down of a tool's error; `covers`: whether what
+    began then may hold what was secret.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ToolOwner:
     note: Callable[..., None]
     start_soon: Callable[..., None]
     told: Callable[[BaseException], str] = told_whole
+    covers: Callable[[int], bool] = lambda began_ns: False
 
 
 class ToolHost:
@@ -174,6 +177,9 @@ class ToolHost:
     def _note(self, job: _Job, outcome: str, text: str, error: str = "") -> None:
         """Once for each end of a tool: history, record and timeline together."""
         job.record.outcome, job.record.result = outcome, text
+        if self._owner.covers(job.began_ns):
+            job.record.arguments = dict.fromkeys(job.record.arguments, SECRET)
+            job.record.result = SECRET
         job.record.ms = round((self._owner.now_ns() - job.began_ns) / NS_PER_MS, 3)
         self._history.resolve(job.call.id, text)
         self._owner.note(

@@ -1,7 +1,8 @@
 """Writes down what enters one call, as it comes; what it writes is a `tape`.
 
-A call that converses has some three hundred things a second to write down. Each is made into a line at once, while it
-is what it was, and the lines leave together, in pieces of half a second.
+A call that converses has some three hundred things a second to write down. Each becomes a line, and the lines leave
+together, in pieces of half a second. Passes and moments wait as long before they become lines: a key may be told when
+the secure passage that it belongs to begins, and then what has passed of it is not yet written.
 
 It never waits and never fails the call: a piece that finds no room, or a recording that has grown too large, ends the
 recording and nothing else. Tasks of the call find it in their context, which they have from the task that began it.
@@ -10,6 +11,7 @@ recording and nothing else. Tasks of the call find it in their context, which th
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,8 +19,8 @@ from typing import Any, Literal
 
 import trio
 
-from mediasrv.clock import NS_PER_MS
 from mediasrv.media.again import Birth, Moment, MomentKind
+from mediasrv.replay.left_out import without_secrets
 from mediasrv.replay.steps import Passes, SteadyClock
 from mediasrv.replay.tape import (
     Beginning,
@@ -35,12 +37,11 @@ from mediasrv.replay.tape import (
     digest,
     written,
 )
+from mediasrv.telemetry.secret_while import BEFORE_NS, RTP_HEADER, SecretWhile
 
 MOST_BYTES = 128 * 2**20  # of one call: two hours
 PIECE_BYTES = 16 * 2**10  # leave together: half a second, which is what a crash may take along
-RTP_HEADER = 12
 SILENT = b"\xff"  # in G.711; in any other codec at least nothing that anybody said
-MARGIN_NS = 100 * NS_PER_MS
 
 RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
@@ -57,7 +58,8 @@ class Recorder:
         self._operations = itertools.count()
         self._room, self._lost, self._uncertain = MOST_BYTES, 0, 0
         self._is_wishing: Wish | None = None
-        self._secret_from_ns, self._secret_until_ns = 0, 0
+        self._secret = SecretWhile()
+        self._kept_back = deque[Pass | Moment]()
         self._born = self._is_over = False
 
     # ---- the beginning and the end
@@ -71,6 +73,7 @@ class Recorder:
 
     def end(self) -> None:
         self._flush()
+        self._let_go(of_all=True)
         self._leave()
         if not self._is_over:
             self._write_piece(written(End(self._clock.now_ns(), self._uncertain, self._lost)))
@@ -92,8 +95,8 @@ class Recorder:
     def _now(self) -> Pass:
         current = self._pass
         if current is None or self._pass_number != self._passes.number:
-            self._flush()
             self._look_for_secrets()
+            self._flush()
             current = self._pass = Pass(self._clock.now_ns())
             self._pass_number = self._passes.number
         return current
@@ -101,7 +104,8 @@ class Recorder:
     def _flush(self) -> None:
         done, self._pass = self._pass, None
         if done is not None:
-            self._write(done)
+            self._kept_back.append(done)
+            self._let_go()
 
     def asked_to_end(self, why: str) -> None:
         """Somebody outside ends the call."""
@@ -121,8 +125,6 @@ class Recorder:
         asked: object = None,
         of: int = -1,
     ) -> None:
-        if self.is_secret():
-            asked = None
         self._now().over.append(Outcome(begun[0], name, begun[1], how, value, asked, of))
 
     # ---- the stream
@@ -163,26 +165,37 @@ class Recorder:
 
     def moments(self, moments: Sequence[Moment]) -> None:
         self._look_for_secrets()
-        self._write(*[Deed(self._without_sound(moment)) for moment in moments])
+        self._kept_back.extend(moments)
+        self._let_go()
+
+    def _let_go(self, *, of_all: bool = False) -> None:
+        """What no secure passage can reach back to any more is written."""
+        kept_back, until_ns = self._kept_back, self._clock.now_ns() - BEFORE_NS
+        entries: list[Entry] = []
+        while kept_back and (of_all or kept_back[0].at_ns < until_ns):
+            each = kept_back.popleft()
+            if isinstance(each, Pass):
+                entries.append(without_secrets(each, self._secret))
+            else:
+                entries.append(Deed(self._without_sound(each)))
+        if entries:
+            self._write(*entries)
 
     def _without_sound(self, moment: Moment) -> Moment:
         """Of what was sent a digest, of what is secret silence; all else as it is."""
         number, at_ns, data = moment.number, moment.at_ns, moment.data
         if moment.kind is MomentKind.SENT:
             return Moment(number, moment.kind, at_ns, moment.due_ns, moment.peer, digest(data))
-        if not self._secret_from_ns <= at_ns <= self._secret_until_ns or not data:
+        if not data or not self._secret.has(at_ns, data):
             return moment
         silence = data[:RTP_HEADER] + SILENT * (len(data) - RTP_HEADER)
         return Moment(number, moment.kind, at_ns, moment.due_ns, moment.peer, silence)
 
     def _look_for_secrets(self) -> None:
-        if not self.is_secret():
-            return
-        now_ns = self._clock.now_ns()
-        if now_ns > self._secret_until_ns:
-            self._secret_from_ns = now_ns - MARGIN_NS
-            self.beyond("secure: what the caller said and pressed was left out")
-        self._secret_until_ns = now_ns + MARGIN_NS
+        if self.is_secret():
+            now_ns = self._clock.now_ns()
+            if self._secret.mark(now_ns, now_ns):
+                self.beyond("secure: what the caller said and pressed was left out")
 
     # ---- writing
     def _write(self, *entries: Entry) -> None:

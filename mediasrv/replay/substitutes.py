@@ -85,7 +85,7 @@ class Memory:
         of_kind = [(question, pieces) for kind, question, pieces in self.streams if kind == name]
         same = [pieces for question, pieces in of_kind if question == asked]
         if not same and name == "model":
-            same = [pieces for question, pieces in of_kind if question[-1:] == asked[-1:]]
+            same = [pieces for question, pieces in of_kind if question and question[-1:] == asked[-1:]]
         return max(same, key=len, default=None)
 
 

@@ -2,11 +2,15 @@
 
 The timeline has a line for each message, without its text; the capture, where one is asked for, has each message and
 each packet whole, as a pcap file that Wireshark opens. It holds what callers say: whoever switches it on knows that.
+
+What is secret is not in it. A key may be told when some of its packets have passed, or its INFO has, so all waits for
+half a second before it is written, or until the call's record is, behind which nothing can become secret any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -18,10 +22,12 @@ from mediasrv.ids import CallId, TenantId
 from mediasrv.legs import CallInfo, Ending
 from mediasrv.media import CapturedPacket, StreamFace
 from mediasrv.sip.hop import transport_of
-from mediasrv.telemetry import RecordSink, Timeline, pcap
+from mediasrv.telemetry import Kind, RecordSink, SecretWhile, Timeline, pcap
+from mediasrv.telemetry.secret_while import BEFORE_NS
 
 NS_PER_S = 1_000 * NS_PER_MS
-SECRET_MARGIN_NS = 100 * NS_PER_MS  # a key that ends what is secret is told of some packets longer
+KEY = b"INFO "  # the request that may be one
+MOST_KEYS = 64  # that are known again when they are sent once more
 ByteSink = Callable[[CallId, bytes], bool]
 """Takes a piece of a call's capture; False: it was dropped."""
 
@@ -31,16 +37,47 @@ class Capture:
 
     def __init__(self, call: CallId, clock: Clock, into: ByteSink, local: tuple[str, int]) -> None:
         self._call, self._into, self._local = call, into, local
-        self._begun = False
+        self._secret, self._keys = SecretWhile(), deque[bytes](maxlen=MOST_KEYS)
+        self._waiting = deque[Seen | CapturedPacket]()
+        self._clock = clock
+        self._begun = self._is_over = False
         self._unix_offset_ns = round(clock.wall().timestamp() * NS_PER_S) - clock.now_ns()
 
-    def message(self, seen: Seen) -> None:
-        peer = seen.peer[0], seen.peer[1]
-        self._write(self._framed(seen.at_ns, self._local, peer, seen.sent, seen.data))
+    def take(self, passed: Sequence[Seen | CapturedPacket], last_secret_ns: tuple[int, int] | None) -> None:
+        """`last_secret_ns`: from when until when the call was secret last, or is."""
+        if last_secret_ns is not None:
+            self._secret.mark(*last_secret_ns)
+        self._waiting.extend(passed)
+        self._let_go()
 
-    def packets(self, packets: Sequence[CapturedPacket]) -> None:
-        """Those that were collected together are written together."""
-        self._write(b"".join([self._framed(*packet) for packet in packets]))
+    def heard_record(self, kind: Kind, _: Mapping[str, object]) -> None:
+        """That of the call is the last."""
+        if kind == "call":
+            self._is_over = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Those that wait no longer are written together."""
+        until_ns = self._clock.now_ns() - BEFORE_NS
+        pieces: list[bytes] = []
+        while self._waiting and (self._is_over or self._waiting[0].at_ns < until_ns):
+            passed = self._waiting.popleft()
+            if isinstance(passed, Seen):
+                if not self._is_secret_key(passed):
+                    peer = passed.peer[0], passed.peer[1]
+                    pieces.append(self._framed(passed.at_ns, self._local, peer, passed.sent, passed.data))
+            elif not self._secret.has(passed.at_ns, passed.data):
+                pieces.append(self._framed(*passed))
+        if pieces:
+            self._write(b"".join(pieces))
+
+    def _is_secret_key(self, seen: Seen) -> bool:
+        """Who has no answer sends it once more, whatever has become of the call meanwhile."""
+        if not seen.data.startswith(KEY):
+            return False
+        if self._secret.covers(seen.at_ns):
+            self._keys.append(seen.data)
+        return seen.data in self._keys
 
     def _framed(
         self, at_ns: int, local: tuple[str, int], peer: tuple[str, int], sent: bool, data: bytes
@@ -74,6 +111,8 @@ class Tracing:
         if self.captures is not None:
             capture = Capture(call_id, self.clock, self.captures, self.local)
         timeline = Timeline(sink or self.sink, self.clock, call_id, tenant, began_ns)
+        if capture is not None:
+            timeline.follow(capture.heard_record)
         trace = self._live[call_id] = Trace(call_id, timeline, capture)
         return trace
 
@@ -106,17 +145,13 @@ class Trace:
         self.timeline.record("call", record.as_json())
 
     def _capture_message(self, seen: Seen) -> None:
-        if self.capture is not None and not self.timeline.secret:
-            self.capture.message(seen)
+        is_key = seen.data.startswith(KEY)
+        if self.capture is not None and (is_key or not self.timeline.secret):
+            self.capture.take([seen], self.timeline.last_secret_ns)
 
     def _capture_packets(self, packets: Sequence[CapturedPacket]) -> None:
-        """They are collected a while after they passed: what is secret by then, or was when they did, is left out."""
-        if self.capture is None or self.timeline.secret:
-            return
-        if (until_ns := self.timeline.secret_until_ns) is not None:
-            packets = [packet for packet in packets if packet.at_ns > until_ns + SECRET_MARGIN_NS]
-        if packets:
-            self.capture.packets(packets)
+        if self.capture is not None:
+            self.capture.take(packets, self.timeline.last_secret_ns)
 
     def _note(self, seen: Seen) -> None:
         peer = seen.peer

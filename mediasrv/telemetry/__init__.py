@@ -3,6 +3,7 @@
 from mediasrv.telemetry.counters import Counters
 from mediasrv.telemetry.files import FileSink
 from mediasrv.telemetry.logs import concerning, logging_to
+from mediasrv.telemetry.secret_while import SecretWhile
 from mediasrv.telemetry.timeline import Kind, MemorySink, RecordSink, Timeline
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Kind",
     "MemorySink",
     "RecordSink",
+    "SecretWhile",
     "Timeline",
     "concerning",
     "logging_to",

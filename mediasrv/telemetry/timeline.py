@@ -55,7 +55,8 @@ class Timeline:
     ) -> None:
         self._sink, self._clock, self._call, self._tenant = sink, clock, call, tenant
         self._secret, self._told_of_loss = False, False
-        self.secret_until_ns: int | None = None  # when it was so last
+        self._secret_from_ns: int | None = None
+        self._secret_until_ns = 0
         self._followers: list[Callable[[Kind, Mapping[str, object]], None]] = []
         self.began_ns = clock.now_ns() if began_ns is None else began_ns
 
@@ -65,9 +66,18 @@ class Timeline:
 
     @secret.setter
     def secret(self, on: bool) -> None:
-        if self._secret and not on:
-            self.secret_until_ns = self._clock.now_ns()
+        if on and not self._secret:
+            self._secret_from_ns = self._clock.now_ns()
+        elif self._secret and not on:
+            self._secret_until_ns = self._clock.now_ns()
         self._secret = on
+
+    @property
+    def last_secret_ns(self) -> tuple[int, int] | None:
+        """From when until when it was so last; None: never."""
+        if self._secret_from_ns is None:
+            return None
+        return self._secret_from_ns, self._clock.now_ns() if self._secret else self._secret_until_ns
 
     def ms(self, at_ns: int | None = None) -> float:
         """Milliseconds from the call's beginning to `at_ns` (now, if none)."""

@@ -183,3 +183,28 @@ async def test_nor_does_the_error_of_a_tool(autojump_clock: object) -> None:
     (ended,) = call.noted("tool_ended")
     assert (ended["outcome"], ended["error"]) == ("failed", "ExceptionGroup")
     assert DIGITS not in json.dumps([dict(turn) for turn in call.turns])
+
+
+class Charge(Card):
+    """Takes the number, and says it again when nothing is secret any more."""
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        assert self.call is not None
+        async with self.call.secure() as secret:
+            number = await secret.keys(len(DIGITS))
+        return ToolResult(prepared.call.id, f"charged {number}")
+
+
+class Charging(Paying):
+    async def lead(self, call: Call) -> Ending:
+        pays = '{ name = "card", arguments = { card = "4829" } }'
+        script = f'[[reply]]\ntools = [{pays}]\nthen = "Done."\n[[tool]]\nname = "card"\n'
+        return await an_agent(script, [Charge(call)]).lead(call)
+
+
+async def test_a_result_that_says_again_what_was_pressed_is_not_in_the_record(autojump_clock: object) -> None:
+    keys = [(7.0 + k / 5, Dtmf(digit, 100, round((7.0 + k / 5) * 1e9))) for k, digit in enumerate(DIGITS)]
+    call = await converse("", [(1.0, 2.2)], hang_up_at=20, events=[*keys], agent=Charging())
+    (tool,) = [tool for turn in call.turns for tool in turn["tools"]]
+    assert (tool["outcome"], tool["result"]) == ("done", "[secure]")
+    assert DIGITS not in json.dumps([dict(record) for _, _, record in call.sink.records])

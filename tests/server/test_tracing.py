@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import cast
 
 import trio
 
-from mediasrv.endpoints.traffic import Seen
+from mediasrv.endpoints import SipCall
+from mediasrv.endpoints.traffic import Seen, Traffic
 from mediasrv.ids import CallId, TenantId
 from mediasrv.media import CapturedPacket, StreamFace
-from mediasrv.server.tracing import SECRET_MARGIN_NS, ByteSink, Capture, Trace
+from mediasrv.server.tracing import ByteSink, Capture, Trace
 from mediasrv.telemetry import MemorySink, Timeline, pcap
+from mediasrv.telemetry.secret_while import AFTER_NS, BEFORE_NS
 from tests.fakes.clock import TrioClock
 from tests.server.house import House, running
 
 CALLER_RTP = 5071
+WAITS_S = BEFORE_NS / 1e9 + 0.01
 
 
 def messages(house: House) -> list[tuple[bool, str]]:
@@ -122,9 +126,12 @@ async def test_a_capture_whose_beginning_was_dropped_begins_with_the_next_piece(
             return True
         return False
 
-    capture = Capture(CallId("c"), TrioClock(), into, ("127.0.0.1", 5060))
+    clock = TrioClock()
+    capture = Capture(CallId("c"), clock, into, ("127.0.0.1", 5060))
     for _ in range(3):
-        capture.message(Seen(0, True, ("127.0.0.1", 5070), b"x"))
+        capture.take([Seen(clock.now_ns(), True, ("127.0.0.1", 5070), b"x")], None)
+        await trio.sleep(WAITS_S)
+    capture.take([], None)
     assert [piece.startswith(pcap.header()) for piece in taken] == [True, False]
 
 
@@ -138,24 +145,88 @@ class _Stream:
         self.hand_over = into
 
 
+class _Traced:
+    """A call whose capture is made of what passes here, and of nothing else."""
+
+    def __init__(self) -> None:
+        self.clock, self.pieces = TrioClock(), list[bytes]()
+        self.timeline = Timeline(MemorySink(), self.clock, CallId("c"), TenantId("t"))
+        local = ("127.0.0.1", 5060)
+        capture = Capture(CallId("c"), self.clock, lambda _, piece: self.pieces.append(piece) is None, local)
+        self.timeline.follow(capture.heard_record)
+        self.trace = Trace(CallId("c"), self.timeline, capture)
+        self.stream, self.traffic = _Stream(), Traffic()
+        self.trace.packets(cast("StreamFace", self.stream))
+        self.trace.messages(cast("SipCall", SimpleNamespace(traffic=self.traffic)))
+
+    def packet(self, data: bytes) -> CapturedPacket:
+        local, peer = ("127.0.0.1", 4000), ("127.0.0.1", CALLER_RTP)
+        return CapturedPacket(self.clock.now_ns(), local, peer, False, data)
+
+    def passes(self, data: bytes) -> None:
+        self.stream.hand_over([self.packet(data)])
+
+    def says(self, message: bytes) -> None:
+        self.traffic.take(Seen(self.clock.now_ns(), False, ("127.0.0.1", 5070), message))
+
+    def written(self) -> list[bytes]:
+        """When the call is over."""
+        self.timeline.record("call", {})
+        return [data for _, _, data in payloads(b"".join(self.pieces))]
+
+
+def key_packet(digit: int, stamp: int) -> bytes:
+    return b"\x80\x65\x00\x00" + stamp.to_bytes(4, "big") + b"\x00\x00\x00\x07" + bytes([digit, 10, 0, 160])
+
+
 async def test_what_passed_while_it_was_secret_is_left_out_however_late_it_is_collected(
     autojump_clock,
 ) -> None:
-    pieces: list[bytes] = []
-    clock, stream = TrioClock(), _Stream()
-    timeline = Timeline(MemorySink(), clock, CallId("c"), TenantId("t"))
-    capture = Capture(CallId("c"), clock, lambda _, piece: pieces.append(piece) is None, ("127.0.0.1", 5060))
-    trace = Trace(CallId("c"), timeline, capture)
-    trace.packets(cast("StreamFace", stream))
-
-    def passed(data: bytes) -> CapturedPacket:
-        return CapturedPacket(clock.now_ns(), ("127.0.0.1", 4000), ("127.0.0.1", CALLER_RTP), False, data)
-
-    stream.hand_over([passed(b"before")])
-    timeline.secret = True
+    call = _Traced()
+    call.passes(b"before")
+    await trio.sleep(WAITS_S)
+    call.timeline.secret = True
     await trio.sleep(1)
-    hidden = passed(b"4111")
-    timeline.secret = False
-    await trio.sleep(SECRET_MARGIN_NS / 1e9 + 0.01)
-    stream.hand_over([hidden, passed(b"after")])
-    assert [data for _, _, data in payloads(b"".join(pieces))] == [b"before", b"after"]
+    hidden = call.packet(b"4111")
+    call.timeline.secret = False
+    await trio.sleep(AFTER_NS / 1e9 + 0.01)
+    call.stream.hand_over([hidden, call.packet(b"after")])
+    assert call.written() == [b"before", b"after"]
+
+
+async def test_a_key_that_is_pressed_when_it_becomes_secret_or_ceases_to_be_is_left_out_whole(
+    autojump_clock,
+) -> None:
+    call = _Traced()
+    call.passes(key_packet(4, 800))
+    await trio.sleep(0.2)
+    call.timeline.secret = True
+    call.passes(key_packet(4, 800))
+    await trio.sleep(1)
+    call.passes(key_packet(9, 9_000))
+    call.timeline.secret = False
+    for _ in range(3):
+        await trio.sleep(0.4)
+        call.passes(key_packet(9, 9_000))
+    call.passes(key_packet(7, 20_000))
+    assert call.written() == [key_packet(7, 20_000)]
+
+
+async def test_a_secret_key_in_info_is_left_out_also_when_it_came_before_and_is_sent_once_more(
+    autojump_clock,
+) -> None:
+    call = _Traced()
+    early, within, later = (
+        b"INFO sip:a SIP/2.0\r\nCSeq: %d INFO\r\n\r\nSignal=%d" % (n, n) for n in (4, 8, 2)
+    )
+    call.says(early)
+    await trio.sleep(0.1)
+    call.timeline.secret = True
+    await trio.sleep(1)
+    call.says(within)
+    call.timeline.secret = False
+    await trio.sleep(2)
+    for message in (within, later, b"BYE sip:a SIP/2.0\r\n\r\n"):
+        call.says(message)
+    assert [data.split()[0] for data in call.written()] == [b"INFO", b"BYE"]
+    assert later in call.written()
