@@ -99,8 +99,9 @@ class PlayoutTruth:
         return _first_words(passage.text, count)
 
     def word_start(self, sample: int) -> int | None:
-        """Where the word began that sounds at `sample`; None when nothing knows."""
-        starts = [word.start for passage in self._passages for word in passage.timed]
+        """Where the word began that sounds at `sample`, of the passage that sounds there; None when nothing knows."""
+        n = bisect_right(self._passages, sample, key=lambda passage: passage.start)
+        starts = [word.start for word in self._passages[n - 1].timed] if n else []
         k = bisect_right(starts, sample)
         return starts[k - 1] if k else None
 
