@@ -64,7 +64,7 @@ from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
 from mediasrv.conversation.window import HistoryWindow
-from mediasrv.errors import MediasrvError
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.legs import Ending
 from mediasrv.media import (
     Arming,
@@ -398,12 +398,13 @@ class Dialogue:
         """Asks whether the caller has finished, beside the pause; no answer is no opinion."""
         within_s = self._call.settings.patience.judged_within_ms / 1000
         try:
-            with trio.move_on_after(within_s), provider_errors(model.name):
+            with provider_errors(model.name), trio.move_on_after(within_s):
                 finished = await model.finished(said, self.history.messages())
                 self._call.timeline.note("judged", text=said, finished=finished, model=model.name)
                 await self._send.send(Judged(said, finished))
-        except ProviderError as error:
-            self._call.timeline.note("judge_failed", problem=str(error))
+        except* ProviderError as errors:
+            problem = "; ".join(str(error) for error in leaves(errors))
+            self._call.timeline.note("judge_failed", problem=problem)
 
     async def _deaf(self) -> None:
         await self._send.send(EndAsked(Ending.FAULT, goodbye=True))

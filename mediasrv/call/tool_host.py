@@ -18,6 +18,7 @@ from mediasrv.clock import NS_PER_MS
 from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.history import History
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
+from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ToolCall
 
 
@@ -102,13 +103,10 @@ class ToolHost:
         return ToolResult(record.id, record.result, ok=False)
 
     async def _run_in_turn(self, job: _Job) -> ToolResult:
-        finished = False
         try:
-            result = await self._perform(job)
-            finished = True
-            return result
+            return await self._perform(job)
         finally:
-            if not finished:
+            if job.record.outcome == "pending":
                 self._note(job, "cancelled", status("cancelled: the caller interrupted"))
 
     async def _run_in_call(self, job: _Job) -> ToolResult:
@@ -131,6 +129,8 @@ class ToolHost:
                 prepared = await job.tool.prepare(job.call)
         except Exception as error:
             return self._failed(job, error)
+        except BaseExceptionGroup as group:
+            raise self._cancelled(job, group) from None
         finally:
             if prepared is None and job.record.outcome == "pending":
                 self._note(job, "cancelled", status("not prepared"))
@@ -156,6 +156,8 @@ class ToolHost:
                 result = await job.tool.commit(prepared, key)
         except Exception as error:
             return self._failed(job, error)
+        except BaseExceptionGroup as group:
+            raise self._cancelled(job, group) from None
         if result is None:
             result = ToolResult(job.call.id, status(f"no answer in {job.tool.spec.deadline_s:g} s"), ok=False)
             self._note(job, "timed_out", result.text)
@@ -163,7 +165,15 @@ class ToolHost:
             self._note(job, "done" if result.ok else "failed", result.text)
         return result
 
-    def _failed(self, job: _Job, error: Exception) -> ToolResult:
+    def _cancelled(self, job: _Job, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """What goes on of a cancellation that the tool met with errors: those are the tool's, and are told here."""
+        errors, others = group.split(Exception)
+        if errors is not None:
+            several = leaves(errors)
+            self._failed(job, several[0] if len(several) == 1 else errors)
+        return others or group
+
+    def _failed(self, job: _Job, error: BaseException) -> ToolResult:
         text = status(f"failed: {type(error).__name__}")
         self._note(job, "failed", text, error=self._owner.told(error))
         return ToolResult(job.call.id, text, ok=False)

@@ -156,6 +156,9 @@ class Turn:
                 opened = True
                 await self._perform()
                 self._why = self._why or (TurnEnding.ERROR if record.error else TurnEnding.COMPLETED)
+        except* trio.Cancelled:
+            self._why = self._why or TurnEnding.HANGUP  # whatever fails as it is cancelled has not ended it
+            raise
         except* ProviderError as failed:
             self._failed("; ".join(str(error) for error in leaves(failed)))
             self._why = self._why or TurnEnding.ERROR
