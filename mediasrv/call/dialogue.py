@@ -410,6 +410,8 @@ class Dialogue:
         await self._send.send(EndAsked(Ending.FAULT, goodbye=True))
 
     def _ask_to_end(self) -> None:
+        if self._turn is not None:
+            self._turn.ends_call = True
         self._asked_to_end.set()
 
     async def _watch_wish_to_end(self) -> None:
