@@ -203,7 +203,8 @@ class Dialogue:
         self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
         self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
         self._call.on_secret_key = lambda: self._send.send(Stirred())
-        event: TurnEvent = Answered(greets=bool(self._persona.opening()))
+        opening = self._persona.opening()
+        event: TurnEvent = Answered(bool(opening), all(passage.interruptible for passage in opening[:1]))
         while True:
             ending = self._take(event)
             if ending is not None:

@@ -84,9 +84,10 @@ class TurnState:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The call is up; `greets`: the agent speaks first."""
+    """The call is up; `greets`: the agent speaks first, and says what may be interrupted or what may not."""
 
     greets: bool
+    interruptible: bool = True  # of that, the first passage
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,7 +312,9 @@ def _say_goodbye(state: TurnState, now: float) -> Step:
 
 def _answered(state: TurnState, event: Answered, now: float) -> Step:
     state = replace(state, idle_since=now)
-    return _speak(state, "greeting", now) if event.greets else (state, ())
+    if not event.greets:
+        return state, ()
+    return _speak(state, "greeting", now, interruptible=event.interruptible)
 
 
 def _speech_began_listening(state: TurnState, event: SpeechBegan, now: float) -> Step:
@@ -444,7 +446,17 @@ def _passage_began(state: TurnState, event: PassageBegan, now: float) -> Step:
     state = replace(state, sounding_since=since, quiet_since=None, interruptible=interruptible)
     if state.phase is not Phase.HELD:
         return replace(state, phase=Phase.SPEAKING), ()
+    if not interruptible:
+        return _hold_refused(state, now)
     return replace(state, under=Phase.SPEAKING), ()
+
+
+def _hold_refused(state: TurnState, now: float) -> Step:
+    """What begins to sound may not be interrupted: what was said in the hold waits, as what is said over it does."""
+    evidence = _evidence(state, "uninterruptible", now)
+    text = _joined(state.text, state.murmured)
+    back = replace(state, phase=Phase.SPEAKING, hold=None, explained=False, murmured="", text=text)
+    return back, (Reject(state.hold, evidence),)
 
 
 def _may_interrupt(state: TurnState) -> bool:

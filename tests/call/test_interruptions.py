@@ -102,6 +102,27 @@ async def test_a_notice_is_not_interrupted_but_the_greeting_after_it_is(autojump
     assert call.stream.holds == [1]
 
 
+@pytest.mark.parametrize("first_sound_ms", [60, 600])
+@pytest.mark.parametrize("from_s", [0.02, 0.3])
+async def test_a_notice_is_heard_though_the_caller_speaks_before_it_does(
+    autojump_clock: object, first_sound_ms: int, from_s: float
+) -> None:
+    notice, greeting = "This call is recorded for legal reasons.", "Good day, how can I help?"
+    script = f"""
+    uninterruptible = "{notice}"
+    greeting = "{greeting}"
+    [voice]
+    first_sound_ms = {first_sound_ms}
+    [[hears]]
+    text = "Hello, is there anybody?"
+    """
+    call = await converse(script, [(from_s, 1.6)], hang_up_at=12)
+    first, second = call.turns[:2]
+    assert (first["ending"], first["heard"]) == ("completed", f"{notice} {greeting}")
+    assert second["asked"] == "Hello, is there anybody?"
+    assert call.noted("hold") == []
+
+
 async def test_an_agent_that_is_not_to_be_interrupted_is_not(autojump_clock: object) -> None:
     settings = CallSettings(interruptibility=Interruptibility(enabled=False))
     call = await converse(saying("stop it"), [ASKED, (8.0, 9.0)], hang_up_at=40, settings=settings)

@@ -61,6 +61,7 @@ def kinds(actions: tuple[object, ...]) -> list[type]:
 PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     # phase, event, the phase it leads to (None: an error), and what is asked for
     (L, Answered(greets=True), T, [StartTurn]),
+    (L, Answered(greets=True, interruptible=False), T, [StartTurn]),
     (L, Answered(greets=False), L, []),
     (L, SpeechBegan(NOW), L, []),
     (L, SpeechBegan(NOW, HOLD), L, [Reject]),
@@ -129,6 +130,8 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (H, VoiceDry(3), H, []),
     (H, KeyPressed("1"), L, [CancelTurn]),
     (H, PassageBegan(3), H, []),
+    (H, PassageBegan(3, interruptible=False), S, [Reject]),
+    (H, PassageBegan(2, interruptible=False), H, []),
     (H, TurnOver(3), L, [Reject]),
     (H, TurnOver(2), H, []),
     (H, HoldLapsed(HOLD), S, []),
@@ -436,6 +439,29 @@ def after(table: TurnState, *events: TurnEvent) -> TurnState:
     for event in events:
         table, _ = step(table, event, NOW)
     return table
+
+
+def test_before_a_notice_sounds_nothing_interrupts_it_either() -> None:
+    notice = after(begin(CallSettings(), NOW), Answered(greets=True, interruptible=False))
+    rung, actions = step(notice, SpeechBegan(NOW, HOLD), NOW)
+    assert (rung.phase, rule(actions)) == (T, "uninterruptible")
+    said, actions = step(after(notice, SpeechBegan(NOW)), Words("anybody there?", final=True), NOW)
+    assert (said.phase, actions) == (T, ())
+    assert after(said, PassageBegan(1, interruptible=False), TurnOver(1)).text == "anybody there?"
+
+
+def test_a_greeting_without_a_notice_is_interrupted_before_it_sounds() -> None:
+    greeting = after(begin(CallSettings(), NOW), Answered(greets=True))
+    assert after(greeting, SpeechBegan(NOW)).phase is H
+
+
+def test_a_notice_that_begins_ends_the_judging_of_what_is_said_and_all_of_that_is_kept() -> None:
+    held = after(state(S), SpeechBegan(NOW, HOLD), Words("yes", final=True), Words("okay", final=False))
+    notice, actions = step(held, PassageBegan(3, interruptible=False), NOW)
+    assert (notice.phase, rule(actions)) == (S, "uninterruptible")
+    assert (notice.text, notice.partial, notice.hold) == ("yes", "okay", None)
+    said, actions = step(notice, Words("okay, now", final=True), NOW)
+    assert (said.phase, said.text, actions) == (S, "yes okay, now", ())
 
 
 def test_words_said_over_a_notice_survive_a_cough_over_what_follows_it() -> None:
