@@ -49,6 +49,7 @@ from mediasrv.call.turn_events import (
     SpeechEnded,
     StartTurn,
     Stirred,
+    TakeAnswer,
     TakeHold,
     TurnEvent,
     TurnOver,
@@ -64,6 +65,7 @@ from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
 from mediasrv.conversation.window import HistoryWindow
+from mediasrv.conversation.words import is_question
 from mediasrv.errors import MediasrvError, leaves
 from mediasrv.legs import Ending
 from mediasrv.media import (
@@ -238,9 +240,8 @@ class Dialogue:
         if self._state.phase is not before:
             self._call.timeline.note("phase", phase=self._state.phase.value, because=type(event).__name__)
             self._note_hold(before, event)
-        model = self._providers.end_of_turn
-        if isinstance(event, Words) and event.final and self._state.text and model is not None:
-            self._call.start_soon(self._judge, model, self._state.text)
+        if isinstance(event, Words) and event.final:
+            self._ask_judge()
         for action in actions:
             if isinstance(action, EndCall):
                 return action.why
@@ -278,6 +279,9 @@ class Dialogue:
                 self._own_hold = self._call.stream.hold(action.lease_ms)
             case Reject():
                 self._release(action)
+            case TakeAnswer(turn, words, before_end_ms):
+                self._call.timeline.note("answer", turn=turn, words=words, before_end_ms=before_end_ms)
+                self._ask_judge()
             case EndCall():
                 pass
 
@@ -395,6 +399,11 @@ class Dialogue:
         text = UNCLEAR if doubted else transcript.text
         await self._send.send(Words(text, transcript.final, transcript.confidence))
 
+    def _ask_judge(self) -> None:
+        model = self._providers.end_of_turn
+        if self._state.text and model is not None:
+            self._call.start_soon(self._judge, model, self._state.text)
+
     async def _judge(self, model: EndOfTurn, said: str) -> None:
         """Asks whether the caller has finished, beside the pause; no answer is no opinion."""
         within_s = self._call.settings.patience.judged_within_ms / 1000
@@ -470,7 +479,7 @@ class Dialogue:
         if turn.record.first_audio_ms is None and not passage.aside:
             turn.record.first_audio_ms = round(self._call.timeline.ms() - turn.record.began_ms, 3)
             self._call.timeline.note("first_audio", at_ns=event.at.at_ns, turn=turn.number)
-        return PassageBegan(turn.number, passage.interruptible, passage.aside)
+        return PassageBegan(turn.number, passage.interruptible, passage.aside, is_question(passage.text))
 
     def _finished(self, event: Finished) -> None:
         turn = self._turn

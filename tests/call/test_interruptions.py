@@ -36,6 +36,33 @@ async def test_a_backchannel_pauses_the_voice_and_it_goes_on(autojump_clock: obj
     assert call.turns[0]["holds"] == call.turns[0]["rejects"] == 1
 
 
+@pytest.mark.parametrize("before_s", [0.15, 0.3, 0.5, 0.9, 1.3])
+@pytest.mark.parametrize(("mark", "answered"), [("?", True), (".", False)])
+async def test_a_yes_over_the_last_words_answers_a_question_and_no_statement(
+    autojump_clock: object, before_s: float, mark: str, answered: bool
+) -> None:
+    script = f"""
+    [[hears]]
+    text = "I want a table."
+    [[hears]]
+    text = "Yes."
+    [[reply]]
+    turn = 1
+    text = "Very well. Shall I book it for eight o'clock this evening then{mark}"
+    [[reply]]
+    text = "Booked."
+    """
+    undisturbed = await converse(script, [ASKED], hang_up_at=12)
+    until = undisturbed.noted("finished")[0]["ms"] / 1000
+    yes = (until - before_s, until - before_s + 0.45)
+    call = await converse(script, [ASKED, yes], hang_up_at=15)
+    reply = call.turns[0]
+    assert (reply["ending"], reply["heard"]) == ("completed", reply["said"])
+    assert [entry["rule"] for entry in call.noted("reject")] == ["backchannel"]
+    assert [turn["asked"] for turn in call.turns[1:] if turn["kind"] == "reply"] == ["Yes."] * answered
+    assert [entry["words"] for entry in call.noted("answer")] == ["Yes."] * answered
+
+
 @pytest.mark.parametrize("length_ms", [60, 120, 200, 240])
 async def test_a_cough_pauses_the_voice_and_it_goes_on(autojump_clock: object, length_ms: int) -> None:
     call = await converse(saying("what"), [ASKED, (8.0, 8.0 + length_ms / 1000)], hang_up_at=30)
