@@ -54,6 +54,7 @@ class Call:
     )  # ready to be said after a fault of ours
     on_secret_key: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
     length_since: float = 0.0  # from here its length is counted, whoever comes or leads
+    last_turn: int = 0  # its turns are counted through, whoever comes or leads
     _owes_apology: bool = False
     _led: set[trio.CancelScope] = field(default_factory=set)  # of the leader, and of all that it started
 

@@ -20,7 +20,7 @@ from mediasrv.call import turn_taking
 from mediasrv.call.call import Call
 from mediasrv.call.ears import Ears
 from mediasrv.call.media_notes import note_media
-from mediasrv.call.record import TurnEnding, TurnRecord
+from mediasrv.call.record import TurnEnding, TurnRecord, turn_id
 from mediasrv.call.services import MediaNeeds
 from mediasrv.call.settings import CallSettings, Speculation
 from mediasrv.call.speech.mask import lines_of
@@ -174,7 +174,7 @@ class Dialogue:
     ) -> None:
         self._call, self._persona, self._providers, self._ready = call, persona, providers, ready
         self._send, self._receive = trio.open_memory_channel[TurnEvent](EVENTS_WAITING)
-        self._state = turn_taking.begin(self._settings(), call.now(), call.length_since)
+        self._state = turn_taking.begin(self._settings(), call.now(), call.length_since, call.last_turn)
         self._asked_to_end = trio.Event()
         self.history = History(persona.system, persona.window)
         self._host = ToolHost(
@@ -287,8 +287,9 @@ class Dialogue:
 
     def _start(self, action: StartTurn) -> None:
         call = self._call
+        call.last_turn = action.turn
         record = TurnRecord(
-            turn=f"{call.info.id}-{action.turn}", number=action.turn, kind=action.kind, asked=action.text,
+            turn=turn_id(call.info.id, action.turn), number=action.turn, kind=action.kind, asked=action.text,
             began_ms=call.timeline.ms(), level=self._persona.level.name,
         )  # fmt: skip
         lines = self._lines(action)

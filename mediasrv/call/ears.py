@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -16,6 +16,7 @@ from mediasrv.audio import EARS_RATE_HZ, EarsChunk
 from mediasrv.call.call import Call
 from mediasrv.conversation.owed_sound import OwedSound
 from mediasrv.conversation.provider_edge import provider_errors
+from mediasrv.conversation.surrogates import mended
 from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
 
@@ -86,7 +87,8 @@ class Ears:
             nursery.start_soon(self._watch)
             while True:
                 with provider_errors(self.stt.name):
-                    transcript = await stream.next()
+                    heard = await stream.next()
+                    transcript = replace(heard, text=mended(heard.text))
                 self._transcripts += 1
                 self._forget()
                 if transcript.final:

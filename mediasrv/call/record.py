@@ -17,6 +17,11 @@ from mediasrv.providers.protocols import Usage
 NOTHING = (Decimal(0), Decimal(0))
 
 
+def turn_id(call: str, number: int) -> str:
+    """What a turn is known by, in its record and to the services that its tools call."""
+    return f"{call}-{number}"
+
+
 class TurnEnding(Enum):
     COMPLETED = "completed"
     USER_BARGE_IN = "user_barge_in"

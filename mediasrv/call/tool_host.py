@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
-from mediasrv.call.record import ToolRecord
+from mediasrv.call.record import ToolRecord, turn_id
 from mediasrv.clock import NS_PER_MS
 from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.history import History
+from mediasrv.conversation.surrogates import mended
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
 from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ToolCall
@@ -139,7 +140,7 @@ class ToolHost:
         self._unheard.setdefault(job.turn, []).append((job, prepared))
         job.record.outcome = "prepared"
         return ToolResult(
-            job.call.id, prepared.preview or status("will be done when the caller has heard of it")
+            job.call.id, mended(prepared.preview) or status("will be done when the caller has heard of it")
         )
 
     async def _commit(self, job: _Job, prepared: Prepared) -> None:
@@ -148,12 +149,14 @@ class ToolHost:
 
     async def _perform(self, job: _Job, prepared: Prepared | None = None) -> ToolResult:
         """Prepares (unless that was done) and commits, within the tool's deadline."""
-        key = f"{self._owner.name}:{job.call.id}"
+        # the ids of tool calls begin anew with each party that the call has
+        key = f"{turn_id(self._owner.name, job.turn)}:{job.call.id}"
         result: ToolResult | None = None
         try:
             with trio.move_on_after(job.tool.spec.deadline_s):
                 prepared = prepared or await job.tool.prepare(job.call)
-                result = await job.tool.commit(prepared, key)
+                done = await job.tool.commit(prepared, key)
+                result = replace(done, text=mended(done.text))
         except Exception as error:
             return self._failed(job, error)
         except BaseExceptionGroup as group:
@@ -175,7 +178,7 @@ class ToolHost:
 
     def _failed(self, job: _Job, error: BaseException) -> ToolResult:
         text = status(f"failed: {type(error).__name__}")
-        self._note(job, "failed", text, error=self._owner.told(error))
+        self._note(job, "failed", text, error=mended(self._owner.told(error)))
         return ToolResult(job.call.id, text, ok=False)
 
     def _note(self, job: _Job, outcome: str, text: str, error: str = "") -> None:

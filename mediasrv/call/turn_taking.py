@@ -69,9 +69,10 @@ ANSWER_S = 1.7  # 1.5 s from the end of a question its answer may begin; a word 
 FINAL = (Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
-def begin(settings: CallSettings, now: float, began: float | None = None) -> TurnState:
-    """`began`: when the call did, whose length is counted from there; None: just now."""
-    return TurnState(settings, began=now if began is None else began, speech_ended=now, idle_since=now)
+def begin(settings: CallSettings, now: float, began: float | None = None, last_turn: int = 0) -> TurnState:
+    """`began`: when the call did, whose length is counted from there; None: just now. `last_turn`: that it has had."""
+    since = now if began is None else began
+    return TurnState(settings, began=since, turn=last_turn, speech_ended=now, idle_since=now)
 
 
 def step(state: TurnState, event: TurnEvent, now: float) -> Step:

@@ -46,6 +46,10 @@ class Bill:
         """All of it was for words that were not meant; what was heard was heard."""
         self.entries = [replace(entry, speculative=entry.service != "stt") for entry in self.entries]
 
+    def meant(self) -> None:
+        """What was guessed was asked: nothing of it was for words that were not meant."""
+        self.entries = [replace(entry, speculative=False) for entry in self.entries]
+
     def wasted_usd(self, said: int, heard: int) -> Decimal:
         """What was paid for in vain: guesses, speech (so many characters of it were heard) that was cut off, and
         what was done twice because a provider failed."""

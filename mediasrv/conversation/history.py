@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mediasrv.conversation.window import HistoryWindow, estimated_tokens, left_out
+from mediasrv.conversation.window import HistoryWindow, estimated_tokens, left_out, still_told
 from mediasrv.errors import LocalError
 from mediasrv.providers.protocols import Message, ToolCall
 
@@ -106,13 +106,15 @@ class History:
         """As much as the window holds; what a draft asks is told to its own `turn` only."""
         told = [exchange for exchange in self._exchanges if exchange.turn == turn or not exchange.draft]
         messages = [exchange.messages() for exchange in told]
-        cut = left_out(self._window, [estimated_tokens(exchange) for exchange in messages])
-        cut = next((k for k in range(cut) if told[k].awaits_tools()), cut)
-        return self._prompt(cut) + [message for exchange in messages[cut:] for message in exchange]
+        sizes = [estimated_tokens(exchange) for exchange in messages]
+        cut = left_out(self._window, sizes)
+        waiting = still_told(self._window, sizes, [k for k in range(cut) if told[k].awaits_tools()])
+        kept = [messages[k] for k in waiting] + messages[cut:]
+        return self._prompt(cut - len(waiting)) + [message for exchange in kept for message in exchange]
 
-    def _prompt(self, cut: int) -> list[Message]:
+    def _prompt(self, missing: int) -> list[Message]:
         """Always there, and the first and only message of its kind: some models refuse another."""
-        gap = f"(What was said first in this call is left out here: {cut} exchanges.)" if cut else ""
+        gap = f"(What was said first in this call is left out here: {missing} exchanges.)" if missing else ""
         text = "\n\n".join(part for part in (self._system, gap) if part)
         return [Message("system", text)] if text else []
 

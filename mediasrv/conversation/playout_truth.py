@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from mediasrv.conversation.surrogates import mended
 from mediasrv.providers.protocols import WordTime
 
 CHARACTERS_PER_S = 15  # of speech, while a passage without word times is not whole
@@ -59,7 +60,9 @@ class PlayoutTruth:
         """Where these words of the last passage lie."""
         passage = self._passages[-1]
         placed = [
-            PlacedWord(w.text, passage.start + self._at(w.start_ms), passage.start + self._at(w.end_ms))
+            PlacedWord(
+                mended(w.text), passage.start + self._at(w.start_ms), passage.start + self._at(w.end_ms)
+            )
             for w in words
         ]
         passage.timed = sorted([*passage.timed, *placed], key=lambda word: word.start)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mediasrv.conversation.history import History
-from mediasrv.conversation.provider_edge import in_time
+from mediasrv.conversation.provider_edge import in_time, provider_errors
+from mediasrv.conversation.surrogates import PieceMender, mended_call
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
     Estimates,
@@ -98,6 +99,7 @@ async def _ask(
     A reply that is left before its end is paid for, and its provider tells what it took at the end only.
     """
     told = failed = False
+    mender = PieceMender()
     stream = in_time(
         llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name, counts=says_something
     )
@@ -106,16 +108,21 @@ async def _ask(
             async for delta in deltas:
                 match delta:
                     case TextDelta(text):
-                        answer.written += _checked(llm.name, text, str, "words that are no text")
+                        text = mender.push(_checked(llm.name, text, str, "words that are no text"))
+                        answer.written += text
                         _check_bound(llm.name, "characters", len(answer.written), MOST_CHARACTERS)
                         yield text
                     case ToolRequest(call):
                         _checked(llm.name, call.arguments, Mapping, "arguments that are no object")
-                        answer.calls.append(call)
+                        with provider_errors(llm.name):
+                            answer.calls.append(mended_call(call))
                         _check_bound(llm.name, "tool calls", len(answer.calls), MOST_CALLS)
                     case Usage():
                         told = True
                         used(delta)
+        if half := mender.close():
+            answer.written += half
+            yield half
     except ProviderError:
         failed = True
         raise

@@ -7,6 +7,9 @@ reply: cut between two of them, no call is without its result.
 A provider keeps what it has read, as long as the next request begins in the same way. A window that slid on with each
 turn would begin otherwise each time. So it goes in steps: once it is full, a quarter of it is left out together, and
 then nothing until that has filled again. How much is left out follows from the sizes alone; nothing is remembered.
+
+An exchange whose tool still runs is told though it is older: its result would be of no use to a model that does not
+know who asked for it. That is bounded too, by a quarter of the window.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ STEPS = 4  # a window is left out by so many parts
 
 
 class HistoryWindow(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a request holds at most, besides the prompt; an hour of talk is well within it."""
+    """What a request holds at most, besides the prompt and what still waits; an hour of talk is well within it."""
 
     turns: Annotated[int, Meta(ge=1)] = 400
     tokens: Annotated[int, Meta(ge=200)] = 24_000  # estimated by the length of the text
@@ -46,6 +49,21 @@ def left_out(window: HistoryWindow, sizes: Sequence[int]) -> int:
     while tokens < over and count < len(sizes):
         tokens, count = tokens + sizes[count], count + 1
     return max(0, min(count, len(sizes) - 1))
+
+
+def still_told(window: HistoryWindow, sizes: Sequence[int], waiting: Sequence[int]) -> list[int]:
+    """Of the exchanges at `waiting`, left out with a tool that still runs: the newest, as many as one step holds.
+
+    At least one; not all, for there may be tools that never end.
+    """
+    kept: list[int] = []
+    tokens = 0
+    for place in reversed(waiting):
+        tokens += sizes[place]
+        if kept and (len(kept) >= window.turns // STEPS or tokens > window.tokens // STEPS):
+            break
+        kept.append(place)
+    return kept[::-1]
 
 
 def _in_steps(over: int, whole: int) -> int:

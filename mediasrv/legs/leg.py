@@ -152,5 +152,11 @@ class Leg(Protocol):
         within a bounded while, and the call goes on as it was.
         """
 
+    def silence(self) -> None:
+        """Nothing is sent or heard any more, whatever the other side offers before it is hung up.
+
+        Raises LocalError when the engine takes no order just now, StreamClosed when the call is over.
+        """
+
     async def hang_up(self, why: Ending) -> None:
         """Says good-bye in the leg's protocol; idempotent, bounded."""

@@ -150,6 +150,9 @@ class SipLeg:
         except CallGone as gone:
             raise CannotTransfer("that call is over") from gone
 
+    def silence(self) -> None:
+        self._sound.silence()
+
     async def hang_up(self, why: Ending) -> None:
         call = self._opening.call
         if call is None or not call.answered:

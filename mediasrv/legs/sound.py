@@ -97,6 +97,7 @@ class Sound:
         self._stage = Stage.BEGINNING
         self._room: ReservationFace | None = None  # for a stream in this one's place
         self._told: list[Callable[[StreamFace], None]] = []  # of each stream
+        self._silent = False  # for good
         self._early = False  # something was heard before anybody had picked up
         self._association = trio.CancelScope()  # of the DTLS handshake that counts
         self._picking_up = trio.Event()
@@ -222,7 +223,7 @@ class Sound:
         if self._room is not None:
             self._room.release()
             self._room = None
-        if self._early and self._agreed is not None and self._agreed.hearing:
+        if self._early and not self._silent and self._agreed is not None and self._agreed.hearing:
             self._stream.hear_anew()
         self._speak_only_what_runs()
         self._picking_up.set()
@@ -304,8 +305,8 @@ class Sound:
         if agreed.remote is not None and (before is None or before.remote != agreed.remote):
             self._stream.set_remote(agreed.remote)
         self._stream.set_direction(
-            sending=self._stage in SENDING and agreed.sending,
-            hearing=self._stage in HEARING and agreed.hearing,
+            sending=not self._silent and self._stage in SENDING and agreed.sending,
+            hearing=not self._silent and self._stage in HEARING and agreed.hearing,
         )
         self._agreed = agreed
 
@@ -317,6 +318,11 @@ class Sound:
             self._stream.set_keys(keys)
         else:
             self._association.cancel()
+
+    def silence(self) -> None:
+        """Nothing is sent or heard any more, whatever will be agreed on: the ACK of an offer may be on its way."""
+        self._silent = True
+        self._stream.set_direction(sending=False, hearing=False)
 
     # ---- keys by DTLS
 

@@ -28,6 +28,8 @@ class ProviderError(MediasrvError):
     def __init__(
         self, provider: str, problem: str, *, retryable: bool, retry_after_s: float | None = None
     ) -> None:
+        # its words may be half a letter, out of JSON, and are written down wherever this is told
+        problem = problem.encode(errors="replace").decode()
         self.provider, self.problem, self.retryable = provider, problem, retryable
         self.retry_after_s = retry_after_s
         super().__init__(f"{provider}: {problem}")

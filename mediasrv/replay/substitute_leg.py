@@ -46,6 +46,9 @@ class SubstituteLeg:
         if not await self._operation("transfer", bool):
             raise CannotTransfer("nobody was asked then")
 
+    def silence(self) -> None:
+        self.stream.set_direction(sending=False, hearing=False)
+
     async def hang_up(self, why: Ending) -> None:
         await self._operation("hang_up")
 

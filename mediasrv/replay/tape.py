@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from mediasrv.conversation.surrogates import mended_value
 from mediasrv.errors import MediasrvError
 from mediasrv.legs import CallInfo
 from mediasrv.media.again import Birth, Moment
@@ -114,7 +115,11 @@ _encoder = msgspec.json.Encoder()
 
 
 def written(*entries: Entry) -> bytes:
-    return _encoder.encode_lines(entries)
+    """A line each; what a provider brought is taped as it came, but for halves of letters, which no file can hold."""
+    try:
+        return _encoder.encode_lines(entries)
+    except UnicodeEncodeError:
+        return _encoder.encode_lines([mended_value(msgspec.to_builtins(entry)) for entry in entries])
 
 
 def digest(packet: bytes) -> bytes:

@@ -43,6 +43,7 @@ async def test_a_right_guess_is_promoted_and_saves_the_models_time(autojump_cloc
         call = await converse(script, [(1.0, 2.2)], hang_up_at=8, settings=settings)
         (turn,) = [turn for turn in call.turns if turn["heard"]]
         assert (turn["asked"], turn["ahead"]) == ("Is dinner on Monday", name == "guessing")
+        assert not any(entry["in_vain"] for entry in turn["usage"])
         first_audio_ms[name] = turn["began_ms"] + turn["first_audio_ms"]
     assert first_audio_ms["guessing"] < first_audio_ms["waiting"] - 200
 

@@ -149,6 +149,16 @@ async def test_a_file_becomes_somebody_to_talk_with(autojump_clock: object, tmp_
     assert room.model.bodies[0]["temperature"] == 0.9
 
 
+async def test_half_a_letter_from_either_side_ends_no_talk(autojump_clock: object, tmp_path: Path) -> None:
+    pieces = [chunk({"content": "A \ud83d"}), chunk({"content": "\ude00 or a \ud83d, please."})]
+    async with talking(tmp_path, pieces, [chunk({"content": "Yes."})]) as room:
+        assert len(await room.say("what shall I write here", "is it this one \udcff here")) == 2
+    assert [turn["ending"] for turn in room.turns] == ["completed"] * 2
+    assert room.turns[0]["written"] == "A \U0001f600 or a \ufffd, please."
+    assert room.turns[1]["asked"] == "is it this one \ufffd here"
+    assert "\ufffd here" in room.model.bodies[1]["messages"][-1]["content"]
+
+
 async def test_of_a_long_talk_the_model_is_told_what_its_file_says(
     autojump_clock: object, tmp_path: Path
 ) -> None:
@@ -176,7 +186,7 @@ async def test_a_tool_is_an_order_to_a_service(autojump_clock: object, tmp_path:
     replies = ([asks('{"people": 4}')], [chunk({"content": "It is by the window."})])
     async with talking(tmp_path, *replies) as room:
         assert await room.say("a table for four") == ["It is by the window."]
-        assert room.desk.orders == [("/tables?house=1", "chat:a", {"people": 4})]
+        assert room.desk.orders == [("/tables?house=1", "chat-1:a", {"people": 4})]
         assert "by the window" in room.model.bodies[1]["messages"][-1]["content"]
     assert [(tool["name"], tool["outcome"]) for tool in room.turns[0]["tools"]] == [("book", "done")]
 

@@ -191,6 +191,25 @@ async def test_one_who_was_replaced_and_cannot_be_hung_up_concerns_nobody_else(
     assert (here.outcome(), here.records["call-1"].error) == ("hung_up", "")
 
 
+async def test_one_who_was_replaced_is_hung_up_even_when_the_engine_takes_no_orders(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = FakeTransfer("carol")
+    async with stage(bob=Guest(stays_s=None, wants=[(2.0, asked)]), carol=Guest(stays_s=20.0)) as here:
+        here.call()
+        await trio.sleep(4)
+        bob = here.dialler.party("bob")
+        monkeypatch.setattr(bob.stream, "set_direction", _overburdened)
+        await trio.sleep(10)
+        assert bob.hung_up == [Ending.TRANSFERRED]
+        assert [entry["error"] for entry in here.noted("party_fault")] == ["LocalError: no more orders"]
+    assert (here.outcome(), here.records["call-1"].error) == ("hung_up", "")
+
+
+def _overburdened(*, sending: bool, hearing: bool) -> None:
+    raise LocalError("no more orders")
+
+
 # ---- attended ----------------------------------------------------------------------------------------------------
 
 

@@ -263,3 +263,25 @@ def test_the_table_of_levels_is_the_one_that_was_agreed_on() -> None:
 def test_a_bill_adds_up_in_decimals() -> None:
     bill = Bill()
     assert (bill.total_usd(), bill.tokens()) == (Decimal(0), {"input_tokens": 0, "output_tokens": 0})
+
+
+@pytest.mark.parametrize("text", ["We close at nine", "We close at nine. Is there anything else?"])
+async def test_a_guess_is_paid_for_in_vain_until_it_is_promoted_however_soon_it_was_written(
+    autojump_clock: object, text: str
+) -> None:
+    talk = Talk(Model(text), draft=True)
+    bill, said = talk.exchange.bill, list[tuple[float, str]]()
+
+    async def say() -> None:
+        said.extend(await talk.say("When do you close?"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(say)
+        await trio.sleep(10)
+        assert said == []
+        assert bill.wasted_usd(0, 0) == bill.total_usd()
+        talk.exchange.promote()
+    assert said
+    assert bill.total_usd() == Decimal("0.00000015")
+    assert bill.wasted_usd(len(text), len(text)) == 0
+    assert not any(entry["in_vain"] for entry in bill.as_json())

@@ -39,3 +39,13 @@ def test_what_was_heard_was_heard_whatever_became_of_the_guess_and_what_was_hear
     bill.speculated()
     assert bill.wasted_usd(0, 0) == Decimal("0.031")
     assert [entry["in_vain"] for entry in bill.as_json()] == [True, True, False, True]
+
+
+def test_a_guess_that_was_right_was_meant_and_what_a_provider_did_twice_is_waste_all_the_same() -> None:
+    bill = a_bill()
+    bill.add(Entry("llm", Usage("model", "m", {}, Decimal("0.001"), in_vain=True), "balanced", 50, True))
+    bill.add(Entry("llm", Usage("model", "m", {}, Decimal("0.004")), "balanced", 60, True))
+    assert bill.wasted_usd(100, 100) == Decimal("0.005")
+    bill.meant()
+    assert bill.wasted_usd(100, 100) == Decimal("0.001")
+    assert [entry["speculative"] for entry in bill.as_json()] == [False] * 4

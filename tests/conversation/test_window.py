@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediasrv.conversation.history import PENDING, History, malformed
-from mediasrv.conversation.window import STEPS, HistoryWindow, estimated_tokens, left_out
+from mediasrv.conversation.window import STEPS, HistoryWindow, estimated_tokens, left_out, still_told
 from mediasrv.providers.protocols import Message, ToolCall
 
 PROMPT = "Be kind."
@@ -67,6 +67,34 @@ def test_who_waits_for_a_tool_learns_its_result_however_long_that_takes() -> Non
     assert asked(history.messages()) == ["question 5", "question 6"]
 
 
+def test_a_tool_that_never_ends_keeps_its_own_exchange_and_no_other() -> None:
+    history = History(PROMPT, HistoryWindow(turns=8))
+    talk(history, 1, 1)
+    history.open(2, "book it")
+    history.called(2, "", [ToolCall("c1", "book", {})])
+    history.settle(2, "I do.", interrupted=False)
+    for last in range(3, 203):
+        talk(history, last, last)
+        assert len(asked(history.messages())) <= 8 + 1
+    told = history.messages()
+    assert asked(told)[:2] == ["book it", "question 195"], "202 less the eight newest, in whole steps of two"
+    assert asked(told)[-1] == "question 202"
+    assert [message.text for message in told if message.role == "tool"] == [PENDING]
+    assert malformed(told) == []
+    assert f"{202 - len(asked(told))} exchanges" in told[0].text
+
+
+def test_of_many_tools_that_never_end_the_newest_are_told_within_a_step_of_the_window() -> None:
+    history = History(PROMPT, HistoryWindow(turns=8))
+    for turn in range(1, 101):
+        history.open(turn, f"question {turn}")
+        history.called(turn, "", [ToolCall("c", "book", {})])
+        history.settle(turn, "I do.", interrupted=False)
+    questions = [int(text.split()[1]) for text in asked(history.messages())]
+    assert len(questions) <= 8 + 8 // STEPS
+    assert questions == list(range(101 - len(questions), 101))
+
+
 def test_the_length_of_a_text_is_that_of_its_letters_in_any_script() -> None:
     english = estimated_tokens([Message("user", "word " * 100)])
     hindi = estimated_tokens([Message("user", "शब्द " * 100)])
@@ -100,9 +128,25 @@ def test_the_beginning_moves_forwards_only_and_in_large_steps(
 
 @given(
     windows,
+    st.lists(st.integers(0, 1_000), min_size=1, max_size=200),
+    st.sets(st.integers(0, 199), max_size=200),
+)
+def test_what_waits_is_told_within_a_step_of_the_window_and_the_newest_of_it_always(
+    window: HistoryWindow, sizes: list[int], places: set[int]
+) -> None:
+    waiting = sorted(place for place in places if place < len(sizes))
+    kept = still_told(window, sizes, waiting)
+    assert kept == waiting[len(waiting) - len(kept) :]
+    assert bool(kept) == bool(waiting)
+    assert len(kept) <= max(1, window.turns // STEPS)
+    assert len(kept) <= 1 or sum(sizes[k] for k in kept) <= window.tokens // STEPS
+
+
+@given(
+    windows,
     st.lists(st.sampled_from(["open", "call", "resolve", "settle", "drop", "long"]), max_size=80),
 )
-def test_what_is_told_is_well_formed_and_the_end_of_all_that_was_said(
+def test_what_is_told_is_well_formed_bounded_and_in_the_order_of_all_that_was_said(
     window: HistoryWindow, steps: list[str]
 ) -> None:
     history, whole = History(PROMPT, window), History(PROMPT, HistoryWindow(turns=10_000, tokens=10_000_000))
@@ -122,8 +166,9 @@ def test_what_is_told_is_well_formed_and_the_end_of_all_that_was_said(
         assert malformed(told) == []
         assert told[0].role == "system"
         assert told[0].text.startswith(PROMPT)
-        rest = told[1:]
-        assert rest == all_said[len(all_said) - len(rest) :]
+        rest, left = told[1:], iter(all_said)
+        assert all(message in left for message in rest), "out of order, or never said"
+        assert len(asked(rest)) <= window.turns + max(1, window.turns // STEPS)
         assert not running or asked(rest)[-1:] == asked(all_said)[-1:]
 
 

@@ -61,6 +61,9 @@ class FakeLeg:
         if target not in self.reachable:
             raise CannotTransfer("nobody there")
 
+    def silence(self) -> None:
+        self.stream.set_direction(sending=False, hearing=False)
+
     async def hang_up(self, why: Ending) -> None:
         await trio.sleep(0.005)
         self.hung_up.append(why)

@@ -90,6 +90,9 @@ class FakeParty:
         if not self._guest.takes_over:
             raise CannotTransfer("603")
 
+    def silence(self) -> None:
+        self.stream.set_direction(sending=False, hearing=False)
+
     async def hang_up(self, why: Ending) -> None:
         await trio.sleep(0.005)
         if not self._over.is_set():

@@ -54,6 +54,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [tape.beginning, *tape.passes, Deed(tape.moments[0]), tape.end] == ENTRIES
 
 
+def test_half_a_letter_that_a_provider_brought_does_not_cost_the_tape(tmp_path: Path) -> None:
+    brought = Pass(11, over=[Outcome(0, "llm.stream", 8, value=kept(TextDelta("Hi \ud83d")))])
+    tape = Tape.read(put(tmp_path / "a.jsonl", [BEGINNING, brought, *ENTRIES[1:]]))
+    (outcome,) = tape.passes[0].over
+    assert outcome == Outcome(0, "llm.stream", 8, value=kept(TextDelta("Hi \ufffd")))
+    assert [*tape.passes[1:], Deed(tape.moments[0]), tape.end] == ENTRIES[1:]
+
+
 def test_it_may_be_compressed(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(b"".join(map(written, ENTRIES))))

@@ -193,6 +193,21 @@ async def test_hold_stops_the_sound_and_resume_brings_it_back_elsewhere(autojump
         await nothing_is_left(house)
 
 
+async def test_who_is_silenced_stays_so_whatever_he_offers_after_that(autojump_clock) -> None:
+    async with running() as house, house.caller() as anna:
+        call = await anna.answered()
+        await trio.sleep(0.2)
+        (live,) = house.server._roster.calls()
+        live.leg.silence()
+        await trio.sleep(0.2)
+        house.sent.clear()
+        await anna.reinvite(call, port=6000)
+        await trio.sleep(0.5)
+        assert [packet for packet in house.sent if packet.to[1] in (5071, 6000)] == []
+        await call.bye()
+        await nothing_is_left(house)
+
+
 async def test_a_reinvite_that_wants_another_codec_is_refused_and_the_call_goes_on(autojump_clock) -> None:
     async with running() as house, house.caller() as caller:
         call = await caller.answered()

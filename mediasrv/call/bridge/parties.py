@@ -6,7 +6,8 @@ wants to hear what the party there does asks the seat, and goes on with the next
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -130,18 +131,25 @@ async def _cancel_when(event: trio.Event, scope: trio.CancelScope) -> None:
 
 
 async def see_out(call: Call, leg: Leg, party: Party | None) -> None:
-    """Who was replaced may hang up by itself; after a while we do. What goes wrong there is no matter of the others.
+    """Who was replaced may hang up by itself; after a while we do, whatever has gone wrong before that.
 
     Its stream may stay open until the call is over: at that address somebody else may be long before."""
     try:
-        with trio.move_on_after(LEAVE_S):
+        with _noted(call, leg), trio.move_on_after(LEAVE_S):
             await leg.wait_ended()
-        with suppress(StreamClosed):
-            leg.stream.set_direction(sending=False, hearing=False)
-        with trio.move_on_after(call.settings.hang_up_s):
+        with _noted(call, leg), suppress(StreamClosed):
+            leg.silence()
+        with _noted(call, leg), trio.move_on_after(call.settings.hang_up_s):
             await leg.hang_up(Ending.TRANSFERRED)
-    except Exception as fault:
-        call.timeline.note("party_fault", to=leg.info.called, error=f"{type(fault).__name__}: {fault}")
     finally:
         if party is not None:
             party.let_go()
+
+
+@contextmanager
+def _noted(call: Call, leg: Leg) -> Iterator[None]:
+    """What goes wrong with one who leaves is written down, and no matter of the others."""
+    try:
+        yield
+    except Exception as fault:
+        call.timeline.note("party_fault", to=leg.info.called, error=f"{type(fault).__name__}: {fault}")

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 import trio
 
 from mediasrv.call.dialogue import Persona
-from mediasrv.call.record import TurnEnding, TurnRecord
+from mediasrv.call.record import TurnEnding, TurnRecord, turn_id
 from mediasrv.call.settings import CallSettings
 from mediasrv.call.tool_host import ToolHost, ToolOwner
 from mediasrv.clock import Clock
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import Exchange, lines
+from mediasrv.conversation.surrogates import mended
 from mediasrv.conversation.tools import Tool, ToolResult
 from mediasrv.ids import CallId
 from mediasrv.providers.protocols import LanguageModel, ProviderError, ToolCall
@@ -72,6 +73,7 @@ class Chat:
 
     async def reply(self, asked: str) -> AsyncGenerator[str, None]:
         """A line at a time. Close it with `aclosing`."""
+        asked = mended(asked)  # a terminal gives bytes that are no letter as halves of one
         reading = self._begin(asked)
         try:
             async with aclosing(lines(reading.exchange, asked)) as reply:
@@ -89,9 +91,8 @@ class Chat:
     def _begin(self, asked: str) -> _Reading:
         self._turns += 1
         turn = self._turns
-        record = TurnRecord(
-            f"{self._name}-{turn}", turn, "reply", asked, self._timeline.ms(), level=self._persona.level.name
-        )
+        began_ms, level = self._timeline.ms(), self._persona.level.name
+        record = TurnRecord(turn_id(self._name, turn), turn, "reply", asked, began_ms, level=level)
         self._timeline.note("turn_started", turn=turn, kind="reply", asked=asked)
         self.history.open(turn, asked)
 

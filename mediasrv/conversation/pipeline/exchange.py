@@ -149,6 +149,7 @@ class Exchange:
     def promote(self) -> None:
         """The caller has said what was guessed: what waited for that goes on, and the history has it."""
         self.mind.history.promote(self.turn)
+        self.bill.meant()  # a short reply has been written, and paid for, before the caller has finished
         self.promoted.set()
 
 
