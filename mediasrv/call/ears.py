@@ -18,7 +18,7 @@ from mediasrv.conversation.owed_sound import OwedSound
 from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.surrogates import mended
 from mediasrv.errors import leaves
-from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage, waits_of
 
 # Waking Python for a call is dearer than the sound it then takes, so as little of that as can be. No piece waits for an
 # onset or for the end of speech: the stream gives what it has when the gate turns (mediasrv/media/streams/ears.py).
@@ -41,9 +41,11 @@ class Ears:
     _transcripts: int = 0
     _owed: OwedSound = field(default_factory=OwedSound)
     _tells_sentences: bool = field(init=False)  # words come only when the speech is over
+    _says_when_deaf: bool = field(init=False)  # several recognisers, of which each is given its time
 
     def __post_init__(self) -> None:
         self._tells_sentences = math.isinf(self.stt.words_after_ms)
+        self._says_when_deaf = math.isinf(waits_of(self.stt).first_s)
 
     async def run(self) -> None:
         """Listens until cancelled; when the recogniser fails too often in a row, says so once and goes deaf."""
@@ -128,6 +130,9 @@ class Ears:
                 problem = f"takes no sound for {limits.stt_answer_s:g} s"
                 raise ProviderError(self.stt.name, problem, retryable=True)
             if self._speech_since is None or self._passed_s(self._speech_since) < limits.transcript_s:
+                continue
+            if self._speech_ms >= limits.wordless_ms and self._says_when_deaf:
+                self._speech_since = self.call.now()  # another of them may be hearing it again
                 continue
             if self._speech_ms >= limits.wordless_ms:
                 problem = f"speech, and no words for {limits.transcript_s:g} s"

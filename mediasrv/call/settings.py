@@ -99,7 +99,7 @@ class Failures:
     stt_attempts: int = 3  # in a row, before the call is given up
     stt_retry_s: float = 0.25  # doubled each time
     failed_turns: int = 2  # in a row, before the call is given up
-    tool_rounds: int = 4  # requests of the language model within one turn
+    tool_rounds: int = 4  # requests of the language model within one turn; the last one offers no tools
     apology: str = "I am sorry, something went wrong here. Could you say that again?"
     farewell: str = "I am sorry, I cannot help you just now. Good-bye."
 

@@ -31,7 +31,7 @@ from mediasrv.conversation.bill import Bill, Entry
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline import Exchange, Mind, lines
 from mediasrv.conversation.playout_truth import PlayoutTruth
-from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time
+from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time, waits_for
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.errors import MediasrvError, leaves
 from mediasrv.media import Arming, Generation, StreamFace
@@ -244,10 +244,9 @@ class Turn:
     async def _say(self, line: Passage, tts: TextToSpeech, out: trio.MemorySendChannel[Sound]) -> Sounded:
         """Speaks the line, as far as the voice gets."""
         sound_ms, failures = 0.0, self.tools.call.settings.failures
-        sound = in_time(
-            tts.stream(line.text, self.tools.voice), failures.first_sound_s, failures.next_sound_s, tts.name,
-            counts=has_sound,
-        )  # fmt: skip
+        first_s, next_s = waits_for(tts, failures.first_sound_s, failures.next_sound_s)
+        stream = tts.stream(line.text, self.tools.voice)
+        sound = in_time(stream, first_s, next_s, tts.name, counts=has_sound)
         try:
             async with aclosing(sound) as chunks:
                 async for chunk in chunks:

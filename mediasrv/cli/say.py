@@ -18,7 +18,7 @@ from mediasrv.cli.agents import config_option
 from mediasrv.cli.output import print_json, print_table
 from mediasrv.config import Settings, load
 from mediasrv.conversation.agents import Library
-from mediasrv.conversation.provider_edge import check_sound, check_words, in_time
+from mediasrv.conversation.provider_edge import check_sound, check_words, in_time, waits_for
 from mediasrv.errors import ConfigError
 from mediasrv.media import resampled
 from mediasrv.providers import registry
@@ -164,7 +164,8 @@ async def _say(settings: Settings, text: str, voice: str, agent: str) -> Spoken:
 async def speak(tts: TextToSpeech, text: str, voice: str) -> Spoken:
     """ProviderError when nothing comes of it."""
     spoken, began = Spoken(text), trio.current_time()
-    async with aclosing(in_time(tts.stream(text, voice), FIRST_SOUND_S, NEXT_SOUND_S, tts.name)) as chunks:
+    first_s, next_s = waits_for(tts, FIRST_SOUND_S, NEXT_SOUND_S)
+    async with aclosing(in_time(tts.stream(text, voice), first_s, next_s, tts.name)) as chunks:
         async for chunk in chunks:
             spoken.take(chunk, tts.name, round((trio.current_time() - began) * 1000, 1))
     if not spoken.sound:

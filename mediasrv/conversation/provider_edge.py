@@ -17,7 +17,7 @@ import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, duration_ms
 from mediasrv.errors import MediasrvError, leaves
-from mediasrv.providers.protocols import ProviderError, SpeechChunk, WordTime
+from mediasrv.providers.protocols import ProviderError, SpeechChunk, WordTime, waits_of
 
 T = TypeVar("T")
 
@@ -70,6 +70,12 @@ def _has_no_name(error: BaseException) -> bool:
 
 def anything(item: object) -> bool:
     return True
+
+
+def waits_for(provider: object, first_s: float, next_s: float) -> tuple[float, float]:
+    """So long, and for a provider that is several at least until all of them have been asked."""
+    least = waits_of(provider)
+    return max(first_s, least.first_s), max(next_s, least.next_s)
 
 
 async def in_time(

@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from mediasrv.conversation.history import History
-from mediasrv.conversation.provider_edge import in_time, provider_errors
+from mediasrv.conversation.provider_edge import in_time, provider_errors, waits_for
 from mediasrv.conversation.surrogates import PieceMender, mended_call
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import (
     Estimates,
     LanguageModel,
-    LlmDelta,
     LlmRequest,
     ProviderError,
     TextDelta,
     ToolCall,
+    ToolFragment,
     ToolRequest,
     Usage,
+    says_something,
 )
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ T = TypeVar("T")
 # What one request may make: far more than a reply that is spoken can hold, and little enough to keep.
 MOST_CHARACTERS = 20_000
 MOST_CALLS = 16
+MOST_FRAGMENTS = 2_000  # of calls that are being written, while nothing can be said
 
 NOT_STARTED = '{"status": "not started: the caller interrupted"}'
 
@@ -48,6 +50,7 @@ class _Answer:
 
     written: str = ""
     calls: list[ToolCall] = field(default_factory=list)
+    fragments: int = 0
 
 
 async def write_reply(
@@ -59,16 +62,22 @@ async def write_reply(
     limits: ModelLimits,
     used: Callable[[Usage], None],
 ) -> AsyncGenerator[str, None]:
-    """The reply to the turn that `history` has open; asks again after tools, a bounded number of times."""
-    for _ in range(limits.tool_rounds):
+    """The reply to the turn that `history` has open; asks again after tools, a bounded number of times.
+
+    The last time no tools are offered: the model has seen what all of them brought, and must answer in words.
+    """
+    for left in reversed(range(limits.tool_rounds)):
         answer = _Answer()
-        request = LlmRequest(history.messages(turn), tools, limits.max_tokens, limits.temperature)
+        offered = tools if left else ()
+        request = LlmRequest(history.messages(turn), offered, limits.max_tokens, limits.temperature)
         async with aclosing(_ask(llm, request, limits, answer, used)) as texts:
             async for text in texts:
                 yield text
         calls = answer.calls
         if not calls:
             return
+        if not left:
+            break  # none of them is run: nobody would be told of its result
         waiting = deque(history.called(turn, answer.written, calls))
         try:
             yield "\n"  # what was written before the tools is a piece of its own
@@ -80,11 +89,6 @@ async def write_reply(
             for call in waiting:
                 history.resolve(call.id, NOT_STARTED)
     raise ProviderError(llm.name, f"asked for tools {limits.tool_rounds} times in a row", retryable=False)
-
-
-def says_something(delta: LlmDelta) -> bool:
-    """Blanks are no sign of life."""
-    return not isinstance(delta, TextDelta) or bool(delta.text.strip())
 
 
 async def _ask(
@@ -100,9 +104,8 @@ async def _ask(
     """
     told = failed = False
     mender = PieceMender()
-    stream = in_time(
-        llm.stream(request), limits.first_token_s, limits.next_token_s, llm.name, counts=says_something
-    )
+    first_s, next_s = waits_for(llm, limits.first_token_s, limits.next_token_s)
+    stream = in_time(llm.stream(request), first_s, next_s, llm.name, counts=says_something)
     try:
         async with aclosing(stream) as deltas:
             async for delta in deltas:
@@ -117,6 +120,9 @@ async def _ask(
                         with provider_errors(llm.name):
                             answer.calls.append(mended_call(call))
                         _check_bound(llm.name, "tool calls", len(answer.calls), MOST_CALLS)
+                    case ToolFragment():
+                        answer.fragments += 1
+                        _check_bound(llm.name, "fragments of tool calls", answer.fragments, MOST_FRAGMENTS)
                     case Usage():
                         told = True
                         used(delta)

@@ -36,6 +36,29 @@ class ProviderError(MediasrvError):
 
 
 @dataclass(frozen=True, slots=True)
+class Waits:
+    """How long it may take, at most: until the first piece of an answer, and between two of them.
+
+    Infinite: it need not be watched, and fails by itself when nothing will come.
+    """
+
+    first_s: float = 0.0
+    next_s: float = 0.0
+
+
+@runtime_checkable
+class Several(Protocol):
+    """A provider that is several: who gives it up before it has asked them all is never told of the next one."""
+
+    waits: Waits
+
+
+def waits_of(provider: object) -> Waits:
+    """Of one that is not several nothing is known, and any limit will do."""
+    return provider.waits if isinstance(provider, Several) else Waits()
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a request used, for the bill."""
 
@@ -108,7 +131,19 @@ class ToolRequest:
     call: ToolCall
 
 
-LlmDelta = TextDelta | ToolRequest | Usage
+@dataclass(frozen=True, slots=True)
+class ToolFragment:
+    """Of a tool call that is being written: a sign of life, and nothing to act on."""
+
+    text: str
+
+
+LlmDelta = TextDelta | ToolFragment | ToolRequest | Usage
+
+
+def says_something(delta: LlmDelta) -> bool:
+    """Blanks are no sign of life."""
+    return not isinstance(delta, TextDelta) or bool(delta.text.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +158,9 @@ class LanguageModel(Protocol):
     name: str
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
-        """Text as it is written, tool calls when complete, usage last. Close it with `aclosing`."""
+        """Text as it is written, tool calls when complete, usage last; fragments of a call that is being written.
+
+        Close it with `aclosing`."""
 
 
 @runtime_checkable

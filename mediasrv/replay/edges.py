@@ -36,6 +36,8 @@ from mediasrv.providers.protocols import (
     ToolCall,
     Transcript,
     Usage,
+    Waits,
+    waits_of,
 )
 from mediasrv.providers.registry import Providers
 from mediasrv.replay.outcomes import CannotBeKept, kept, kept_error
@@ -93,9 +95,10 @@ async def noted_pieces(name: str, asked: object, pieces: AsyncGenerator[T, None]
 class NotedModel:
     model: LanguageModel
     name: str = field(init=False)
+    waits: Waits = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name = self.model.name
+        self.name, self.waits = self.model.name, waits_of(self.model)
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         said = [[message.role, message.text] for message in request.messages if message.role != "system"]
@@ -117,9 +120,10 @@ class NotedVoice:
     voice: TextToSpeech
     levelled: Callable[[str, SpeechChunk], SpeechChunk] = lambda name, chunk: chunk
     name: str = field(init=False)
+    waits: Waits = field(init=False)
 
     def __post_init__(self) -> None:
-        self.name = self.voice.name
+        self.name, self.waits = self.voice.name, waits_of(self.voice)
 
     def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         return noted_pieces("voice", [text, voice], self._levelled(text, voice))
@@ -138,9 +142,11 @@ class NotedEars:
     ears: SpeechToText
     name: str = field(init=False)
     words_after_ms: float = field(init=False)
+    waits: Waits = field(init=False)
 
     def __post_init__(self) -> None:
         self.name, self.words_after_ms = self.ears.name, self.ears.words_after_ms
+        self.waits = waits_of(self.ears)
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
@@ -272,12 +278,14 @@ def noted_agent(agent: Agent) -> Agent:
 
 
 def note_names(providers: Providers) -> None:
-    """What they are called, and which of them there are."""
+    """What they are called, which of them there are, and how long they must be waited for."""
     if RECORDER.get() is not None:
         kinds = ("stt", "llm", "tts", "spare_voice", "end_of_turn")
         found = {kind: getattr(providers, kind) for kind in kinds}
         names = {kind: each.name for kind, each in found.items() if each is not None}
-        note_at_once("providers", names | {"words_after_ms": str(providers.stt.words_after_ms)})
+        waits = {f"{kind}_waits": waits_of(found[kind]) for kind in names}
+        told = {kind: f"{each.first_s} {each.next_s}" for kind, each in waits.items() if each != Waits()}
+        note_at_once("providers", names | told | {"words_after_ms": str(providers.stt.words_after_ms)})
 
 
 def note_at_once(name: str, value: object) -> None:

@@ -15,6 +15,7 @@ from mediasrv.providers.protocols import (
     ProviderError,
     SpeechChunk,
     TextDelta,
+    ToolFragment,
     ToolRequest,
     Transcript,
     Usage,
@@ -24,7 +25,8 @@ STORED = 0  # zlib's form without its work: that saved a quarter of the room, an
 VALUES: dict[str, type] = {
     each.__name__: each
     for each in (
-        Ending, HoldChanged, Prepared, SpeechChunk, TextDelta, ToolRequest, ToolResult, Transcript, Usage, bool, float,
+        Ending, HoldChanged, Prepared, SpeechChunk, TextDelta, ToolFragment, ToolRequest, ToolResult, Transcript,
+        Usage, bool, float,
     )
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ answer. A line that was not spoken then is spoken by the built-in voice.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,8 @@ from mediasrv.providers.protocols import (
     ToolCall,
     Transcript,
     Usage,
+    Waits,
+    waits_of,
 )
 from mediasrv.providers.registry import Providers
 from mediasrv.providers.voices import FormantVoice
@@ -151,6 +153,7 @@ class World:
 class SubstituteModel:
     name: str
     world: World
+    waits: Waits = field(default_factory=Waits)
 
     def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
         said = [[message.role, message.text] for message in request.messages if message.role != "system"]
@@ -172,6 +175,7 @@ class SubstituteModel:
 class SubstituteVoice:
     name: str
     world: World
+    waits: Waits = field(default_factory=Waits)
 
     def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         return self._stream(text, voice)
@@ -199,6 +203,7 @@ class SubstituteEars:
     name: str
     words_after_ms: float
     world: World
+    waits: Waits = field(default_factory=Waits)
 
     @asynccontextmanager
     async def open(self, language: str) -> AsyncIterator[SttStream]:
@@ -289,7 +294,7 @@ class SubstituteTool:
 def substituted(agent: Agent, world: World) -> Agent:
     """The same agent, with what its providers had brought, and the lines that it had ready."""
     if isinstance(agent, MenuAgent):
-        return agent.with_voices(lambda voice: SubstituteVoice(voice.name, world))
+        return agent.with_voices(lambda voice: SubstituteVoice(voice.name, world, waits_of(voice)))
     if not isinstance(agent, ConversationAgent):
         return agent
 
@@ -297,10 +302,12 @@ def substituted(agent: Agent, world: World) -> Agent:
         names = _names(world.stage)
         spare, judge = names.get("spare_voice"), names.get("end_of_turn")
         return Providers(
-            SubstituteEars(names.get("stt", ""), float(names.get("words_after_ms", 0)), world),
-            SubstituteModel(names.get("llm", ""), world),
-            SubstituteVoice(names.get("tts", ""), world),
-            None if spare is None else SubstituteVoice(spare, world),
+            SubstituteEars(
+                names.get("stt", ""), float(names.get("words_after_ms", 0)), world, _waits(names, "stt")
+            ),
+            SubstituteModel(names.get("llm", ""), world, _waits(names, "llm")),
+            SubstituteVoice(names.get("tts", ""), world, _waits(names, "tts")),
+            None if spare is None else SubstituteVoice(spare, world, _waits(names, "spare_voice")),
             None if judge is None else SubstituteJudge(judge, world),
         )
 
@@ -343,6 +350,12 @@ class _SpeechAgain(LevelSpeech):
             if made is not None and text in self._lines:
                 self._lines[text] = tuple(brought(chunk) for chunk in made)
         return super().get(text) or None
+
+
+def _waits(names: Mapping[str, str], kind: str) -> Waits:
+    """None are told of one that was not several, nor in a recording that is older."""
+    first_s, next_s = names.get(f"{kind}_waits", "0 0").split()
+    return Waits(float(first_s), float(next_s))
 
 
 def _names(stage: Stage) -> dict[str, str]:

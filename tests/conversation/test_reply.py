@@ -70,6 +70,64 @@ async def test_arguments_that_are_none_are_the_models_fault(autojump_clock: obje
     assert malformed(history.messages()) == []
 
 
+class CuriousModel:
+    """Asks for a tool as long as it is offered one, or in any case."""
+
+    name = "curious"
+
+    def __init__(self, *, obeys: bool) -> None:
+        self._obeys = obeys
+        self.asked: list[LlmRequest] = []
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(request)
+        if request.tools or not self._obeys:
+            yield ToolRequest(ToolCall("", "look", {}))
+        else:
+            yield TextDelta(f"I looked: {request.messages[-1].text}.")
+
+
+async def look_again(model: CuriousModel, rounds: int) -> tuple[list[str], list[str], History]:
+    """The words of the reply, the tools that were run, and what the history is then."""
+    history, run = History(), list[str]()
+    history.open(1, "look it up")
+
+    async def look(call: ToolCall) -> ToolResult:
+        await trio.lowlevel.checkpoint()
+        run.append(call.id)
+        return ToolResult(call.id, f"page {len(run)}")
+
+    limits, texts = ModelLimits(1, 1, rounds), list[str]()
+    try:
+        async for text in write_reply(model, history, 1, look, [{"name": "look"}], limits, ignore):
+            texts.append(text)
+    except ProviderError as error:
+        texts.append(f"failed: {error.problem}")
+    return [text for text in texts if text.strip()], run, history
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 4])
+async def test_a_model_that_asks_for_tools_again_and_again_answers_with_all_their_results_at_last(
+    autojump_clock: object, rounds: int
+) -> None:
+    model = CuriousModel(obeys=True)
+    texts, run, history = await look_again(model, rounds)
+    assert [bool(request.tools) for request in model.asked] == [True] * (rounds - 1) + [False]
+    assert len(run) == rounds - 1
+    results = [m.text for m in model.asked[-1].messages if m.role == "tool"]
+    assert results == [f"page {k}" for k in range(1, rounds)]
+    assert texts == ["I looked: " + (results[-1] if results else "look it up") + "."]
+    assert malformed(history.messages()) == []
+
+
+async def test_tools_that_nobody_would_be_told_of_are_not_run(autojump_clock: object) -> None:
+    texts, run, history = await look_again(CuriousModel(obeys=False), 3)
+    assert texts == ["failed: asked for tools 3 times in a row"]
+    assert len(run) == 2
+    assert malformed(history.messages()) == []
+
+
 class SlowModel:
     """Two words a second apart, then what they took; before them it may fail."""
 

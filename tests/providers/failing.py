@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import cast
 
 import trio
 
@@ -50,7 +51,7 @@ class Model:
         self.requests += 1
         for piece in pieces:
             if await _act(piece):
-                yield TextDelta(str(piece))
+                yield TextDelta(piece) if isinstance(piece, str) else cast("LlmDelta", piece)
 
 
 @dataclass

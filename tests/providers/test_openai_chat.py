@@ -18,6 +18,7 @@ from mediasrv.providers.protocols import (
     ProviderError,
     TextDelta,
     ToolCall,
+    ToolFragment,
     ToolRequest,
     Usage,
 )
@@ -109,11 +110,25 @@ async def test_tool_calls_are_put_together_from_fragments_that_may_interleave(
     mixed = [first[0], second[0], *first[1:], *second[1:]]
     async with model(OpenAiChat([*words("One moment."), *mixed], finish="tool_calls")) as chat:
         deltas = await reply(chat)
-    assert deltas[:3] == [
+    fragments = [delta.text for delta in deltas if isinstance(delta, ToolFragment)]
+    assert "".join(fragments) == "bookhang_up" + '{"day": "Mon\\u00e9", "n": 2}'
+    assert [delta for delta in deltas if not isinstance(delta, ToolFragment)][:3] == [
         TextDelta("One moment."),
         ToolRequest(ToolCall("call_a", "book", {"day": "Mon\u00e9", "n": 2})),
         ToolRequest(ToolCall("call_b", "hang_up", {})),
     ]
+
+
+async def test_a_tool_call_shows_that_it_is_being_written(autojump_clock) -> None:
+    pieces = tool_fragments(0, "call_a", "mail", json.dumps({"text": "word " * 20}), 10)
+    async with model(OpenAiChat(pieces, finish="tool_calls", each_s=1.0)) as chat:
+        came, before = list[float](), trio.current_time()
+        async with aclosing(chat.stream(REQUEST)) as deltas:
+            async for _ in deltas:
+                came.append(trio.current_time() - before)
+                before = trio.current_time()
+    assert len(came) > 10
+    assert max(came) == pytest.approx(1.0), "never silent for longer than its writer"
 
 
 @pytest.mark.parametrize(

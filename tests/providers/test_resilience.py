@@ -11,12 +11,18 @@ import trio
 
 from mediasrv.audio import EarsChunk, Span
 from mediasrv.providers.protocols import (
+    LlmDelta,
     LlmRequest,
     Message,
     ProviderError,
     SpeechChunk,
     TextDelta,
+    TextToSpeech,
+    ToolCall,
+    ToolFragment,
+    ToolRequest,
     Transcript,
+    Usage,
     WordTime,
 )
 from mediasrv.providers.resilience import (
@@ -195,6 +201,62 @@ async def test_cancelled_at_any_moment_it_is_gone_at_once(autojump_clock) -> Non
         assert trio.current_time() == pytest.approx(scope.deadline)
 
 
+CALL = ToolRequest(ToolCall("a", "mail", {}))
+WRITING = ToolFragment("word ")
+
+
+async def deltas_of(model: SteadyModel, request: LlmRequest = REQUEST) -> list[LlmDelta]:
+    async with aclosing(model.stream(request)) as deltas:
+        return [delta async for delta in deltas]
+
+
+async def test_a_tool_call_may_be_written_for_as_long_as_it_is_written_steadily(autojump_clock) -> None:
+    first, second = Model("a", [[*[1.5, WRITING] * 10, CALL]]), Model("b", [["hi"]])
+    model, told = steady(first, second, first_s=2.0)
+    assert (await deltas_of(model))[-1] == CALL
+    assert told == [("a", "used")]
+
+
+async def test_a_tool_call_that_is_left_half_written_is_asked_of_another(autojump_clock) -> None:
+    for ends in (60.0, failure(retryable=False)):
+        first = Model("a", [[WRITING, 1.5, WRITING, ends]])
+        model, told = steady(first, Model("b", [["hi"]]), first_s=2.0)
+        assert await said(model) == "hi"
+        assert told == [("a", "failed"), ("b", "used")]
+
+
+BILL = Usage("a", "m", {"input_tokens": 3})
+
+
+@pytest.mark.parametrize("pieces", [[], [" ", "\n"], [BILL]], ids=["nothing", "blanks", "the bill alone"])
+async def test_an_answer_with_nothing_in_it_is_asked_of_another(autojump_clock, pieces: list[object]) -> None:
+    first = Model("a", [[0.1, *pieces]])
+    model, told = steady(first, Model("b", [["hi"]]), patience=Patience(1))
+    assert (await said(model)).strip() == "hi"
+    assert told == [("a", "failed"), ("b", "used")]
+
+
+async def test_one_that_answers_with_nothing_again_and_again_is_left_alone(autojump_clock) -> None:
+    first = Model("a", [[]])
+    model, told = steady(first, Model("b", [["hi"]]))
+    assert [await said(model) for _ in range(3)] == ["hi"] * 3
+    assert (first.requests, told.count(("a", "skipped"))) == (2, 2)
+
+
+async def test_nothing_may_be_left_to_say_when_a_tool_has_done_it(autojump_clock) -> None:
+    after = LlmRequest([*REQUEST.messages, Message("tool", "done", tool_call_id="a")])
+    model, told = steady(Model("a", [[]]), Model("b", [["hi"]]))
+    assert await deltas_of(model, after) == []
+    assert told == [("a", "used")]
+
+
+async def test_blanks_are_no_first_word(autojump_clock) -> None:
+    model, told = steady(Model("a", [[0.5, " "] * 100]), Model("b", [["hi"]]), first_s=2.0)
+    assert (await said(model)).strip() == "hi"
+    assert trio.current_time() == pytest.approx(2)
+    assert told == [("a", "failed"), ("b", "used")]
+
+
 # ---- voices ------------------------------------------------------------------------------------------------------
 
 TEXT = "one two three four"
@@ -257,6 +319,45 @@ async def test_a_voice_that_falls_silent_is_replaced(autojump_clock) -> None:
     await spoken(choir(first, second))
     assert trio.current_time() - began == pytest.approx(3)
     assert second.texts == ["two three four"]
+
+
+async def test_a_voice_that_tells_words_and_makes_no_sound_is_replaced(autojump_clock) -> None:
+    wordy = SpeechChunk(b"", 16_000, (WordTime("one", 0, 300),))
+    second = Voice("b", [[sound(100)]])
+    await spoken(choir(Voice("a", [[1.0, wordy] * 60]), second))
+    assert trio.current_time() == pytest.approx(3)
+    assert second.texts == [TEXT]
+
+
+async def test_a_consumers_time_is_not_a_voices_silence(autojump_clock) -> None:
+    second = Voice("b", [[sound(100)]])
+    voice = choir(Voice("a", [[2.0, sound(100)] * 3]), second)
+    async with aclosing(voice.stream(TEXT, "v")) as chunks:
+        async for _ in chunks:
+            await trio.sleep(10)
+    assert second.texts == []
+
+
+@pytest.mark.parametrize(
+    "pieces", [[], [SpeechChunk(b"", 16_000)], [sound(300, ("one", 0, 300)), failure(retryable=False)]]
+)
+async def test_a_voice_that_ends_without_a_sound_is_replaced(autojump_clock, pieces: list[object]) -> None:
+    """Or with none of what is left to be said."""
+    first, mute, third = Voice("a", [pieces]), Voice("b", [[]]), Voice("c", [[sound(100)]])
+    members = [Member(voice.name, voice, Breaker(failures=1)) for voice in (first, mute, third)]
+    await spoken(SteadyVoice("voice", members, Random(1)))
+    assert third.texts == ["two three four" if len(pieces) == 2 else TEXT]
+    assert [member.breaker.state for member in members] == [OPEN, OPEN, CLOSED]
+
+
+async def test_signs_that_nobody_speaks_need_no_sound(autojump_clock) -> None:
+    second = Voice("b", [[sound(100)]])
+    resting = breaker(OPEN)
+    await trio.sleep(60)
+    first = Member[TextToSpeech]("a", Voice("a", [[]]), resting)
+    await spoken(SteadyVoice("voice", [first, Member("b", second)], Random(1)), "...")
+    assert second.texts == []
+    assert resting.admits(trio.current_time()), "nothing was learnt, so the next one may try"
 
 
 async def test_a_third_voice_takes_over_from_the_second(autojump_clock) -> None:

@@ -17,7 +17,7 @@ import trio
 from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.media_notes import note_media
-from mediasrv.conversation.provider_edge import check_sound, has_sound, in_time
+from mediasrv.conversation.provider_edge import check_sound, has_sound, in_time, waits_for
 from mediasrv.errors import StreamClosed, leaves
 from mediasrv.media import (
     Arming,
@@ -169,13 +169,8 @@ class Line:
 
     def _in_time(self, voice: TextToSpeech, text: str, name: str) -> AsyncGenerator[SpeechChunk, None]:
         failures = self.call.settings.failures
-        return in_time(
-            voice.stream(text, name),
-            failures.first_sound_s,
-            failures.next_sound_s,
-            voice.name,
-            counts=has_sound,
-        )
+        first_s, next_s = waits_for(voice, failures.first_sound_s, failures.next_sound_s)
+        return in_time(voice.stream(text, name), first_s, next_s, voice.name, counts=has_sound)
 
     @contextmanager
     def music(self, clip: Clip, gain_db: float) -> Iterator[None]:

@@ -13,7 +13,14 @@ from dataclasses import replace
 
 import trio
 
-from mediasrv.conversation.provider_edge import check_sound, check_words, has_sound, in_time, provider_errors
+from mediasrv.conversation.provider_edge import (
+    check_sound,
+    check_words,
+    has_sound,
+    in_time,
+    provider_errors,
+    waits_for,
+)
 from mediasrv.errors import MediasrvError
 from mediasrv.media import VoiceLevels
 from mediasrv.providers.protocols import SpeechChunk, TextToSpeech
@@ -56,7 +63,8 @@ class ReadySpeech:
             with provider_errors("voice"):
                 tts = self._new_voice()
             stream = tts.stream(text, self._voice)
-            sound = in_time(stream, FIRST_SOUND_S, NEXT_SOUND_S, tts.name, counts=has_sound)
+            first_s, next_s = waits_for(tts, FIRST_SOUND_S, NEXT_SOUND_S)
+            sound = in_time(stream, first_s, next_s, tts.name, counts=has_sound)
             async with aclosing(sound) as chunks:
                 async for chunk in chunks:
                     check_words(chunk.words, tts.name)

@@ -23,6 +23,7 @@ from mediasrv.providers.protocols import (
     ProviderError,
     TextDelta,
     ToolCall,
+    ToolFragment,
     ToolRequest,
     Usage,
 )
@@ -165,7 +166,7 @@ class _Reply:
             if isinstance(text, str) and text:
                 deltas.append(TextDelta(text))
             for fragment in _list(delta.get("tool_calls")):
-                self._gather(_dict(fragment))
+                deltas += [ToolFragment(text) for text in self._gather(_dict(fragment)) if text]
             self._finish(choice.get("finish_reason"))
         return deltas
 
@@ -188,19 +189,23 @@ class _Reply:
         if reason == "content_filter":
             raise ProviderError(self._provider, "its filter ended the reply", retryable=False)
 
-    def _gather(self, fragment: dict[str, Any]) -> None:
+    def _gather(self, fragment: dict[str, Any]) -> tuple[str, str]:
+        """Returns what is new: the call's name, and of its arguments."""
         index = fragment.get("index")
         index = index if isinstance(index, int) else len(self._calls)  # who leaves it out sends calls whole
         call = self._calls.setdefault(index, _Fragments())
         function = _dict(fragment.get("function"))
         call.id = call.id or str(fragment.get("id") or "")
-        call.name = call.name or str(function.get("name") or "")
+        name = "" if call.name else str(function.get("name") or "")
+        call.name = call.name or name
         arguments = function.get("arguments")
         if isinstance(arguments, dict):
             arguments = json.dumps(arguments)
-        call.arguments += arguments if isinstance(arguments, str) else ""
+        arguments = arguments if isinstance(arguments, str) else ""
+        call.arguments += arguments
         if len(self._calls) > TOOL_CALLS_MAX or len(call.arguments) > ARGUMENT_CHARACTERS_MAX:
             raise ProviderError(self._provider, "tool calls without end", retryable=False)
+        return name, arguments
 
     def _whole(self, call: _Fragments) -> ToolCall:
         try:

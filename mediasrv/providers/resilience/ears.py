@@ -19,7 +19,7 @@ from typing import Never
 import trio
 
 from mediasrv.audio import EARS_RATE_HZ, EarsChunk, duration_ms
-from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage
+from mediasrv.providers.protocols import ProviderError, SpeechToText, SttStream, Transcript, Usage, Waits
 from mediasrv.providers.resilience.member import Member, Told, failure_of, nobody, none_left, willing
 from mediasrv.providers.resilience.patience import Patience
 from mediasrv.providers.sound import split
@@ -43,6 +43,8 @@ class SteadyEars:
         ring_ms: float = RING_MS,
         told: Told = nobody,
     ) -> None:
+        several = len(members) > 1  # they find out about each other; of one alone whoever listens does, too
+        self.waits = Waits(math.inf, math.inf) if several else Waits()
         self.name, self.words_after_ms = name, max(member.provider.words_after_ms for member in members)
         self._members, self._chance, self._told = members, chance, told
         self._patience, self._ring_ms = patience or Patience(), ring_ms
@@ -156,8 +158,8 @@ class SteadyStream:
     async def expect_words(self, member: Member[SpeechToText], ask_again: bool) -> Never:
         """A recogniser that is given speech and says nothing is as good as dead, wherever it stalls.
 
-        It must be found out before whoever listens loses patience, and with it the ring. There is time for that once:
-        so it is asked again only when there is nobody else.
+        It must be found out while the ring holds what was said, and one that is alone before whoever listens loses
+        patience: so it is asked again only when there is nobody else.
         """
         self._finals_only = math.isinf(member.provider.words_after_ms)
         self._speech_since = trio.current_time() if self._speech_ms else None

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Generic, TypeVar
 
-from mediasrv.providers.protocols import ProviderError
+from mediasrv.providers.protocols import ProviderError, Waits
 from mediasrv.providers.resilience.breaker import Breaker, BreakerState
 from mediasrv.providers.resilience.patience import Patience
 
+MARGIN_S = 1.0  # who waits for them all is later than the last of them
 P = TypeVar("P")
 Told = Callable[[str, str], None]
 """Is told of the provider's name and what became of it: "failed", "skipped", "used"; for counters and timelines."""
@@ -68,6 +69,12 @@ def willing(members: Sequence[Member[P]], now: Callable[[], float], told: Told) 
             told(member.name, "skipped")
     if not asked:
         yield members[0]
+
+
+def waits_for_all(members: Sequence[Member[P]], first_s: float, next_s: float, patience: Patience) -> Waits:
+    """Until the last of them has had its last attempt; any silence may be followed by all the others."""
+    asking_s = len(members) * patience.longest_s(first_s) + MARGIN_S
+    return Waits(asking_s, asking_s + next_s)
 
 
 def none_left(kind: str, errors: Sequence[ProviderError]) -> ProviderError:

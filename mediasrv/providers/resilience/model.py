@@ -1,7 +1,7 @@
 """A language model that is several: the next one answers when one cannot.
 
-Only before the first piece of a reply. What comes after it has been spoken, or is about to be, and another mind would
-not go on where the first one broke off: the turn says so instead, and the caller asks again.
+Only before the first word of a reply, or its first tool call. What comes after it has been spoken, or is about to be,
+and another mind would not go on where the first one broke off: the turn says so instead, and the caller asks again.
 """
 
 from __future__ import annotations
@@ -18,14 +18,21 @@ from mediasrv.providers.protocols import (
     LlmDelta,
     LlmRequest,
     ProviderError,
+    TextDelta,
+    ToolRequest,
     Usage,
+    says_something,
 )
-from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, waits_for_all, willing
 from mediasrv.providers.resilience.patience import Patience
+from mediasrv.providers.resilience.silence import Silence
 
 
 class SteadyModel:
-    """A LanguageModel; `first_s` is how long each may take for its first piece."""
+    """A LanguageModel; `first_s` is how long each may take for its first word, `next_s` for each further one.
+
+    A tool call that is being written is none yet: it gives its writer as much time again.
+    """
 
     def __init__(
         self,
@@ -34,12 +41,14 @@ class SteadyModel:
         chance: Random,
         *,
         first_s: float = 4.0,
+        next_s: float = 5.0,
         patience: Patience | None = None,
         told: Told = nobody,
     ) -> None:
         self.name = name
         self._members, self._chance, self._told = members, chance, told
-        self._first_s, self._patience = first_s, patience or Patience()
+        self._first_s, self._next_s, self._patience = first_s, next_s, patience or Patience()
+        self.waits = waits_for_all(members, first_s, next_s, self._patience)
         self._asked: LanguageModel | None = None
 
     def estimate(self, request: LlmRequest, written: str) -> Usage | None:
@@ -54,7 +63,7 @@ class SteadyModel:
                 try:
                     async with aclosing(self._ask(member, request)) as deltas:
                         async for delta in deltas:
-                            begun = True
+                            begun = begun or _begins(delta)
                             yield delta
                 except ProviderError as error:
                     if begun:
@@ -75,19 +84,30 @@ class SteadyModel:
     ) -> AsyncGenerator[LlmDelta, None]:
         self._asked = member.provider
         with member.asked(trio.current_time):
+            begun, silence = False, Silence(member.name, self._first_s)
             async with aclosing(member.provider.stream(request)) as deltas:
-                first = await self._first(member, deltas)
-                member.breaker.succeeded()
-                self._told(member.name, "used")
-                if first is None:
-                    return
-                yield first
-                async for delta in deltas:
+                while (delta := await silence.next(deltas)) is not None:
+                    if not begun and _begins(delta):
+                        begun = True
+                        self._works(member)
+                    if says_something(delta):
+                        silence.broken(self._next_s if begun else self._first_s)
                     yield delta
+            if not begun and not _may_be_silent(request):
+                raise ProviderError(member.name, "an answer with nothing in it", retryable=True)
+            if not begun:
+                self._works(member)
 
-    async def _first(
-        self, member: Member[LanguageModel], deltas: AsyncGenerator[LlmDelta, None]
-    ) -> LlmDelta | None:
-        with trio.move_on_after(self._first_s):
-            return await anext(deltas, None)
-        raise ProviderError(member.name, f"nothing for {self._first_s:g} s", retryable=False)
+    def _works(self, member: Member[LanguageModel]) -> None:
+        member.breaker.succeeded()
+        self._told(member.name, "used")
+
+
+def _begins(delta: LlmDelta) -> bool:
+    """Whether somebody may act on it, so that nobody else can answer instead."""
+    return isinstance(delta, TextDelta | ToolRequest) and says_something(delta)
+
+
+def _may_be_silent(request: LlmRequest) -> bool:
+    """What a tool has done may be all that there was to say."""
+    return bool(request.messages) and request.messages[-1].role == "tool"

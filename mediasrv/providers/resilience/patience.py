@@ -19,6 +19,10 @@ class Patience:
     first_pause_s: float = 0.1
     longest_pause_s: float = 1.0
 
+    def longest_s(self, first_s: float) -> float:
+        """All attempts with one provider, each of which may take so long, and the pauses between them."""
+        return self.attempts * first_s + (self.attempts - 1) * self.longest_pause_s
+
     def pause_s(self, failed: int, error: ProviderError, chance: Random) -> float | None:
         """Before the next attempt, after so many that failed; None: there is none."""
         if not error.retryable or failed >= self.attempts:

@@ -16,8 +16,9 @@ import trio
 
 from mediasrv.audio import duration_ms
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, TextToSpeech, WordTime
-from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, willing
+from mediasrv.providers.resilience.member import Member, Told, nobody, none_left, waits_for_all, willing
 from mediasrv.providers.resilience.patience import Patience
+from mediasrv.providers.resilience.silence import Silence
 
 CHARACTERS_A_SECOND = (
     12.0  # of slow speech, for voices that tell no times: rather a word twice than one left out
@@ -41,6 +42,7 @@ class SteadyVoice:
         self.name = name
         self._members, self._chance, self._told = members, chance, told
         self._first_s, self._next_s, self._patience = first_s, next_s, patience or Patience()
+        self.waits = waits_for_all(members, first_s, next_s, self._patience)
 
     async def stream(self, text: str, voice: str) -> AsyncGenerator[SpeechChunk, None]:
         errors: list[ProviderError] = []
@@ -72,19 +74,18 @@ class SteadyVoice:
     ) -> AsyncGenerator[SpeechChunk, None]:
         spoken.begin()
         with member.asked(trio.current_time):
-            limit_s = self._first_s
-            async with aclosing(member.provider.stream(spoken.rest(), voice)) as chunks:
-                while True:
-                    with trio.move_on_after(limit_s) as bound:
-                        chunk = await anext(chunks, None)
-                    if bound.cancelled_caught:
-                        raise ProviderError(member.name, f"no sound for {limit_s:g} s", retryable=False)
-                    if chunk is None:
-                        return
+            silence, sounded, text = Silence(member.name, self._first_s), False, spoken.rest()
+            async with aclosing(member.provider.stream(text, voice)) as chunks:
+                while (chunk := await silence.next(chunks)) is not None:
                     if chunk.pcm:
+                        sounded = True
                         member.breaker.succeeded()
-                        limit_s = self._next_s
+                        silence.broken(self._next_s)
                     yield replace(spoken.take(chunk), speaker=chunk.speaker or member.name)
+            if not sounded and any(character.isalnum() for character in text):
+                raise ProviderError(member.name, "words, and no sound", retryable=False)
+            if not sounded:
+                member.breaker.given_up()  # there was nothing to be spoken, so nothing was learnt
 
 
 class _Spoken:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from random import Random
 
-from mediasrv.providers.protocols import TextDelta, ToolCall, ToolRequest
+from mediasrv.providers.protocols import LanguageModel, TextDelta, ToolCall, ToolFragment, ToolRequest
+from mediasrv.providers.resilience import Member, SteadyModel
 from tests.sim import expectations as expect
 from tests.sim.agents import LONG_REPLY, agent_script
 from tests.sim.faults import expected
@@ -59,6 +61,19 @@ for how, misdeed in {"dies": dies, "stalls": stalls, "raises": raises}.items():
     )
 
 
+def one_of_two(inner: LanguageModel) -> LanguageModel:
+    """It stalls, and another stands behind it in the list."""
+    first = UnrulyModel(inner, Trouble(stalls))
+    return SteadyModel("minds", [Member("first", first), Member("second", inner)], Random(1))
+
+
+enter(
+    "model_stalls_at_its_opening_with_another_in_the_list",
+    with_agent(lambda: agent_of(agent_script(QUESTION, AGAIN), Parts(model=one_of_two)), told(ask_twice)),
+    expect.ending("local"), expected.answered_after_all, expected.never_apologised, expect.no_interruption,
+)  # fmt: skip
+
+
 def asks_for(*calls: ToolCall) -> Misdeed:
     return gives(*(ToolRequest(call) for call in calls))
 
@@ -75,6 +90,7 @@ RUBBISH: dict[str, tuple[Trouble, Sequence[Expectation]]] = {
     "asks_for_tools_without_end": (
         Trouble(gives_for_ever(ToolRequest(ToolCall("e1", "work", {})))), (expected.apologised,)
     ),
+    "writes_a_call_without_end": (Trouble(gives_for_ever(ToolFragment("and "))), (expected.apologised,)),
     "asks_twice_under_one_name": (
         Trouble(asks_for(ToolCall("t1", "work", {}), ToolCall("t1", "work", {}))), ()
     ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import trio
 
 from mediasrv.call.speech.mask import hold_tone
-from mediasrv.providers.protocols import SpeechChunk, WordTime
+from mediasrv.providers.protocols import SpeechChunk, TextToSpeech, WordTime
+from mediasrv.providers.resilience import Member, SteadyVoice
 from tests.sim import expectations as expect
 from tests.sim.agents import GREETING, LONG_REPLY, agent_script
 from tests.sim.faults import expected
@@ -40,6 +43,27 @@ always = (
 for how, misdeed in {"dies": dies, "stalls": stalls, "raises": raises}.items():
     for moment, (request, after) in MOMENTS.items():
         enter(f"voice_{how}_{moment}", troubled(Trouble(misdeed, (request,), after)), *always)
+
+
+def one_of_two(trouble: Trouble) -> Staging:
+    """Another stands behind it in the list, and no spare one."""
+
+    def both(inner: TextToSpeech) -> TextToSpeech:
+        return SteadyVoice(
+            "voices", [Member("first", UnrulyVoice(inner, trouble)), Member("second", inner)], Random(1)
+        )
+
+    return with_agent(
+        lambda: agent_of(agent_script(QUESTION, AGAIN), Parts(voice=both, spare=False)), told(ask_twice)
+    )
+
+
+for moment, (request, after) in MOMENTS.items():
+    enter(
+        f"voice_stalls_{moment}_with_another_in_the_list",
+        one_of_two(Trouble(stalls, (request,), after)),
+        *always,
+    )
 
 
 def sound(ms: int, rate_hz: int = 16_000, *words: WordTime) -> SpeechChunk:
