@@ -50,6 +50,7 @@ from mediasrv.call.turn_events import (
     SpeechEnded,
     StartTurn,
     Stirred,
+    TakeAnswer,
     TakeHold,
     TurnEvent,
     TurnOver,
@@ -65,7 +66,8 @@ from mediasrv.conversation.provider_edge import provider_errors
 from mediasrv.conversation.reply import ModelLimits
 from mediasrv.conversation.tools import Tool
 from mediasrv.conversation.window import HistoryWindow
-from mediasrv.errors import MediasrvError
+from mediasrv.conversation.words import is_question
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.legs import Ending
 from mediasrv.media import (
     Arming,
@@ -206,7 +208,8 @@ class Dialogue:
         self._call.start_soon(self._ready.make, fixed_lines(self._persona, self._call.settings))
         self._call.apology = lambda: self._ready.get(self._call.settings.failures.farewell)
         self._call.on_secret_key = lambda: self._send.send(Stirred())
-        event: TurnEvent = Answered(greets=bool(self._persona.opening()))
+        opening = self._persona.opening()
+        event: TurnEvent = Answered(bool(opening), all(passage.interruptible for passage in opening[:1]))
         while True:
             ending = self._take(event)
             if ending is not None:
@@ -240,9 +243,8 @@ class Dialogue:
         if self._state.phase is not before:
             self._call.timeline.note("phase", phase=self._state.phase.value, because=type(event).__name__)
             self._note_hold(before, event)
-        model = self._providers.end_of_turn
-        if isinstance(event, Words) and event.final and self._state.text and model is not None:
-            self._call.start_soon(self._judge, model, self._state.text)
+        if isinstance(event, Words) and event.final:
+            self._ask_judge()
         for action in actions:
             if isinstance(action, EndCall):
                 return action.why
@@ -280,6 +282,9 @@ class Dialogue:
                 self._own_hold = self._call.stream.hold(action.lease_ms)
             case Reject():
                 self._release(action)
+            case TakeAnswer(turn, words, before_end_ms):
+                self._call.timeline.note("answer", turn=turn, words=words, before_end_ms=before_end_ms)
+                self._ask_judge()
             case EndCall():
                 pass
 
@@ -398,21 +403,29 @@ class Dialogue:
         text = UNCLEAR if doubted else transcript.text
         await self._send.send(Words(text, transcript.final, transcript.confidence))
 
+    def _ask_judge(self) -> None:
+        model = self._providers.end_of_turn
+        if self._state.text and model is not None:
+            self._call.start_soon(self._judge, model, self._state.text)
+
     async def _judge(self, model: EndOfTurn, said: str) -> None:
         """Asks whether the caller has finished, beside the pause; no answer is no opinion."""
         within_s = self._call.settings.patience.judged_within_ms / 1000
         try:
-            with trio.move_on_after(within_s), provider_errors(model.name):
+            with provider_errors(model.name), trio.move_on_after(within_s):
                 finished = await model.finished(said, self.history.messages())
                 self._call.timeline.note("judged", text=said, finished=finished, model=model.name)
                 await self._send.send(Judged(said, finished))
-        except ProviderError as error:
-            self._call.timeline.note("judge_failed", problem=str(error))
+        except* ProviderError as errors:
+            problem = "; ".join(str(error) for error in leaves(errors))
+            self._call.timeline.note("judge_failed", problem=problem)
 
     async def _deaf(self) -> None:
         await self._send.send(EndAsked(Ending.FAULT, goodbye=True))
 
     def _ask_to_end(self) -> None:
+        if self._turn is not None:
+            self._turn.ends_call = True
         self._asked_to_end.set()
 
     async def _watch_wish_to_end(self) -> None:
@@ -478,7 +491,7 @@ class Dialogue:
         if turn.record.first_audio_ms is None and not passage.aside:
             turn.record.first_audio_ms = round(self._call.timeline.ms() - turn.record.began_ms, 3)
             self._call.timeline.note("first_audio", at_ns=event.at.at_ns, turn=turn.number)
-        return PassageBegan(turn.number, passage.interruptible, passage.aside)
+        return PassageBegan(turn.number, passage.interruptible, passage.aside, is_question(passage.text))
 
     def _finished(self, event: Finished) -> None:
         turn = self._turn

@@ -19,6 +19,7 @@ from mediasrv.conversation.arguments import check_for
 from mediasrv.conversation.history import History
 from mediasrv.conversation.surrogates import mended
 from mediasrv.conversation.tools import OnCancel, Prepared, Tool, ToolResult
+from mediasrv.errors import leaves
 from mediasrv.providers.protocols import ToolCall
 from mediasrv.telemetry.timeline import SECRET
 
@@ -106,13 +107,10 @@ class ToolHost:
         return ToolResult(record.id, record.result, ok=False)
 
     async def _run_in_turn(self, job: _Job) -> ToolResult:
-        finished = False
         try:
-            result = await self._perform(job)
-            finished = True
-            return result
+            return await self._perform(job)
         finally:
-            if not finished:
+            if job.record.outcome == "pending":
                 self._note(job, "cancelled", status("cancelled: the caller interrupted"))
 
     async def _run_in_call(self, job: _Job) -> ToolResult:
@@ -135,6 +133,8 @@ class ToolHost:
                 prepared = await job.tool.prepare(job.call)
         except Exception as error:
             return self._failed(job, error)
+        except BaseExceptionGroup as group:
+            raise self._cancelled(job, group) from None
         finally:
             if prepared is None and job.record.outcome == "pending":
                 self._note(job, "cancelled", status("not prepared"))
@@ -162,6 +162,8 @@ class ToolHost:
                 result = replace(done, text=mended(done.text))
         except Exception as error:
             return self._failed(job, error)
+        except BaseExceptionGroup as group:
+            raise self._cancelled(job, group) from None
         if result is None:
             result = ToolResult(job.call.id, status(f"no answer in {job.tool.spec.deadline_s:g} s"), ok=False)
             self._note(job, "timed_out", result.text)
@@ -169,7 +171,15 @@ class ToolHost:
             self._note(job, "done" if result.ok else "failed", result.text)
         return result
 
-    def _failed(self, job: _Job, error: Exception) -> ToolResult:
+    def _cancelled(self, job: _Job, group: BaseExceptionGroup[BaseException]) -> BaseException:
+        """What goes on of a cancellation that the tool met with errors: those are the tool's, and are told here."""
+        errors, others = group.split(Exception)
+        if errors is not None:
+            several = leaves(errors)
+            self._failed(job, several[0] if len(several) == 1 else errors)
+        return others or group
+
+    def _failed(self, job: _Job, error: BaseException) -> ToolResult:
         text = status(f"failed: {type(error).__name__}")
         self._note(job, "failed", text, error=mended(self._owner.told(error)))
         return ToolResult(job.call.id, text, ok=False)

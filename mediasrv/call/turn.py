@@ -81,6 +81,7 @@ class Turn:
     lines: Sequence[Passage] = ()
     after: Turn | None = None
     ahead: bool = False
+    ends_call: bool = False  # a tool has asked for that, and what is said still is the last of it
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     settled: trio.Event = field(default_factory=trio.Event)
     generation: Generation | None = None
@@ -156,6 +157,9 @@ class Turn:
                 opened = True
                 await self._perform()
                 self._why = self._why or (TurnEnding.ERROR if record.error else TurnEnding.COMPLETED)
+        except* trio.Cancelled:
+            self._why = self._why or TurnEnding.HANGUP  # whatever fails as it is cancelled has not ended it
+            raise
         except* ProviderError as failed:
             self._failed("; ".join(str(error) for error in leaves(failed)))
             self._why = self._why or TurnEnding.ERROR
@@ -211,8 +215,12 @@ class Turn:
             async for line in reply:
                 said = True
                 await out.send(Passage(line))
-        if not said and not self.record.tools:  # the caller would wait for ever
+        if not said and not self._may_say_nothing():  # the caller would wait for ever
             raise ProviderError(self.tools.mind.llm.name, "nothing that can be said", retryable=False)
+
+    def _may_say_nothing(self) -> bool:
+        """What its tools do when it is over speaks for itself: a model may hang up without a word."""
+        return self.ends_call or any(tool.outcome == "prepared" for tool in self.record.tools)
 
     # ---- sound -------------------------------------------------------------------------------------------------
 

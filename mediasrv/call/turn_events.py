@@ -42,6 +42,7 @@ class TurnState:
     trusted: str = ""  # of that, the end, which the recogniser had not settled: its next final words do
     sounding_since: float | None = None
     interruptible: bool = True
+    asks: bool = False  # what began to sound last ends in a question
 
     quiet_since: float | None = None  # nothing of the turn sounds; None: something does
     masks: int = 0  # steps taken against that silence
@@ -57,6 +58,10 @@ class TurnState:
     under: Phase = Phase.SPEAKING  # what a release goes back to
     explained: bool = False  # so far these were only backchannels
     murmured: str = ""  # and this is what they were
+
+    # holds of this turn that were let go
+    resumed_at: float | None = None  # when the voice last went on
+    murmurs: tuple[tuple[float, str], ...] = ()  # over it, and when it went on: on its clock they began then
 
     # the caller
     speech_since: float | None = None  # as the gate has it: with the pauses that it bridges
@@ -85,9 +90,10 @@ class TurnState:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The call is up; `greets`: the agent speaks first."""
+    """The call is up; `greets`: the agent speaks first, and says what may be interrupted or what may not."""
 
     greets: bool
+    interruptible: bool = True  # of that, the first passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +154,7 @@ class PassageBegan:
     turn: int
     interruptible: bool = True
     aside: bool = False  # it masks a silence, and is no part of the reply
+    asks: bool = False  # it ends in a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +251,15 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeAnswer:
+    """Words over the end of a question, too few to interrupt it, count as said when it had ended."""
+
+    turn: int
+    words: str
+    before_end_ms: float  # on the voice's clock
+
+
+@dataclass(frozen=True, slots=True)
 class CancelTurn:
     turn: int
     why: TurnEnding
@@ -255,4 +271,4 @@ class EndCall:
     why: Ending
 
 
-Action = StartTurn | Promote | Mask | TakeHold | Reject | CancelTurn | EndCall
+Action = StartTurn | Promote | Mask | TakeHold | Reject | TakeAnswer | CancelTurn | EndCall

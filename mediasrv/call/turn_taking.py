@@ -11,6 +11,9 @@ end of the utterance promotes it (the words are the same) or drops it (they are 
 *masked*: after each silence of a given length the table asks for the next thing against it, and never while the caller
 speaks.
 
+A listener's noise is a murmur, and forgotten, unless the voice was just asking: a "yes" over the last words of a
+question is its answer, and counts as said when they have sounded.
+
 Every state and event meet in `TABLE`; a pair that is not there cannot happen and is an error. Late news of a turn
 that is over (its number is not the running turn's) is met by `_ignore`, not by an error: tasks and engine overtake
 each other. Nothing here knows a clock: `now` is told, and `deadline` says when it wants to be told again.
@@ -46,6 +49,7 @@ from mediasrv.call.turn_events import (
     SpeechEnded,
     StartTurn,
     Stirred,
+    TakeAnswer,
     TakeHold,
     TurnEvent,
     TurnKind,
@@ -62,6 +66,7 @@ from mediasrv.providers.protocols import UNCLEAR
 Step = tuple[TurnState, tuple[Action, ...]]
 
 NO_SPECULATION = Speculation()
+ANSWER_S = 1.7  # 1.5 s from the end of a question its answer may begin; a word is said again after the hold
 FINAL = (Ending.MAX_LENGTH, Ending.BUDGET, Ending.FAULT)  # reasons to leave that no interruption takes back
 
 
@@ -160,6 +165,7 @@ def _think(state: TurnState, kind: TurnKind, now: float, text: str) -> TurnState
     return replace(
         state, phase=Phase.THINKING, kind=kind, asked=text, sounding_since=None, interruptible=True, quiet_since=now,
         masks=0, ahead=None, guesses=0, finished=None, text="", partial="", keys=False, explained=False, murmured="",
+        asks=False, resumed_at=None, murmurs=(),
         idle_since=now, trusted=state.partial if text.endswith(state.partial) else "",
     )  # fmt: skip
 
@@ -258,8 +264,29 @@ def _settles(state: TurnState, words: Words) -> bool:
 
 
 def _reject(state: TurnState, evidence: Evidence, now: float) -> Step:
-    back = replace(state, phase=state.under, hold=None, explained=False, murmured="", partial="")
-    return back, (Reject(state.hold, evidence),)
+    return replace(_resume(state, now), partial=""), (Reject(state.hold, evidence),)
+
+
+def _resume(state: TurnState, now: float) -> TurnState:
+    """The voice goes on; what was murmured is kept for as long as it may be the answer to what it asks."""
+    murmurs = [*_answers(state, now), *([(now, state.murmured)] if state.murmured else [])]
+    return replace(
+        state,
+        phase=state.under,
+        hold=None,
+        explained=False,
+        murmured="",
+        resumed_at=now,
+        murmurs=tuple(murmurs),
+    )
+
+
+def _answers(state: TurnState, now: float) -> list[tuple[float, str]]:
+    """Murmurs over the last of what sounds."""
+    if state.sounding_since is None:
+        return []
+    since = max(state.sounding_since, now - ANSWER_S)
+    return [(at, words) for at, words in state.murmurs if at >= since]
 
 
 def _gather(state: TurnState, words: Words, now: float) -> TurnState:
@@ -316,7 +343,9 @@ def _say_goodbye(state: TurnState, now: float) -> Step:
 
 def _answered(state: TurnState, event: Answered, now: float) -> Step:
     state = replace(state, idle_since=now)
-    return _speak(state, "greeting", now) if event.greets else (state, ())
+    if not event.greets:
+        return state, ()
+    return _speak(state, "greeting", now, interruptible=event.interruptible)
 
 
 def _speech_began_listening(state: TurnState, event: SpeechBegan, now: float) -> Step:
@@ -428,12 +457,24 @@ def _words_busy(state: TurnState, event: Words, now: float) -> Step:
     """Words that no hold announced: the tail of what was said before, or speech that the gate has missed."""
     if not (state.settings.interruptibility.enabled and state.interruptible):
         return _gather(state, event, now), ()
-    if _weigh(state, event.text) in (Weight.NOTHING, Weight.BACKCHANNEL):
+    weight = _weigh(state, event.text)
+    if weight is Weight.NOTHING:
         return state, ()
+    if weight is Weight.BACKCHANNEL:
+        return _murmur(state, event), ()
     if _settles(state, event):
         return replace(state, trusted=""), ()
     gathered = _gather(state, event, now)
     return _confirm(gathered, _evidence(gathered, "words", now, event.text), now)
+
+
+def _murmur(state: TurnState, words: Words) -> TurnState:
+    """The listener's noise that a hold was for, and that was understood after it."""
+    if state.trusted and _settles(state, words):
+        return replace(state, trusted="")
+    if not words.final or state.resumed_at is None:
+        return state
+    return replace(state, murmurs=(*state.murmurs, (state.resumed_at, words.text.strip())))
 
 
 def _key_busy(state: TurnState, event: KeyPressed, now: float) -> Step:
@@ -451,10 +492,21 @@ def _passage_began(state: TurnState, event: PassageBegan, now: float) -> Step:
         return state, ()
     since = state.sounding_since if state.sounding_since is not None or event.aside else now
     interruptible = event.interruptible and _may_interrupt(state)
-    state = replace(state, sounding_since=since, quiet_since=None, interruptible=interruptible)
+    asks = state.asks if event.aside else event.asks
+    state = replace(state, sounding_since=since, quiet_since=None, interruptible=interruptible, asks=asks)
     if state.phase is not Phase.HELD:
         return replace(state, phase=Phase.SPEAKING), ()
+    if not interruptible:
+        return _hold_refused(state, now)
     return replace(state, under=Phase.SPEAKING), ()
+
+
+def _hold_refused(state: TurnState, now: float) -> Step:
+    """What begins to sound may not be interrupted: what was said in the hold waits, as what is said over it does."""
+    evidence = _evidence(state, "uninterruptible", now)
+    text = _joined(state.text, state.murmured)
+    back = replace(state, phase=Phase.SPEAKING, hold=None, explained=False, murmured="", text=text)
+    return back, (Reject(state.hold, evidence),)
 
 
 def _may_interrupt(state: TurnState) -> bool:
@@ -472,7 +524,20 @@ def _turn_over(state: TurnState, event: TurnOver, now: float) -> Step:
     if state.leaving is not None:
         ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, held + actions
-    return _listen(replace(state, text=_joined(state.text, state.murmured)), now), held
+    state, taken = _take_answer(state, now)
+    return _listen(replace(state, text=_joined(state.text, state.murmured)), now), (*held, *taken)
+
+
+def _take_answer(state: TurnState, now: float) -> Step:
+    """What was murmured over the end of a question counts as said now that it has ended."""
+    answers = _answers(state, now) if state.asks else []
+    if not answers:
+        return state, ()
+    words = _joined(*(words for _, words in answers))
+    taken = TakeAnswer(state.turn, words, round((now - answers[0][0]) * 1000, 1))
+    return replace(state, text=_joined(state.text, words), words_at=now, speech_ended=now, prompts=0), (
+        taken,
+    )
 
 
 def _due_busy(state: TurnState, event: Due, now: float) -> Step:
@@ -549,7 +614,7 @@ def _due_held(state: TurnState, event: Due, now: float) -> Step:
 def _lapsed(state: TurnState, event: HoldLapsed, now: float) -> Step:
     if state.hold is not None and event.hold != state.hold:
         return state, ()
-    return replace(state, phase=state.under, hold=None, explained=False, murmured=""), ()
+    return _resume(state, now), ()
 
 
 # ---- the table -------------------------------------------------------------------------------------------------

@@ -148,16 +148,12 @@ class PlayoutTruth:
         return _first_words(passage.text, passage.words_heard(sample, self._rate_hz))
 
     def word_start(self, sample: int) -> int | None:
-        """Where the word began that sounds at `sample`; None when nothing knows."""
+        """Where the word began that sounds at `sample`, of the part that sounds there; None when nothing knows."""
         parts = [part for passage in self._passages for part in passage.parts]
-        starts: list[tuple[int, int | None]] = []
-        for part in parts:
-            if part.timed:
-                starts += [(word.start, word.start) for word in part.timed]
-            elif part.end > part.start:
-                starts.append((part.start, None))
-        k = bisect_right(starts, sample, key=lambda known: known[0])
-        return starts[k - 1][1] if k else None
+        n = bisect_right(parts, sample, key=lambda part: part.start)
+        starts = [word.start for word in parts[n - 1].timed] if n else []
+        k = bisect_right(starts, sample)
+        return starts[k - 1] if k else None
 
     def _at(self, ms: float) -> int:
         return round(ms * self._rate_hz / 1000)

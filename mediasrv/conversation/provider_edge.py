@@ -1,7 +1,8 @@
 """Where a provider's word enters a turn: in time, within bounds, and with one family of errors.
 
 A provider may stall, die, raise what it should not, or send what cannot be. Whatever it is, past this file it is a
-`ProviderError`, which a turn survives; anything else would cost the call.
+`ProviderError`, which a turn survives; anything else would cost the call. A provider that fails while it is cancelled
+gives both: the cancellation goes on, and beside it, in one group, goes the ProviderError for whoever writes it down.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TypeVar
 import trio
 
 from mediasrv.audio import BYTES_PER_SAMPLE, duration_ms
-from mediasrv.errors import MediasrvError
+from mediasrv.errors import MediasrvError, leaves
 from mediasrv.providers.protocols import ProviderError, SpeechChunk, WordTime, waits_of
 
 T = TypeVar("T")
@@ -42,12 +43,29 @@ class provider_errors:  # noqa: N801  (read in a `with`, like `suppress`)
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, BaseExceptionGroup) and not isinstance(error, ExceptionGroup):
+            self._split(error)
         if not isinstance(error, Exception) or isinstance(error, MediasrvError | StopAsyncIteration):
             return
         if isinstance(error, ExceptionGroup) and error.split(MediasrvError)[1] is None:
             return  # told by name already
-        problem = f"{type(error).__name__}: {error}"
-        raise ProviderError(self._provider, problem, retryable=False) from error
+        raise self._named(error) from error
+
+    def _split(self, group: BaseExceptionGroup[BaseException]) -> None:
+        own, others = group.split(_has_no_name)
+        if own is None or others is None:
+            return  # nothing that has no name
+        raise BaseExceptionGroup("while it was cancelled", [others, self._named(own)]) from own
+
+    def _named(self, error: BaseException) -> ProviderError:
+        errors = leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        problem = "; ".join(f"{type(each).__name__}: {each}" for each in errors)
+        return ProviderError(self._provider, problem, retryable=False)
+
+
+def _has_no_name(error: BaseException) -> bool:
+    """An error that is nobody's yet: no cancellation, none of ours, and not the group that these may be in."""
+    return isinstance(error, Exception) and not isinstance(error, MediasrvError | ExceptionGroup)
 
 
 def anything(item: object) -> bool:
@@ -76,13 +94,12 @@ async def in_time(
     async with _closing(items, edge):
         while True:
             asked_s = trio.current_time()
-            with trio.CancelScope(deadline=asked_s + left_s) as bound:
-                try:
-                    with edge:
-                        item = await anext(items)
-                        counted = counts(item)
-                except StopAsyncIteration:
-                    return
+            try:
+                with edge, trio.CancelScope(deadline=asked_s + left_s) as bound:
+                    item = await anext(items)
+                    counted = counts(item)
+            except StopAsyncIteration:
+                return
             if bound.cancelled_caught:
                 raise ProviderError(provider, f"nothing for {limit_s:g} s", retryable=True)
             if counted:
@@ -97,7 +114,7 @@ async def _closing(items: AsyncGenerator[T, None], edge: provider_errors) -> Asy
     try:
         yield
     finally:
-        with trio.move_on_after(CLOSE_WITHIN_S), edge:
+        with edge, trio.move_on_after(CLOSE_WITHIN_S):
             await items.aclose()
 
 

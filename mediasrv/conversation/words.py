@@ -7,6 +7,7 @@ from collections.abc import Collection
 from enum import Enum
 
 _TOKEN = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_ASKS = re.compile(r"[?？؟][^\w\s]*\s*$")  # a quotation may close after it
 _CONTINUES = frozenset((
     "a", "an", "and", "as", "at", "because", "but", "by", "for", "from", "if", "in", "is", "my", "of", "on", "or",
     "our", "so", "than", "that", "the", "then", "to", "um", "uh", "until", "when", "where", "which", "while", "with",
@@ -73,6 +74,11 @@ def completeness(text: str) -> Completeness:
     if text.rstrip().endswith((".", "?", "!", "।", "。", "？", "！")) or digits >= _WHOLE_NUMBER:
         return Completeness.WHOLE
     return Completeness.UNSURE
+
+
+def is_question(text: str) -> bool:
+    """Whether its last sentence asks something."""
+    return _ASKS.search(text) is not None
 
 
 def _is_spelling(said: list[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 import pytest
@@ -14,7 +14,9 @@ import trio
 from mediasrv.audio import EarsChunk
 from mediasrv.call import CallServices, CallSettings, Failures, Patience, run_call
 from mediasrv.call.call import Call
+from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import MediaNeeds
+from mediasrv.conversation.tools import Prepared, ToolResult, ToolSpec
 from mediasrv.ids import SeededTokens
 from mediasrv.legs import Ending
 from mediasrv.media import MediaTimeout
@@ -33,7 +35,7 @@ from mediasrv.providers.protocols import (
     WordTime,
 )
 from mediasrv.providers.resilience import Member, SteadyEars, SteadyVoice
-from mediasrv.providers.script import Script
+from mediasrv.providers.script import Script, parse_script
 from mediasrv.telemetry import MemorySink
 from tests.call.conversing import LONG, converse
 from tests.fakes.leg import FakeLeg, TrioClock
@@ -64,6 +66,56 @@ async def test_a_model_that_fails_is_apologised_for_and_the_call_goes_on(
     assert reply["heard"].endswith(Failures().apology)
     assert call.turns[-1]["ending"] in {"completed", "hangup"}
     assert call.record.ending == "caller_hung_up"
+
+
+SILENT = """
+[[reply]]
+tools = [{{ name = "work" }}]
+[[tool]]
+name = "work"
+on_cancel = "{policy}"
+ends_call = {ends_call}
+"""
+
+
+@pytest.mark.parametrize("policy", ["cancel", "shield"])
+async def test_a_model_that_writes_nothing_after_a_tool_is_apologised_for(
+    autojump_clock: object, policy: str
+) -> None:
+    call = await converse(SILENT.format(policy=policy, ends_call="false"), [(1.0, 2.0)], hang_up_at=9)
+    (reply,) = (turn for turn in call.turns if turn["kind"] == "reply")
+    assert (reply["ending"], reply["heard"]) == ("error", Failures().apology)
+    assert reply["error"].endswith("nothing that can be said")
+    assert [entry["outcome"] for entry in call.noted("tool_ended")] == ["done"]
+
+
+async def test_a_model_that_hangs_up_without_a_word_has_not_failed(autojump_clock: object) -> None:
+    call = await converse(SILENT.format(policy="cancel", ends_call="true"), [(1.0, 2.0)])
+    assert (call.record.ending, call.turns[-1]["error"]) == ("agent_hung_up", "")
+
+
+@dataclass
+class EndsAtOnce:
+    """A tool of somebody's own that ends the call, and does not wait to be heard."""
+
+    end_call: Callable[[], None]
+    spec: ToolSpec = field(default_factory=lambda: ToolSpec("work"))
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        await trio.lowlevel.checkpoint()
+        return Prepared(call)
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        await trio.lowlevel.checkpoint()
+        self.end_call()
+        return ToolResult(prepared.call.id, "done")
+
+
+async def test_nobody_is_asked_to_repeat_himself_by_an_agent_that_is_leaving(autojump_clock: object) -> None:
+    agent = scripted_agent(parse_script(SILENT.format(policy="cancel", ends_call="false")))
+    agent.tools = lambda end: [EndsAtOnce(end)]
+    call = await converse("", [(1.0, 2.0)], agent=agent)
+    assert (call.record.ending, call.turns[-1]["heard"]) == ("agent_hung_up", "")
 
 
 @pytest.mark.parametrize("kind", ["error", "stall"])

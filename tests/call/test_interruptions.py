@@ -36,6 +36,33 @@ async def test_a_backchannel_pauses_the_voice_and_it_goes_on(autojump_clock: obj
     assert call.turns[0]["holds"] == call.turns[0]["rejects"] == 1
 
 
+@pytest.mark.parametrize("before_s", [0.15, 0.3, 0.5, 0.9, 1.3])
+@pytest.mark.parametrize(("mark", "answered"), [("?", True), (".", False)])
+async def test_a_yes_over_the_last_words_answers_a_question_and_no_statement(
+    autojump_clock: object, before_s: float, mark: str, answered: bool
+) -> None:
+    script = f"""
+    [[hears]]
+    text = "I want a table."
+    [[hears]]
+    text = "Yes."
+    [[reply]]
+    turn = 1
+    text = "Very well. Shall I book it for eight o'clock this evening then{mark}"
+    [[reply]]
+    text = "Booked."
+    """
+    undisturbed = await converse(script, [ASKED], hang_up_at=12)
+    until = undisturbed.noted("finished")[0]["ms"] / 1000
+    yes = (until - before_s, until - before_s + 0.45)
+    call = await converse(script, [ASKED, yes], hang_up_at=15)
+    reply = call.turns[0]
+    assert (reply["ending"], reply["heard"]) == ("completed", reply["said"])
+    assert [entry["rule"] for entry in call.noted("reject")] == ["backchannel"]
+    assert [turn["asked"] for turn in call.turns[1:] if turn["kind"] == "reply"] == ["Yes."] * answered
+    assert [entry["words"] for entry in call.noted("answer")] == ["Yes."] * answered
+
+
 @pytest.mark.parametrize("length_ms", [60, 120, 200, 240])
 async def test_a_cough_pauses_the_voice_and_it_goes_on(autojump_clock: object, length_ms: int) -> None:
     call = await converse(saying("what"), [ASKED, (8.0, 8.0 + length_ms / 1000)], hang_up_at=30)
@@ -100,6 +127,27 @@ async def test_a_notice_is_not_interrupted_but_the_greeting_after_it_is(autojump
     assert greeting["heard"].startswith("This call is recorded, as the law wants you to know.")
     assert greeting["ending"] == "user_barge_in"
     assert call.stream.holds == [1]
+
+
+@pytest.mark.parametrize("first_sound_ms", [60, 600])
+@pytest.mark.parametrize("from_s", [0.02, 0.3])
+async def test_a_notice_is_heard_though_the_caller_speaks_before_it_does(
+    autojump_clock: object, first_sound_ms: int, from_s: float
+) -> None:
+    notice, greeting = "This call is recorded for legal reasons.", "Good day, how can I help?"
+    script = f"""
+    uninterruptible = "{notice}"
+    greeting = "{greeting}"
+    [voice]
+    first_sound_ms = {first_sound_ms}
+    [[hears]]
+    text = "Hello, is there anybody?"
+    """
+    call = await converse(script, [(from_s, 1.6)], hang_up_at=12)
+    first, second = call.turns[:2]
+    assert (first["ending"], first["heard"]) == ("completed", f"{notice} {greeting}")
+    assert second["asked"] == "Hello, is there anybody?"
+    assert call.noted("hold") == []
 
 
 async def test_an_agent_that_is_not_to_be_interrupted_is_not(autojump_clock: object) -> None:

@@ -27,6 +27,7 @@ from mediasrv.call.turn_events import (
     SpeechEnded,
     StartTurn,
     Stirred,
+    TakeAnswer,
     TakeHold,
     TurnEvent,
     TurnOver,
@@ -62,6 +63,7 @@ def kinds(actions: tuple[object, ...]) -> list[type]:
 PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     # phase, event, the phase it leads to (None: an error), and what is asked for
     (L, Answered(greets=True), T, [StartTurn]),
+    (L, Answered(greets=True, interruptible=False), T, [StartTurn]),
     (L, Answered(greets=False), L, []),
     (L, SpeechBegan(NOW), L, []),
     (L, SpeechBegan(NOW, HOLD), L, [Reject]),
@@ -115,6 +117,7 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (S, KeyPressed("5"), L, [CancelTurn]),
     (S, KeyPressed("#"), L, [CancelTurn]),
     (S, PassageBegan(3, interruptible=False), S, []),
+    (S, PassageBegan(3, asks=True), S, []),
     (S, TurnOver(3), L, []),
     (S, HoldLapsed(HOLD), S, []),
     (S, Due(), S, []),
@@ -134,6 +137,8 @@ PAIRS: list[tuple[Phase, TurnEvent, Phase | None, list[type]]] = [
     (H, VoiceDry(3), H, []),
     (H, KeyPressed("1"), L, [CancelTurn]),
     (H, PassageBegan(3), H, []),
+    (H, PassageBegan(3, interruptible=False), S, [Reject]),
+    (H, PassageBegan(2, interruptible=False), H, []),
     (H, TurnOver(3), L, [Reject]),
     (H, TurnOver(2), H, []),
     (H, HoldLapsed(HOLD), S, []),
@@ -444,6 +449,29 @@ def after(table: TurnState, *events: TurnEvent) -> TurnState:
     return table
 
 
+def test_before_a_notice_sounds_nothing_interrupts_it_either() -> None:
+    notice = after(begin(CallSettings(), NOW), Answered(greets=True, interruptible=False))
+    rung, actions = step(notice, SpeechBegan(NOW, HOLD), NOW)
+    assert (rung.phase, rule(actions)) == (T, "uninterruptible")
+    said, actions = step(after(notice, SpeechBegan(NOW)), Words("anybody there?", final=True), NOW)
+    assert (said.phase, actions) == (T, ())
+    assert after(said, PassageBegan(1, interruptible=False), TurnOver(1)).text == "anybody there?"
+
+
+def test_a_greeting_without_a_notice_is_interrupted_before_it_sounds() -> None:
+    greeting = after(begin(CallSettings(), NOW), Answered(greets=True))
+    assert after(greeting, SpeechBegan(NOW)).phase is H
+
+
+def test_a_notice_that_begins_ends_the_judging_of_what_is_said_and_all_of_that_is_kept() -> None:
+    held = after(state(S), SpeechBegan(NOW, HOLD), Words("yes", final=True), Words("okay", final=False))
+    notice, actions = step(held, PassageBegan(3, interruptible=False), NOW)
+    assert (notice.phase, rule(actions)) == (S, "uninterruptible")
+    assert (notice.text, notice.partial, notice.hold) == ("yes", "okay", None)
+    said, actions = step(notice, Words("okay, now", final=True), NOW)
+    assert (said.phase, said.text, actions) == (S, "yes okay, now", ())
+
+
 def test_words_said_over_a_notice_survive_a_cough_over_what_follows_it() -> None:
     notice = state(S, interruptible=False)
     heard = after(
@@ -462,6 +490,59 @@ def test_a_murmur_is_forgotten_when_it_was_only_that_and_kept_when_it_was_not() 
     assert after(held, SpeechEnded(NOW + 0.3)).text == ""
     assert after(held, Words("I would like that", final=True)).text == "yes I would like that"
     assert after(held, TurnOver(3)).text == "yes"
+
+
+def asked_and_murmured(*, asks: bool, over_at: float = NOW + 1.6) -> tuple[TurnState, tuple[object, ...]]:
+    """A hold of 0.6 s for a "yes" in the last second of the voice, and what follows from its end."""
+    asking = after(state(S), PassageBegan(3, asks=asks), SpeechBegan(NOW, HOLD), Words("Yes.", final=True))
+    resumed, actions = step(asking, SpeechEnded(NOW + 0.4), NOW + 0.6)
+    assert (resumed.phase, resumed.text, rule(actions)) == (S, "", "backchannel")
+    return step(resumed, TurnOver(3), over_at)
+
+
+def test_a_yes_over_the_end_of_a_question_is_its_answer() -> None:
+    listening, actions = asked_and_murmured(asks=True)
+    assert actions == (TakeAnswer(3, "Yes.", 1_000.0),)
+    assert listening.text == "Yes."
+    whole_s = listening.settings.patience.shortest_ms / 1000
+    assert deadline(listening) == pytest.approx(NOW + 1.6 + whole_s), "as if it had been said just then"
+    answered, actions = step(listening, Due(), deadline(listening))
+    assert (answered.phase, actions) == (T, (StartTurn(4, "reply", "Yes."),))
+
+
+def test_a_yes_over_a_statement_or_long_before_the_question_ends_is_a_murmur() -> None:
+    for asks, over_at in ((False, NOW + 1.6), (True, NOW + 0.6 + 1.8)):
+        listening, actions = asked_and_murmured(asks=asks, over_at=over_at)
+        assert (listening.text, actions) == ("", ())
+
+
+def test_a_yes_that_is_understood_after_its_hold_was_let_go_is_an_answer_too() -> None:
+    for lets_go in (SpeechEnded(NOW + 0.1), HoldLapsed(HOLD)):
+        resumed = after(state(S), PassageBegan(3, asks=True), SpeechBegan(NOW, HOLD), lets_go)
+        understood = after(resumed, Words("yes", final=False), Words("Yes.", final=True))
+        assert (understood.phase, understood.text) == (S, "")
+        assert after(understood, TurnOver(3)).text == "Yes."
+
+
+def test_the_late_final_words_of_what_is_being_answered_are_no_answer() -> None:
+    trusting = state(S, asked="yes", trusted="yes")
+    said = after(trusting, PassageBegan(3, asks=True), Words("Yes.", final=True))
+    assert (said.phase, after(said, TurnOver(3)).text) == (S, "")
+    coughed = after(trusting, PassageBegan(3, asks=True), SpeechBegan(NOW, HOLD), SpeechEnded(NOW + 0.1))
+    settled = after(coughed, Words("Yes.", final=True))
+    assert (settled.trusted, after(settled, TurnOver(3)).text) == ("", "")
+
+
+def test_what_is_murmured_before_the_voice_sounds_answers_nothing_it_asks() -> None:
+    held = after(state(T), SpeechBegan(NOW, HOLD), Words("mm-hm", final=True), SpeechEnded(NOW + 0.3))
+    asked, _ = step(held, PassageBegan(3, asks=True), NOW + 0.4)
+    assert step(asked, TurnOver(3), NOW + 1)[0].text == ""
+
+
+def test_an_aside_does_not_change_what_was_asked_and_a_statement_does() -> None:
+    asked = after(state(S), PassageBegan(3, asks=True))
+    assert after(asked, PassageBegan(3, aside=True)).asks
+    assert not after(asked, PassageBegan(3)).asks
 
 
 def test_keys_that_may_not_interrupt_wait_for_their_turn() -> None:

@@ -10,10 +10,13 @@ import trio
 
 from mediasrv.call import CallSettings
 from mediasrv.call import turn as turns
+from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.conversation.history import malformed
+from mediasrv.conversation.tools import OnCancel, Prepared, ToolResult, ToolSpec
 from mediasrv.media import Dtmf
 from mediasrv.providers import registry
-from mediasrv.providers.protocols import LlmDelta, LlmRequest, TextDelta
+from mediasrv.providers.protocols import LlmDelta, LlmRequest, TextDelta, ToolCall
+from mediasrv.providers.script import parse_script
 from tests.call.conversing import LONG, converse
 
 UNWILLING_S = 0.8
@@ -56,6 +59,76 @@ async def test_turns_settle_in_order_though_the_first_is_slow_to_go(
     keys = [(3.0 + 0.1 * k, Dtmf(digit, 100, 0)) for k, digit in enumerate("1#2#3#")]
     call = await converse("", [(1.0, 2.0)], hang_up_at=9, events=keys)
     assert [turn["number"] for turn in call.turns] == list(range(1, len(call.turns) + 1))
+
+
+async def fails_when_cancelled() -> None:
+    """In a nursery of its own: what comes out is the cancellation and the error in one group."""
+
+    async def connection() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ConnectionError("lost while closing")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(connection)
+        await trio.sleep_forever()
+
+
+class TornModel:
+    name = "torn"
+
+    async def stream(self, request: LlmRequest) -> AsyncGenerator[LlmDelta, None]:
+        yield TextDelta(LONG)
+        await fails_when_cancelled()
+
+
+async def test_a_model_that_fails_while_it_is_interrupted_costs_no_call(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ScriptedLlm", lambda script: TornModel())
+    call = await converse("", [(1.0, 2.0), (5.0, 6.5)], hang_up_at=9)
+    assert (call.record.ending, call.record.error) == ("caller_hung_up", "")
+    first, second = call.turns[:2]
+    assert (first["ending"], second["ending"]) == ("user_barge_in", "hangup")
+    assert first["error"] == "torn: ConnectionError: lost while closing"
+    assert [entry["turn"] for entry in call.noted("provider_failed")] == [1, 2]
+
+
+@dataclass
+class Torn:
+    """A tool that fails as it is cancelled, while it prepares or while it acts."""
+
+    spec: ToolSpec
+    acts: bool
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        if not self.acts:
+            await fails_when_cancelled()
+        await trio.lowlevel.checkpoint()
+        return Prepared(call)
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        await fails_when_cancelled()
+        return ToolResult(prepared.call.id, "done")
+
+
+@pytest.mark.parametrize(
+    ("policy", "acts"),
+    [(OnCancel.CANCEL, False), (OnCancel.CANCEL, True), (OnCancel.COMMIT_IF_HEARD, False)],
+)
+async def test_a_tool_that_fails_while_it_is_interrupted_costs_no_call(
+    autojump_clock: object, policy: OnCancel, acts: bool
+) -> None:
+    script = '[[reply]]\ntext = "One moment."\ntools = [{ name = "work" }]\nthen = "Done."\n'
+    agent = scripted_agent(parse_script(script + '[[tool]]\nname = "work"\n'))
+    agent.tools = lambda end: [Torn(ToolSpec("work", on_cancel=policy), acts)]
+    call = await converse("", [(1.0, 2.0), (4.0, 5.5)], hang_up_at=7, agent=agent)
+    assert (call.record.ending, call.record.error) == ("caller_hung_up", "")
+    assert call.turns[0]["ending"] == "user_barge_in"
+    ended = [(entry["outcome"], entry["error"]) for entry in call.noted("tool_ended")]
+    assert ended[0] == ("failed", "ConnectionError: lost while closing")
+    assert len(ended) == len(call.noted("tool"))
 
 
 @dataclass

@@ -75,6 +75,25 @@ def test_the_voice_goes_back_to_the_beginning_of_the_word() -> None:
     assert PlayoutTruth(RATE).word_start(100) is None
 
 
+@pytest.mark.parametrize("text", ["three four five six", ""])  # "": an aside
+def test_in_a_passage_without_word_times_the_voice_never_goes_back_into_an_earlier_one(text: str) -> None:
+    truth = spoken("one two")
+    truth.passage(text)
+    truth.sound(9_600)
+    assert truth.word_start(8_000) is None
+    assert truth.word_start(3_200) is None, "the first sample of the second passage"
+    assert truth.word_start(3_199) == 1_600, "the last of the first"
+
+
+def test_before_the_first_word_of_a_passage_the_voice_goes_on_where_it_is() -> None:
+    truth = spoken("one two")
+    truth.passage("three")
+    truth.place((WordTime("three", 100, 400),))
+    truth.sound(8_000)
+    assert truth.word_start(3_200 + 400) is None
+    assert truth.word_start(3_200 + 800) == 3_200 + 800
+
+
 @given(st.integers(0, 20_000), st.integers(0, 20_000), st.booleans())
 def test_more_sound_never_means_fewer_words(a: int, b: int, times: bool) -> None:
     truth = spoken("one two three", "four five six seven", times=times)

@@ -9,6 +9,7 @@ import pytest
 import trio
 
 from mediasrv.conversation.provider_edge import CLOSE_WITHIN_S, in_time
+from mediasrv.errors import StreamClosed, leaves
 from mediasrv.providers.protocols import ProviderError
 
 FIRST_S = 3.0
@@ -28,6 +29,21 @@ async def fails_to_go() -> AsyncGenerator[str, None]:
     finally:
         await trio.lowlevel.checkpoint()
         raise ConnectionError("reset")
+
+
+async def fails_beside(problem: BaseException) -> AsyncGenerator[str, None]:
+    """With a task of its own, which raises `problem` when it is cancelled: what comes out is a group of both."""
+
+    async def beside() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise problem
+
+    yield "one"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(beside)
+        await trio.sleep_forever()
 
 
 class NeverClosed:
@@ -66,3 +82,42 @@ async def test_an_interruption_does_not_wait_for_a_close_that_can_be_cancelled(
             assert [item async for item in found] == []
     assert scope.cancelled_caught
     assert trio.current_time() - scope.deadline == pytest.approx(0.0)
+
+
+async def read_until_cancelled(items: AsyncGenerator[str, None]) -> list[BaseException]:
+    """What is left of it once the interruption, which cancels it, has had its own."""
+    left: list[BaseException] = []
+    try:
+        with trio.move_on_after(1.0) as scope:
+            async with aclosing(in_time(items, FIRST_S, FIRST_S, "torn")) as found:
+                async for _ in found:
+                    pass
+    except* Exception as errors:
+        left = leaves(errors)
+    assert scope.cancelled_caught
+    return left
+
+
+async def test_of_what_a_provider_raises_while_it_is_cancelled_only_the_error_is_its_own(
+    autojump_clock: object,
+) -> None:
+    (error,) = await read_until_cancelled(fails_beside(ConnectionError("lost while closing")))
+    assert isinstance(error, ProviderError)
+    assert str(error) == "torn: ConnectionError: lost while closing"
+
+
+async def test_what_has_a_name_of_ours_keeps_it_though_it_comes_with_a_cancellation(
+    autojump_clock: object,
+) -> None:
+    (error,) = await read_until_cancelled(fails_beside(StreamClosed("closed")))
+    assert isinstance(error, StreamClosed)
+
+
+async def test_a_provider_that_is_late_and_fails_as_it_is_cancelled_is_one_error(
+    autojump_clock: object,
+) -> None:
+    items = fails_beside(ConnectionError("lost while closing"))
+    async with aclosing(in_time(items, 1.0, 1.0, "late")) as found:
+        assert await anext(found) == "one"
+        with pytest.raises(ProviderError, match="late: ConnectionError: lost while closing"):
+            await anext(found)

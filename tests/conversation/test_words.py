@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mediasrv.call.settings import BACKCHANNELS, KEYWORDS
-from mediasrv.conversation.words import Completeness, Weight, completeness, weigh
+from mediasrv.conversation.words import Completeness, Weight, completeness, is_question, weigh
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,20 @@ def test_more_words_may_be_asked_for() -> None:
 )
 def test_how_finished_an_utterance_sounds(text: str, how: Completeness) -> None:
     assert completeness(text) is how
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Shall I book it?", True),
+        ("It is free. Shall I book it? ", True),
+        ("Did he say “at eight?”", True),
+        ("Really?!", True),
+        ("八点可以吗？", True),
+        ("Shall I? I will.", False),
+        ("It is booked.", False),
+        ("", False),
+    ],
+)
+def test_only_a_last_sentence_that_asks_is_a_question(text: str, asks: bool) -> None:
+    assert is_question(text) is asks

@@ -18,7 +18,7 @@ from mediasrv.audio import BYTES_PER_SAMPLE, samples_in
 from mediasrv.call.call import Call
 from mediasrv.call.media_notes import note_media
 from mediasrv.conversation.provider_edge import check_sound, has_sound, in_time, waits_for
-from mediasrv.errors import StreamClosed
+from mediasrv.errors import StreamClosed, leaves
 from mediasrv.media import (
     Arming,
     Clip,
@@ -161,8 +161,9 @@ class Line:
                         sound_ms = check_sound(chunk, sound_ms, voice.name)
                         yield chunk
                 return
-            except ProviderError as error:
-                self.call.timeline.note("voice_failed", problem=str(error))
+            except* ProviderError as errors:
+                problem = "; ".join(str(error) for error in leaves(errors))
+                self.call.timeline.note("voice_failed", problem=problem)
             if sound_ms:
                 return
 

@@ -70,7 +70,7 @@ class ReadySpeech:
                     check_words(chunk.words, tts.name)
                     sound_ms = check_sound(chunk, sound_ms, tts.name)
                     made.append(replace(self.levelled(tts.name, chunk), usage=None))
-        except MediasrvError:
-            return
+        except* MediasrvError:
+            sound_ms = 0.0
         if sound_ms:
             self._lines[text] = tuple(made)

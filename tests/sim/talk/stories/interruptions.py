@@ -253,6 +253,23 @@ def a_notice_that_must_be_heard(talk: Talk) -> None:
 
 
 @story
+def a_notice_that_is_spoken_to_before_it_sounds(talk: Talk) -> None:
+    """Nobody holds or cancels what is still being made: the law wants it said."""
+    talk.agent.top["uninterruptible"] = "This call is recorded, so that nothing of it is forgotten."
+    talk.agent.sets("voice", first_sound_ms=round(talk.between(600, 1_500)))
+    talk.settings["calls.masks_silence"] = "false"
+    talk.answers()
+    talk.says(QUESTION, answered(talk.between(0, 400)))
+    talk.hangs_up(answered(19_000))
+    talk.expects(
+        turns("greeting", "reply"),
+        nothing_cut_off,
+        noted("hold", times=0),
+        reply(1, to=QUESTION, heard="whole"),
+    )
+
+
+@story
 def an_agent_that_cannot_be_interrupted(talk: Talk) -> None:
     """It speaks to its end, and has listened meanwhile."""
     talk.settings["calls.interruptible"] = "false"

@@ -11,7 +11,7 @@ from tests.sim.talk.expectations import (
     replies,
     reply,
 )
-from tests.sim.talk.story import GREETING, REPLY, Talk, story
+from tests.sim.talk.story import GREETING, QUESTION, REPLY, Talk, story
 
 READ_BACK = "I have written that down."
 CORRECTION = "no, not at eight, at nine please."
@@ -154,3 +154,27 @@ def a_short_yes_is_an_answer(talk: Talk) -> None:
     talk.agent.sets("ears", shortest_ms=200, first_word_ms=200)
     talk.says("yes", quiet(GREETING, talk.between(1_000, 1_500)))
     _one_reply_to(talk, "yes")
+
+
+def _says_yes_over(talk: Talk, answer: str, at_ms: float) -> None:
+    """Into a reply of two seconds."""
+    talk.agent.sets("ears", shortest_ms=200, first_word_ms=200)
+    talk.answers("That is done.", to="yes")
+    talk.answers(answer)
+    talk.asks()
+    talk.says("yes", passage(REPLY, at_ms))
+    talk.hangs_up(spoke(2, 6_000))
+    talk.expects(nothing_cut_off, reply(1, to=QUESTION, heard="whole"))
+
+
+@story
+def a_yes_over_the_end_of_a_question(talk: Talk) -> None:
+    """Whoever knows what he is asked does not wait for the last word of it."""
+    _says_yes_over(talk, "Is that the house with the garden?", talk.between(1_100, 1_700))
+    talk.expects(replies(2), reply(2, to="yes", heard="whole"))
+
+
+@story
+def a_yes_over_a_statement(talk: Talk) -> None:
+    _says_yes_over(talk, "That is the house with the garden.", talk.between(700, 1_100))
+    talk.expects(replies(1), noted("answer", times=0))
