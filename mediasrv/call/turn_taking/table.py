@@ -1,27 +1,7 @@
-"""Whose turn it is, as one pure table.
-
-The engine pauses the agent's voice within 20 ms of the caller's first sound; it cannot know what the sound means.
-This table does. While the voice is held, the first of these decides: words that are more than a listener's noise
-confirm the interruption; only such noises, or speech as short as a cough, reject it; speech that goes on and that
-nothing explains confirms it; and after `undecided_ms` whatever is more likely by then. A reply that has hardly begun
-is not interrupted but *merged*: the caller went on, so both halves are answered together.
-
-A reply may be begun *ahead*, while the caller may still go on: it is a turn that runs in LISTENING, unheard, until the
-end of the utterance promotes it (the words are the same) or drops it (they are not). A reply that is long in coming is
-*masked*: after each silence of a given length the table asks for the next thing against it, and never while the caller
-speaks.
-
-A listener's noise is a murmur, and forgotten, unless the voice was just asking: a "yes" over the last words of a
-question is its answer, and counts as said when they have sounded.
-
-Every state and event meet in `TABLE`; a pair that is not there cannot happen and is an error. Late news of a turn
-that is over (its number is not the running turn's) is met by `_ignore`, not by an error: tasks and engine overtake
-each other. Nothing here knows a clock: `now` is told, and `deadline` says when it wants to be told again.
-"""
+"""The table itself: a step for each event in each phase."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -59,6 +39,8 @@ from mediasrv.call.turn_events import (
     VoiceDry,
     Words,
 )
+from mediasrv.call.turn_taking.evidence import evidence_of, spans_ms
+from mediasrv.call.turn_taking.timers import deadline, listening_timers, mask_at, undecided_until
 from mediasrv.conversation.words import Completeness, Weight, completeness, tokens, weigh
 from mediasrv.legs import Ending
 from mediasrv.providers.protocols import UNCLEAR
@@ -82,69 +64,6 @@ def step(state: TurnState, event: TurnEvent, now: float) -> Step:
     if handler is None:
         raise TurnTakingError(f"{type(event).__name__} while {state.phase.value}")
     return handler(state, event, now)
-
-
-def deadline(state: TurnState) -> float:
-    """When `Due` is wanted; infinity: never."""
-    if state.phase is Phase.ENDED:
-        return math.inf
-    if state.leaving is not None:
-        return min(state.leave_by, _undecided_until(state))
-    length = state.began + state.settings.max_length_s
-    if state.phase is Phase.LISTENING:
-        return min(length, *(at for at, _ in _listening_timers(state)))
-    return min(length, _undecided_until(state), _mask_at(state))
-
-
-# ---- timers ----------------------------------------------------------------------------------------------------
-
-
-def _listening_timers(state: TurnState) -> list[tuple[float, str]]:
-    """What may happen while nobody acts, and when."""
-    patience, speaking = state.settings.patience, state.speech_since is not None
-    waited = max(state.words_at, state.speech_ended) + patience.final_wait_ms / 1000
-    if state.keys:
-        return [(state.words_at + patience.keys_ms / 1000, "keys")]
-    if state.text and not state.partial and not speaking:
-        return [(max(state.words_at, state.speech_ended + _patience_s(state)), "end_of_turn")]
-    if state.text or (state.partial and not speaking):
-        return [(waited, "end_of_turn")]  # the gate hears noise, or a final transcript is late or lost
-    if speaking or state.departing:
-        return [(math.inf, "")]
-    return [(state.idle_since + patience.prompt_ms / 1000, "silence")]
-
-
-def _patience_s(state: TurnState) -> float:
-    patience = state.settings.patience
-    if state.finished is not None:
-        return (patience.longest_ms - (patience.longest_ms - patience.shortest_ms) * state.finished) / 1000
-    pause_ms = {
-        Completeness.WHOLE: patience.shortest_ms,
-        Completeness.UNSURE: patience.ordinary_ms,
-        Completeness.OPEN: patience.longest_ms,
-    }[completeness(state.text)]
-    return pause_ms / 1000
-
-
-def _undecided_until(state: TurnState) -> float:
-    if state.phase is not Phase.HELD:
-        return math.inf
-    limits = state.settings.interruptibility
-    until = state.held_since + limits.undecided_ms / 1000
-    if state.sound_since is None or state.explained:
-        return until
-    return min(until, state.sound_since + limits.unbroken_ms / 1000)
-
-
-def _mask_at(state: TurnState) -> float:
-    """When the silence of a reply that is long in coming has lasted; never while the caller speaks."""
-    masking, busy = state.settings.masking, state.phase in (Phase.THINKING, Phase.SPEAKING)
-    if state.quiet_since is None or state.speech_since is not None or state.kind != "reply":
-        return math.inf
-    if not (masking.enabled and busy):
-        return math.inf
-    steps_ms = masking.steps_ms()
-    return state.quiet_since + steps_ms[min(state.masks, len(steps_ms) - 1)] / 1000
 
 
 # ---- steps that several events share ---------------------------------------------------------------------------
@@ -205,29 +124,6 @@ def _drop_ahead(state: TurnState) -> Step:
 
 def _listen(state: TurnState, now: float) -> TurnState:
     return replace(state, phase=Phase.LISTENING, hold=None, explained=False, murmured="", idle_since=now)
-
-
-def _evidence(state: TurnState, rule: str, now: float, words: str = "") -> Evidence:
-    held = now - state.held_since if state.phase is Phase.HELD else 0.0
-    if state.speech_since is not None:
-        speech = now - state.speech_since
-    else:  # what is over belongs to the evidence only where it is what the voice was held for
-        speech = max(0.0, state.speech_ended - state.held_since) if held else 0.0
-    return Evidence(
-        rule,
-        words or state.partial or state.murmured or state.text,
-        round(speech * 1000, 1),
-        round(held * 1000, 1),
-        _spans_ms(state, now) if held else (),
-    )
-
-
-def _spans_ms(state: TurnState, now: float) -> tuple[tuple[float, float], ...]:
-    still = ((state.sound_since, now),) if state.sound_since is not None else ()
-    return tuple(
-        (round((began - state.held_since) * 1000, 1), round((ended - state.held_since) * 1000, 1))
-        for began, ended in (*state.sounded, *still)
-    )
 
 
 def _confirm(state: TurnState, evidence: Evidence, now: float) -> Step:
@@ -422,7 +318,7 @@ def _due_listening(state: TurnState, event: Due, now: float) -> Step:
         return _over(state, state.leaving)
     if now >= state.began + state.settings.max_length_s:
         return _speak(_leave(state, Ending.MAX_LENGTH, now), "goodbye", now, interruptible=False)
-    at, what = min(_listening_timers(state))
+    at, what = min(listening_timers(state))
     if now < at:
         return state, ()
     if what != "silence":
@@ -465,7 +361,7 @@ def _words_busy(state: TurnState, event: Words, now: float) -> Step:
     if _settles(state, event):
         return replace(state, trusted=""), ()
     gathered = _gather(state, event, now)
-    return _confirm(gathered, _evidence(gathered, "words", now, event.text), now)
+    return _confirm(gathered, evidence_of(gathered, "words", now, event.text), now)
 
 
 def _murmur(state: TurnState, words: Words) -> TurnState:
@@ -480,7 +376,7 @@ def _murmur(state: TurnState, words: Words) -> TurnState:
 def _key_busy(state: TurnState, event: KeyPressed, now: float) -> Step:
     if not state.settings.interruptibility.keys:
         return _keyed(state, event, now), ()  # they wait, as words do that may not interrupt
-    state, actions = _confirm(state, _evidence(state, "key", now, event.digit), now)
+    state, actions = _confirm(state, evidence_of(state, "key", now, event.digit), now)
     if state.phase is not Phase.LISTENING:
         return state, actions
     state, more = _key_listening(state, event, now)
@@ -503,7 +399,7 @@ def _passage_began(state: TurnState, event: PassageBegan, now: float) -> Step:
 
 def _hold_refused(state: TurnState, now: float) -> Step:
     """What begins to sound may not be interrupted: what was said in the hold waits, as what is said over it does."""
-    evidence = _evidence(state, "uninterruptible", now)
+    evidence = evidence_of(state, "uninterruptible", now)
     text = _joined(state.text, state.murmured)
     back = replace(state, phase=Phase.SPEAKING, hold=None, explained=False, murmured="", text=text)
     return back, (Reject(state.hold, evidence),)
@@ -520,7 +416,7 @@ def _voice_dry(state: TurnState, event: VoiceDry, now: float) -> Step:
 def _turn_over(state: TurnState, event: TurnOver, now: float) -> Step:
     if event.turn != state.turn:
         return state, ()
-    held = (Reject(state.hold, _evidence(state, "finished", now)),) if state.phase is Phase.HELD else ()
+    held = (Reject(state.hold, evidence_of(state, "finished", now)),) if state.phase is Phase.HELD else ()
     if state.leaving is not None:
         ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, held + actions
@@ -546,7 +442,7 @@ def _due_busy(state: TurnState, event: Due, now: float) -> Step:
     if state.leaving is not None:
         ended, actions = _say_goodbye(state, now) if state.owes_goodbye else _over(state, state.leaving)
         return ended, (CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("farewell")), *actions)
-    if now >= _mask_at(state):
+    if now >= mask_at(state):
         return replace(state, quiet_since=now, masks=state.masks + 1), (Mask(state.turn, state.masks),)
     cancel = CancelTurn(state.turn, TurnEnding.TIMEOUT, Evidence("max_length"))
     leaving = _leave(_listen(state, now), Ending.MAX_LENGTH, now)
@@ -576,7 +472,7 @@ def _speech_ended_held(state: TurnState, event: SpeechEnded, now: float) -> Step
     if state.explained or spoke_ms < state.settings.interruptibility.cough_ms:
         rule = "backchannel" if state.explained else "cough"
         held_ms = round((now - state.held_since) * 1000, 1)
-        evidence = Evidence(rule, state.partial, spoke_ms, held_ms, _spans_ms(state, now))
+        evidence = Evidence(rule, state.partial, spoke_ms, held_ms, spans_ms(state, now))
         return _reject(state, evidence, now)
     return state, ()
 
@@ -591,24 +487,24 @@ def _words_held(state: TurnState, event: Words, now: float) -> Step:
         murmured = _joined(state.murmured, event.text.strip()) if event.final else state.murmured
         state = replace(_gather(state, event, now), text=state.text, murmured=murmured, explained=True)
         if state.speech_since is None:
-            return _reject(state, _evidence(state, "backchannel", now, event.text), now)
+            return _reject(state, evidence_of(state, "backchannel", now, event.text), now)
         return state, ()
     state = _gather(replace(state, text=_joined(state.text, state.murmured)), event, now)
     rule = "keyword" if weight is Weight.KEYWORD else "words"
-    return _confirm(state, _evidence(state, rule, now, event.text), now)
+    return _confirm(state, evidence_of(state, rule, now, event.text), now)
 
 
 def _due_held(state: TurnState, event: Due, now: float) -> Step:
     if now < deadline(state):
         return state, ()
-    if now < _undecided_until(state):
+    if now < undecided_until(state):
         return _due_busy(state, event, now)
     limits = state.settings.interruptibility
     if state.sound_since is not None and not state.explained:
         unbroken = now >= state.sound_since + limits.unbroken_ms / 1000
-        return _confirm(state, _evidence(state, "unbroken" if unbroken else "undecided", now), now)
+        return _confirm(state, evidence_of(state, "unbroken" if unbroken else "undecided", now), now)
     rule = "backchannel" if state.explained else "undecided"
-    return _reject(state, _evidence(state, rule, now), now)
+    return _reject(state, evidence_of(state, rule, now), now)
 
 
 def _lapsed(state: TurnState, event: HoldLapsed, now: float) -> Step:
