@@ -64,8 +64,9 @@ class Recorder:
 
     # ---- the beginning and the end
     def begin(self, beginning: Beginning) -> None:
-        """Before the call is run, and in the task that runs it."""
+        """Before the call is run, and in the task that runs it. From here on whoever looks for its tape finds one."""
         self._write(beginning)
+        self._leave()
 
     def leads(self) -> None:
         """Here the call itself begins."""
