@@ -91,7 +91,7 @@ class Ears:
                     heard = await stream.next()
                     transcript = replace(heard, text=mended(heard.text))
                 self._unanswered.answered()
-                self._transcripts += bool(transcript.text) or transcript.final
+                self._transcripts += bool(transcript.text)
                 if transcript.final:
                     self._cover(transcript)
                     self.on_used(stream.used())  # whoever answers these words has it on the bill

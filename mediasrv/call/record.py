@@ -85,6 +85,10 @@ class TurnRecord:
     asides: list[str] = field(default_factory=list)  # said to mask a silence; no part of `said`
     error: str = ""
 
+    def will_act(self) -> bool:
+        """A tool of this turn does its work when the reply has been heard, and that is said enough."""
+        return any(tool.outcome == "prepared" for tool in self.tools)
+
     def write_down(self, exchange: Exchange | None, bill: Bill) -> None:
         """What the stages did and what it cost, as far as they came."""
         self.usage, self.tokens, self.cost_usd = bill.as_json(), bill.tokens(), f"{bill.total_usd():f}"

@@ -102,9 +102,12 @@ class ToolHost:
 
     def _refused(self, turn: int, record: ToolRecord, outcome: str, problem: str) -> ToolResult:
         """Nothing is run, and everybody who asks is told why: the model, the record, the timeline."""
-        record.outcome, record.result = outcome, status(problem)
+        result = record.result = status(problem)
+        record.outcome = outcome
+        if self._mask(record, self._owner.now_ns()):
+            problem = SECRET  # which quotes what was asked for
         self._owner.note("tool_refused", turn=turn, tool=record.name, id=record.id, problem=problem)
-        return ToolResult(record.id, record.result, ok=False)
+        return ToolResult(record.id, result, ok=False)
 
     async def _run_in_turn(self, job: _Job) -> ToolResult:
         try:
@@ -142,6 +145,7 @@ class ToolHost:
             return ToolResult(job.call.id, status("not prepared in time"), ok=False)
         self._unheard.setdefault(job.turn, []).append((job, prepared))
         job.record.outcome = "prepared"
+        self._mask(job.record, job.began_ns)  # the turn may be written down before it is committed
         return ToolResult(
             job.call.id, mended(prepared.preview) or status("will be done when the caller has heard of it")
         )
@@ -187,11 +191,17 @@ class ToolHost:
     def _note(self, job: _Job, outcome: str, text: str, error: str = "") -> None:
         """Once for each end of a tool: history, record and timeline together."""
         job.record.outcome, job.record.result = outcome, text
-        if self._owner.covers(job.began_ns):
-            job.record.arguments = dict.fromkeys(job.record.arguments, SECRET)
-            job.record.result = SECRET
+        self._mask(job.record, job.began_ns)
         job.record.ms = round((self._owner.now_ns() - job.began_ns) / NS_PER_MS, 3)
         self._history.resolve(job.call.id, text)
         self._owner.note(
             "tool_ended", turn=job.turn, tool=job.call.name, id=job.call.id, outcome=outcome, error=error
         )
+
+    def _mask(self, record: ToolRecord, began_ns: int) -> bool:
+        """Of a tool that ran while the call was secure, the record keeps no word."""
+        if not self._owner.covers(began_ns):
+            return False
+        record.arguments = dict.fromkeys(record.arguments, SECRET)
+        record.result = SECRET if record.result else record.result
+        return True

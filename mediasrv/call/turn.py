@@ -206,7 +206,7 @@ class Turn:
 
         exchange = self.exchange = Exchange(
             self.number, self.tools.mind, invoke, self._now_ns, self.tools.call.timeline.note, self._began_ns,
-            self.bill,
+            self.bill, self._may_say_nothing,
         )  # fmt: skip
         if not self.ahead:
             exchange.promote()
@@ -220,7 +220,7 @@ class Turn:
 
     def _may_say_nothing(self) -> bool:
         """What its tools do when it is over speaks for itself: a model may hang up without a word."""
-        return self.ends_call or any(tool.outcome == "prepared" for tool in self.record.tools)
+        return self.ends_call or self.record.will_act()
 
     # ---- sound -------------------------------------------------------------------------------------------------
 

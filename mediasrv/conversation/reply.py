@@ -53,6 +53,11 @@ class _Answer:
     fragments: int = 0
 
 
+def never() -> bool:
+    """Of a model that has to say something."""
+    return False
+
+
 async def write_reply(
     llm: LanguageModel,
     history: History,
@@ -61,6 +66,7 @@ async def write_reply(
     tools: Sequence[Mapping[str, object]],
     limits: ModelLimits,
     used: Callable[[Usage], None],
+    may_be_silent: Callable[[], bool] = never,
 ) -> AsyncGenerator[str, None]:
     """The reply to the turn that `history` has open; asks again after tools, a bounded number of times.
 
@@ -69,7 +75,9 @@ async def write_reply(
     for left in reversed(range(limits.tool_rounds)):
         answer = _Answer()
         offered = tools if left else ()
-        request = LlmRequest(history.messages(turn), offered, limits.max_tokens, limits.temperature)
+        request = LlmRequest(
+            history.messages(turn), offered, limits.max_tokens, limits.temperature, may_be_silent()
+        )
         async with aclosing(_ask(llm, request, limits, answer, used)) as texts:
             async for text in texts:
                 yield text

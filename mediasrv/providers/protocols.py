@@ -155,6 +155,7 @@ class LlmRequest:
     tools: Sequence[Mapping[str, object]] = ()  # JSON-schema function descriptions
     max_tokens: int = 400
     temperature: float = 0.7
+    may_be_silent: bool = False  # what a tool has done, or will do, may be all that there is to say
 
 
 class LanguageModel(Protocol):

@@ -72,6 +72,7 @@ EMPTY: dict[str, Callable[[Fields], Fields]] = {
     "Prepared": lambda of: _empty_request(of) | {"preview": "", "data": {}},
     "SpeechChunk": _silent,
     "TextDelta": lambda of: of | {"text": ""},
+    "ToolFragment": lambda of: of | {"text": ""},
     "ToolRequest": _empty_request,
     "ToolResult": lambda of: of | {"text": SECRET},
     "Transcript": lambda of: of | {"text": ""},

@@ -64,13 +64,13 @@ class Recorder:
 
     # ---- the beginning and the end
     def begin(self, beginning: Beginning) -> None:
-        """Before the call is run, and in the task that runs it. From here on whoever looks for its tape finds one."""
+        """Before it is known whether there will be a call, and in the task that runs it."""
         self._write(beginning)
-        self._leave()
 
     def leads(self) -> None:
-        """Here the call itself begins."""
+        """Here the call itself begins; from now on whoever looks for its tape finds one."""
         self._now().begins = True
+        self._leave()
 
     def end(self) -> None:
         self._flush()

@@ -95,7 +95,13 @@ class Reception:
             return
         agent = visit.agent if visit else self._house.agent(decision.agent)
         needs = visit.needs if visit else agent.needs
-        recorder = self._keep(trace, info, agent)
+        recorder = None
+        if (
+            visit is not None and visit.seat is not None
+        ):  # a leg of that call: what is secret there is secret here
+            trace = self._house.tracing.of(visit.visited.info.id) or trace
+        else:
+            recorder = self._keep(trace, info, agent)
         try:
             kept.enter_context(self._house.recognition.kept(needs.recogniser_millicores))
             call.talk.ask_session(trunk.session_timer_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
@@ -38,6 +38,7 @@ from mediasrv.providers.resilience import Member, SteadyEars, SteadyVoice
 from mediasrv.providers.script import Script, parse_script
 from mediasrv.telemetry import MemorySink
 from tests.call.conversing import LONG, converse
+from tests.call.test_ahead import an_agent
 from tests.fakes.leg import FakeLeg, TrioClock
 from tests.fakes.stream import FakeStream
 
@@ -149,6 +150,43 @@ async def test_a_recogniser_that_stays_dead_ends_the_call_with_good_bye(autojump
     call = await converse(BASE + faults, SPEECH)
     assert call.record.ending == "fault"
     assert call.turns[-1]["heard"] == Failures().farewell
+
+
+@dataclass
+class BreaksOff:
+    """A recogniser that takes the sound, has no words in it, and hangs up."""
+
+    name: str = "breaks"
+    words_after_ms: float = 200.0
+    opened: int = 0
+    answered: bool = False
+
+    @asynccontextmanager
+    async def open(self, language: str) -> AsyncIterator[BreaksOff]:
+        await trio.lowlevel.checkpoint()
+        self.opened, self.answered = self.opened + 1, False
+        yield self
+
+    async def push(self, chunk: EarsChunk) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def next(self) -> Transcript:
+        await trio.sleep(0.5)
+        if self.answered:
+            raise ProviderError("breaks", "1011", retryable=True)
+        self.answered = True
+        return Transcript("", final=True, confidence=1.0, start_ms=0.0, end_ms=0.0)
+
+    def used(self) -> Sequence[Usage]:
+        return ()
+
+
+async def test_answers_without_words_are_no_proof_that_a_recogniser_works(autojump_clock: object) -> None:
+    ears = BreaksOff()
+    agent = an_agent('[[reply]]\ntext = "At eight."\n', (), lambda these: replace(these, stt=ears))
+    call = await converse("", [(1.0, 20.0)], agent=agent)
+    assert ears.opened == Failures().stt_attempts
+    assert (call.record.ending, call.turns[-1]["heard"]) == ("fault", Failures().farewell)
 
 
 async def test_a_recogniser_that_is_given_up_is_not_waited_for(autojump_clock: object) -> None:

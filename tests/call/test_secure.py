@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import trio
 
 from mediasrv.call import Call
 from mediasrv.call.scripted_agent import scripted_agent
 from mediasrv.call.services import MediaNeeds
-from mediasrv.conversation.tools import Prepared, ToolResult, ToolSpec
+from mediasrv.conversation.tools import OnCancel, Prepared, ToolResult, ToolSpec
 from mediasrv.legs import Ending
 from mediasrv.media import Dtmf
 from mediasrv.providers.protocols import ToolCall
@@ -34,6 +35,9 @@ text = "You are welcome."
 """
 DIGITS = "4829"
 CARD = ToolSpec("card")
+NUMBERED = ToolSpec(
+    "card", "", {"type": "object", "properties": {"card": {"type": "string"}}}, OnCancel.COMMIT_IF_HEARD
+)
 SECURE_FROM_S, SECURE_TO_S = 6.0, 10.0
 
 
@@ -207,4 +211,48 @@ async def test_a_result_that_says_again_what_was_pressed_is_not_in_the_record(au
     call = await converse("", [(1.0, 2.2)], hang_up_at=20, events=[*keys], agent=Charging())
     (tool,) = [tool for turn in call.turns for tool in turn["tools"]]
     assert (tool["outcome"], tool["result"]) == ("done", "[secure]")
+    assert DIGITS not in json.dumps([dict(record) for _, _, record in call.sink.records])
+
+
+@dataclass
+class Reserve(Card):
+    """Is done when the reply was heard; the number is in its arguments."""
+
+    spec: ToolSpec = NUMBERED
+
+    async def prepare(self, call: ToolCall) -> Prepared:
+        assert self.call is not None
+        async with self.call.secure():
+            await trio.sleep(0.1)
+        return Prepared(call, f"will charge {call.arguments}")
+
+    async def commit(self, prepared: Prepared, key: str) -> ToolResult:
+        await trio.lowlevel.checkpoint()
+        return ToolResult(prepared.call.id, "charged")
+
+
+class Reserving(Paying):
+    def __init__(self, card: str) -> None:
+        self._card = card
+
+    async def lead(self, call: Call) -> Ending:
+        call.start_soon(self._is_secure, call)
+        pays = f'{{ name = "card", arguments = {{ card = {self._card} }} }}'
+        script = f'[[reply]]\ntools = [{pays}]\nthen = "Done."\n[[tool]]\nname = "card"\n'
+        return await an_agent(script, [Reserve(call)]).lead(call)
+
+    async def _is_secure(self, call: Call) -> None:
+        """While the reply is thought of."""
+        await trio.sleep(2.1)
+        async with call.secure():
+            await trio.sleep(3)
+
+
+@pytest.mark.parametrize(("card", "outcome"), [('"4829"', "prepared"), ("4829", "refused")])
+async def test_nor_are_the_arguments_of_a_tool_that_waits_or_is_not_run(
+    autojump_clock: object, card: str, outcome: str
+) -> None:
+    call = await converse("", [(1.0, 2.2)], hang_up_at=20, agent=Reserving(card))
+    (tool,) = [tool for turn in call.turns for tool in turn["tools"]]
+    assert (tool["outcome"], tool["arguments"]) == (outcome, {"card": "[secure]"})
     assert DIGITS not in json.dumps([dict(record) for _, _, record in call.sink.records])

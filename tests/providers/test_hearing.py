@@ -235,6 +235,8 @@ async def test_of_speech_that_is_cut_because_it_is_long_every_word_is_final(
 
 # ---- answers without words ---------------------------------------------------------------------------------------
 
+BOUNDLESS = {"sarvam"}  # say nothing of which sound an answer is about: one without words settles none
+
 
 def music(ms: int) -> list[EarsChunk]:
     """What the gate takes for speech, and no server knows a word in."""
@@ -245,9 +247,14 @@ def music(ms: int) -> list[EarsChunk]:
 @pytest.mark.parametrize("adapter", FAKES)
 async def test_what_has_no_words_is_answered_without_words(autojump_clock, adapter: str) -> None:
     async with ears(adapter, FAKES[adapter]()) as (stt, _):
-        found = [each for each in await transcripts(stt, music(2_000) + spoken("one"), 2) if each.final]
-    assert [each.text for each in found] == ["", "one"]
-    assert 2_000 <= found[0].end_ms <= found[1].start_ms + 300
+        found = await transcripts(stt, music(2_000) + spoken("one"), 1 + (adapter not in BOUNDLESS))
+    finals = [each for each in found if each.final]
+    assert not found[0].text
+    assert [each.text for each in finals if each.text] == ["one"]
+    if adapter in BOUNDLESS:
+        assert len(finals) == 1
+    else:
+        assert 2_000 <= finals[0].end_ms <= finals[1].start_ms + 300
 
 
 @pytest.mark.parametrize("bar_ms", [2_200, 30_000])
@@ -259,8 +266,10 @@ async def test_a_recogniser_that_finds_no_words_in_music_is_not_taken_for_dead(
     bars = (music(bar_ms) + spoken(pause_ms=160)) * (30_000 // bar_ms)
     pieces = 2 if bar_ms > 28_000 and adapter not in SOCKETS else 30_000 // bar_ms
     async with ears(adapter, FAKES[adapter]()) as (stt, net):
-        found = [each for each in await transcripts(stt, bars + spoken("one"), pieces + 1) if each.final]
-        assert [each.text for each in found] == [""] * pieces + ["one"]
+        finals = 1 if adapter in BOUNDLESS else pieces + 1
+        found = await transcripts(stt, bars + spoken("one"), finals)
+        told = [each.text for each in found if each.final or adapter in BOUNDLESS]
+        assert told == [""] * pieces + ["one"]
         assert len(net.connections) == 1
 
 

@@ -243,11 +243,18 @@ async def test_one_that_answers_with_nothing_again_and_again_is_left_alone(autoj
     assert (first.requests, told.count(("a", "skipped"))) == (2, 2)
 
 
-async def test_nothing_may_be_left_to_say_when_a_tool_has_done_it(autojump_clock) -> None:
-    after = LlmRequest([*REQUEST.messages, Message("tool", "done", tool_call_id="a")])
+async def test_nothing_may_be_left_to_say_when_a_tool_speaks_for_itself(autojump_clock) -> None:
+    after = LlmRequest([*REQUEST.messages, Message("tool", "done", tool_call_id="a")], may_be_silent=True)
     model, told = steady(Model("a", [[]]), Model("b", [["hi"]]))
     assert await deltas_of(model, after) == []
     assert told == [("a", "used")]
+
+
+async def test_one_that_has_nothing_to_say_of_what_a_tool_brought_has_failed(autojump_clock) -> None:
+    after = LlmRequest([*REQUEST.messages, Message("tool", "done", tool_call_id="a")])
+    model, told = steady(Model("a", [[], []]), Model("b", [["hi"]]))
+    assert await deltas_of(model, after) == [TextDelta("hi")]
+    assert told[-2:] == [("a", "failed"), ("b", "used")]
 
 
 async def test_blanks_are_no_first_word(autojump_clock) -> None:
@@ -460,6 +467,18 @@ async def test_a_recogniser_that_answers_without_words_lives_and_its_answer_is_h
     found = await listened(company(first), 600, 5, speech=True)
     assert [t.text for t in found] == [""] * 5
     assert first.opened == 1
+
+
+@pytest.mark.parametrize("tells", [final("", 0, 600), Transcript("", False, 1.0, 0, 600)])
+async def test_one_that_breaks_off_again_and_again_has_proved_nothing_by_answers_without_words(
+    autojump_clock, tells: Transcript
+) -> None:
+    first = Ears("a", [[(600, tells), (700, failure())]])
+    second = Ears("b", [[(100, final("hello", 0, 100))]])
+    ears = company(first, second, patience=Patience(attempts=2))
+    found = await listened(ears, 600, 3, speech=True)
+    assert [t.text for t in found] == ["", "", "hello"]
+    assert first.opened == 2
 
 
 async def test_a_recogniser_that_cannot_be_opened_is_passed_over(autojump_clock) -> None:

@@ -17,6 +17,7 @@ from mediasrv.providers.protocols import (
     SpeechChunk,
     TextDelta,
     ToolCall,
+    ToolFragment,
     ToolRequest,
     Transcript,
     WordTime,
@@ -150,6 +151,7 @@ BROUGHT = [
     ("tool.prepare", Prepared(ToolCall("t", "pay", {"card": NUMBER}), NUMBER, {"card": NUMBER})),
     ("tool.commit", ToolResult("t", f"paid with {NUMBER}")),
     ("model.next", TextDelta(f"I have {NUMBER}.")),
+    ("model.next", ToolFragment(f'{{"card":"{NUMBER}"')),
     ("model.next", ToolRequest(ToolCall("t", "pay", {"card": NUMBER}))),
     ("voice.next", SpeechChunk(NUMBER.encode() * 40, 8_000, (WordTime(NUMBER, 0, 80),))),
 ]

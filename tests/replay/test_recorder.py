@@ -72,9 +72,9 @@ def test_every_piece_ends_with_a_line_so_that_what_a_crash_leaves_can_be_read() 
 def test_behind_a_piece_that_found_no_room_comes_only_the_end_that_counts_what_is_missing(
     tmp_path: Path,
 ) -> None:
-    disk = Disk(room=2)
-    kept = recorder(disk)  # the beginning is a piece of its own
-    kept.moments(received(200))  # and this the other that there is room for
+    disk = Disk(room=1)
+    kept = recorder(disk)
+    kept.moments(received(200))  # with the beginning: the piece that there is room for
     kept.moments(received(200))
     kept.moments(received(3))
     disk.room = 1

@@ -24,7 +24,7 @@ from mediasrv.audio import EarsChunk
 from mediasrv.call import Call
 from mediasrv.call.services import MediaNeeds
 from mediasrv.conversation.tools import Prepared, ToolResult, ToolSpec
-from mediasrv.endpoints import SipCall
+from mediasrv.endpoints import CallGone, SipCall
 from mediasrv.ids import CallId
 from mediasrv.legs import Ending
 from mediasrv.media.engine import Engine
@@ -42,6 +42,7 @@ from tests.call.test_ahead import an_agent
 from tests.fakes.clock import TrioClock
 from tests.server.house import Caller, House, running
 from tests.server.test_tracing import payloads
+from tests.server.test_visits import BEA, replacing
 from tests.sim import g711
 
 NUMBER = "48290613"
@@ -52,6 +53,9 @@ FRAME = 160
 VOICE = b"\x90\x10" * (FRAME // 2)  # at least a sound
 ROWS_HZ, COLUMNS_HZ, PAD = (697, 770, 852, 941), (1209, 1336, 1477), ("123", "456", "789", "*0#")
 SECURE_FROM_S = 2.0
+WITHOUT_USE = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 18\r\n"
+)
 KEY_PACKET_BYTES, NOTHING = 16, 0xFF  # as no other packet here; what stands in the place of a key
 
 
@@ -60,12 +64,15 @@ class Files(FileSink):
 
     def __init__(self) -> None:
         super().__init__(Path("nowhere"), Counters())
-        self.files: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}  # of all calls together
+        self.calls: set[CallId] = set()
 
     def write(self, call: CallId, kind: Kind, record: Mapping[str, object]) -> None:
+        self.calls.add(call)
         self.files[kind] = self.files.get(kind, b"") + msgspec.json.encode(record) + b"\n"
 
     def append(self, call: CallId, piece: bytes, kind: Literal["capture", "replay"] = "capture") -> bool:
+        self.calls.add(call)
         self.files[kind] = self.files.get(kind, b"") + piece
         return True
 
@@ -122,7 +129,7 @@ class Bank:
 class Cashier:
     """Converses, and takes a number meanwhile."""
 
-    name, needs = "cashier", MediaNeeds()
+    name, needs = "scripted", MediaNeeds()  # one that callers reach
 
     def __init__(self) -> None:
         script = '[[reply]]\ntext = "At eight."\n'
@@ -268,3 +275,44 @@ async def test_no_file_of_the_call_holds_what_was_secret(
     for packet in [*passed, *(moment.data for moment in tape.moments)]:
         assert packet[12:] not in handset.tones
         assert len(packet) != KEY_PACKET_BYTES or packet[12] == NOTHING
+
+
+async def test_who_takes_the_seat_leaves_no_more_and_his_farewell_is_in_the_capture(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is secret in a call is so on each of its legs, however they came to it."""
+    agent = Cashier()
+    async with (
+        capturing(monkeypatch, agent) as (house, files),
+        house.caller() as anna,
+        house.caller(BEA) as bea,
+    ):
+        call = await anna.answered()
+        instead = await replacing(bea, call.talk.replaces)
+        await instead.wait_answered()
+        await call.wait_ended()
+        handset = Handset(house, instead, event_type=0)
+        await handset.rest(round((SECURE_FROM_S + 1 - trio.current_time()) * 1_000))
+        for digit in NUMBER:
+            await handset.signal(digit)
+        await handset.rest(1_500)
+        await instead.bye()
+        await trio.sleep(1)
+    assert agent.got == NUMBER
+    assert len(files.calls) == 1
+    tape = [line for line in files.files["replay"].splitlines() if b"hear_key" in line]
+    assert all(b'"hear_key","arguments":["0"' in line for line in tape)
+    passed = [data for _, _, data in payloads(files.files["capture"])]
+    assert not any(b"Signal=" in data for data in passed)
+    assert [data[:3] for data in passed if data.startswith(b"BYE")] == [b"BYE", b"BYE"]
+
+
+async def test_a_call_that_is_refused_leaves_no_tape(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with capturing(monkeypatch, Cashier()) as (house, files), house.caller() as caller:
+        refused = await caller.call(body=WITHOUT_USE)
+        with pytest.raises(CallGone):
+            await refused.wait_answered()
+        await trio.sleep(1)
+    assert "replay" not in files.files

@@ -100,7 +100,9 @@ class Chat:
             return await self._host.invoke(turn, call, record.tools)
 
         now_ns = self._clock.now_ns
-        exchange = Exchange(turn, self._mind, invoke, now_ns, self._timeline.note, now_ns())
+        exchange = Exchange(
+            turn, self._mind, invoke, now_ns, self._timeline.note, now_ns(), may_be_silent=record.will_act
+        )
         exchange.promote()
         return _Reading(record, exchange)
 

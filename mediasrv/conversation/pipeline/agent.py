@@ -34,7 +34,9 @@ async def _write(exchange: Exchange) -> Pieces:
         exchange.bill.add(Entry("llm", usage, level.name, exchange.ms(), not exchange.promoted.is_set()))
 
     limits = replace(mind.limits, max_tokens=level.reply_tokens, temperature=level.temperature)
-    reply = write_reply(mind.llm, mind.history, exchange.turn, invoke, mind.tools, limits, used)
+    reply = write_reply(
+        mind.llm, mind.history, exchange.turn, invoke, mind.tools, limits, used, exchange.may_be_silent
+    )
     async with aclosing(reply):
         async for text in reply:
             if not exchange.pace.tokens:

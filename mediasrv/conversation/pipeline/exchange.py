@@ -28,7 +28,7 @@ from mediasrv.conversation.bill import Bill
 from mediasrv.conversation.cleaning import Cleaned, Cleaning
 from mediasrv.conversation.history import History
 from mediasrv.conversation.pipeline.levels import BALANCED, Level
-from mediasrv.conversation.reply import ModelLimits
+from mediasrv.conversation.reply import ModelLimits, never
 from mediasrv.conversation.tools import ToolResult
 from mediasrv.providers.protocols import LanguageModel, ToolCall
 
@@ -132,6 +132,7 @@ class Exchange:
     note: Callable[..., None]  # into the timeline: an event, and its fields
     began_ns: int
     bill: Bill = field(default_factory=Bill)
+    may_be_silent: Callable[[], bool] = never  # a tool of this turn speaks for itself
     promoted: trio.Event = field(default_factory=trio.Event)
     cleaned: Cleaned | None = None
     decisions: list[Decision] = field(default_factory=list)

@@ -63,12 +63,12 @@ class SteadyEars:
     async def _listen(self, stream: SteadyStream, language: str) -> None:
         """One recogniser after the other; what the last of them said of its failure is for whoever listens."""
         while True:
-            before = stream.covered_ms
+            before = stream.worded
             errors = [
                 await self._insist(member, stream, language)
                 for member in willing(self._members, trio.current_time, self._told)
             ]
-            if stream.covered_ms == before:  # nobody has heard anything on a whole round
+            if stream.worded == before:  # nobody has heard anything on a whole round
                 stream.fail(none_left(self.name, errors))
                 return
 
@@ -78,14 +78,14 @@ class SteadyEars:
         """Asks one recogniser, again where that makes sense; returns why it is not asked any more."""
         failed = 0
         while True:
-            before = stream.covered_ms
+            before = stream.worded
             try:
                 await self._hear(member, stream, language)
             except Exception as error:
                 failure = failure_of(member.name, error)
             stream.give_up()
             member.breaker.failed(trio.current_time())
-            failed = 1 if stream.covered_ms > before else failed + 1
+            failed = 1 if stream.worded > before else failed + 1
             self._told(member.name, "failed")
             pause_s = self._patience.pause_s(failed, failure, self._chance)
             if pause_s is None:
@@ -115,6 +115,7 @@ class SteadyStream:
         self._unanswered = Unanswered()
         self._give, self._take = trio.open_memory_channel[Transcript](TRANSCRIPTS_WAITING)
         self.covered_ms = 0.0  # by final transcripts
+        self.worded = 0  # of them with words
         self.lost_ms = 0.0  # never heard by anybody to the end
 
     # ---- whoever listens
@@ -176,8 +177,10 @@ class SteadyStream:
             nursery.start_soon(self._hand_over, inner)
             while True:
                 transcript = await inner.next()
-                member.breaker.succeeded()
                 self._unanswered.answered()
+                if transcript.text:  # without words it is patient work, and no proof that it ever hears any
+                    member.breaker.succeeded()
+                    self.worded += transcript.final
                 moved = replace(
                     transcript,
                     start_ms=transcript.start_ms + began_ms,

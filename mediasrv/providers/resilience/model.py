@@ -93,7 +93,7 @@ class SteadyModel:
                     if says_something(delta):
                         silence.broken(self._next_s if begun else self._first_s)
                     yield delta
-            if not begun and not _may_be_silent(request):
+            if not begun and not request.may_be_silent:
                 raise ProviderError(member.name, "an answer with nothing in it", retryable=True)
             if not begun:
                 self._works(member)
@@ -106,8 +106,3 @@ class SteadyModel:
 def _begins(delta: LlmDelta) -> bool:
     """Whether somebody may act on it, so that nobody else can answer instead."""
     return isinstance(delta, TextDelta | ToolRequest) and says_something(delta)
-
-
-def _may_be_silent(request: LlmRequest) -> bool:
-    """What a tool has done may be all that there was to say."""
-    return bool(request.messages) and request.messages[-1].role == "tool"

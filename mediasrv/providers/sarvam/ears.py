@@ -95,9 +95,11 @@ class _Stream:
         return self._meter.take()
 
     def _transcript(self, data: dict[str, Any]) -> Transcript:
-        start_ms, self._covered_ms = self._covered_ms, self._pushed_ms
+        """It says nothing of where its words lie; an answer without words is none about what was pushed since."""
+        said = data["transcript"].strip()
+        start_ms, self._covered_ms = self._covered_ms, self._pushed_ms if said else self._covered_ms
         language, sure = heard_in(data, self._language)
-        return Transcript(data["transcript"].strip(), True, sure, start_ms, self._pushed_ms, language)
+        return Transcript(said, bool(said), sure, start_ms, self._covered_ms, language)
 
     def _failed(self, data: dict[str, Any]) -> ProviderError:
         code = str(data.get("code") or "")
