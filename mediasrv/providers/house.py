@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from random import Random
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, runtime_checkable
@@ -85,29 +86,20 @@ class ProviderHouse:
     def model(self, names: Sequence[str]) -> LanguageModel:
         """The first of them thinks; the others, when it cannot."""
         members = self._models.members(names)
-        settings = self._declared[names[0]].settings
-        return SteadyModel(
-            names[0], members, self._chance,
-            first_s=settings.first_s, patience=Patience(settings.attempts), told=self._told,
-        )  # fmt: skip
+        return SteadyModel(members[0].name, members, self._chance, told=self._told)
 
     def voice(self, names: Sequence[str], voice: str = "") -> TextToSpeech:
         """The first of them speaks, or whose `voice` is, if that is a declared one; the others, when it cannot."""
         names = self._book.speakers(voice, names)
         members: list[Member[TextToSpeech]] = [
-            Member(member.name, VoiceOf(member.provider, member.name, names[0], self._book), member.breaker)
+            replace(member, provider=VoiceOf(member.provider, member.name, names[0], self._book))
             for member in self._voices.members(names)
         ]
-        settings = self._declared[names[0]].settings
-        return SteadyVoice(
-            names[0], members, self._chance,
-            first_s=settings.first_s, patience=Patience(settings.attempts), told=self._told,
-        )  # fmt: skip
+        return SteadyVoice(members[0].name, members, self._chance, told=self._told)
 
     def ears(self, names: Sequence[str]) -> SpeechToText:
         members = self._ears.members(names)
-        patience = Patience(self._declared[names[0]].settings.attempts)
-        return SteadyEars(names[0], members, self._chance, patience=patience, told=self._told)
+        return SteadyEars(members[0].name, members, self._chance, told=self._told)
 
     def states(self) -> dict[str, str]:
         """Each provider's breaker."""
@@ -149,7 +141,9 @@ class _Shelf(Generic[P]):
         for name, each in declared.items():
             if (opener := self._adapters.get(each.settings.adapter)) is not None:
                 provider = await stack.enter_async_context(opener(each))  # type: ignore[operator]
-                self._members[name] = Member(name, provider)
+                self._members[name] = Member(
+                    name, provider, first_s=each.settings.first_s, patience=Patience(each.settings.attempts)
+                )
 
     def members(self, names: Sequence[str]) -> list[Member[P]]:
         for name in names:

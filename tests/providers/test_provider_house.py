@@ -14,7 +14,9 @@ from mediasrv.errors import ConfigError
 from mediasrv.providers import adapters
 from mediasrv.providers.adapters import Declared
 from mediasrv.providers.house import ProviderHouse
-from mediasrv.providers.protocols import LanguageModel, LlmRequest, Message, TextDelta, Usage
+from mediasrv.providers.protocols import LanguageModel, LlmRequest, Message, TextDelta, Usage, waits_of
+from mediasrv.providers.resilience import Patience
+from mediasrv.providers.resilience.member import MARGIN_S
 from tests.fakes.providers import FakeNet
 from tests.fakes.providers.openai_chat import KEY, OpenAiChat, chunk
 from tests.providers.failing import Model
@@ -62,6 +64,17 @@ async def test_the_second_answers_where_the_first_is_gone(autojump_clock, net: F
     async with ProviderHouse(declared, net=net, told=lambda *what: told.append(what)) as house:
         assert await said(house.model(["first", "second"])) == "hi"
     assert told[-1] == ("second", "used")
+
+
+async def test_each_of_a_list_has_the_time_and_the_attempts_it_was_declared_with(
+    autojump_clock, net: FakeNet
+) -> None:
+    declared = {"first": openai(first_s=1.0, attempts=1), "second": openai(first_s=6.0, attempts=2)}
+    async with ProviderHouse(declared, net=net) as house:
+        longest_s = [waits_of(house.model(names)).first_s for names in (["first"], ["second"])]
+        both_s = waits_of(house.model(["first", "second"])).first_s
+    assert longest_s == [1.0 + MARGIN_S, 2 * 6.0 + Patience().longest_pause_s + MARGIN_S]
+    assert both_s == sum(longest_s) - MARGIN_S
 
 
 async def test_a_key_may_stand_in_the_adapters_own_variable(autojump_clock, net: FakeNet) -> None:

@@ -34,6 +34,7 @@ from mediasrv.providers.resilience import (
     SteadyModel,
     SteadyVoice,
 )
+from mediasrv.providers.resilience.member import MARGIN_S
 from tests.providers.failing import Ears, Model, Voice, failure
 
 REQUEST = LlmRequest([Message("user", "hello")])
@@ -155,6 +156,19 @@ async def test_a_model_that_says_nothing_in_time_is_passed_over(autojump_clock) 
     began = trio.current_time()
     assert await said(model) == "hi"
     assert trio.current_time() - began == pytest.approx(2)
+
+
+async def test_each_has_the_time_and_the_attempts_that_are_its_own(autojump_clock) -> None:
+    late: list[object] = [4.0, failure()]
+    hasty, patient = Model("a", [[9.0, "no"]]), Model("b", [late, late, [4.0, "hi"]])
+    members = [
+        Member("a", hasty, first_s=1.0, patience=Patience(1)),
+        Member("b", patient, first_s=5.0, patience=Patience(3, 0.1, 0.1)),
+    ]
+    model = SteadyModel("mind", members, Random(1), first_s=2.0)
+    assert await said(model) == "hi"
+    assert trio.current_time() == pytest.approx(1 + 3 * 4 + 2 * 0.1, abs=0.1)
+    assert model.waits.first_s == pytest.approx(1 + 3 * 5 + 2 * 0.1 + MARGIN_S)
 
 
 async def test_after_the_first_piece_nobody_else_goes_on(autojump_clock) -> None:

@@ -87,7 +87,7 @@ class SteadyEars:
             member.breaker.failed(trio.current_time())
             failed = 1 if stream.worded > before else failed + 1
             self._told(member.name, "failed")
-            pause_s = self._patience.pause_s(failed, failure, self._chance)
+            pause_s = (member.patience or self._patience).pause_s(failed, failure, self._chance)
             if pause_s is None:
                 return failure
             await trio.sleep(pause_s)

@@ -29,6 +29,8 @@ class Member(Generic[P]):
     name: str
     provider: P
     breaker: Breaker = field(default_factory=Breaker)
+    first_s: float | None = None  # for its first piece; None: as long as the others have
+    patience: Patience | None = None  # None: as with the others
 
     @contextmanager
     def asked(self, now: Callable[[], float]) -> Iterator[None]:
@@ -44,7 +46,9 @@ class Member(Generic[P]):
 
     def pause_s(self, failed: int, error: ProviderError, patience: Patience, chance: Random) -> float | None:
         """Before it is asked again; None: it is not, for the error's sake or its breaker's."""
-        return None if self.breaker.state is BreakerState.OPEN else patience.pause_s(failed, error, chance)
+        if self.breaker.state is BreakerState.OPEN:
+            return None
+        return (self.patience or patience).pause_s(failed, error, chance)
 
 
 def failure_of(provider: str, error: Exception) -> ProviderError:
@@ -73,7 +77,8 @@ def willing(members: Sequence[Member[P]], now: Callable[[], float], told: Told) 
 
 def waits_for_all(members: Sequence[Member[P]], first_s: float, next_s: float, patience: Patience) -> Waits:
     """Until the last of them has had its last attempt; any silence may be followed by all the others."""
-    asking_s = len(members) * patience.longest_s(first_s) + MARGIN_S
+    each_s = [(member.patience or patience).longest_s(member.first_s or first_s) for member in members]
+    asking_s = sum(each_s) + MARGIN_S
     return Waits(asking_s, asking_s + next_s)
 
 

@@ -84,14 +84,15 @@ class SteadyModel:
     ) -> AsyncGenerator[LlmDelta, None]:
         self._asked = member.provider
         with member.asked(trio.current_time):
-            begun, silence = False, Silence(member.name, self._first_s)
+            first_s = member.first_s or self._first_s
+            begun, silence = False, Silence(member.name, first_s)
             async with aclosing(member.provider.stream(request)) as deltas:
                 while (delta := await silence.next(deltas)) is not None:
                     if not begun and _begins(delta):
                         begun = True
                         self._works(member)
                     if says_something(delta):
-                        silence.broken(self._next_s if begun else self._first_s)
+                        silence.broken(self._next_s if begun else first_s)
                     yield delta
             if not begun and not request.may_be_silent:
                 raise ProviderError(member.name, "an answer with nothing in it", retryable=True)

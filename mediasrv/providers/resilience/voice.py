@@ -26,7 +26,8 @@ CHARACTERS_A_SECOND = (
 
 
 class SteadyVoice:
-    """A TextToSpeech; `first_s` is how long each may take for its first sound, `next_s` for each further one."""
+    """A TextToSpeech; `first_s` is how long a member without a limit of its own may take for its first sound, `next_s`
+    any for each further one."""
 
     def __init__(
         self,
@@ -74,7 +75,11 @@ class SteadyVoice:
     ) -> AsyncGenerator[SpeechChunk, None]:
         spoken.begin()
         with member.asked(trio.current_time):
-            silence, sounded, text = Silence(member.name, self._first_s), False, spoken.rest()
+            silence, sounded, text = (
+                Silence(member.name, member.first_s or self._first_s),
+                False,
+                spoken.rest(),
+            )
             async with aclosing(member.provider.stream(text, voice)) as chunks:
                 while (chunk := await silence.next(chunks)) is not None:
                     if chunk.pcm:
