@@ -76,9 +76,11 @@ async def test_a_person_presses_a_key_holds_hangs_up_and_calls_somebody_else(tmp
     async with serving(tmp_path, []) as server:
         at = f"{server.sip[0]}:{server.sip[1]}"
         async with telephone(f"sip:300@{at}") as (person, terminal):
+            for keys, told in (("", "call 1: talking"), ("5", "pressed 5")):
+                await person.presses(keys)
+                await person.sees(told)
+            await timeline_of(server, "300", "key")  # who holds at once sends no more of a key
             for keys, told in (
-                ("", "call 1: talking"),
-                ("5", "pressed 5"),
                 ("h", "call 1: holding"),
                 ("h", "call 1: talking"),
                 ("x", "call 1: over"),
