@@ -95,13 +95,8 @@ class Reception:
             return
         agent = visit.agent if visit else self._house.agent(decision.agent)
         needs = visit.needs if visit else agent.needs
-        recorder = None
-        if (
-            visit is not None and visit.seat is not None
-        ):  # a leg of that call: what is secret there is secret here
-            trace = self._house.tracing.of(visit.visited.info.id) or trace
-        else:
-            recorder = self._keep(trace, info, agent)
+        seat = None if visit is None else visit.seat
+        recorder = None if seat is not None else self._keep(trace, info, agent)
         try:
             kept.enter_context(self._house.recognition.kept(needs.recogniser_millicores))
             call.talk.ask_session(trunk.session_timer_s)
@@ -116,11 +111,15 @@ class Reception:
             trace.messages(call)
             trace.refused(info, agent.name, str(error))
         else:
+            if (
+                visit is not None and seat is not None
+            ):  # one more leg of that call: its secrets are secret here
+                trace = self._house.tracing.of(visit.visited.info.id) or trace
             trace.messages(call)
             leg.each_stream(trace.packets)
             self._roster.has_leg(LiveCall(info, agent.name, trio.current_time(), leg))
-            if visit is not None and visit.seat is not None:
-                await self._seat(leg, visit.visited, visit.seat)
+            if visit is not None and seat is not None:
+                await self._seat(leg, visit.visited, seat)
             else:
                 await self._run(leg, agent, trace, recorder)
 

@@ -316,3 +316,26 @@ async def test_a_call_that_is_refused_leaves_no_tape(
             await refused.wait_answered()
         await trio.sleep(1)
     assert "replay" not in files.files
+
+
+async def test_one_who_cannot_be_seated_ends_no_record_but_his_own(
+    autojump_clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = Cashier()
+    async with (
+        capturing(monkeypatch, agent) as (house, files),
+        house.caller() as anna,
+        house.caller(BEA) as bea,
+    ):
+        call = await anna.answered()
+        refused = await replacing(bea, call.talk.replaces, WITHOUT_USE)
+        with pytest.raises(CallGone):
+            await refused.wait_answered()
+        own = files.calls
+        files.files.clear()
+        await trio.sleep(1)
+        assert len(own) == 2
+        assert "call" not in files.files
+        await call.bye()
+        await trio.sleep(1)
+    assert files.files["call"].count(b"\n") == 1

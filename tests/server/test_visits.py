@@ -130,13 +130,13 @@ async def test_there_is_no_call_to_supervise(autojump_clock) -> None:
 # ---- Replaces in an INVITE ---------------------------------------------------------------------------------------
 
 
-async def replacing(caller: Caller, replaces: Replaces) -> SipCall:
+async def replacing(caller: Caller, replaces: Replaces, body: bytes = b"") -> SipCall:
     host, port = caller.endpoint.local
     return await caller.endpoint.call(
         Uri.parse(f"sip:100@{HOUSE[0]}"),
         destination=HOUSE,
         from_uri=Uri.parse(f"sip:bea@{host}:{port}"),
-        body=offer(caller.media).build(),
+        body=body or offer(caller.media).build(),
         headers=(("Replaces", str(replaces)), ("Require", "replaces")),
     )
 
