@@ -205,11 +205,12 @@ class Caller:
     def _on_rtp(self, data: bytes, source: Address, to: Address) -> None:
         now_ns = self.agenda.clock.now_ns()
         audible = g711.audible(data[12:])
-        self.handset.heard(data[12:])
+        sequence = int.from_bytes(data[2:4], "big")
+        self.handset.heard(sequence, data[12:])
         self.heard.append(
             Heard(
                 now_ns,
-                int.from_bytes(data[2:4], "big"),
+                sequence,
                 int.from_bytes(data[4:8], "big"),
                 data[1] & 0x7F,
                 audible,

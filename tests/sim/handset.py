@@ -33,7 +33,9 @@ class Handset:
     timestamp: int = field(init=False)
     silent: bool = False  # sends nothing: a muted handset with silence suppression, or a dead one
     noise: tuple[bytes, ...] = g711.room_noise(0)
-    _echo: deque[bytes] | None = None  # what the loudspeaker said, until the microphone hears it
+    _echo: dict[int, bytes] | None = None  # what the loudspeaker says, by sequence number, until it is heard
+    _echo_due: int | None = None  # the number whose echo the next packet has in it
+    _echo_frames: int = 0
     _echo_gain: bytes = b""
     _speech: bytearray = field(default_factory=bytearray)
     _keys: deque[_Key] = field(default_factory=deque)
@@ -61,20 +63,28 @@ class Handset:
 
     def echoes(self, gain_db: float, delay_ms: int) -> None:
         """From now on, what is `heard` comes back softer and later, once it has been heard that long."""
-        self._echo_gain = g711.scaled(10 ** (gain_db / 20))
-        self._echo = deque([g711.encode(bytes(2 * g711.FRAME))] * (delay_ms // 20))
+        self._echo, self._echo_due = {}, None
+        self._echo_gain, self._echo_frames = g711.scaled(10 ** (gain_db / 20)), delay_ms // 20
 
-    def heard(self, codes: bytes) -> None:
-        if self._echo is not None:
-            self._echo.append(codes.translate(self._echo_gain))
+    def heard(self, sequence: int, codes: bytes) -> None:
+        """A loudspeaker says each packet in its turn: silence for a lost one, and nothing that comes too late."""
+        if self._echo is None:
+            return
+        if self._echo_due is None:
+            self._echo_due = (sequence - self._echo_frames) & 0xFFFF
+        if (sequence - self._echo_due) & 0x8000 == 0:
+            self._echo[sequence] = codes.translate(self._echo_gain)
 
     def packet(self) -> bytes | None:
         codes = self.noise[self._frames % len(self.noise)]
         if self._speech:
             codes = bytes(self._speech[: g711.FRAME])
             del self._speech[: g711.FRAME]
-        if self._echo:
-            codes = g711.mixed(codes, self._echo.popleft())
+        if self._echo is not None and self._echo_due is not None:
+            echo = self._echo.pop(self._echo_due, None)
+            self._echo_due = (self._echo_due + 1) & 0xFFFF
+            if echo is not None:
+                codes = g711.mixed(codes, echo)
         key = self._keys[0] if self._keys else None
         packet = None
         if not self.silent:

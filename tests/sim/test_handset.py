@@ -58,3 +58,34 @@ def test_a_silent_handset_sends_nothing_and_its_clock_goes_on() -> None:
     handset.silent = True
     assert handset.packet() is None
     assert (handset.timestamp - before) & 0xFFFFFFFF == 160
+
+
+def echo_of(*sequences: int) -> list[int]:
+    """Which packet's echo is in each that a handset sends, 40 ms later; -1 for none. It hears one between two that it
+    sends, or none where that was lost, and they differ by their loudness."""
+    handset = Handset(3, noise=(b"\xff" * 160,))
+    handset.echoes(0.0, 40)
+    echoed = []
+    for sequence in sequences:
+        if sequence >= 0:
+            handset.heard(sequence, bytes([0x80 + sequence % 16]) * 160)
+        packet = handset.packet()
+        assert packet is not None
+        echoed.append(-1 if packet[12] == 0xFF else packet[12] - 0x80)
+    return echoed
+
+
+def test_the_echo_of_a_packet_comes_when_it_has_been_heard_so_long() -> None:
+    assert echo_of(7, 8, 9, 10, 11) == [-1, -1, 7, 8, 9]
+
+
+def test_a_lost_packet_leaves_a_hole_in_the_echo_and_moves_nothing_behind_it() -> None:
+    assert echo_of(5, 6, -1, 8, 9, 10, 11) == [-1, -1, 5, 6, -1, 8, 9]
+
+
+def test_a_packet_that_comes_after_its_echo_was_due_is_heard_no_more() -> None:
+    assert echo_of(5, 6, -1, -1, -1, 7, 11, 12, 13) == [-1, -1, 5, 6, -1, -1, -1, -1, 11]
+
+
+def test_an_echo_goes_on_where_the_sequence_begins_anew() -> None:
+    assert echo_of(65_534, 65_535, 0, 1, 2) == [-1, -1, 65_534 % 16, 65_535 % 16, 0]
