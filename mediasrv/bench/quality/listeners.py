@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from speechmos import plcmos
 
 from mediasrv.bench.quality.material import Samples

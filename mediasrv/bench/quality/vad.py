@@ -125,7 +125,7 @@ def webrtc(pcm: Samples) -> Told:
 
 CONTENDERS: dict[str, Detector] = {"ours": gate_and_silero, "gate": gate, "silero": silero_alone}
 try:
-    import webrtcvad  # type: ignore[import-untyped]
+    import webrtcvad
 except ImportError:
     pass
 else:
