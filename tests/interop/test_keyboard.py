@@ -80,9 +80,11 @@ async def test_a_person_presses_a_key_holds_hangs_up_and_calls_somebody_else(tmp
                 await person.presses(keys)
                 await person.sees(told)
             await timeline_of(server, "300", "key")  # who holds at once sends no more of a key
+            for keys, told in (("h", "call 1: holding"), ("h", "call 1: talking")):
+                await person.presses(keys)
+                await person.sees(told)
+            await timeline_of(server, "300", "resume")  # who hangs up at once leaves nobody to resume with
             for keys, told in (
-                ("h", "call 1: holding"),
-                ("h", "call 1: talking"),
                 ("x", "call 1: over"),
                 ("x", "there is no such call"),
                 ("c", "call: "),
