@@ -8,8 +8,8 @@ from functools import cached_property
 
 from mediasrv.providers.protocols import Message
 from tests.sim.caller import Spoken
-from tests.sim.invariants import MS, PTIME_NS
-from tests.sim.trace import CallerSide, Record, Trace, audible, is_rtp
+from tests.sim.invariants import MS
+from tests.sim.trace import CallerSide, Record, Trace
 
 PAUSE_NS = 200 * MS  # the agent's voice has no longer one within a sentence
 
@@ -76,21 +76,6 @@ class Account:
     @cached_property
     def audible_ns(self) -> Sequence[int]:
         return [heard.at_ns for heard in self.caller.heard if heard.audible]
-
-    def arrived_whole_ns(self, spoken: Spoken, lasting_ms: float) -> int:
-        """Since when it was heard without a loss for so long; its end, where it never was."""
-        whole = 0
-        for wired in self.trace.wire:
-            if (
-                wired.source[0] != self.caller.host
-                or not is_rtp(wired.data)
-                or wired.sent_ns > spoken.ends_ns
-            ):
-                continue
-            whole = whole + PTIME_NS if wired.arrives_ns and audible(wired) else 0
-            if wired.sent_ns >= spoken.voiced_ns and whole >= lasting_ms * MS:
-                return max(spoken.voiced_ns, wired.sent_ns + PTIME_NS - whole)
-        return spoken.ends_ns
 
     def voice_stopped_ns(self, from_ns: int) -> int:
         """When the voice that sounded at `from_ns` fell silent; that moment itself, if none did."""

@@ -107,14 +107,12 @@ def nothing_cut_off(account: Account) -> Iterator[str]:
             yield f"turn {turn['number']} was cut off ({turn['ending']}) after {turn['heard']!r}"
 
 
-def voice_stops(*, within_ms: float, after: str, whole_ms: float = 0) -> Judgement:
-    """In the caller's ear, from the labelled onset of that utterance; with `whole_ms`, from the first stretch of it
-    that arrived without a loss for so long: a word of which the line has left pieces may be a cough."""
+def voice_stops(*, within_ms: float, after: str) -> Judgement:
+    """In the caller's ear, from the labelled onset of that utterance."""
 
     def check(account: Account) -> Iterator[str]:
-        spoken = account.spoken(after)
-        began_ns = account.arrived_whole_ns(spoken, whole_ms) if whole_ms else spoken.voiced_ns
-        late_ms = (account.voice_stopped_ns(spoken.voiced_ns) - began_ns) / MS
+        voiced_ns = account.spoken(after).voiced_ns
+        late_ms = (account.voice_stopped_ns(voiced_ns) - voiced_ns) / MS
         if late_ms > within_ms:
             yield f"the voice went on for {late_ms:g} ms after {after!r} began"
 

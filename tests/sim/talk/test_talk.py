@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
 
-from tests.sim.caller import Spoken
-from tests.sim.invariants import MS
-from tests.sim.network import Wired
 from tests.sim.sweep import judge
-from tests.sim.talk.account import Account
 from tests.sim.talk.agent import AgentScript
 from tests.sim.talk.stories import BOOK
 from tests.sim.talk.story import scenario
@@ -38,30 +33,6 @@ def test_a_story_comes_to_what_it_says(name: str) -> None:
 def test_a_story_that_once_went_wrong_does_not_again(name: str, seed: int) -> None:
     outcome = judge(scenario(name, random.Random(seed)), seed)
     assert not outcome.violations, f"seed {seed}: {outcome.violations}"
-
-
-@pytest.mark.parametrize(
-    ("lost_ms", "whole_from_ms"), [((), 0), ((100,), 120), ((40, 240), 260), ((100, 280, 460), None)]
-)
-def test_an_utterance_counts_from_the_first_stretch_of_it_that_came_whole(
-    lost_ms: tuple[int, ...], whole_from_ms: int | None
-) -> None:
-    """Packets of 20 ms, half a second of them with speech; silence comes whole too, and is no word."""
-    told = run(scenario("a_backchannel", random.Random(SEED)), SEED)
-    caller, loud, quiet_code = told.callers[0], b"\x80\x00" + bytes(10) + b"\x80" * 160, b"\xff" * 160
-    spoken = Spoken("hello", voiced_ns=0, ends_ns=1_000 * MS)
-    wire = [
-        Wired(
-            ms * MS,
-            (caller.host, 7_000),
-            ("192.0.2.1", 1),
-            loud if ms < 500 else loud[:12] + quiet_code,
-            () if ms in lost_ms else (ms * MS,),
-        )
-        for ms in range(0, 1_500, 20)
-    ]
-    since_ns = Account(replace(told, wire=wire)).arrived_whole_ns(spoken, 200)
-    assert since_ns == (spoken.ends_ns if whole_from_ms is None else whole_from_ms * MS)
 
 
 @pytest.mark.nightly
