@@ -199,10 +199,46 @@ def test_what_was_made_up_for_a_loss_is_not_what_is_denied() -> None:
     line = a_line(reorder_ms=0)
     rest = organ_until_onset(line)
     lose(line, 160)
-    line.say(rest[: 2 * FRAME])
-    assert not line.of_kind(OFFSET)  # 40 ms of the organ itself are too little to judge it by
-    line.say(rest[2 * FRAME : 24 * FRAME])
+    line.say(rest[: 2 * 10 * FRAME])
+    assert not line.of_kind(OFFSET)  # what is torn is given twice the time
+    line.say(rest[2 * 10 * FRAME : 2 * 14 * FRAME])
     assert [event.reason for event in line.of_kind(OFFSET)] == [DENIED]
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3])
+@pytest.mark.parametrize("text", ["one moment please", "no wait"])
+@pytest.mark.parametrize("pitch", ["low", "mid", "high"])
+def test_a_voice_whose_onset_was_torn_is_not_denied(text: str, pitch: str, lost: int) -> None:
+    """Wherever around its first vowel the packets were lost."""
+    speech, voiced_at = sounds.voice(text, pitch)
+    pcm = sounds.to_pcm(speech).tobytes()
+    for shift in range(0, FRAME, 40):  # of the word against the packets
+        for torn in range(max(0, (shift + voiced_at) // FRAME - 4), (shift + voiced_at) // FRAME + 9):
+            line = a_line(reorder_ms=0)
+            said = bytes(2 * shift) + pcm + HUM
+            line.say(said[: 2 * FRAME * torn])
+            lose(line, lost * 20)
+            line.say(said[2 * FRAME * (torn + lost) :])
+            assert DENIED not in {event.reason for event in line.of_kind(OFFSET)}, (shift, torn)
+
+
+def frames_until_denied(line: Line, pcm: bytes) -> int:
+    for at in range(0, len(pcm), 2 * FRAME):
+        line.say(pcm[at : at + 2 * FRAME], tick=True)
+        if [event.reason for event in line.of_kind(OFFSET)] == [DENIED]:
+            return at // (2 * FRAME)
+    raise AssertionError("nothing was denied")
+
+
+def test_silence_that_was_never_sent_tears_nothing() -> None:
+    paused, torn = a_line(reorder_ms=0), a_line(reorder_ms=0)
+    until = {}
+    for line in (paused, torn):
+        rest = organ_until_onset(line)
+        lose(line, 40)
+        line.sequence -= 2 if line is paused else 0
+        until[line] = frames_until_denied(line, rest)
+    assert (until[torn] - until[paused]) * 20 in range(110, 150)  # twice 130 ms, and once
 
 
 @pytest.mark.parametrize("heard_ms", range(20, 240, 20))

@@ -198,8 +198,90 @@ def test_when_python_stalls_the_engine_lets_go_by_itself() -> None:
     assert 200 * MS <= released.at_ns - onset.at_ns <= 220 * MS
 
 
-def test_when_packets_stop_whoever_spoke_has_stopped() -> None:
+def lose(line: Line, frames: int) -> None:
+    """So much of what the caller says does not arrive; nobody asks for the time meanwhile."""
+    line.now_ns += frames * 20 * MS
+    line.sequence += frames
+    line.timestamp += frames * FRAME
+
+
+def pause(line: Line, frames: int) -> None:
+    """The caller's telephone sends nothing for so long, on purpose."""
+    line.now_ns += frames * 20 * MS
+    line.timestamp += frames * FRAME
+
+
+def line_of_one_who_pauses() -> Line:
     line = line_after_quiet()
+    pause(line, 10)
+    talk(line, hum(10 * FRAME))
+    return line
+
+
+def edges(line: Line) -> list[int]:
+    return [kind for kind in line.kinds() if kind in (ONSET, OFFSET)]
+
+
+def test_when_packets_stop_that_were_never_missing_the_speaker_is_waited_for() -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    last_ns = line.now_ns
+    assert line.core.next_deadline() == last_ns + 500 * MS
+    line.tick(24)
+    assert edges(line) == [ONSET]
+    line.tick(2)
+    (offset,) = line.of_kind(OFFSET)
+    assert (offset.at_ns, offset.rtp_extended) == (last_ns, line.timestamp)
+    line.tick(50)
+    assert edges(line) == [ONSET, OFFSET]
+
+
+@pytest.mark.parametrize("frames", [1, 5, 10, 15, 20])
+def test_who_speaks_before_and_after_what_was_lost_has_not_stopped(frames: int) -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    line.tick(frames)
+    lose(line, frames)
+    line.now_ns -= frames * 20 * MS  # the ticks were that time
+    talk(line, voice(10 * FRAME, first=(10 + frames) * FRAME))
+    assert edges(line) == [ONSET]
+
+
+@pytest.mark.parametrize("frames", [1, 5, 10, 15, 20])
+def test_quiet_is_counted_from_what_arrived_of_it(frames: int) -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    lose(line, frames)
+    heard_again = line.timestamp
+    talk(line, hum(9 * FRAME))
+    assert edges(line) == [ONSET]
+    talk(line, hum(6 * FRAME))
+    assert edges(line) == [ONSET, OFFSET]
+    (offset,) = line.of_kind(OFFSET)
+    assert 0 <= offset.rtp_extended - heard_again <= 5 * FRAME  # the gate lets speech fade out
+
+
+def test_quiet_after_a_line_that_was_dead_is_no_speech() -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    line.tick(40)
+    assert edges(line) == [ONSET, OFFSET]
+    line.sequence += 40
+    line.timestamp += 40 * FRAME
+    talk(line, hum(20 * FRAME))
+    assert edges(line) == [ONSET, OFFSET]
+
+
+def test_who_sends_nothing_on_purpose_has_stopped() -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    pause(line, 20)
+    talk(line, voice(10 * FRAME, first=30 * FRAME))
+    assert edges(line) == [ONSET, OFFSET, ONSET]
+
+
+def test_when_packets_stop_of_one_who_pauses_so_he_has_stopped() -> None:
+    line = line_of_one_who_pauses()
     talk(line, voice(10 * FRAME))
     last_ns = line.now_ns
     assert line.core.next_deadline() == last_ns + 100 * MS
@@ -212,8 +294,16 @@ def test_when_packets_stop_whoever_spoke_has_stopped() -> None:
     assert line.kinds().count(OFFSET) == 1
 
 
+def test_how_one_source_pauses_says_nothing_of_the_next() -> None:
+    line = line_of_one_who_pauses()
+    line.ssrc += 1
+    talk(line, hum(10 * FRAME))
+    talk(line, voice(10 * FRAME))
+    assert line.core.next_deadline() == line.now_ns + 500 * MS
+
+
 def test_speech_that_goes_on_after_packets_stopped_begins_anew() -> None:
-    line = line_after_quiet()
+    line = line_of_one_who_pauses()
     talk(line, voice(10 * FRAME))
     line.tick(7)
     line.sequence += 7

@@ -215,3 +215,11 @@ def test_the_filter_makes_room_for_the_tail_behind_a_late_echo() -> None:
     far = sounds.pink(12, -21, seed=15)
     heard = listen(Caller(far, echo_path.room(delay_ms=60, decay_ms=25), network_ms=40))
     assert heard.measured_erle_db(6, 11) > 20
+
+
+@pytest.mark.parametrize("tail_ms", [64, 80, 128, 256])
+def test_an_echo_later_than_the_tail_is_found_and_left_alone_then(tail_ms: int) -> None:
+    """The window is set so that the echo lies in it, which in a short one is near its end."""
+    far = sounds.pink(10, -21, seed=16)
+    heard = listen(Caller(far, echo_path.room(delay_ms=200, decay_ms=8)), tail_ms)
+    assert heard.measured_erle_db(4, 9) > 18

@@ -145,7 +145,9 @@ static void deny(ms_ears *e) {
 
 /* A voice may begin in what was denied, and where the gate is not believed it is what counts. */
 static void confirm(ms_ears *e, const int16_t *block, bool gate_open, const ms_span *span) {
-    enum ms_confirm_verdict verdict = ms_confirm_hear(e->confirm, block, gate_open, span->flags & MS_SPAN_GAP);
+    enum ms_confirm_sound sound = !(span->flags & MS_SPAN_GAP)   ? MS_CONFIRM_HEARD
+                                  : span->flags & MS_SPAN_QUIET ? MS_CONFIRM_UNSENT : MS_CONFIRM_LOST;
+    enum ms_confirm_verdict verdict = ms_confirm_hear(e->confirm, block, gate_open, sound);
     if (verdict == MS_CONFIRM_NO_VOICE) deny(e);
     if (verdict != MS_CONFIRM_VOICE) return;
     e->denied = false;
@@ -185,7 +187,8 @@ static void close_gate(ms_ears *e) {
 }
 
 int64_t ms_ears_deadline(const ms_ears *e) {
-    return e->speaking ? e->last_audio_ns + MS_EARS_QUIET_MS * MS_NS_PER_MS : INT64_MAX;
+    int64_t quiet_ms = e->pauses ? MS_EARS_QUIET_MS : MS_EARS_DEAD_MS;
+    return e->speaking ? e->last_audio_ns + quiet_ms * MS_NS_PER_MS : INT64_MAX;
 }
 
 void ms_ears_handle_deadline(ms_ears *e, int64_t now_ns) {
@@ -203,12 +206,18 @@ static void deliver(ms_ears *e, const int16_t *half, uint32_t n, bool gate_open,
     memmove(e->block, e->block + MS_EARS_BLOCK, e->block_n * sizeof *e->block);
 }
 
-/* The gate does not look at what we made up, unless it waits for an end: it would learn our silence as the line's. */
+/* The gate does not look at what we made up, since it would learn our silence as the line's; unless it waits for an end.
+ * What was lost is none, but where we had to tell of one before we knew. */
+static bool is_for_gate(const ms_ears *e, uint32_t flags) {
+    if (!(flags & MS_SPAN_GAP)) return true;
+    return e->speaking ? flags & MS_SPAN_QUIET : e->gate_open;
+}
+
 static void listen_to_half(ms_ears *e, int index, int64_t rtp_extended) {
+    uint32_t flags = e->half_flags[index];
     e->arrivals[e->halves++ % MS_EARS_ARRIVALS] = e->last_audio_ns;
-    bool made_up = e->half_flags[index] & MS_SPAN_GAP;
-    if (e->has_gate && (!made_up || e->speaking || e->gate_open))
-        watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended, made_up);
+    if (e->has_gate && is_for_gate(e, flags))
+        watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended, flags & MS_SPAN_GAP);
     e->half_open[index] = e->gate_open;
     if (e->speaking) e->half_flags[index] |= MS_SPAN_SPEECH;
 }
@@ -336,6 +345,7 @@ static void jump(ms_ears *e, uint32_t timestamp) {
 static void arrive_at(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, uint32_t n, bool lost) {
     int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
     bool follows = e->begun && !e->restart && ahead >= 0 && ahead <= ticks_in(e, MS_EARS_MAX_GAP_MS);
+    e->pauses = !e->restart && (e->pauses || (follows && ahead > 0 && !lost));
     if (!follows) {
         jump(e, packet->timestamp);
         ms_coder_reset(coder);
@@ -374,6 +384,7 @@ void ms_ears_describe(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost
     int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
     if (!e->restart && ahead >= 0 && ahead <= ticks_in(e, MS_EARS_MAX_GAP_MS))
         arrive_at(e, packet, e->coder, 0, lost > 0);
+    e->pauses = true;
     ms_comfort_at_rate(&noise, e->coder->codec.hear_hz, e->hear_hz);
     ms_concealer_told(e->concealer, &noise);
     if (e->bridge) ms_bridge_describe(e->bridge, &noise);

@@ -7,7 +7,9 @@
  * sender was silent on purpose) is silent; a gap of more than a second, or a step back, is a jump of the clock and is
  * not filled at all. Extended time stamps only grow: after a jump they go on in the next cycle of 2^32 if need be.
  *
- * What we make up is not the caller: no speech begins in it.
+ * What we make up is not the caller: no speech begins in it. None ends in what was lost, either, which may have been
+ * anything: whoever spoke before it and speaks after it has not stopped. When no packets come at all, it is the line that
+ * fails, and not he who has stopped, as long as his telephone never fell silent on purpose.
  *
  * Frames that are wholly filled with silence pass by the echo canceller: nothing came through the room, so there is
  * nothing to learn from it. */
@@ -27,7 +29,8 @@
 
 #define MS_EARS_CONCEAL_MS 200     /* lost audio that is made up for */
 #define MS_EARS_MAX_GAP_MS 1000    /* a longer one is a jump */
-#define MS_EARS_QUIET_MS 100       /* without audio: whoever spoke is taken to have stopped */
+#define MS_EARS_QUIET_MS 100       /* without a packet: whoever spoke is taken to have stopped, if he pauses that way */
+#define MS_EARS_DEAD_MS 500        /* without a packet of one who never did */
 #define MS_EARS_HANGOVER_MS 200    /* quiet that the gate waits for before it says that speech ended */
 #define MS_EARS_HANGOVER_HALVES (MS_EARS_HANGOVER_MS / MS_EARS_BLOCK_MS)
 #define MS_EARS_LULL_MS 60         /* without sound in speech that has not ended: told, since a hold waits for it */
@@ -53,6 +56,7 @@ typedef struct ms_ears {
 
     ms_coder *coder;               /* of the packet heard last; NULL: none yet */
     bool begun, restart;           /* restart: the next packet begins a new time line */
+    bool pauses;                   /* this source has sent nothing on purpose before, or comfort noise */
     bool gate_open, speaking;      /* what the gate said last; what was told */
     bool half_open[2];             /* what it said of each half of the frame */
     bool denied;                   /* it is open, but there is no voice */

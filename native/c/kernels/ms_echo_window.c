@@ -68,10 +68,16 @@ static bool tighten(ms_echo_window *w, int32_t blocks) {
     return true;
 }
 
+/* So late in the window that the echo's end falls out of it; where a short one puts the echo itself is not. */
+static bool falls_out(const ms_echo_window *w, int32_t into) {
+    int32_t last = w->tail - ROOM_AFTER;
+    return into > (last > ROOM_BEFORE ? last : ROOM_BEFORE);
+}
+
 /* A lag that a working filter does not cover is none of its echo. */
 static bool follow(ms_echo_window *w, int32_t lag) {
     int32_t into = lag - w->delay / w->block;
-    bool covered = into >= 0 && into <= w->tail, is_late = into > w->tail - ROOM_AFTER;
+    bool covered = into >= 0 && into <= w->tail, is_late = falls_out(w, into);
     if (lag < 0 || (!fails(w) && !covered)) return false;
     w->lag = lag;
     bool may_tighten = works(w) || (is_late && !w->kept);  /* one that worked and fails may have a jump to look for */

@@ -81,11 +81,11 @@ static void any_opinion(const ms_silero_weights *weights) {
     ms_confirm_init(&confirm, weights);
     for (int round = 0; round < 20000; round++) {
         if (chance(30) == 0) open = !open;
-        bool made_up = chance(10) == 0;
+        enum ms_confirm_sound sound = chance(10) ? MS_CONFIRM_HEARD : chance(2) ? MS_CONFIRM_UNSENT : MS_CONFIRM_LOST;
         if (!open) memset(told, 0, sizeof told);
         for (int i = 0; i < 160; i++) block[i] = (int16_t)(chance(65536) >> (round / 500 % 16));
-        enum ms_confirm_verdict verdict = ms_confirm_hear(&confirm, block, open, made_up);
-        REQUIRE((open && !made_up) || verdict == MS_CONFIRM_NOTHING);
+        enum ms_confirm_verdict verdict = ms_confirm_hear(&confirm, block, open, sound);
+        REQUIRE((open && sound == MS_CONFIRM_HEARD) || verdict == MS_CONFIRM_NOTHING);
         REQUIRE(verdict == MS_CONFIRM_NOTHING || told[verdict]++ == 0);
         if (chance(1000) == 0) {
             ms_confirm_restart(&confirm);

@@ -14,6 +14,10 @@ from tests.sim.trace import CallerSide, Record, Trace
 PAUSE_NS = 200 * MS  # the agent's voice has no longer one within a sentence
 
 
+class NeverSaid(LookupError):
+    """The story never came to where the caller says it."""
+
+
 @dataclass(frozen=True)
 class Account:
     trace: Trace
@@ -71,7 +75,10 @@ class Account:
 
     def spoken(self, text: str) -> Spoken:
         """The last time that the caller said it."""
-        return next(spoken for spoken in reversed(self.caller.spoken) if text in spoken.text)
+        for spoken in reversed(self.caller.spoken):
+            if text in spoken.text:
+                return spoken
+        raise NeverSaid(text)
 
     @cached_property
     def audible_ns(self) -> Sequence[int]:

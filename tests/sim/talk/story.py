@@ -15,7 +15,7 @@ from mediasrv.call import Agent
 from mediasrv.call.dialogue import ConversationAgent
 from tests.sim.scenario import Expectation, Scenario, Staging
 from tests.sim.script import Cue, Deed, HangUp, Moment, Say, answered, quiet
-from tests.sim.talk.account import Account
+from tests.sim.talk.account import Account, NeverSaid
 from tests.sim.talk.agent import AgentScript, Value
 from tests.sim.trace import Trace
 from tests.sim.world import World
@@ -131,8 +131,15 @@ def _with(replaces: Callable[[ConversationAgent], Agent]) -> Staging:
 
 
 def _judged(judgement: Judgement) -> Expectation:
+    """A caller of whom nothing reached the server has no story."""
+
     def check(trace: Trace) -> Iterator[str]:
-        yield from judgement(Account(trace))
+        if not trace.got_through:
+            return
+        try:
+            yield from judgement(Account(trace))
+        except NeverSaid as said:
+            yield f"the caller never came to say {said}"
 
     return check
 

@@ -6,10 +6,13 @@ import random
 
 import pytest
 
+from tests.sim.catalogue import draw
+from tests.sim.script import spoke
 from tests.sim.sweep import judge
 from tests.sim.talk.agent import AgentScript
+from tests.sim.talk.expectations import voice_stops
 from tests.sim.talk.stories import BOOK
-from tests.sim.talk.story import scenario
+from tests.sim.talk.story import INTERRUPTION, Talk, scenario
 from tests.sim.world import run
 
 SEED = 1
@@ -33,6 +36,35 @@ def test_a_story_comes_to_what_it_says(name: str) -> None:
 def test_a_story_that_once_went_wrong_does_not_again(name: str, seed: int) -> None:
     outcome = judge(scenario(name, random.Random(seed)), seed)
     assert not outcome.violations, f"seed {seed}: {outcome.violations}"
+
+
+def test_a_caller_of_whom_nothing_arrives_has_no_story() -> None:
+    """A burst may last as long as SIP tries: all seven of this one's INVITEs are lost."""
+    name, seed = "interrupted_over_a_lossy_line", 309
+    trace = run(draw(seed, name), seed)
+    assert trace.callers[0].ending == "rejected 408"
+    assert not trace.got_through
+    assert not judge(draw(seed, name), seed).violations
+
+
+def test_what_the_caller_never_came_to_say_breaks_a_story_that_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def expects_more(talk: Talk) -> None:
+        talk.asks()
+        talk.hangs_up(spoke(1, 500))
+        talk.expects(voice_stops(within_ms=250, after=INTERRUPTION))
+
+    monkeypatch.setitem(BOOK, "expecting", expects_more)
+    outcome = judge(scenario("expecting", random.Random(SEED)), SEED)
+    assert outcome.violations == (f"the caller never came to say {INTERRUPTION}",)
+
+
+@pytest.mark.parametrize("seed", [404, 1083])
+def test_a_burst_in_the_first_word_is_not_the_end_of_a_cough(seed: int) -> None:
+    """The voice went on for 614 and 680 ms, since each gap of 100 ms let go of it."""
+    outcome = judge(draw(seed, "interrupted_over_a_lossy_line"), seed)
+    assert not outcome.violations
 
 
 @pytest.mark.nightly
