@@ -82,6 +82,28 @@ def test_losses_in_the_bad_state_come_in_bursts_of_its_length() -> None:
     assert statistics.fmean(bursts) == pytest.approx(4.0, rel=0.1)
 
 
+def lost_every(seconds: float, loss: Loss) -> list[bool]:
+    link = Link(Profile(loss=loss), seed=1)
+    return [not link.send(b"", n * seconds) for n in range(40_000)]
+
+
+def again_share(lost: list[bool]) -> float:
+    """How often the packet after a lost one is lost, too."""
+    return statistics.fmean(after for before, after in itertools.pairwise(lost) if before)
+
+
+@pytest.mark.parametrize("every_s", [0.001, 0.02, 0.06, 0.5, 4.0])
+def test_a_burst_lasts_a_while_and_not_a_number_of_packets(every_s: float) -> None:
+    """An INVITE that is sent again after seconds does not find the burst that took the first."""
+    loss = Loss(bad=0.8, to_bad=0.02, to_good=0.2)
+    lost, steps = lost_every(every_s, loss), max(1, round(every_s / PTIME_S))
+    assert statistics.fmean(lost) == pytest.approx(loss.mean, rel=0.15)
+    still_bad = 1.0
+    for _ in range(steps):
+        still_bad = still_bad * (1 - loss.to_good) + (1 - still_bad) * loss.to_bad
+    assert again_share(lost) == pytest.approx(still_bad * loss.bad, rel=0.1)
+
+
 @pytest.mark.parametrize(
     "jitter", [Jitter("uniform", 8.0), Jitter("gamma", 6.0, shape=0.5), Jitter("normal", 6.0, 2.0)]
 )

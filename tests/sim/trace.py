@@ -55,11 +55,6 @@ class Trace:
         """Seconds of call that were simulated: from dialling to the caller's end."""
         return (max(caller.over_ns for caller in self.callers) - BEGINNING_NS) / NS_PER_S
 
-    @property
-    def got_through(self) -> bool:
-        """Whether the server heard of a caller at all: a bad line may lose an INVITE all seven times."""
-        return any(wired.arrives_ns for wired in self.wire if wired.source[0] != self.server_host)
-
     def of(self, kind: Kind) -> list[tuple[str, Record]]:
         return [(witnessed.call, witnessed.record) for witnessed in self.records if witnessed.kind == kind]
 

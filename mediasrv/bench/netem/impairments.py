@@ -31,22 +31,38 @@ class Jitter:
         return 0.0
 
 
+STEP_S = 0.02  # of a telephone's packets
+
+
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Gilbert-Elliott: a good state and a bad one, each with its own chance to lose a packet."""
+    """Gilbert-Elliott: a good state and a bad one, each with its own chance to lose a packet.
+
+    The states last as long as they do under packets of 20 ms, of which the chances to change are. A burst is a matter
+    of milliseconds: whoever sends once in seconds does not stay in it for half a minute.
+    """
 
     good: float = 0.0
     bad: float = 1.0
-    to_bad: float = 0.0  # chance per packet
+    to_bad: float = 0.0  # chance per packet, and per 20 ms without one
     to_good: float = 1.0
 
     @property
     def mean(self) -> float:
         """The share of packets lost in the long run."""
-        if self.to_bad == 0.0:
-            return self.good
-        in_bad = self.to_bad / (self.to_bad + self.to_good)
-        return in_bad * self.bad + (1.0 - in_bad) * self.good
+        return self._in_bad * self.bad + (1.0 - self._in_bad) * self.good
+
+    @property
+    def _in_bad(self) -> float:
+        return self.to_bad / (self.to_bad + self.to_good) if self.to_bad else 0.0
+
+    def is_bad(self, was_bad: bool, since_s: float, chance: float) -> bool:
+        """The state of a packet so long after the last; `chance` is drawn evenly from 0 to 1."""
+        steps = max(1, round(since_s / STEP_S))
+        mixed = 1.0 - (1.0 - self.to_bad - self.to_good) ** steps
+        if was_bad:
+            return chance >= (1.0 - self._in_bad) * mixed
+        return chance < self._in_bad * mixed
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ class Link:
         self._routes = Schedule(profile.route.every_s, self._path)
         self._route_ms = 0.0
         self._bad = False
+        self._last_sent_at = 0.0
         self._began_at: float | None = None
         self._last_out_at = -math.inf
 
@@ -44,7 +45,7 @@ class Link:
         if self._began_at is None:
             self._begin(now)
         self.statistics.sent += 1
-        lost = self._draw_loss()  # every stream is drawn from in any case, so that none depends on another
+        lost = self._draw_loss(now)  # every stream is drawn from in any case, so that none depends on another
         jitter_ms = self.profile.jitter.draw_ms(self._jitter)
         strays, stray_ms = self._draw_stray()
         twice = self._twice.random() < self.profile.duplicate
@@ -67,14 +68,15 @@ class Link:
         return [(arrives_at, data), (arrives_at + self._twice.expovariate(1000.0), data)]
 
     def _begin(self, now: float) -> None:
-        self._began_at = now
+        self._began_at = self._last_sent_at = now
         self._spikes.begin(now)
         self._routes.begin(now)
 
-    def _draw_loss(self) -> bool:
+    def _draw_loss(self, now: float) -> bool:
         loss, source = self.profile.loss, self._loss
         turn, drop = source.random(), source.random()
-        self._bad = turn >= loss.to_good if self._bad else turn < loss.to_bad
+        self._bad = loss.is_bad(self._bad, now - self._last_sent_at, turn)
+        self._last_sent_at = now
         return drop < (loss.bad if self._bad else loss.good)
 
     def _draw_stray(self) -> tuple[bool, float]:

@@ -5,6 +5,8 @@ whose power lies within 12 dB of its loudest 10 ms: where its first vowel stands
 the time from there to the end of the sound that had been heard when the detector said so. One that is late by more than
 400 ms, or says nothing because it still holds what was before for speech, missed it.
 
+*Torn*: the same at 20 dB over lines that lose packets, by chance or in bursts, each line several times.
+
 *False*: ten minutes each of what is no speech: noises, the echo of our own voice behind the canceller, tones, keys,
 music, clicks. An onset is an edge from quiet to speech.
 
@@ -18,12 +20,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
 
+from mediasrv.bench.netem import PROFILES, Link, Profile
 from mediasrv.bench.quality import material
 from mediasrv.bench.quality.material import Samples
 from mediasrv.bench.quality.table import Case, Plan, Table
@@ -36,6 +39,7 @@ RATE_HZ, FRAME, STEP = 8_000, 160, 80
 WITHIN_DB, MISSED_MS, PAUSE_S = 12.0, 400.0, 1.0
 SNR_DB = (20, 10, 5, 0)
 SENTENCES, BRIEF_SENTENCES = 40, 8
+TORN_BY, TEARS, BRIEF_TEARS = ("lossy", "bursty"), 12, 2  # networks, and how often each line goes over them
 NOISE_S, BRIEF_NOISE_S = 600.0, 60.0
 MUST_ONSET_MS, MUST_FALSE = 60.0, 1.0
 STEADY = (
@@ -77,10 +81,12 @@ def packet(number: int, pcm: Samples) -> bytes:
     return header + g711_encode_u(pcm.tobytes())
 
 
-def of_a_core(pcm: Samples, weights: SileroWeights | None) -> Told:
+def of_a_core(pcm: Samples, weights: SileroWeights | None, lost: Set[int] = frozenset()) -> Told:
     """Packet by packet, as a call gives them: what the core tells, and for which sample."""
     core, events = core_with(weights), []
     for number, at in enumerate(range(0, len(pcm) - FRAME + 1, FRAME)):
+        if number in lost:
+            continue
         core.receive(packet(number, pcm[at : at + FRAME]), PEER, (number + 50) * 20_000_000)
         events += core.events()
         while core.read_ears():
@@ -203,22 +209,43 @@ def _onset_case(
         (material.mixed(pcm, no_speech(noise, 30.0, plan.seed + number), snr_db, RATE_HZ), begins)
         for number, (pcm, begins) in enumerate(said)
     ]
-    figures: dict[str, dict[str, float]] = {}
-    for who, detector in CONTENDERS.items():
-        found: list[float] = []
-        believed: list[float] = []
-        for line, begins in lines:
-            told = detector(line)
-            found += delays_ms(told.onsets, begins)
-            believed += delays_ms(sorted(set(told.onsets) - set(told.denied)), begins)
-        heard = [delay for delay in found if math.isfinite(delay)]
-        figures[who] = {
-            "onset_ms_median": round(median(heard), 1) if heard else math.inf,
-            "onset_ms_p95": round(sorted(heard)[int(0.95 * (len(heard) - 1))], 1) if heard else math.inf,
-            "missed_share": round(1 - len(heard) / len(found), 4),
-            "denied_share": round((len(heard) - sum(map(math.isfinite, believed))) / len(found), 4),
-        }
+    figures = {
+        who: _onset_figures([(detector(line), begins) for line, begins in lines])
+        for who, detector in CONTENDERS.items()
+    }
     return Case(name, figures)
+
+
+def _onset_figures(told: Sequence[tuple[Told, list[int]]]) -> Mapping[str, float]:
+    found: list[float] = []
+    believed: list[float] = []
+    for all_told, begins in told:
+        found += delays_ms(all_told.onsets, begins)
+        believed += delays_ms(sorted(set(all_told.onsets) - set(all_told.denied)), begins)
+    heard = [delay for delay in found if math.isfinite(delay)]
+    return {
+        "onset_ms_median": round(median(heard), 1) if heard else math.inf,
+        "onset_ms_p95": round(sorted(heard)[int(0.95 * (len(heard) - 1))], 1) if heard else math.inf,
+        "missed_share": round(1 - len(heard) / len(found), 4),
+        "denied_share": round((len(heard) - sum(map(math.isfinite, believed))) / len(found), 4),
+    }
+
+
+def _torn_case(network: str, said: Sequence[tuple[Samples, list[int]]], plan: Plan) -> Case:
+    """Over lines that lose packets, each several times; the gate alone shows what Silero denies of it."""
+    told: dict[str, list[tuple[Told, list[int]]]] = {"ours": [], "gate": []}
+    for number, (pcm, begins) in enumerate(said):
+        line = material.mixed(pcm, no_speech("pink", 30.0, plan.seed + number), 20, RATE_HZ)
+        for k in range(BRIEF_TEARS if plan.brief else TEARS):
+            lost = _lost(network, len(line) // FRAME, plan.seed + 100 * number + k)
+            told["ours"].append((of_a_core(line, vad_weights(""), lost), begins))
+            told["gate"].append((of_a_core(line, None, lost), begins))
+    return Case(f"{network} line", {who: _onset_figures(each) for who, each in told.items()})
+
+
+def _lost(network: str, packets: int, seed: int) -> Set[int]:
+    link = Link(Profile(loss=PROFILES[network].loss), seed)
+    return {k for k in range(packets) if not link.send(b"", k * 0.02)}
 
 
 def _false_case(name: str, seconds: float, plan: Plan) -> Case:
@@ -269,6 +296,7 @@ def run(plan: Plan) -> Table:
         for noise in ("white", "pink", "babble", "car")
         for snr_db in SNR_DB
     ]
+    cases += [_torn_case(network, said, plan) for network in TORN_BY]
     cases += [_false_case(name, seconds, plan) for name in (*STEADY, "babble", "music", "clicks")]
     cases.append(_echo_case(seconds, plan))
     return Table("vad", tuple(cases), _summary(cases))

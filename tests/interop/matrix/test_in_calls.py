@@ -13,7 +13,7 @@ from tests.interop.matrix import capture
 from tests.interop.matrix.peers import Wish, pjsip, plan, tone_then_silence, uri
 from tests.interop.matrix.table import Cell, cells
 from tests.interop.servers import Servers, timeline_of
-from tests.interop.sound import blocks, read_wav, tone_share
+from tests.interop.sound import blocks, read_wav, tone_share_by_looks
 from tools import baresip
 
 pytestmark = [pytest.mark.interop, pytest.mark.side_by_side]
@@ -72,7 +72,7 @@ async def test_pjsip_puts_us_on_hold_and_takes_us_back(cell: Cell, servers: Serv
     assert [e["name"] for e in outcome["events"]].count("holding") == 1
     samples, rate_hz = read_wav(heard)
     assert len(samples) / rate_hz < outcome["talked_s"] - HELD_S + 0.2
-    assert tone_share(blocks(samples, rate_hz)[-1], TONE_HZ, rate_hz) > 0.8
+    assert tone_share_by_looks(blocks(samples, rate_hz)[-1], TONE_HZ, rate_hz) > 0.8
 
 
 @of("hold", "baresip")

@@ -38,15 +38,6 @@ def test_a_story_that_once_went_wrong_does_not_again(name: str, seed: int) -> No
     assert not outcome.violations, f"seed {seed}: {outcome.violations}"
 
 
-def test_a_caller_of_whom_nothing_arrives_has_no_story() -> None:
-    """A burst may last as long as SIP tries: all seven of this one's INVITEs are lost."""
-    name, seed = "interrupted_over_a_lossy_line", 309
-    trace = run(draw(seed, name), seed)
-    assert trace.callers[0].ending == "rejected 408"
-    assert not trace.got_through
-    assert not judge(draw(seed, name), seed).violations
-
-
 def test_what_the_caller_never_came_to_say_breaks_a_story_that_waits_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
