@@ -51,9 +51,9 @@ def test_what_the_caller_never_came_to_say_breaks_a_story_that_waits_for_it(
     assert outcome.violations == (f"the caller never came to say {INTERRUPTION}",)
 
 
-@pytest.mark.parametrize("seed", [404, 1083])
-def test_a_burst_in_the_first_word_is_not_the_end_of_a_cough(seed: int) -> None:
-    """The voice went on for 614 and 680 ms, since each gap of 100 ms let go of it."""
+@pytest.mark.parametrize("seed", [322, 380, 404, 956, 1083])
+def test_a_burst_in_the_first_word_is_neither_a_cough_nor_its_end(seed: int) -> None:
+    """The voice went on for 614 to 841 ms: each gap of 100 ms let go of it, or a torn onset was denied."""
     outcome = judge(draw(seed, "interrupted_over_a_lossy_line"), seed)
     assert not outcome.violations
 
