@@ -37,6 +37,7 @@ class _Part:
     start: int
     end: int
     timed: list[PlacedWord] = field(default_factory=list)
+    cut_off: list[PlacedWord] = field(default_factory=list)  # where its words stood when a voice without times died
 
     def end_here(self) -> None:
         """No more of its sound will come, so words that it told of and did not begin are none."""
@@ -64,7 +65,7 @@ class _Passage:
             if part.start > sample:
                 break
             until = sample if following is None else min(sample, part.end)
-            words = part.timed or self._guessed(part, following, rate_hz)
+            words = part.timed or part.cut_off or self._guessed(part, following, rate_hz)
             sounded = sum(1 for word in words if until > (word.start + word.end) / 2)
             furthest = max(furthest, part.first_word + sounded)
         return furthest
@@ -74,8 +75,13 @@ class _Passage:
         words = self.text.split()[part.first_word : following.first_word if following else None]
         if following is not None or self.whole:
             return _spread(words, part.start, part.end)
-        guessed = part.start + len(" ".join(words)) * rate_hz // CHARACTERS_PER_S
+        guessed = part.start + sum(len(word) + 1 for word in words) * rate_hz // CHARACTERS_PER_S
         return _spread(words, part.start, max(part.end, guessed))
+
+    def cut_off(self, rate_hz: int) -> None:
+        """Its voice died: what it would have said is not spread over the sound that it made."""
+        part = self.parts[-1]
+        part.cut_off = self._guessed(part, None, rate_hz)
 
 
 class PlayoutTruth:
@@ -123,6 +129,7 @@ class PlayoutTruth:
         """No more sound of the last passage will come; unless it is `whole`, only the words that sound were said."""
         passage = self._passages[-1]
         if not whole:
+            passage.cut_off(self._rate_hz)
             passage.text = self._sounded(passage, passage.end)
             self.cut_short = True
         passage.whole = True

@@ -196,6 +196,16 @@ def test_a_voice_that_ends_without_a_sound_has_not_said_the_rest() -> None:
     assert attempts[2].text == attempts[1].text
 
 
+def test_words_of_a_voice_that_died_and_told_nothing_are_not_heard_sooner_for_it() -> None:
+    """What it did not say of the last word was taken for a share of all of them."""
+    attempts = list[Attempt]()
+    performance = performed("a a aaaa", [Voice("a", "", attempts, AS_FAST_AS_GUESSED_MS, dies_ms=440)])
+    assert performance.truth.said() == "a a aaaa"  # of the last, 176 of 330 ms
+    for heard_ms, most in ((60, 0), (190, 1), (420, 2)):
+        assert performance.claimed(heard_ms * 8) <= performance.sounded(heard_ms * 8) <= most, heard_ms
+    assert performance.claimed(200 * 8) >= 1
+
+
 def test_what_is_said_again_after_a_hold_begins_in_the_part_that_sounds() -> None:
     attempts = list[Attempt]()
     voices = [
