@@ -219,7 +219,21 @@ def test_a_voice_whose_onset_was_torn_is_not_denied(text: str, pitch: str, lost:
             line.say(said[: 2 * FRAME * torn])
             lose(line, lost * 20)
             line.say(said[2 * FRAME * (torn + lost) :])
+            assert line.of_kind(ONSET), (shift, torn)
             assert DENIED not in {event.reason for event in line.of_kind(OFFSET)}, (shift, torn)
+
+
+@pytest.mark.parametrize("lost_ms", [500, 1_020, 2_000])
+@pytest.mark.parametrize("text", ["one moment please", "excuse me", "hello there how are you"])
+def test_a_voice_that_comes_back_in_the_middle_of_a_word_is_not_denied(text: str, lost_ms: int) -> None:
+    """After a gap that is bridged, and after one that is a jump."""
+    pcm = said(text)
+    for begins in range(4, 12):
+        line = a_line(reorder_ms=0)
+        lose(line, lost_ms)
+        line.say(pcm[2 * FRAME * begins :] + HUM)
+        assert line.of_kind(ONSET), begins
+        assert DENIED not in {event.reason for event in line.of_kind(OFFSET)}, begins
 
 
 def frames_until_denied(line: Line, pcm: bytes) -> int:

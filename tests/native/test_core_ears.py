@@ -29,6 +29,7 @@ from tests.native.line import (
     samples_of,
     voice,
 )
+from tests.reference.rtp import RtpPacket
 
 ENGINE_HOLD = 0x80000000
 QUIET = pcm_of([0] * FRAME)
@@ -222,18 +223,33 @@ def edges(line: Line) -> list[int]:
     return [kind for kind in line.kinds() if kind in (ONSET, OFFSET)]
 
 
-def test_when_packets_stop_that_were_never_missing_the_speaker_is_waited_for() -> None:
+def ms_until_the_end(line: Line) -> int:
+    """How long no packet must come until whoever speaks is taken to have stopped."""
+    ends = line.kinds().count(OFFSET)
+    for ms in range(20, 1_000, 20):
+        line.tick()
+        if line.kinds().count(OFFSET) > ends:
+            return ms
+    raise AssertionError("he speaks for ever")
+
+
+def test_when_packets_stop_that_were_never_missing_there_is_a_lull_and_then_an_end() -> None:
     line = line_after_quiet()
     talk(line, voice(10 * FRAME))
     last_ns = line.now_ns
+    assert line.core.next_deadline() == last_ns + 100 * MS
+    line.tick(6)
+    (lull,) = line.of_kind(LULL)
+    assert (lull.reason, lull.at_ns, lull.rtp_extended) == (LULL_BEGAN, last_ns, line.timestamp)
     assert line.core.next_deadline() == last_ns + 500 * MS
-    line.tick(24)
+    line.tick(18)
     assert edges(line) == [ONSET]
     line.tick(2)
     (offset,) = line.of_kind(OFFSET)
     assert (offset.at_ns, offset.rtp_extended) == (last_ns, line.timestamp)
     line.tick(50)
     assert edges(line) == [ONSET, OFFSET]
+    assert len(line.of_kind(LULL)) == 1
 
 
 @pytest.mark.parametrize("frames", [1, 5, 10, 15, 20])
@@ -245,20 +261,42 @@ def test_who_speaks_before_and_after_what_was_lost_has_not_stopped(frames: int) 
     line.now_ns -= frames * 20 * MS  # the ticks were that time
     talk(line, voice(10 * FRAME, first=(10 + frames) * FRAME))
     assert edges(line) == [ONSET]
+    lulls = [LULL_BEGAN, LULL_OVER] if frames >= 5 else []
+    assert [event.reason for event in line.of_kind(LULL)] == lulls
 
 
-@pytest.mark.parametrize("frames", [1, 5, 10, 15, 20])
-def test_quiet_is_counted_from_what_arrived_of_it(frames: int) -> None:
+@pytest.mark.parametrize("lost", [1, 5, 10, 15])
+@pytest.mark.parametrize("before", [0, 1, 2, 4, 8])
+def test_quiet_is_counted_from_what_arrived_of_it(before: int, lost: int) -> None:
+    """And is told to have begun where it did, however much of it was lost."""
     line = line_after_quiet()
     talk(line, voice(10 * FRAME))
-    lose(line, frames)
-    heard_again = line.timestamp
-    talk(line, hum(9 * FRAME))
+    quiet_from, quiet_from_ns = line.timestamp, line.now_ns
+    talk(line, hum(before * FRAME))
+    lose(line, lost)
+    talk(line, hum((9 - before) * FRAME))
     assert edges(line) == [ONSET]
     talk(line, hum(6 * FRAME))
     assert edges(line) == [ONSET, OFFSET]
-    (offset,) = line.of_kind(OFFSET)
-    assert 0 <= offset.rtp_extended - heard_again <= 5 * FRAME  # the gate lets speech fade out
+    unknown = lost if before == 0 else 0  # speech may have gone on in what was lost
+    fades = 4  # the gate lets speech fade out
+    for event in (line.of_kind(OFFSET)[0], line.of_kind(LULL)[0]):
+        assert -2 * FRAME <= event.rtp_extended - quiet_from <= (unknown + fades) * FRAME
+        assert -40 * MS <= event.at_ns - quiet_from_ns <= (unknown + fades) * 20 * MS
+
+
+@pytest.mark.parametrize("every", [2, 5, 10, 20])
+def test_a_line_that_loses_nearly_all_does_not_keep_speech_open(every: int) -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    began = line.timestamp
+    for _ in range(100):
+        lose(line, every - 1)
+        talk(line, hum(FRAME), tick=False)
+        if line.of_kind(OFFSET):
+            break
+    assert edges(line) == [ONSET, OFFSET]
+    assert line.timestamp - began <= 1_200 * 8  # every packet that came may have sounded beside what we made up
 
 
 def test_quiet_after_a_line_that_was_dead_is_no_speech() -> None:
@@ -294,12 +332,59 @@ def test_when_packets_stop_of_one_who_pauses_so_he_has_stopped() -> None:
     assert line.kinds().count(OFFSET) == 1
 
 
+def test_a_key_in_the_place_of_sound_is_no_pause() -> None:
+    line = line_after_quiet()
+    start = line.timestamp
+    for k in range(1, 6):
+        line.key(5, k * FRAME, start=start, end=k == 5)
+        line.now_ns += 20 * MS
+    line.timestamp += 5 * FRAME
+    talk(line, hum(10 * FRAME))
+    talk(line, voice(10 * FRAME))
+    assert ms_until_the_end(line) == 500
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_comfort_noise_is_a_pause(first: bool) -> None:
+    """Also before any sound."""
+    line = Line(vad=1, comfort_noise_type=13) if first else line_after_quiet(comfort_noise_type=13)
+    line.give(RtpPacket(bytes([60]), line.sequence, line.timestamp, line.ssrc, payload_type=13))
+    line.sequence += 1
+    talk(line, hum(50 * FRAME))
+    talk(line, voice(10 * FRAME))
+    assert ms_until_the_end(line) == 100
+
+
+@pytest.mark.parametrize("frames", [1, 10, 50, 51, 100, 500])
+def test_however_long_it_was_a_pause_is_known_for_one(frames: int) -> None:
+    line = line_after_quiet()
+    pause(line, frames)
+    talk(line, hum(50 * FRAME))
+    talk(line, voice(10 * FRAME))
+    assert ms_until_the_end(line) == 100
+
+
+def test_a_sample_that_is_missing_is_no_pause() -> None:
+    line = line_after_quiet()
+    line.timestamp += 1
+    talk(line, hum(10 * FRAME))
+    talk(line, voice(10 * FRAME))
+    assert ms_until_the_end(line) == 500
+
+
+def test_whom_we_do_not_listen_to_any_more_has_stopped() -> None:
+    line = line_after_quiet()
+    talk(line, voice(10 * FRAME))
+    line.core.set_direction(line.now_ns, hearing=False)
+    assert ms_until_the_end(line) == 100
+
+
 def test_how_one_source_pauses_says_nothing_of_the_next() -> None:
     line = line_of_one_who_pauses()
     line.ssrc += 1
     talk(line, hum(10 * FRAME))
     talk(line, voice(10 * FRAME))
-    assert line.core.next_deadline() == line.now_ns + 500 * MS
+    assert ms_until_the_end(line) == 500
 
 
 def test_speech_that_goes_on_after_packets_stopped_begins_anew() -> None:

@@ -38,8 +38,8 @@ STEP_S = 0.02  # of a telephone's packets
 class Loss:
     """Gilbert-Elliott: a good state and a bad one, each with its own chance to lose a packet.
 
-    The states last as long as they do under packets of 20 ms, of which the chances to change are. A burst is a matter
-    of milliseconds: whoever sends once in seconds does not stay in it for half a minute.
+    It may change with each packet, and with each 20 ms in which there is none: a burst is a matter of milliseconds, and
+    whoever sends once in seconds does not stay in it for half a minute.
     """
 
     good: float = 0.0

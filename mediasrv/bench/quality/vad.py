@@ -85,9 +85,10 @@ def of_a_core(pcm: Samples, weights: SileroWeights | None, lost: Set[int] = froz
     """Packet by packet, as a call gives them: what the core tells, and for which sample."""
     core, events = core_with(weights), []
     for number, at in enumerate(range(0, len(pcm) - FRAME + 1, FRAME)):
-        if number in lost:
-            continue
-        core.receive(packet(number, pcm[at : at + FRAME]), PEER, (number + 50) * 20_000_000)
+        now_ns = (number + 50) * 20_000_000
+        core.handle_deadline(now_ns)
+        if number not in lost:
+            core.receive(packet(number, pcm[at : at + FRAME]), PEER, now_ns)
         events += core.events()
         while core.read_ears():
             pass

@@ -9,7 +9,10 @@ void ms_confirm_init(ms_confirm *c, const ms_silero_weights *weights) {
     c->asked_ms = c->torn_ms = 0;
 }
 
-void ms_confirm_restart(ms_confirm *c) { ms_confirm_init(c, c->silero.weights); }
+void ms_confirm_restart(ms_confirm *c, bool torn) {
+    ms_confirm_init(c, c->silero.weights);
+    c->torn_ms = torn ? MS_CONFIRM_BEGINS_MS : 0;
+}
 
 static bool is_time_up(const ms_confirm *c) {
     return c->asked_ms > (c->torn_ms > 0 ? MS_CONFIRM_TORN_MS : MS_CONFIRM_MS);

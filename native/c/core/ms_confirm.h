@@ -29,8 +29,8 @@ typedef struct ms_confirm {
 } ms_confirm;
 
 void ms_confirm_init(ms_confirm *c, const ms_silero_weights *weights);
-/* The time line jumped: what was heard has nothing to do with what comes. */
-void ms_confirm_restart(ms_confirm *c);
+/* The time line jumped: what was heard has nothing to do with what comes, which is torn if it was lost up to there. */
+void ms_confirm_restart(ms_confirm *c, bool torn);
 /* 10 ms at 16 kHz, whether the gate is open for them, and whether they were heard or fill a gap, of what was never sent
  * or of what was lost. Each verdict is given once. */
 enum ms_confirm_verdict ms_confirm_hear(ms_confirm *c, const int16_t *block, bool gate_open, enum ms_confirm_sound sound);

@@ -73,7 +73,10 @@ int ms_ears_init(ms_ears *e, const ms_config *config, const ms_ears_parts *parts
     return status;
 }
 
-void ms_ears_restart(ms_ears *e) { e->restart = true; }
+void ms_ears_restart(ms_ears *e) {
+    e->restart = true;
+    e->pauses = false;
+}
 
 int64_t ms_ears_extend(const ms_ears *e, uint32_t timestamp) {
     if (!e->begun) return timestamp;
@@ -110,6 +113,11 @@ static void tell_lull(ms_ears *e, enum ms_lull_reason reason, int64_t at_ns, int
     ms_events_push(e->events, &event);
 }
 
+/* The half so many before the last that the gate judged: what was lost between them is not counted. */
+static uint64_t judged_before(const ms_ears *e, uint32_t halves) {
+    return (e->judged > halves ? e->judged - 1 - halves : 0) % MS_EARS_ARRIVALS;
+}
+
 /* The gate's hangover hides for 200 ms that a cough is over; whoever judges a hold cannot wait so long. */
 static void watch_lull(ms_ears *e, int64_t rtp_extended) {
     if (ms_gate_active(&e->gate)) {
@@ -117,10 +125,9 @@ static void watch_lull(ms_ears *e, int64_t rtp_extended) {
         if (e->lulled) tell_lull(e, MS_LULL_OVER, e->last_audio_ns, rtp_extended);
         return;
     }
-    if (++e->still_halves != MS_EARS_LULL_HALVES) return;
-    uint64_t sounded = e->halves > MS_EARS_LULL_HALVES ? e->halves - MS_EARS_LULL_HALVES - 1 : 0;
-    int64_t ended = rtp_extended - ticks_in(e, MS_EARS_LULL_MS - MS_EARS_BLOCK_MS);
-    tell_lull(e, MS_LULL_BEGAN, e->arrivals[sounded % MS_EARS_ARRIVALS], ended);
+    if (++e->still_halves != MS_EARS_LULL_HALVES || e->lulled) return;
+    int64_t sounded_ns = e->arrivals[judged_before(e, MS_EARS_LULL_HALVES)];
+    tell_lull(e, MS_LULL_BEGAN, sounded_ns, e->places[judged_before(e, MS_EARS_LULL_HALVES - 1)]);
 }
 
 static void tell_onset(ms_ears *e, int64_t rtp_extended) {
@@ -167,15 +174,15 @@ static void watch(ms_ears *e, const int16_t *half, int64_t rtp_extended, bool ma
     if (e->gate_open && !e->speaking && believed && !made_up) {
         tell_onset(e, rtp_extended);
     } else if (!e->gate_open && e->speaking) {
-        uint64_t spoke = e->halves > MS_EARS_HANGOVER_HALVES ? e->halves - MS_EARS_HANGOVER_HALVES : 0;
-        tell_offset(e, e->arrivals[spoke % MS_EARS_ARRIVALS], rtp_extended - ticks_in(e, MS_EARS_HANGOVER_MS));
+        int64_t spoke_ns = e->arrivals[judged_before(e, MS_EARS_HANGOVER_HALVES - 1)];
+        tell_offset(e, spoke_ns, e->places[judged_before(e, MS_EARS_HANGOVER_HALVES)]);
     } else if (e->speaking) {
         watch_lull(e, rtp_extended);
     }
 }
 
 /* After a jump nothing may be taken for the rest of what was said before it. */
-static void close_gate(ms_ears *e) {
+static void close_gate(ms_ears *e, bool lost) {
     static const int16_t silence[MS_MAX_FRAME / 2]; /* at any rate of the gate's */
     if (e->speaking) tell_offset(e, e->last_audio_ns, e->expected);
     for (int ms = 0; e->gate_open && ms < 2 * MS_EARS_HANGOVER_MS; ms += MS_FRAME_MS / 2) {
@@ -183,16 +190,22 @@ static void close_gate(ms_ears *e) {
         e->gate_open = verdict == MS_GATE_ONSET || verdict == MS_GATE_SPEECH;
     }
     e->denied = false;
-    if (e->confirm) ms_confirm_restart(e->confirm);
+    if (e->confirm) ms_confirm_restart(e->confirm, lost);
 }
 
+static bool may_be_lost(const ms_ears *e) { return !e->pauses && !e->restart; }
+
+static int64_t after_audio(const ms_ears *e, int64_t ms) { return e->last_audio_ns + ms * MS_NS_PER_MS; }
+
 int64_t ms_ears_deadline(const ms_ears *e) {
-    int64_t quiet_ms = e->pauses ? MS_EARS_QUIET_MS : MS_EARS_DEAD_MS;
-    return e->speaking ? e->last_audio_ns + quiet_ms * MS_NS_PER_MS : INT64_MAX;
+    if (!e->speaking) return INT64_MAX;
+    return after_audio(e, may_be_lost(e) && e->lulled ? MS_EARS_DEAD_MS : MS_EARS_QUIET_MS);
 }
 
 void ms_ears_handle_deadline(ms_ears *e, int64_t now_ns) {
-    if (now_ns >= ms_ears_deadline(e)) tell_offset(e, e->last_audio_ns, e->expected);
+    if (now_ns < ms_ears_deadline(e)) return;
+    if (!may_be_lost(e) || now_ns >= after_audio(e, MS_EARS_DEAD_MS)) tell_offset(e, e->last_audio_ns, e->expected);
+    else tell_lull(e, MS_LULL_BEGAN, e->last_audio_ns, e->expected);
 }
 
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
@@ -207,17 +220,28 @@ static void deliver(ms_ears *e, const int16_t *half, uint32_t n, bool gate_open,
 }
 
 /* The gate does not look at what we made up, since it would learn our silence as the line's; unless it waits for an end.
- * What was lost is none, but where we had to tell of one before we knew. */
+ * What was lost is none for a while, but where we had to tell of one before we knew. */
 static bool is_for_gate(const ms_ears *e, uint32_t flags) {
     if (!(flags & MS_SPAN_GAP)) return true;
-    return e->speaking ? flags & MS_SPAN_QUIET : e->gate_open;
+    if (!e->speaking) return e->gate_open;
+    return flags & MS_SPAN_QUIET || e->lost_halves >= MS_EARS_LOST_HALVES;
+}
+
+static void judge_half(ms_ears *e, const int16_t *half, int64_t rtp_extended, bool made_up) {
+    e->arrivals[e->judged % MS_EARS_ARRIVALS] = e->last_audio_ns;
+    e->places[e->judged++ % MS_EARS_ARRIVALS] = rtp_extended;
+    watch(e, half, rtp_extended, made_up);
+    if (ms_gate_active(&e->gate)) e->lost_halves = 0;
 }
 
 static void listen_to_half(ms_ears *e, int index, int64_t rtp_extended) {
     uint32_t flags = e->half_flags[index];
-    e->arrivals[e->halves++ % MS_EARS_ARRIVALS] = e->last_audio_ns;
+    bool made_up = flags & MS_SPAN_GAP;
+    e->halves++;
     if (e->has_gate && is_for_gate(e, flags))
-        watch(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended, flags & MS_SPAN_GAP);
+        judge_half(e, e->frame + (uint32_t)index * samples_in(e, MS_EARS_BLOCK_MS), rtp_extended, made_up);
+    else if (made_up)
+        e->lost_halves++;
     e->half_open[index] = e->gate_open;
     if (e->speaking) e->half_flags[index] |= MS_SPAN_SPEECH;
 }
@@ -320,11 +344,11 @@ static void fill_gap(ms_ears *e, const filling *f, uint32_t gap) {
 }
 
 /* Whoever listens gets what was gathered before the jump: the last word is not cut. */
-static void jump(ms_ears *e, uint32_t timestamp) {
+static void jump(ms_ears *e, uint32_t timestamp, bool lost) {
     static const int16_t silence[MS_MAX_FRAME];
     if (e->begun) {
         if (e->frame_n > 0) gather(e, silence, samples_in(e, MS_FRAME_MS) - e->frame_n, MS_SPAN_GAP, true);
-        close_gate(e);
+        close_gate(e, lost);
         e->jumped = true;
         e->resyncs++;
         if (e->echo) ms_echo_resync(e->echo);
@@ -341,19 +365,26 @@ static void jump(ms_ears *e, uint32_t timestamp) {
 
 /* ---- packets --------------------------------------------------------------------------------------------------- */
 
+/* Whether nothing was sent in the `ahead` ticks before a packet, and no key sounded instead. */
+static bool is_pause(const ms_ears *e, int64_t ahead, bool lost) {
+    if (!e->begun || e->restart || lost || ahead < ticks_in(e, MS_FRAME_MS)) return false;
+    return e->mask_to == NEVER || e->mask_to <= e->expected || e->mask_from >= e->expected + ahead;
+}
+
 /* Makes the packet's time stamp the one that is expected. */
 static void arrive_at(ms_ears *e, const ms_reorder_packet *packet, ms_coder *coder, uint32_t n, bool lost) {
     int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
     bool follows = e->begun && !e->restart && ahead >= 0 && ahead <= ticks_in(e, MS_EARS_MAX_GAP_MS);
-    e->pauses = !e->restart && (e->pauses || (follows && ahead > 0 && !lost));
+    uint32_t gap = follows ? (uint32_t)(ahead * e->hear_hz / e->clock_hz) : 0;
+    e->pauses |= is_pause(e, ahead, lost);
     if (!follows) {
-        jump(e, packet->timestamp);
+        jump(e, packet->timestamp, lost);
         ms_coder_reset(coder);
     }
     e->last_audio_ns = packet->received_ns;
     filling f = {.coder = coder, .next = packet, .concealable = lost ? samples_in(e, MS_EARS_CONCEAL_MS) : 0,
                  .copied = lost && ms_coder_conceals(coder) ? n : 0};
-    if (follows) fill_gap(e, &f, (uint32_t)(ahead * e->hear_hz / e->clock_hz));
+    fill_gap(e, &f, gap);
 }
 
 void ms_ears_forget_keys(ms_ears *e) { e->keys = NULL; }
@@ -380,11 +411,12 @@ static bool hear_keys(ms_ears *e, const int16_t *pcm, uint32_t n) {
 
 void ms_ears_describe(ms_ears *e, const ms_reorder_packet *packet, uint32_t lost) {
     ms_comfort_noise noise;
-    if (!e->coder || ms_comfort_parse(packet->payload, packet->n, &noise) != MS_OK) return;
+    if (ms_comfort_parse(packet->payload, packet->n, &noise) != MS_OK) return;
+    e->pauses = true;
+    if (!e->coder) return;
     int64_t ahead = ms_ears_extend(e, packet->timestamp) - e->expected;
     if (!e->restart && ahead >= 0 && ahead <= ticks_in(e, MS_EARS_MAX_GAP_MS))
         arrive_at(e, packet, e->coder, 0, lost > 0);
-    e->pauses = true;
     ms_comfort_at_rate(&noise, e->coder->codec.hear_hz, e->hear_hz);
     ms_concealer_told(e->concealer, &noise);
     if (e->bridge) ms_bridge_describe(e->bridge, &noise);

@@ -8,8 +8,9 @@
  * not filled at all. Extended time stamps only grow: after a jump they go on in the next cycle of 2^32 if need be.
  *
  * What we make up is not the caller: no speech begins in it. None ends in what was lost, either, which may have been
- * anything: whoever spoke before it and speaks after it has not stopped. When no packets come at all, it is the line that
- * fails, and not he who has stopped, as long as his telephone never fell silent on purpose.
+ * anything: whoever spoke before it and speaks after it has not stopped. That much is believed of so many ms; beyond them
+ * it was quiet. When no packets come at all, it is the line that fails, and not he who has stopped, as long as his
+ * telephone never fell silent on purpose: that is told as a lull, and as an end only when it lasts.
  *
  * Frames that are wholly filled with silence pass by the echo canceller: nothing came through the room, so there is
  * nothing to learn from it. */
@@ -31,6 +32,7 @@
 #define MS_EARS_MAX_GAP_MS 1000    /* a longer one is a jump */
 #define MS_EARS_QUIET_MS 100       /* without a packet: whoever spoke is taken to have stopped, if he pauses that way */
 #define MS_EARS_DEAD_MS 500        /* without a packet of one who never did */
+#define MS_EARS_LOST_HALVES 30     /* since the gate last heard a sound: what is lost beyond them is quiet */
 #define MS_EARS_HANGOVER_MS 200    /* quiet that the gate waits for before it says that speech ended */
 #define MS_EARS_HANGOVER_HALVES (MS_EARS_HANGOVER_MS / MS_EARS_BLOCK_MS)
 #define MS_EARS_LULL_MS 60         /* without sound in speech that has not ended: told, since a hold waits for it */
@@ -70,8 +72,10 @@ typedef struct ms_ears {
     int64_t base, samples;         /* time stamp of the last jump, and samples since */
     int64_t mask_from, mask_to;    /* time stamps in which a key sounds */
     int64_t last_audio_ns;
-    uint64_t halves;               /* 10 ms pieces so far, and when each of the last ones came */
-    int64_t arrivals[MS_EARS_ARRIVALS];
+    uint64_t halves;               /* 10 ms pieces so far */
+    uint64_t judged;               /* by the gate, of them; of the last ones, when each came, and where it stands */
+    int64_t arrivals[MS_EARS_ARRIVALS], places[MS_EARS_ARRIVALS];
+    uint32_t lost_halves;          /* since the gate last heard a sound */
 
     /* samples gathered; how many of them fill a gap; and how many are silence of ours */
     uint32_t frame_n, frame_filled, frame_silent;

@@ -83,7 +83,9 @@ static bool follow(ms_echo_window *w, int32_t lag) {
     bool may_tighten = works(w) || (is_late && !w->kept);  /* one that worked and fails may have a jump to look for */
     if (covered && may_tighten && tighten(w, into - ROOM_BEFORE)) return false;
     if (!fails(w) || w->looks_for_jump || (covered && !is_late)) return false;
-    w->delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * w->block;
+    int32_t delay = within(lag - ROOM_BEFORE, 0, DELAY_MAX_BLOCKS) * w->block;
+    if (delay == w->delay) return false;  /* it stands as late as it can */
+    w->delay = delay;
     begin_anew(w);
     return true;
 }

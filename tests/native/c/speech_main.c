@@ -88,7 +88,7 @@ static void any_opinion(const ms_silero_weights *weights) {
         REQUIRE((open && sound == MS_CONFIRM_HEARD) || verdict == MS_CONFIRM_NOTHING);
         REQUIRE(verdict == MS_CONFIRM_NOTHING || told[verdict]++ == 0);
         if (chance(1000) == 0) {
-            ms_confirm_restart(&confirm);
+            ms_confirm_restart(&confirm, chance(2));
             memset(told, 0, sizeof told);
         }
     }
