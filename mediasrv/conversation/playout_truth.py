@@ -37,7 +37,9 @@ class _Part:
     start: int
     end: int
     timed: list[PlacedWord] = field(default_factory=list)
-    cut_off: list[PlacedWord] = field(default_factory=list)  # where its words stood when a voice without times died
+    cut_off: list[PlacedWord] = field(
+        default_factory=list
+    )  # where its words stood when a voice without times died
 
     def end_here(self) -> None:
         """No more of its sound will come, so words that it told of and did not begin are none."""

@@ -296,7 +296,9 @@ def test_a_line_that_loses_nearly_all_does_not_keep_speech_open(every: int) -> N
         if line.of_kind(OFFSET):
             break
     assert edges(line) == [ONSET, OFFSET]
-    assert line.timestamp - began <= 1_200 * 8  # every packet that came may have sounded beside what we made up
+    assert (
+        line.timestamp - began <= 1_200 * 8
+    )  # every packet that came may have sounded beside what we made up
 
 
 def test_quiet_after_a_line_that_was_dead_is_no_speech() -> None:
